@@ -1,0 +1,61 @@
+//! What the agent says: the trait that an agent implements, and the built-in parts.
+
+use futures_util::stream::BoxStream;
+use redial_call::Turn;
+
+use crate::memory::model::Profile;
+use crate::speech::ProviderError;
+
+/// Answers the caller. One implementation a vendor or model, plus the built-in one.
+pub trait Agent: Send + Sync {
+    /// Answers the last turn of `prompt.history`, a sentence or more at a time.
+    ///
+    /// # Cancel safety
+    /// Dropping the stream cancels the request.
+    fn reply(&self, prompt: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>>;
+}
+
+/// All that an agent may know when it answers.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    /// What is remembered of this caller; empty for a stranger. Data, never instructions.
+    pub profile: Profile,
+    /// How much of the profile may be said aloud, 0 to 3 (`docs`: greeting levels).
+    pub level: GreetingLevel,
+    /// The call so far, oldest first, in words that were really heard. Ends with the caller's turn.
+    pub history: Vec<Turn>,
+    /// Why an answer is wanted.
+    pub cue: Cue,
+}
+
+/// Why an answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cue {
+    /// The caller said something.
+    Answer,
+    /// The caller said something that could not be recognised; the last turn's text is empty.
+    Unclear,
+}
+
+/// A piece of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delta {
+    /// More text, in any cut; the session joins it and splits it into sentences.
+    Text(String),
+    /// The answer is the last one: hang up when the caller has heard it.
+    HangUp,
+}
+
+/// How much memory may be said aloud to this caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum GreetingLevel {
+    /// Withheld number, or first call: neutral.
+    #[default]
+    Neutral = 0,
+    /// A known number, nothing of content.
+    Known = 1,
+    /// A known number: the name and one neutral hint.
+    Hint = 2,
+    /// Verified in this call: anything ordinary.
+    Verified = 3,
+}

@@ -1,0 +1,4 @@
+//! What is remembered about a caller: the model, the store, and what fills it.
+
+pub mod model;
+pub mod store;

@@ -1,0 +1,125 @@
+//! The store: one trait, three implementations (Redis, one SQLite file, this process), one conformance suite.
+
+use async_trait::async_trait;
+
+use super::model::{Profile, Session};
+use crate::identity::{Caller, UserId};
+
+/// Where callers and sessions are kept. All operations are idempotent, so a caller may retry any of them.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Finds the caller, or creates them; loads what is known. One round trip. Refreshes the profile's TTLs.
+    ///
+    /// # Errors
+    /// When the store cannot be reached or holds something of another shape; the call then goes on as a stranger's.
+    async fn begin_call(&self, caller: &Caller) -> Result<Known, MemoryError>;
+
+    /// Writes a finished session and the profile that it changes, in one atomic step.
+    ///
+    /// # Errors
+    /// [`MemoryError::Unavailable`]: try again, the write is idempotent. Others are final.
+    async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError>;
+
+    /// Reads a finished session, if it has not expired.
+    ///
+    /// # Errors
+    /// As for [`Store::begin_call`].
+    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError>;
+
+    /// Checks that the store answers.
+    ///
+    /// # Errors
+    /// The advice that an operator needs is in the error's text.
+    async fn health(&self) -> Result<Health, MemoryError>;
+}
+
+/// What the store knows of a caller at the start of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Who it is. Derived from the number, random for a withheld one.
+    pub user_id: UserId,
+    /// True when the phone → user mapping was made by this very call.
+    pub created: bool,
+    /// Finished calls counted before this one.
+    pub calls: u64,
+    /// When the last call ended, Unix ms.
+    pub last_call_at: Option<u64>,
+    /// The profile; the empty one for a stranger.
+    pub profile: Profile,
+    /// The profile's revision, to be named when it is changed. 0: there is none yet.
+    pub revision: u64,
+    /// Ids of the most recent sessions, newest first.
+    pub sessions: Vec<String>,
+}
+
+/// A hang-up, to be written.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Whose call.
+    pub caller: Caller,
+    /// The user id that [`Store::begin_call`] answered, or the derived one when it was not reached.
+    pub user_id: UserId,
+    /// The finished session.
+    pub session: Session,
+    /// The profile as this call leaves it.
+    pub profile: Profile,
+    /// The revision that `profile` was made from.
+    pub base_revision: u64,
+}
+
+/// What a commit did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Session and profile are written.
+    Applied {
+        /// The profile's new revision.
+        revision: u64,
+    },
+    /// This very session was written before; nothing changed.
+    Duplicate,
+    /// The session is written and counted, but the profile has moved on: merge with it and commit again.
+    Conflict {
+        /// The profile's present revision.
+        revision: u64,
+        /// The profile as it is now.
+        profile: Profile,
+    },
+    /// A longer copy of the same call is there already.
+    Stale,
+    /// The caller was erased in the meantime; nothing is kept.
+    Erased,
+}
+
+/// A store that answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// Which kind it is: `redis`, `sqlite`, `process`.
+    pub kind: &'static str,
+    /// Round trip in ms.
+    pub latency_ms: f64,
+}
+
+/// Why memory failed, told apart by what the caller of the store does about it.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryError {
+    /// Try again later; the call goes on meanwhile.
+    #[error("memory is not reachable: {advice}")]
+    Unavailable {
+        /// What an operator should look at.
+        advice: String,
+        /// What happened.
+        #[source]
+        source: Option<crate::speech::BoxError>,
+    },
+    /// Something of another shape is stored under one of our keys. Never deleted by us.
+    #[error("`{key}` holds something else: {advice}")]
+    WrongShape {
+        /// Which key (it holds no number).
+        key: String,
+        /// What an operator should do.
+        advice: String,
+    },
+    /// The document is larger than the store takes, or cannot be written.
+    #[error("refused: {0}")]
+    Refused(String),
+}

@@ -1,0 +1,1 @@
+//! A carrier in the box: it speaks the carrier's side of the protocol.

@@ -1,0 +1,2 @@
+//! The integration tests: one binary, one module a theme.
+#![allow(clippy::unwrap_used, reason = "a test may")]
