@@ -1,10 +1,5 @@
 //! Telephone audio: 8000 Hz, mono, G.711 μ-law, in frames of 20 ms.
-#![warn(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    clippy::cast_lossless
-)]
+#![warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss, clippy::cast_lossless)]
 
 use std::fmt;
 use std::time::Duration;

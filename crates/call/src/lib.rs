@@ -2,16 +2,38 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`call`] | the call itself: whose turn it is, interruptions, silence, the end |
+//! | [`event`], [`action`] | what happens to it, and what it wants done |
+//! | [`settings`] | the numbers and sentences behind its behaviour |
+//! | `ear` | endpointing: from voice and transcripts to "the caller has finished" |
+//! | `saying`, `playout` | the agent's turn in progress; how much of it was heard |
+//! | `timer` | its deadlines, one named slot each |
+//! | `words` | attention sounds, goodbyes, unfinished sentences |
+//! | [`turn`], [`ids`] | what was said; the typed identifiers |
 //! | [`audio`] | 8 kHz μ-law: frames, the G.711 tables |
-//! | [`ids`] | the typed identifiers of a call |
-//! | [`turn`] | what was said, and how much of it was heard |
+//! | [`log`] | a recorded call, and its replay |
 //!
-//! No I/O, no clock, no randomness: `Call` decides, the gateway's shell performs.
+//! No I/O, no clock, no randomness: [`Call`] decides, the gateway's shell performs.
 
+pub mod action;
 pub mod audio;
+pub mod call;
+pub mod event;
 pub mod ids;
+pub mod log;
+pub mod settings;
 pub mod turn;
 
+mod ear;
+mod playout;
+mod saying;
+mod timer;
+mod words;
+
+pub use action::{Action, Cue, EndReason};
 pub use audio::Frame;
+pub use call::Call;
+pub use event::{EndSignal, Event};
 pub use ids::{CallSid, IdError, StreamSid, TurnId, UtteranceId};
+pub use settings::{Prompts, Settings};
 pub use turn::{Role, Turn, Via};

@@ -1,0 +1,101 @@
+//! What happens to a call. Plain data: a call can be recorded, printed and replayed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{TurnId, UtteranceId};
+
+/// Something that happened, as the shell tells it. Whatever could be malformed was parsed before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// The carrier's `start` was accepted: audio may be sent from now on.
+    Started,
+    /// Memory has answered: this is what to greet the caller with.
+    Greeting {
+        /// One or more sentences.
+        text: String,
+    },
+    /// The caller's voice began.
+    SpeechStarted,
+    /// The caller's voice stopped.
+    SpeechStopped,
+    /// The words of an utterance up to the latest `Transcribe` answered; empty if there were none.
+    Transcript {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// Its words.
+        text: String,
+    },
+    /// The utterance could not be recognised.
+    TranscriptionFailed {
+        /// Which utterance.
+        utterance: UtteranceId,
+    },
+    /// The answer, or its next piece: one sentence.
+    ReplyText {
+        /// The agent's turn that asked for it.
+        turn: TurnId,
+        /// The sentence.
+        text: String,
+    },
+    /// The answer is complete.
+    ReplyDone {
+        /// The agent's turn that asked for it.
+        turn: TurnId,
+        /// Hang up once it has been heard.
+        hang_up: bool,
+    },
+    /// No answer, or no more of it, will come.
+    ReplyFailed {
+        /// The agent's turn that asked for it.
+        turn: TurnId,
+    },
+    /// More audio of the sentence that was asked for is there.
+    Synthesized {
+        /// The agent's turn.
+        turn: TurnId,
+        /// Bytes of μ-law.
+        size_bytes: u32,
+    },
+    /// All audio of the sentence is there.
+    SentenceDone {
+        /// The agent's turn.
+        turn: TurnId,
+    },
+    /// The sentence, or the rest of it, cannot be spoken.
+    SpeechFailed {
+        /// The agent's turn.
+        turn: TurnId,
+    },
+    /// The carrier echoed a mark.
+    Marked {
+        /// The mark's name as the carrier returned it.
+        name: String,
+    },
+    /// The caller pressed a key.
+    Dtmf {
+        /// `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+    },
+    /// This process is about to stop: say goodbye and hang up.
+    Drain,
+    /// The call is over.
+    Ended {
+        /// Who said so.
+        by: EndSignal,
+    },
+}
+
+/// The signals that end a call. They come in any order, and any of them may be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndSignal {
+    /// The carrier's `stop`.
+    Stop,
+    /// The media socket closed or broke, or no frame came for too long.
+    SocketClosed,
+    /// The status callback named a terminal state.
+    Status,
+    /// This process stops now.
+    Shutdown,
+}

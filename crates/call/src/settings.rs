@@ -1,0 +1,159 @@
+//! The numbers and fixed sentences behind a call's behaviour.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How a call behaves. Times are whole ms; the log of a call begins with its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// How long the greeting waits for memory, counted from `start`. The look-up began at the webhook,
+    /// so this is rarely used up.
+    #[serde(rename = "greeting_wait_ms", with = "ms")]
+    pub greeting_wait: Duration,
+    /// Pause after which a transcript is asked for, although the caller may go on.
+    #[serde(rename = "eager_delay_ms", with = "ms")]
+    pub eager_delay: Duration,
+    /// Pause that ends the turn when the words so far look complete.
+    #[serde(rename = "endpoint_delay_ms", with = "ms")]
+    pub endpoint_delay: Duration,
+    /// Pause that ends the turn when the words so far look unfinished ("my number is").
+    #[serde(rename = "open_endpoint_delay_ms", with = "ms")]
+    pub open_endpoint_delay: Duration,
+    /// How long a transcript may take before the utterance counts as not understood.
+    #[serde(rename = "transcript_wait_ms", with = "ms")]
+    pub transcript_wait: Duration,
+    /// Longest utterance handed to the recogniser in one piece; longer speech goes on in the next.
+    #[serde(rename = "max_utterance_ms", with = "ms")]
+    pub max_utterance: Duration,
+    /// Shortest voice without recognisable words that gets a "sorry?"; shorter is a noise.
+    #[serde(rename = "min_unclear_ms", with = "ms")]
+    pub min_unclear: Duration,
+    /// Voice over the agent's that pauses the agent.
+    #[serde(rename = "barge_in_delay_ms", with = "ms")]
+    pub barge_in_delay: Duration,
+    /// The same during the greeting, which a "hello?" or a rustle of the handset should not stop.
+    #[serde(rename = "greeting_barge_in_delay_ms", with = "ms")]
+    pub greeting_barge_in_delay: Duration,
+    /// How far ahead of the caller's ear audio is sent. Small, so that an interruption wastes little.
+    #[serde(rename = "lead_ms", with = "ms")]
+    pub lead: Duration,
+    /// How much audio one message carries once the lead is there.
+    #[serde(rename = "message_ms", with = "ms")]
+    pub message: Duration,
+    /// Audio between two marks.
+    #[serde(rename = "mark_interval_ms", with = "ms")]
+    pub mark_interval: Duration,
+    /// How late a mark may be before the audio counts as heard without it.
+    #[serde(rename = "mark_grace_ms", with = "ms")]
+    pub mark_grace: Duration,
+    /// Audio synthesised ahead of what was sent before the next sentence is asked for.
+    #[serde(rename = "synthesis_lead_ms", with = "ms")]
+    pub synthesis_lead: Duration,
+    /// Wait for an answer after which the filler is spoken.
+    #[serde(rename = "filler_delay_ms", with = "ms")]
+    pub filler_delay: Duration,
+    /// Wait for an answer after which it counts as failed.
+    #[serde(rename = "reply_wait_ms", with = "ms")]
+    pub reply_wait: Duration,
+    /// Silence before "are you still there?", and again before the goodbye.
+    #[serde(rename = "silence_delay_ms", with = "ms")]
+    pub silence_delay: Duration,
+    /// Pause after a key that ends a row of digits; `#` ends it at once.
+    #[serde(rename = "digits_delay_ms", with = "ms")]
+    pub digits_delay: Duration,
+    /// Longest call.
+    #[serde(rename = "max_duration_ms", with = "ms")]
+    pub max_duration: Duration,
+    /// Longest last goodbye: after it the call is ended in mid-word.
+    #[serde(rename = "goodbye_limit_ms", with = "ms")]
+    pub goodbye_limit: Duration,
+    /// How long the carrier may take to end a call that we hung up.
+    #[serde(rename = "hang_up_wait_ms", with = "ms")]
+    pub hang_up_wait: Duration,
+    /// The sentences that need no agent.
+    pub prompts: Prompts,
+}
+
+/// What the call says by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Prompts {
+    /// To a caller of whom nothing is known in time.
+    pub greeting: String,
+    /// While the answer is late.
+    pub filler: String,
+    /// When no answer comes.
+    pub trouble: String,
+    /// After a first silence.
+    pub still_there: String,
+    /// After a second one.
+    pub silence_goodbye: String,
+    /// At the longest duration.
+    pub time_is_up: String,
+    /// When this process stops.
+    pub drain: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const fn ms(ms: u64) -> Duration {
+            Duration::from_millis(ms)
+        }
+        Self {
+            greeting_wait: ms(150),
+            eager_delay: ms(150),
+            endpoint_delay: ms(450),
+            open_endpoint_delay: ms(1400),
+            transcript_wait: ms(4000),
+            max_utterance: ms(20_000),
+            min_unclear: ms(600),
+            barge_in_delay: ms(250),
+            greeting_barge_in_delay: ms(600),
+            lead: ms(400),
+            message: ms(100),
+            mark_interval: ms(500),
+            mark_grace: ms(1500),
+            synthesis_lead: ms(4000),
+            filler_delay: ms(1800),
+            reply_wait: ms(12_000),
+            silence_delay: ms(8000),
+            digits_delay: ms(2000),
+            max_duration: ms(1_800_000),
+            goodbye_limit: ms(15_000),
+            hang_up_wait: ms(5000),
+            prompts: Prompts::default(),
+        }
+    }
+}
+
+impl Default for Prompts {
+    fn default() -> Self {
+        Self {
+            greeting: "Hello! How can I help you?".to_owned(),
+            filler: "One moment, please.".to_owned(),
+            trouble: "I'm sorry, I could not work that out. Could you say it again?".to_owned(),
+            still_there: "Are you still there?".to_owned(),
+            silence_goodbye: "I can't hear you, so I'll hang up now. Please call again any time. Goodbye!".to_owned(),
+            time_is_up: "I'm sorry, we have reached the longest time that a call may take. Please call again. Goodbye!"
+                .to_owned(),
+            drain: "I'm sorry, I have to hang up now. Please call again in a minute. Goodbye!".to_owned(),
+        }
+    }
+}
+
+/// A [`Duration`] as whole ms.
+mod ms {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
+}
