@@ -1,5 +1,7 @@
 //! Who is calling: phone number → E.164 → keyed hash. Withheld numbers are nobody twice.
 
+use std::fmt;
+
 /// Who is calling, without the number: what the rest of the gateway and the store may know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -9,10 +11,50 @@ pub struct Caller {
     pub hash: Option<PhoneHash>,
 }
 
-/// A keyed hash of a phone number or SIP address: 26 base32 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PhoneHash(String);
+/// Text that cannot be part of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: 1 to 128 letters, digits, dots, underscores and hyphens are expected")]
+pub struct IdError;
 
-/// The name of one remembered person: `u_…` derived from the number, `anon_…` for a withheld one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UserId(String);
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Reads an id, such as one that a store answered.
+            ///
+            /// # Errors
+            /// When it has characters that a key must not have.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                if is_id(text) { Ok(Self(text.to_owned())) } else { Err(IdError) }
+            }
+
+            /// The id as it stands in keys.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// A keyed hash of a phone number or SIP address: 26 base32 characters.
+    PhoneHash
+}
+id! {
+    /// The name of one remembered person: `u_…` derived from the number, `anon_…` for a withheld one.
+    UserId
+}
+
+/// True for text that may be part of a key: no glob, brace, colon, slash or line break gets through.
+pub fn is_id(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}

@@ -1,4 +1,5 @@
 //! What is remembered about a caller: the model, the store, and what fills it.
 
 pub mod model;
+pub mod settings;
 pub mod store;
