@@ -1,0 +1,26 @@
+# syntax=docker/dockerfile:1
+FROM rust:1.95-slim-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+COPY Cargo.toml Cargo.lock ./
+COPY crates crates
+COPY src src
+COPY benches benches
+COPY models/SHA256SUMS models/SHA256SUMS
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
+    cargo build --release --locked --bin redial && cp target/release/redial /redial
+
+FROM debian:bookworm-slim
+RUN useradd --uid 65532 --create-home --home-dir /var/lib/redial redial
+COPY --from=build /redial /usr/local/bin/redial
+COPY models /usr/share/redial/models
+COPY fixtures/audio /usr/share/redial/audio
+USER 65532
+WORKDIR /var/lib/redial
+ENV BIND_ADDR=0.0.0.0:8080 DATA_DIR=/var/lib/redial MODELS_DIR=/usr/share/redial/models
+VOLUME /var/lib/redial
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["redial", "health"]
+ENTRYPOINT ["redial"]
+CMD ["serve"]

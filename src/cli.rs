@@ -1,0 +1,71 @@
+//! The command line, one file a command.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
+
+mod call;
+mod config;
+mod demo;
+mod environment;
+mod health;
+mod replay;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigError;
+
+/// The exit code of a wrong configuration or command line (`EX_USAGE` of sysexits.h).
+const EXIT_USAGE: u8 = 64;
+
+/// The phone line of a voice agent that remembers who is calling.
+///
+/// Try it: `redial demo` lets a stranger call twice, over the real webhook and socket on this machine, with nothing
+/// configured. Then `redial serve`, and point your Twilio number's voice webhook at PUBLIC_URL/voice.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+    Call(call::Call),
+    Replay(replay::Replay),
+    Config(config::Config),
+    Health(health::Health),
+}
+
+impl Cli {
+    /// Runs the command. The exit code is 0 for success, 64 for a wrong configuration, 1 for any other failure.
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Serve(command) => command.run(),
+            Command::Demo(command) => command.run(),
+            Command::Call(command) => command.run(),
+            Command::Replay(command) => command.run(),
+            Command::Config(command) => command.run(),
+            Command::Health(command) => command.run(),
+        };
+        match result {
+            Ok(code) => code,
+            Err(error) if error.is::<ConfigError>() => {
+                eprintln!("redial: {error}");
+                ExitCode::from(EXIT_USAGE)
+            }
+            Err(error) => {
+                eprintln!("redial: {error:#}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// The runtime of a command. Two threads or one a core, whichever is more, so that one busy core delays no one.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
+}

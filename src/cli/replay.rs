@@ -1,0 +1,36 @@
+//! `redial replay`: live a recorded call again.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use redial_call::log::{Log, render};
+
+/// Live a recorded call again and print what it did, with times in ms since it began.
+///
+/// Logs are written to DATA_DIR/calls when CALL_LOG=true. The same log always gives the same output.
+#[derive(Debug, clap::Args)]
+pub(super) struct Replay {
+    /// The log, one JSON object a line.
+    file: PathBuf,
+    /// Print every action as JSON instead, audio pieces and marks included.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Replay {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let text = fs::read_to_string(&self.file).with_context(|| format!("{} cannot be read", self.file.display()))?;
+        let log = Log::parse(&text).with_context(|| format!("{} is not a call log", self.file.display()))?;
+        let actions = log.replay();
+        if self.json {
+            for (at, action) in &actions {
+                println!("{}", serde_json::json!({ "at_ms": at.as_millis(), "action": action }));
+            }
+        } else {
+            print!("{}", render(&actions));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,291 @@
+//! The configuration: every variable, read once, every fault reported in one go.
+
+mod reader;
+mod redis;
+mod variables;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+pub use self::reader::{Fault, Vars};
+pub use self::redis::RedisConfig;
+pub use self::variables::{VARIABLES, Variable};
+
+use self::reader::Reader;
+use crate::agent::GreetingLevel;
+use crate::memory::settings::{StoreSettings, TtlRefresh};
+
+/// Everything that is configured.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen, and as what we are known.
+    pub server: ServerConfig,
+    /// The carrier's credentials.
+    pub twilio: TwilioConfig,
+    /// Where callers are remembered.
+    pub memory: MemoryConfig,
+    /// Limits on calls.
+    pub limits: Limits,
+    /// Where the models are.
+    pub models_dir: PathBuf,
+    /// Write each call's events to `DATA_DIR/calls`.
+    pub call_log: bool,
+    /// How to log.
+    pub log: LogConfig,
+    /// What an operator should know, although it is no fault.
+    pub warnings: Vec<String>,
+}
+
+/// Where to listen, and as what we are known.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// `BIND_ADDR`, `PORT`.
+    pub bind: SocketAddr,
+    /// `PUBLIC_URL`: the origin that signatures and stream URLs are built from.
+    pub public_url: Option<Url>,
+    /// `DATA_DIR`.
+    pub data_dir: PathBuf,
+    /// `SHUTDOWN_GRACE_SECONDS`: how long running calls may go on after SIGTERM.
+    pub shutdown_grace: Duration,
+}
+
+/// The carrier's credentials.
+#[derive(Debug)]
+pub struct TwilioConfig {
+    /// `TWILIO_ACCOUNT_SID`: when set, calls of other accounts are refused.
+    pub account_sid: Option<String>,
+    /// `TWILIO_AUTH_TOKEN`, and `TWILIO_AUTH_TOKEN_OLD` during a rotation. Empty: nothing is checked.
+    pub auth_tokens: Vec<SecretString>,
+}
+
+/// Where callers are remembered.
+#[derive(Debug)]
+pub struct MemoryConfig {
+    /// Which store.
+    pub backend: Backend,
+    /// Prefix and times.
+    pub store: StoreSettings,
+    /// `MEMORY_PHONE_PEPPER`; `None`: a generated one in the data directory.
+    pub pepper: Option<SecretString>,
+    /// `GREETING_LEVEL`: how much memory may be said aloud.
+    pub greeting_level: GreetingLevel,
+    /// `DEFAULT_REGION`: for numbers without `+`.
+    pub default_region: String,
+    /// `MEMORY_MAX_MESSAGES`: turns of the call that the agent is shown.
+    pub max_messages: usize,
+}
+
+/// Which store.
+#[derive(Debug)]
+pub enum Backend {
+    /// A Redis server.
+    Redis(Box<RedisConfig>),
+    /// One SQLite file in the data directory.
+    Embedded,
+    /// This process; forgotten when it stops.
+    Process,
+}
+
+/// Limits on calls.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// `MAX_CALLS` at once.
+    pub calls: usize,
+    /// `MAX_CALLS_PER_CALLER` at once.
+    pub calls_per_caller: usize,
+    /// `MAX_CALL_SECONDS`.
+    pub call_duration: Duration,
+}
+
+/// How to log.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// `RUST_LOG`: a filter such as `info` or `redial=debug`.
+    pub filter: String,
+    /// `LOG_FORMAT=json`.
+    pub json: bool,
+}
+
+/// All that is wrong with the configuration.
+#[derive(Debug)]
+pub struct ConfigError {
+    /// One a bad variable, in the order of the table.
+    pub faults: Vec<Fault>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has {} fault(s):", self.faults.len())?;
+        for fault in &self.faults {
+            write!(f, "\n  {fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads all variables. `insecure`: the operator said that a public address without signatures is meant.
+    ///
+    /// # Errors
+    /// Every fault at once.
+    pub fn from_vars(vars: &dyn Vars, insecure: bool) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(vars);
+        let server = server(&mut reader);
+        let twilio = twilio(&mut reader);
+        if twilio.auth_tokens.is_empty() && !server.bind.ip().is_loopback() && !insecure {
+            reader.fault(
+                "TWILIO_AUTH_TOKEN",
+                format!(
+                    "is not set, so nothing proves that a call comes from Twilio, and BIND_ADDR {} is not loopback; \
+                     set the token, bind 127.0.0.1, or say --insecure",
+                    server.bind
+                ),
+            );
+        }
+        if !twilio.auth_tokens.is_empty() && server.public_url.is_none() && !server.bind.ip().is_loopback() {
+            reader.fault(
+                "PUBLIC_URL",
+                "is not set, but signatures are made over the public URL; set it to the origin in Twilio's webhook, \
+                 such as https://calls.example.com"
+                    .to_owned(),
+            );
+        }
+        let memory = memory(&mut reader);
+        let limits = Limits {
+            calls: reader.in_range("MAX_CALLS", 500, 1..=100_000),
+            calls_per_caller: reader.in_range("MAX_CALLS_PER_CALLER", 3, 1..=100_000),
+            call_duration: Duration::from_secs(reader.in_range("MAX_CALL_SECONDS", 1800, 10..=14_400)),
+        };
+        for (name, only, what) in [
+            ("STT_PROVIDER", "local", "speech-to-text vendors"),
+            ("TTS_PROVIDER", "local", "text-to-speech vendors"),
+            ("LLM_PROVIDER", "builtin", "language models"),
+        ] {
+            if let Some(value) = reader.text(name).filter(|value| value != only) {
+                reader.fault(name, format!("{value:?} is not in this build: {what} come later; use {only:?}"));
+            }
+        }
+        if reader.text("AGENT_FILE").is_some() {
+            reader.fault("AGENT_FILE", "agent files are not in this build; unset it".to_owned());
+        }
+        let models_dir = reader.text("MODELS_DIR").map_or_else(|| PathBuf::from("models"), PathBuf::from);
+        let call_log = reader.flag("CALL_LOG").unwrap_or(false);
+        let log = LogConfig {
+            filter: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+            json: reader.one_of("LOG_FORMAT", "text", &["text", "json"]) == "json",
+        };
+        reader.warn_of_unknown(VARIABLES, &["REDIS_", "MEMORY_"]);
+        let (faults, warnings) = reader.finish();
+        if !faults.is_empty() {
+            return Err(ConfigError { faults });
+        }
+        Ok(Self { server, twilio, memory, limits, models_dir, call_log, log, warnings })
+    }
+}
+
+fn server(reader: &mut Reader<'_>) -> ServerConfig {
+    let mut bind =
+        reader.parsed("BIND_ADDR", SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080), "an address and port");
+    if let Some(port) = reader.optional("PORT", "a port number, 0 to 65535") {
+        bind.set_port(port);
+    }
+    let public_url: Option<Url> = reader.optional("PUBLIC_URL", "an origin such as https://calls.example.com");
+    if let Some(url) = &public_url {
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let http = matches!(url.scheme(), "https" | "http") && url.has_host();
+        if !bare || !http || !url.username().is_empty() {
+            reader.fault(
+                "PUBLIC_URL",
+                "is not an origin: give scheme and host only, such as https://calls.example.com".to_owned(),
+            );
+        }
+    }
+    ServerConfig {
+        bind,
+        public_url,
+        data_dir: reader.text("DATA_DIR").map_or_else(|| PathBuf::from("data"), PathBuf::from),
+        shutdown_grace: Duration::from_secs(reader.in_range("SHUTDOWN_GRACE_SECONDS", 30, 0..=3600)),
+    }
+}
+
+fn twilio(reader: &mut Reader<'_>) -> TwilioConfig {
+    let account_sid = reader.text("TWILIO_ACCOUNT_SID");
+    if let Some(sid) = &account_sid {
+        let hex = sid.strip_prefix("AC").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        if !hex {
+            reader.fault("TWILIO_ACCOUNT_SID", "is not AC and 32 hex digits".to_owned());
+        }
+    }
+    let auth_tokens: Vec<SecretString> =
+        ["TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_OLD"].into_iter().filter_map(|name| reader.secret(name)).collect();
+    TwilioConfig { account_sid, auth_tokens }
+}
+
+fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
+    let persistent = reader.flag("MEMORY_PERSISTENCE").unwrap_or(true);
+    let redis = RedisConfig::read(reader);
+    let backend = match redis {
+        _ if !persistent => Backend::Process,
+        Some(redis) => Backend::Redis(Box::new(redis)),
+        None => Backend::Embedded,
+    };
+    let hours = reader.in_range("MEMORY_SESSION_TTL_HOURS", 24, 1..=87_600);
+    let mut session_ttl = Duration::from_secs(hours * 3600);
+    for name in ["MEMORY_SESSION_TTL", "REDIS_SESSION_TTL"] {
+        if reader.text(name).is_some() {
+            session_ttl = Duration::from_secs(reader.in_range(name, 86_400, 60..=315_360_000));
+            if reader.text("MEMORY_SESSION_TTL_HOURS").is_some() {
+                reader.warn(format!("{name} (seconds) wins over MEMORY_SESSION_TTL_HOURS"));
+            }
+        }
+    }
+    let days = reader.in_range("MEMORY_PROFILE_TTL_DAYS", 90, 0..=36_500);
+    let prefix = reader.text("MEMORY_KEY_PREFIX").unwrap_or_else(|| "sarah".to_owned());
+    if prefix.is_empty() || !prefix.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) {
+        reader.fault("MEMORY_KEY_PREFIX", format!("{prefix:?} has characters other than letters, digits, _ - ."));
+    }
+    let refresh = match reader.one_of("MEMORY_TTL_REFRESH", "access", &["access", "write"]).as_str() {
+        "write" => TtlRefresh::Write,
+        _ => TtlRefresh::Access,
+    };
+    let greeting_level = match reader.in_range("GREETING_LEVEL", 2, 0..=2) {
+        0 => GreetingLevel::Neutral,
+        1 => GreetingLevel::Known,
+        _ => GreetingLevel::Hint,
+    };
+    let pepper = reader.secret("MEMORY_PHONE_PEPPER");
+    if let Some(pepper) = &pepper {
+        use secrecy::ExposeSecret as _;
+        if pepper.expose_secret().len() < 32 {
+            reader.fault(
+                "MEMORY_PHONE_PEPPER",
+                "is shorter than 32 bytes; make one with `openssl rand -hex 32`".to_owned(),
+            );
+        }
+    }
+    let default_region = reader.text("DEFAULT_REGION").unwrap_or_else(|| "US".to_owned());
+    if default_region.parse::<phonenumber::country::Id>().is_err() {
+        reader.fault("DEFAULT_REGION", format!("{default_region:?} is not a country code such as US or DE"));
+    }
+    MemoryConfig {
+        backend,
+        store: StoreSettings {
+            prefix,
+            session_ttl,
+            profile_ttl: (days > 0).then(|| Duration::from_secs(days * 86_400)),
+            refresh,
+            ..StoreSettings::default()
+        },
+        pepper,
+        greeting_level,
+        default_region,
+        max_messages: reader.in_range("MEMORY_MAX_MESSAGES", 50, 2..=1000),
+    }
+}

@@ -1,0 +1,157 @@
+//! Reads variables one by one and collects what is wrong with them.
+
+use std::fmt::{self, Display};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use secrecy::SecretString;
+
+use super::variables::Variable;
+
+/// Where variables come from: the environment, or a map in a test.
+pub trait Vars {
+    /// The value of a variable; unset and empty are the same.
+    fn var(&self, name: &str) -> Option<String>;
+    /// The names of all variables that are set.
+    fn names(&self) -> Vec<String>;
+}
+
+/// A variable that is wrong, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Its name.
+    pub name: String,
+    /// What is wrong and the way out; never a secret's value.
+    pub message: String,
+}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.message)
+    }
+}
+
+pub(super) struct Reader<'a> {
+    vars: &'a dyn Vars,
+    faults: Vec<Fault>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(vars: &'a dyn Vars) -> Self {
+        Self { vars, faults: Vec::new(), warnings: Vec::new() }
+    }
+
+    pub(super) fn finish(self) -> (Vec<Fault>, Vec<String>) {
+        (self.faults, self.warnings)
+    }
+
+    pub(super) fn fault(&mut self, name: &str, message: String) {
+        self.faults.push(Fault { name: name.to_owned(), message });
+    }
+
+    pub(super) fn warn(&mut self, message: String) {
+        self.warnings.push(message);
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.vars.var(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    pub(super) fn optional<T: FromStr>(&mut self, name: &str, wanted: &str) -> Option<T> {
+        let text = self.text(name)?;
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(_) => {
+                self.fault(name, format!("{text:?} is not {wanted}"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn parsed<T: FromStr>(&mut self, name: &str, default: T, wanted: &str) -> T {
+        self.optional(name, wanted).unwrap_or(default)
+    }
+
+    pub(super) fn in_range<T: FromStr + PartialOrd + Display>(
+        &mut self,
+        name: &str,
+        default: T,
+        range: RangeInclusive<T>,
+    ) -> T {
+        let wanted = format!("a whole number from {} to {}", range.start(), range.end());
+        match self.optional::<T>(name, &wanted) {
+            Some(value) if range.contains(&value) => value,
+            Some(value) => {
+                self.fault(name, format!("{value} is not {wanted}"));
+                default
+            }
+            None => default,
+        }
+    }
+
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        let text = self.text(name)?;
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => {
+                self.fault(name, format!("{text:?} is neither true nor false"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn one_of(&mut self, name: &str, default: &str, choices: &[&str]) -> String {
+        match self.text(name) {
+            None => default.to_owned(),
+            Some(value) if choices.contains(&value.as_str()) => value,
+            Some(value) => {
+                self.fault(name, format!("{value:?} is none of {}", choices.join(", ")));
+                default.to_owned()
+            }
+        }
+    }
+
+    /// A secret: the variable itself, or the file that `NAME_FILE` names.
+    pub(super) fn secret(&mut self, name: &str) -> Option<SecretString> {
+        let file_name = format!("{name}_FILE");
+        match (self.text(name), self.text(&file_name)) {
+            (Some(_), Some(_)) => {
+                self.fault(name, format!("is set beside {file_name}; set one of them"));
+                None
+            }
+            (Some(value), None) => Some(SecretString::from(value)),
+            (None, Some(path)) => match std::fs::read_to_string(&path) {
+                Ok(value) if value.trim().is_empty() => {
+                    self.fault(&file_name, format!("the file {path:?} is empty"));
+                    None
+                }
+                Ok(value) => Some(SecretString::from(value.trim().to_owned())),
+                Err(error) => {
+                    self.fault(&file_name, format!("the file {path:?} cannot be read: {error}"));
+                    None
+                }
+            },
+            (None, None) => None,
+        }
+    }
+
+    /// Warns of variables with our prefixes that nobody reads: mostly a slip of the pen.
+    pub(super) fn warn_of_unknown(&mut self, known: &[Variable], prefixes: &[&str]) {
+        let mut unknown: Vec<String> = self
+            .vars
+            .names()
+            .into_iter()
+            .filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|name| {
+                let base = name.strip_suffix("_FILE").unwrap_or(name);
+                !known.iter().any(|variable| variable.name == name || (variable.secret && variable.name == base))
+            })
+            .collect();
+        unknown.sort();
+        for name in unknown {
+            self.warnings.push(format!("{name} is set, but nothing reads it"));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The table of variables, as `redial config` and the README show it.
+
+/// One variable.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit or form.
+    pub unit: &'static str,
+    /// What holds when it is not set.
+    pub default: &'static str,
+    /// What it means.
+    pub about: &'static str,
+    /// Its value is never shown, and `NAME_FILE` may name a file that holds it.
+    pub secret: bool,
+}
+
+const fn plain(name: &'static str, unit: &'static str, default: &'static str, about: &'static str) -> Variable {
+    Variable { name, unit, default, about, secret: false }
+}
+
+const fn secret(name: &'static str, default: &'static str, about: &'static str) -> Variable {
+    Variable { name, unit: "secret", default, about, secret: true }
+}
+
+/// Every variable that is read.
+pub const VARIABLES: &[Variable] = &[
+    plain("BIND_ADDR", "address:port", "127.0.0.1:8080", "where to listen"),
+    plain("PORT", "port", "that of BIND_ADDR", "overrides the port"),
+    plain("PUBLIC_URL", "origin", "none", "public origin, https://host; signatures and the stream URL are built from it"),
+    plain("DATA_DIR", "directory", "data", "embedded store, phone pepper, call logs"),
+    plain("MODELS_DIR", "directory", "models", "weights of the speech models"),
+    plain("SHUTDOWN_GRACE_SECONDS", "s", "30", "how long running calls may go on after SIGTERM"),
+    plain("TWILIO_ACCOUNT_SID", "AC…", "none", "when set, calls of other accounts are refused"),
+    secret("TWILIO_AUTH_TOKEN", "none", "checks that a webhook or stream comes from Twilio"),
+    secret("TWILIO_AUTH_TOKEN_OLD", "none", "the former token, while it is being replaced"),
+    plain("USE_REDIS", "true/false", "auto", "Redis, or the embedded store; auto: Redis when a REDIS_ variable is set"),
+    secret("REDIS_URL", "none", "redis:// or rediss://; overrides the parts below"),
+    secret("REDIS_SESSION_URL", "none", "another name of REDIS_URL"),
+    plain("REDIS_HOST", "host", "localhost", "where Redis is"),
+    plain("REDIS_PORT", "port", "6379", "its port"),
+    secret("REDIS_PASSWORD", "none", "its password"),
+    plain("REDIS_USERNAME", "text", "none", "its ACL user"),
+    plain("REDIS_DB", "number", "0", "its database"),
+    plain("REDIS_SSL", "true/false", "false", "TLS to Redis"),
+    plain("REDIS_CONNECTION_POOL_SIZE", "number", "none", "accepted from older deployments; two shared connections serve all calls"),
+    plain("MEMORY_PERSISTENCE", "true/false", "true", "false: remember in this process only"),
+    plain("MEMORY_KEY_PREFIX", "text", "sarah", "first part of every Redis key"),
+    plain("MEMORY_SESSION_TTL_HOURS", "h", "24", "how long a session document is kept"),
+    plain("MEMORY_SESSION_TTL", "s", "none", "the same in seconds; wins"),
+    plain("REDIS_SESSION_TTL", "s", "none", "the same in seconds; wins"),
+    plain("MEMORY_PROFILE_TTL_DAYS", "days", "90", "how long a caller is remembered; 0: for ever"),
+    plain("MEMORY_TTL_REFRESH", "access/write", "access", "when a TTL starts again"),
+    plain("MEMORY_MAX_MESSAGES", "turns", "50", "how much of a call the agent is shown"),
+    secret("MEMORY_PHONE_PEPPER", "generated in DATA_DIR", "key of the phone hash, 32 bytes or more; the same on all instances"),
+    plain("GREETING_LEVEL", "0, 1, 2", "2", "how much memory may be said aloud"),
+    plain("DEFAULT_REGION", "country", "US", "for numbers without +"),
+    plain("STT_PROVIDER", "name", "local", "speech to text"),
+    plain("TTS_PROVIDER", "name", "local", "text to speech"),
+    plain("LLM_PROVIDER", "name", "builtin", "the agent"),
+    plain("MAX_CALLS", "calls", "500", "calls at once"),
+    plain("MAX_CALLS_PER_CALLER", "calls", "3", "calls of one number at once"),
+    plain("MAX_CALL_SECONDS", "s", "1800", "longest call"),
+    plain("CALL_LOG", "true/false", "false", "write each call's events, with its words, to DATA_DIR/calls"),
+    plain("RUST_LOG", "filter", "info", "what is logged"),
+    plain("LOG_FORMAT", "text/json", "text", "how it is logged"),
+];

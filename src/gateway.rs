@@ -1,0 +1,82 @@
+//! Start and stop of a gateway: build, bind, serve, drain.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::app::{App, Providers};
+use crate::calls::Control;
+use crate::config::Config;
+use crate::http;
+
+/// The last part of the grace period: running calls say goodbye.
+const GOODBYE: Duration = Duration::from_secs(10);
+/// How long hang-up writes may take after the last call has ended.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running gateway. Tests and the demo run the same one in their own process.
+pub struct Gateway {
+    app: Arc<App>,
+    address: SocketAddr,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Builds everything, then binds the port.
+    ///
+    /// # Errors
+    /// When the data directory, the embedded store or the port cannot be used.
+    pub async fn start(config: Config, providers: Providers) -> anyhow::Result<Self> {
+        let bind = config.server.bind;
+        let listener = http::listener::bind(bind).with_context(|| format!("BIND_ADDR {bind} cannot be used"))?;
+        let address = listener.local_addr()?;
+        let local_url = Url::parse(&format!("http://{address}"))?;
+        let max_calls = config.limits.calls;
+        let app = App::build(config, providers, local_url).await?;
+        app.spawn_sweeper();
+        let stop = CancellationToken::new();
+        let router = http::router(Arc::clone(&app));
+        let server = tokio::spawn(http::listener::serve(listener, router, max_calls, stop.clone()));
+        Ok(Self { app, address, stop, server })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Calls that ring or are live.
+    pub fn calls(&self) -> usize {
+        self.app.calls.count()
+    }
+
+    /// Stops: no new calls; running ones may go on for `grace`, then say goodbye; all that was said is written.
+    /// Returns false when a hang-up could not be written in time.
+    pub async fn shut_down(self, grace: Duration) -> bool {
+        self.app.calls.close();
+        self.app.tasks.close();
+        let calls = self.app.calls.count();
+        tracing::info!(calls, grace_s = grace.as_secs(), "shutting down: no new calls");
+        let goodbye = grace.min(GOODBYE);
+        if tokio::time::timeout(grace - goodbye, self.app.tasks.wait()).await.is_err() {
+            self.app.calls.tell_all(Control::Drain);
+            if tokio::time::timeout(goodbye, self.app.tasks.wait()).await.is_err() {
+                self.app.calls.tell_all(Control::Shutdown);
+            }
+        }
+        let written = tokio::time::timeout(WRITE_LIMIT, self.app.tasks.wait()).await.is_ok();
+        if !written {
+            tracing::error!(unwritten = self.app.tasks.len(), "sessions are lost: the store did not take them in time");
+        }
+        self.stop.cancel();
+        // The accept loop ends at once; a panic in it was logged.
+        let _ = self.server.await;
+        written
+    }
+}

@@ -1,0 +1,32 @@
+//! Every route on one page.
+
+mod health;
+pub(crate) mod listener;
+mod stream;
+mod voice;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// A webhook's body: Twilio's own limit for what it sends and fetches.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        // the carrier, with its signature
+        .route("/voice", post(voice::incoming))
+        .route("/voice/resume", post(voice::resume))
+        .route("/voice/status", post(voice::status))
+        .route("/media-stream", get(stream::media_stream))
+        // operators
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .with_state(app)
+}

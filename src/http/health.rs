@@ -1,0 +1,43 @@
+//! Liveness, readiness and metrics.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde_json::json;
+
+use crate::app::App;
+
+/// `GET /healthz`: the process runs.
+pub(super) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: calls are taken. A store that is down is told, but does not make us unready: calls go on without it.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
+    let open = app.calls.is_open();
+    let memory = match app.store.health().await {
+        Ok(health) => json!({
+            "kind": health.kind,
+            "latency_ms": (health.latency_ms * 100.0).round() / 100.0,
+        }),
+        Err(error) => json!({ "error": error.to_string() }),
+    };
+    let status = if open { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "accepting_calls": open, "calls": app.calls.count(), "memory": memory }))).into_response()
+}
+
+/// `GET /metrics`: Prometheus' text format. No label names a caller.
+pub(super) async fn metrics() -> String {
+    recorder().map(PrometheusHandle::render).unwrap_or_default()
+}
+
+/// The process's metrics; `None` when another recorder was installed before.
+pub(crate) fn recorder() -> Option<&'static PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
+}

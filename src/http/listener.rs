@@ -1,0 +1,85 @@
+//! Accepts connections: with a cap, a time limit for headers, and small limits on what a stranger may send.
+//!
+//! axum's own `serve` sets none of these.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Connections at once: every call has one, and webhooks, probes and strangers need some.
+const SPARE_CONNECTIONS: usize = 1024;
+/// How long a client may take for its request's head.
+const HEADER_LIMIT: Duration = Duration::from_secs(3);
+/// Largest head of a request. hyper takes no less.
+const MAX_HEAD_BYTES: usize = 8 * 1024;
+const MAX_HEADERS: usize = 64;
+/// Connections that may wait to be accepted; a ramp of hundreds of calls a second fills the usual 128.
+const BACKLOG: u32 = 4096;
+
+/// Binds a listening socket with a backlog that a burst of calls does not fill.
+pub(crate) fn bind(address: std::net::SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves until `stop`. Upgraded connections go on; they belong to their calls.
+pub(crate) async fn serve(listener: TcpListener, router: Router, max_calls: usize, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(max_calls + SPARE_CONNECTIONS));
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, most likely: a pause lets some connections end.
+                    tracing::warn!(%error, "a connection cannot be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => return,
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            metrics::counter!("redial_connections_shed_total").increment(1);
+            continue; // dropped: the kernel resets it
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            connection(stream, service, stop).await;
+            drop(place);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, service: TowerToHyperService<Router>, stop: CancellationToken) {
+    // Audio is many small writes; a socket that refuses the option is served all the same.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

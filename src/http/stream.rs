@@ -1,0 +1,176 @@
+//! The media stream: the upgrade, the first messages, and the session's beginning and end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use redial_call::EndReason;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+use super::voice::{TOKEN_PARAMETER, signature_headers, unix_seconds};
+use crate::app::App;
+use crate::calls::{Control, Ringing};
+use crate::carrier::twilio::{self, Incoming, Start};
+use crate::media_stream::{Inbound, MediaStream};
+use crate::memory::hang_up::{self, HangUp};
+use crate::session::log::CallLog;
+use crate::session::record::Record;
+use crate::session::{Opening, Session};
+use crate::speech::vad::Vad;
+
+/// A stranger may hold a socket for this long without a valid `start`.
+const START_LIMIT: Duration = Duration::from_secs(3);
+/// Largest message: a `start` with many parameters. Media is 0.4 kB.
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+/// The default of 128 KiB would be most of a call's memory.
+const READ_BUFFER_BYTES: usize = 4096;
+/// How long the carrier may take to close its side.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// `GET /media-stream`: everything that can be refused is refused before `101`.
+pub(super) async fn media_stream(
+    State(app): State<Arc<App>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if headers.contains_key(header::ORIGIN) {
+        return (StatusCode::FORBIDDEN, "Origin: a browser has no business here\n").into_response();
+    }
+    if let Some(verifier) = &app.verifier {
+        let url = app.ws_url(uri.path());
+        let query = uri.query().unwrap_or_default();
+        if let Err(error) = verifier.verify_websocket(&url, query, signature_headers(&headers)) {
+            metrics::counter!("redial_signatures_refused_total").increment(1);
+            tracing::warn!(%error, "a media stream is refused");
+            return (StatusCode::FORBIDDEN, format!("X-Twilio-Signature: {error}\n")).into_response();
+        }
+    }
+    if app.calls.count() == 0 {
+        // Nobody rings, so nobody's stream can start.
+        return (StatusCode::SERVICE_UNAVAILABLE, "no call waits for a stream\n").into_response();
+    }
+    upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_MESSAGE_BYTES)
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| async move {
+            let tasks = app.tasks.clone();
+            // Tracked, so that a shutdown waits for the call and for what it writes.
+            let _ = tasks.spawn(serve(app, MediaStream::new(socket))).await;
+        })
+}
+
+async fn serve(app: Arc<App>, mut socket: MediaStream) {
+    let start = match timeout(START_LIMIT, first_start(&mut socket)).await {
+        Ok(Ok(start)) => start,
+        Ok(Err(fault)) => return refuse(socket, fault).await,
+        Err(_) => return refuse(socket, "no start").await,
+    };
+    let token = start.parameter(TOKEN_PARAMETER).unwrap_or_default();
+    if let Err(error) = app.tokens.redeem(token, &start.call_sid, unix_seconds()) {
+        metrics::counter!("redial_tokens_refused_total").increment(1);
+        tracing::warn!(call.sid = %start.call_sid, %error, "a stream's token is refused");
+        return refuse(socket, "bad token").await;
+    }
+    // A handful of messages at most: the status callback, one drain, one shutdown.
+    let (control, inbox) = mpsc::channel(4);
+    let Some(ringing) = app.calls.answer(&start.call_sid, control) else {
+        return refuse(socket, "no such call").await;
+    };
+    let span = tracing::info_span!("call", call.sid = %start.call_sid);
+    live(app, socket, start, ringing, inbox).instrument(span).await;
+}
+
+/// Reads up to the `start`. Media before it is dropped: nobody is known to whom it could belong.
+async fn first_start(socket: &mut MediaStream) -> Result<Start, &'static str> {
+    loop {
+        match socket.next().await {
+            Inbound::Text(text) => match twilio::decode(&text) {
+                Ok(Incoming::Start(start)) => return Ok(start),
+                Ok(Incoming::Stop) => return Err("stopped before start"),
+                Ok(_) => (),
+                Err(error) => {
+                    tracing::debug!(%error, "before start");
+                    if error.is_fatal() {
+                        return Err("unsupported start");
+                    }
+                }
+            },
+            Inbound::Binary | Inbound::Control => (),
+            Inbound::Closed => return Err("closed before start"),
+        }
+    }
+}
+
+async fn refuse(mut socket: MediaStream, reason: &'static str) {
+    tracing::warn!(reason, "a media stream is closed");
+    socket.close(1008, reason);
+    // Whether the stranger says goodbye does not matter.
+    let _ = timeout(CLOSE_LIMIT, socket.finish()).await;
+}
+
+/// The call, and what is written when it is over.
+async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing, control: mpsc::Receiver<Control>) {
+    let record = Record::new(ringing.session_id.clone(), ringing.caller, start.parameter_names());
+    let settings = app.parts.settings.clone();
+    let log = if app.config.call_log {
+        CallLog::create(&app.config.server.data_dir, &ringing.session_id, &settings)
+            .await
+            .inspect_err(|error| tracing::warn!(%error, "the call is not logged"))
+            .ok()
+    } else {
+        None
+    };
+    let session = Session::new(
+        app.parts.clone(),
+        Opening {
+            call_sid: start.call_sid.clone(),
+            stream_sid: start.stream_sid.clone(),
+            socket,
+            control,
+            lookup: ringing.lookup,
+            vad: Vad::new(Arc::clone(&app.vad)),
+            record: record.clone(),
+            log,
+        },
+    );
+    // A task of its own: a panic in it ends this call only, and what was said until then is written all the same.
+    let (end_reason, last_event, socket) = match tokio::spawn(session.run().in_current_span()).await {
+        Ok((reason, socket)) => (reason.as_str(), last_event(reason), Some(socket)),
+        Err(error) => {
+            metrics::counter!("redial_panics_total").increment(1);
+            tracing::error!(%error, "the call's task died");
+            ("internal_error", "error", None)
+        }
+    };
+    let hung_up = !matches!(end_reason, "disconnected" | "internal_error");
+    app.calls.finish(&start.call_sid, hung_up);
+    if let Some(mut socket) = socket {
+        socket.close(1000, "goodbye");
+        app.tasks.spawn(async move {
+            let _ = timeout(CLOSE_LIMIT, socket.finish()).await;
+        });
+    }
+    tracing::info!(reason = end_reason, "the call is over");
+    let base = record.base();
+    let caller = record.caller();
+    let session = record.into_session(end_reason, last_event);
+    hang_up::write(app.store.as_ref(), HangUp { caller, session, base }).await;
+}
+
+/// The carrier's event that the stored document names as the last.
+const fn last_event(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::CallerHungUp => "stop",
+        EndReason::Disconnected => "close",
+        EndReason::AgentHungUp | EndReason::Silence | EndReason::MaxDuration | EndReason::Shutdown => "hang_up",
+    }
+}

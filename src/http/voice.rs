@@ -1,0 +1,221 @@
+//! The webhooks: a call comes in, a call is taken up again, a call is over.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument as _;
+
+use crate::agent::greeting::{self, Standing};
+use crate::app::App;
+use crate::calls::{Admission, Lookup, Refusal, Ringing};
+use crate::carrier::signature::SignatureHeaders;
+use crate::carrier::twiml;
+use crate::carrier::webhook::{self, VoiceRequest};
+use crate::identity::{Caller, CallerAddress};
+
+/// The name of the `<Parameter>` that carries the one-time token.
+pub(super) const TOKEN_PARAMETER: &str = "token";
+
+/// `POST /voice`: a call comes in.
+pub(super) async fn incoming(state: State<Arc<App>>, uri: OriginalUri, headers: HeaderMap, body: Bytes) -> Response {
+    answer(state, uri, headers, body, Entry::Incoming).await
+}
+
+/// `POST /voice/resume`: the stream of a call is over, and the carrier asks what comes next.
+pub(super) async fn resume(state: State<Arc<App>>, uri: OriginalUri, headers: HeaderMap, body: Bytes) -> Response {
+    answer(state, uri, headers, body, Entry::Resume).await
+}
+
+/// `POST /voice/status`: a call's state has changed.
+pub(super) async fn status(
+    State(app): State<Arc<App>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let pairs = match signed_form(&app, &uri, &headers, &body) {
+        Ok(pairs) => pairs,
+        Err(refusal) => return refusal,
+    };
+    match webhook::StatusCallback::parse(&pairs) {
+        Ok(status) => {
+            if status.is_terminal() {
+                tracing::info!(call.sid = %status.call_sid, "the carrier says that the call is over");
+                app.calls.completed(&status.call_sid);
+            }
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(error) => bad_request(&error),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Incoming,
+    Resume,
+}
+
+async fn answer(
+    State(app): State<Arc<App>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+    entry: Entry,
+) -> Response {
+    let pairs = match signed_form(&app, &uri, &headers, &body) {
+        Ok(pairs) => pairs,
+        Err(refusal) => return refusal,
+    };
+    let request = match VoiceRequest::parse(&pairs) {
+        Ok(request) => request,
+        Err(error) => return bad_request(&error),
+    };
+    if app.config.twilio.account_sid.as_ref().is_some_and(|ours| *ours != request.account_sid) {
+        tracing::warn!(call.sid = %request.call_sid, "a call of another account");
+        return (StatusCode::FORBIDDEN, "AccountSid: not the configured account\n").into_response();
+    }
+    let address = CallerAddress::parse(request.caller_number(), &app.config.memory.default_region);
+    let caller = app.keys.caller(&address);
+    match app.calls.admit(&request.call_sid, &caller) {
+        Ok(Admission::New { session_id }) => connect(&app, &request, caller, session_id, entry),
+        Ok(Admission::Again(document)) => xml(document),
+        Ok(Admission::Finished) => xml(twiml::hang_up()),
+        Err(refusal) => {
+            metrics::counter!("redial_calls_refused_total", "reason" => reason(refusal)).increment(1);
+            tracing::warn!(call.sid = %request.call_sid, %refusal, "a call is refused");
+            xml(match (refusal, entry) {
+                // Answered already, so that it cannot be rejected any more.
+                (_, Entry::Resume) | (Refusal::TooManyLegs, _) => {
+                    twiml::say_and_hang_up("I'm sorry, something went wrong. Please call again.")
+                }
+                (Refusal::Full | Refusal::CallerBusy | Refusal::ShuttingDown, Entry::Incoming) => twiml::reject_busy(),
+            })
+        }
+    }
+}
+
+/// Starts the look-up and tells the carrier where to stream.
+fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, session_id: String, entry: Entry) -> Response {
+    let sid = &request.call_sid;
+    let token = app.tokens.issue(sid, unix_seconds());
+    let document = twiml::connect_stream(
+        &app.ws_url("/media-stream"),
+        &[(TOKEN_PARAMETER, token.as_str())],
+        &app.url("/voice/resume"),
+    );
+    let document = match document {
+        Ok(document) => document,
+        Err(error) => {
+            app.calls.finish(sid, true);
+            tracing::error!(call.sid = %sid, %error, "the answer cannot be written");
+            return xml(twiml::say_and_hang_up("I'm sorry, something went wrong. Please call again."));
+        }
+    };
+    let attested = request.attestation();
+    let span = tracing::info_span!("lookup", call.sid = %sid);
+    let lookup = tokio::spawn({
+        let (app, caller) = (Arc::clone(app), caller.clone());
+        async move { look_up(&app, caller, attested, entry).await }.instrument(span)
+    });
+    tracing::info!(call.sid = %sid, caller = %app.keys.log_pseudonym(&caller), "a call comes in");
+    metrics::counter!("redial_calls_total").increment(1);
+    app.calls.ring(sid, Ringing { caller, lookup, session_id }, document.clone());
+    xml(document)
+}
+
+/// Finds out who calls and how to greet them, and starts to synthesise the greeting.
+async fn look_up(app: &App, caller: Caller, attestation: greeting::Attestation, entry: Entry) -> Lookup {
+    let began = std::time::Instant::now();
+    let known = match app.store.begin_call(&caller).await {
+        Ok(known) => Some(known),
+        Err(error) => {
+            metrics::counter!("redial_memory_errors_total", "operation" => "begin_call").increment(1);
+            tracing::warn!(%error, "the caller is greeted as a stranger");
+            None
+        }
+    };
+    metrics::histogram!("redial_lookup_seconds").record(began.elapsed().as_secs_f64());
+    let now_ms = unix_seconds().saturating_mul(1000);
+    let level = greeting::level(&Standing {
+        withheld: caller.hash.is_none(),
+        calls: known.as_ref().map_or(0, |known| known.calls),
+        attestation,
+        silent_for: known
+            .as_ref()
+            .and_then(|known| known.last_call_at)
+            .map(|at| Duration::from_millis(now_ms.saturating_sub(at))),
+        configured: app.config.memory.greeting_level,
+    });
+    let profile = known.as_ref().map(|known| known.profile.clone()).unwrap_or_default();
+    let greeting = match entry {
+        Entry::Incoming => greeting::greeting(&profile, level),
+        Entry::Resume => crate::agent::prompts::TAKEN_UP_AGAIN.to_owned(),
+    };
+    app.phrases.warm(&greeting);
+    let caller = match &known {
+        Some(known) => Caller { user_id: known.user_id.clone(), ..caller },
+        None => caller,
+    };
+    Lookup { caller, known, level, greeting }
+}
+
+/// The form of a webhook, once its signature is right; else what to answer.
+#[expect(clippy::result_large_err, reason = "the error is the response, and is sent at once")]
+fn signed_form(
+    app: &App,
+    uri: &axum::http::Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Vec<(String, String)>, Response> {
+    let is_form = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
+    if !is_form {
+        let text = "Content-Type: not application/x-www-form-urlencoded\n";
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, text).into_response());
+    }
+    let pairs = webhook::form_pairs(body).map_err(|error| bad_request(&error))?;
+    if let Some(verifier) = &app.verifier {
+        let url = app.url(uri.path_and_query().map_or("/", |path| path.as_str()));
+        verifier.verify_form(&url, &pairs, signature_headers(headers)).map_err(|error| {
+            metrics::counter!("redial_signatures_refused_total").increment(1);
+            tracing::warn!(path = uri.path(), %error, "a webhook is refused");
+            (StatusCode::FORBIDDEN, format!("X-Twilio-Signature: {error}\n")).into_response()
+        })?;
+    }
+    Ok(pairs)
+}
+
+pub(super) fn signature_headers(headers: &HeaderMap) -> SignatureHeaders<'_> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    SignatureHeaders {
+        signature: text("x-twilio-signature"),
+        settings: text("x-twilio-webhooks-signature-settings"),
+    }
+}
+
+fn bad_request(error: &dyn std::fmt::Display) -> Response {
+    (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response()
+}
+
+fn xml(document: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], document).into_response()
+}
+
+const fn reason(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Full => "full",
+        Refusal::CallerBusy => "caller_busy",
+        Refusal::ShuttingDown => "shutting_down",
+        Refusal::TooManyLegs => "too_many_legs",
+    }
+}
+
+pub(super) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,604 @@
+//! The shell of a call: one task that owns the [`Call`], its socket and its provider streams.
+//!
+//! It tells the core what happens and performs what the core wants, without waiting for a peer. Only this file calls
+//! [`Call::handle`].
+
+pub(crate) mod log;
+pub(crate) mod record;
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt as _, StreamExt as _};
+use redial_call::{
+    Action, Call, CallSid, Cue, EndReason, EndSignal, Event, Frame, Role, Settings, StreamSid, Turn, TurnId, UtteranceId,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::agent::sentences::Sentences;
+use crate::agent::{Agent, Delta, Prompt};
+use crate::calls::{Calls, Control, Lookup};
+use crate::carrier::twilio::{self, Incoming};
+use crate::media_stream::{Inbound, MediaStream};
+use crate::speech::ProviderError;
+use crate::speech::stt::{Stt, SttInput, SttOutput, SttStream};
+use crate::speech::tts::Tts;
+use crate::speech::vad::{Vad, VadEdge};
+
+use self::log::CallLog;
+use self::record::Record;
+
+/// Silence on the socket after which the carrier counts as gone. A live call brings 50 messages a second.
+const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// Messages a second above which a peer is not a carrier: four times the rate of a call.
+const MAX_MESSAGES_A_SECOND: u32 = 200;
+/// Speech read from a provider in one turn of the loop, so that a burst does not delay the socket.
+const MAX_FRAMES_A_TURN: usize = 100;
+/// A turn of the loop that takes longer than this delays other calls; a frame lasts 20 ms.
+const LONG_TURN: Duration = Duration::from_millis(10);
+
+/// What a session works with; shared by all calls.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) agent: Arc<dyn Agent>,
+    pub(crate) stt: Arc<dyn Stt>,
+    pub(crate) tts: Arc<dyn Tts>,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) settings: Settings,
+    /// Turns of the call that the agent is shown.
+    pub(crate) max_messages: usize,
+}
+
+/// One live call.
+pub(crate) struct Session {
+    parts: Parts,
+    call_sid: CallSid,
+    stream_sid: StreamSid,
+    call: Call,
+    /// When the call began: the zero of the core's time.
+    began: Instant,
+    socket: MediaStream,
+    control: mpsc::Receiver<Control>,
+    vad: Vad,
+    stt: SttStream,
+    /// The utterance that inbound audio belongs to.
+    listening: Option<UtteranceId>,
+    lookup: Option<JoinHandle<Lookup>>,
+    found: Option<Lookup>,
+    reply: Option<Reply>,
+    voice: Option<Voice>,
+    encoder: twilio::Encoder,
+    last_message: Instant,
+    rate: Rate,
+    speech_ended: Option<Instant>,
+    record: Record,
+    log: Option<CallLog>,
+}
+
+/// An answer under way.
+struct Reply {
+    turn: TurnId,
+    deltas: BoxStream<'static, Result<Delta, ProviderError>>,
+    sentences: Sentences,
+    hang_up: bool,
+}
+
+/// The audio of the agent's turn: kept until the turn is over, as an interruption may send a part of it again.
+struct Voice {
+    turn: TurnId,
+    ulaw: Vec<u8>,
+    frames: Option<BoxStream<'static, Result<Frame, ProviderError>>>,
+}
+
+/// Something that happened outside the core.
+enum Input {
+    Message(Inbound),
+    Recognized(Option<SttOutput>),
+    Found(Option<Lookup>),
+    Delta(Option<Result<Delta, ProviderError>>),
+    Voiced(Vec<Frame>, VoiceState),
+    Control(Option<Control>),
+    Deadline,
+}
+
+/// What follows the frames that a provider gave.
+enum VoiceState {
+    More,
+    Done,
+    Failed(ProviderError),
+}
+
+/// What a session starts from.
+pub(crate) struct Opening {
+    pub(crate) call_sid: CallSid,
+    pub(crate) stream_sid: StreamSid,
+    pub(crate) socket: MediaStream,
+    pub(crate) control: mpsc::Receiver<Control>,
+    pub(crate) lookup: JoinHandle<Lookup>,
+    pub(crate) vad: Vad,
+    pub(crate) record: Record,
+    pub(crate) log: Option<CallLog>,
+}
+
+impl Session {
+    pub(crate) fn new(parts: Parts, opening: Opening) -> Self {
+        let now = Instant::now();
+        Self {
+            call: Call::new(parts.settings.clone()),
+            stt: parts.stt.open(),
+            parts,
+            call_sid: opening.call_sid,
+            stream_sid: opening.stream_sid,
+            began: now,
+            socket: opening.socket,
+            control: opening.control,
+            vad: opening.vad,
+            listening: None,
+            lookup: Some(opening.lookup),
+            found: None,
+            reply: None,
+            voice: None,
+            encoder: twilio::Encoder::new(),
+            last_message: now,
+            rate: Rate::new(now),
+            speech_ended: None,
+            record: opening.record,
+            log: opening.log,
+        }
+    }
+
+    /// Lives the call from the carrier's `start` to its end, and hands the socket back for its last message.
+    pub(crate) async fn run(mut self) -> (EndReason, MediaStream) {
+        if let Some(found) = self.lookup.as_mut().and_then(|lookup| lookup.now_or_never()) {
+            self.lookup = None;
+            self.on_found(found.ok());
+        }
+        self.handle(Event::Started);
+        loop {
+            if let Some(reason) = self.perform_all() {
+                return (reason, self.socket);
+            }
+            let input = self.next_input().await;
+            let began = Instant::now();
+            let kind = input.name();
+            self.take(input);
+            let took = began.elapsed();
+            if took > LONG_TURN {
+                tracing::warn!(took_ms = took.as_millis(), input = kind, "a long turn of the call loop");
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen.
+    ///
+    /// # Cancel safety
+    /// Each branch loses nothing when another one wins.
+    async fn next_input(&mut self) -> Input {
+        let dead = self.last_message + DEAD_AFTER;
+        let deadline = self.call.poll_timeout().map_or(dead, |due| dead.min(self.began + due));
+        tokio::select! {
+            message = self.socket.next() => Input::Message(message),
+            output = self.stt.output.recv() => Input::Recognized(output),
+            found = finished(&mut self.lookup) => Input::Found(found),
+            delta = next_delta(&mut self.reply) => Input::Delta(delta),
+            (frames, state) = next_frames(&mut self.voice) => Input::Voiced(frames, state),
+            control = self.control.recv() => Input::Control(control),
+            () = sleep_until(deadline) => Input::Deadline,
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Message(message) => self.on_message(message),
+            Input::Recognized(Some(output)) => self.on_recognized(output),
+            Input::Recognized(None) => {
+                // The recogniser died; a closed channel would spin this loop.
+                tracing::error!("speech recognition ended; it is opened again");
+                self.stt = self.parts.stt.open();
+            }
+            Input::Found(found) => self.on_found(found),
+            Input::Delta(delta) => self.on_delta(delta),
+            Input::Voiced(frames, state) => self.on_voiced(&frames, state),
+            Input::Control(Some(Control::Completed)) => self.end(EndSignal::Status),
+            Input::Control(Some(Control::Drain)) => self.handle(Event::Drain),
+            Input::Control(Some(Control::Shutdown) | None) => self.end(EndSignal::Shutdown),
+            Input::Deadline => {
+                let now = self.now();
+                if self.last_message.elapsed() >= DEAD_AFTER {
+                    tracing::warn!("no message from the carrier for {DEAD_AFTER:?}");
+                    self.last_message = Instant::now();
+                    self.end(EndSignal::SocketClosed);
+                } else {
+                    self.call.handle_timeout(now);
+                }
+            }
+        }
+    }
+
+    /// The core's time: since the call began, in whole ms.
+    fn now(&self) -> Duration {
+        let elapsed = self.began.elapsed();
+        Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.now();
+        if let Some(log) = &mut self.log {
+            log.write(now, &event);
+        }
+        self.call.handle(now, event);
+    }
+
+    fn end(&mut self, by: EndSignal) {
+        self.handle(Event::Ended { by });
+    }
+
+    // What comes in
+
+    fn on_message(&mut self, message: Inbound) {
+        self.last_message = Instant::now();
+        if !self.rate.allows(self.last_message) {
+            tracing::warn!("more than {MAX_MESSAGES_A_SECOND} messages a second: not a carrier");
+            self.socket.close(1008, "too many messages");
+            self.end(EndSignal::SocketClosed);
+            return;
+        }
+        match message {
+            Inbound::Text(text) => match twilio::decode(&text) {
+                Ok(incoming) => self.on_carrier(incoming),
+                Err(error) => refuse("undecodable", &error),
+            },
+            Inbound::Binary => refuse("binary", &"the protocol has text messages only"),
+            Inbound::Control => (),
+            Inbound::Closed => self.end(EndSignal::SocketClosed),
+        }
+    }
+
+    fn on_carrier(&mut self, incoming: Incoming<'_>) {
+        match incoming {
+            Incoming::Media(media) => {
+                if let Some(gap) = self.record.sequence_gap(media.sequence_number) {
+                    metrics::counter!("redial_sequence_gaps_total").increment(gap);
+                }
+                if media.is_inbound() {
+                    for frame in media.frames() {
+                        self.on_frame(frame);
+                    }
+                }
+            }
+            Incoming::Mark { name } => self.handle(Event::Marked { name: name.into_owned() }),
+            Incoming::Dtmf { digit } => self.handle(Event::Dtmf { digit }),
+            Incoming::Stop => self.end(EndSignal::Stop),
+            Incoming::Start(start) => {
+                if start.stream_sid != self.stream_sid || start.call_sid != self.call_sid {
+                    refuse("start", &"a second start names another stream or call");
+                    self.socket.close(1008, "a second start");
+                    self.end(EndSignal::SocketClosed);
+                } else {
+                    refuse("start", &"the stream has started already");
+                }
+            }
+            Incoming::Connected => (),
+            Incoming::Unknown(name) => tracing::debug!(%name, "an event that this build does not know"),
+        }
+    }
+
+    fn on_frame(&mut self, frame: Frame) {
+        match self.vad.push(&frame) {
+            Some(VadEdge::Started) => {
+                self.speech_ended = None;
+                self.handle(Event::SpeechStarted);
+                self.perform_listening();
+                return; // the pre-roll held this frame
+            }
+            Some(VadEdge::Stopped) => {
+                self.hear(frame);
+                self.speech_ended = Some(Instant::now());
+                self.handle(Event::SpeechStopped);
+            }
+            None => self.hear(frame),
+        }
+    }
+
+    fn hear(&mut self, frame: Frame) {
+        if let Some(utterance) = self.listening {
+            self.tell_stt(SttInput::Audio(utterance, frame));
+        }
+    }
+
+    fn tell_stt(&self, input: SttInput) {
+        if self.stt.input.try_send(input).is_err() {
+            metrics::counter!("redial_stt_dropped_total").increment(1);
+        }
+    }
+
+    fn on_recognized(&mut self, output: SttOutput) {
+        match output {
+            SttOutput::Transcript { utterance, text } => self.handle(Event::Transcript { utterance, text }),
+            SttOutput::Failed { utterance, error } => {
+                provider_failed("stt", &error);
+                self.handle(Event::TranscriptionFailed { utterance });
+            }
+        }
+    }
+
+    fn on_found(&mut self, found: Option<Lookup>) {
+        let Some(found) = found else {
+            return; // the look-up panicked, which was logged; the greeting's deadline covers it
+        };
+        self.handle(Event::Greeting { text: found.greeting.clone() });
+        self.record.found(&found);
+        self.found = Some(found);
+    }
+
+    fn on_delta(&mut self, delta: Option<Result<Delta, ProviderError>>) {
+        let Some(reply) = &mut self.reply else { return };
+        let turn = reply.turn;
+        match delta {
+            Some(Ok(Delta::Text(text))) => {
+                for text in reply.sentences.push(&text) {
+                    self.handle(Event::ReplyText { turn, text });
+                }
+            }
+            Some(Ok(Delta::HangUp)) => reply.hang_up = true,
+            Some(Err(error)) => {
+                provider_failed("agent", &error);
+                self.reply = None;
+                self.handle(Event::ReplyFailed { turn });
+            }
+            None => {
+                let hang_up = reply.hang_up;
+                let rest = reply.sentences.finish();
+                self.reply = None;
+                if let Some(text) = rest {
+                    self.handle(Event::ReplyText { turn, text });
+                }
+                self.handle(Event::ReplyDone { turn, hang_up });
+            }
+        }
+    }
+
+    fn on_voiced(&mut self, frames: &[Frame], state: VoiceState) {
+        let Some(voice) = &mut self.voice else { return };
+        let turn = voice.turn;
+        let before = voice.ulaw.len();
+        for frame in frames {
+            voice.ulaw.extend_from_slice(frame.as_bytes());
+        }
+        let size_bytes = u32::try_from(voice.ulaw.len() - before).unwrap_or(u32::MAX);
+        if !matches!(state, VoiceState::More) {
+            voice.frames = None;
+        }
+        if size_bytes > 0 {
+            self.handle(Event::Synthesized { turn, size_bytes });
+        }
+        match state {
+            VoiceState::More => (),
+            VoiceState::Done => self.handle(Event::SentenceDone { turn }),
+            VoiceState::Failed(error) => {
+                provider_failed("tts", &error);
+                self.handle(Event::SpeechFailed { turn });
+            }
+        }
+    }
+
+    // What goes out
+
+    /// Performs what the core wants. Some: the call is over.
+    fn perform_all(&mut self) -> Option<EndReason> {
+        while let Some(action) = self.call.poll_action() {
+            if let Action::End { reason } = action {
+                return Some(reason);
+            }
+            self.perform(action);
+        }
+        None
+    }
+
+    /// Performs what follows the start of speech before the next frame is looked at: the pre-roll is of now.
+    fn perform_listening(&mut self) {
+        if self.perform_all().is_some() {
+            tracing::error!("a call ended by speech"); // the core ends a call only on a signal or deadline
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Listen { utterance } => {
+                if self.listening.is_none() {
+                    for frame in self.vad.pre_roll() {
+                        self.tell_stt(SttInput::Audio(utterance, frame));
+                    }
+                }
+                self.listening = Some(utterance);
+            }
+            Action::Transcribe { utterance } => self.tell_stt(SttInput::Transcribe(utterance)),
+            Action::Discard { utterance } => {
+                self.tell_stt(SttInput::Discard(utterance));
+                if self.listening == Some(utterance) {
+                    self.listening = None;
+                }
+            }
+            Action::Think { turn, cue } => self.think(turn, cue),
+            Action::CancelReply { turn } => {
+                if self.reply.as_ref().is_some_and(|reply| reply.turn == turn) {
+                    self.reply = None;
+                }
+            }
+            Action::Speak { turn, text } => self.speak(turn, &text),
+            Action::CancelSpeech { turn } => self.drop_voice(turn),
+            Action::Play { turn, offset_bytes, size_bytes } => self.play(turn, offset_bytes, size_bytes),
+            Action::Mark { name } => {
+                let text = self.encoder.mark(&self.stream_sid, &name);
+                if !self.socket.send(text) {
+                    self.overrun();
+                }
+            }
+            Action::Clear => {
+                let text = self.encoder.clear(&self.stream_sid);
+                if !self.socket.send(text) {
+                    self.overrun();
+                }
+            }
+            Action::TurnDone(turn) => self.on_turn(turn),
+            Action::HangUp => {
+                // Before the socket closes: the carrier asks what comes next as soon as it has.
+                self.parts.calls.finish(&self.call_sid, true);
+                self.socket.close(1000, "goodbye");
+            }
+            Action::End { .. } => (), // taken by `perform_all`
+        }
+    }
+
+    fn think(&mut self, turn: TurnId, cue: Cue) {
+        let turns = self.call.turns();
+        let history = turns[turns.len().saturating_sub(self.parts.max_messages)..].to_vec();
+        let found = self.found.as_ref();
+        let prompt = Prompt {
+            profile: found.and_then(|found| found.known.as_ref()).map(|known| known.profile.clone()).unwrap_or_default(),
+            level: found.map(|found| found.level).unwrap_or_default(),
+            history,
+            cue,
+        };
+        let deltas = self.parts.agent.reply(prompt);
+        self.reply = Some(Reply { turn, deltas, sentences: Sentences::default(), hang_up: false });
+    }
+
+    fn speak(&mut self, turn: TurnId, text: &str) {
+        let frames = Some(self.parts.tts.speak(text));
+        match &mut self.voice {
+            Some(voice) if voice.turn == turn => voice.frames = frames,
+            _ => self.voice = Some(Voice { turn, ulaw: Vec::new(), frames }),
+        }
+    }
+
+    fn play(&mut self, turn: TurnId, offset_bytes: u64, size_bytes: u64) {
+        if let Some(ended) = self.speech_ended.take() {
+            let latency = ended.elapsed();
+            metrics::histogram!("redial_turn_latency_seconds").record(latency.as_secs_f64());
+            tracing::info!(turn = turn.0, turn_latency_ms = latency.as_millis(), "the agent answers");
+        }
+        let Some(voice) = self.voice.as_ref().filter(|voice| voice.turn == turn) else { return };
+        let range = offset_bytes as usize..(offset_bytes + size_bytes) as usize;
+        let Some(ulaw) = voice.ulaw.get(range) else {
+            tracing::error!(turn = turn.0, "the core wants audio that is not there");
+            return;
+        };
+        match self.encoder.media(&self.stream_sid, ulaw) {
+            Ok(text) => {
+                if !self.socket.send(text) {
+                    self.overrun();
+                }
+            }
+            Err(error) => refuse("outbound media", &error),
+        }
+    }
+
+    fn overrun(&mut self) {
+        tracing::warn!("the carrier does not read what it is sent");
+        self.end(EndSignal::SocketClosed);
+    }
+
+    fn on_turn(&mut self, turn: Turn) {
+        tracing::info!(turn = turn.id.0, role = ?turn.role, start_ms = turn.start_ms, end_ms = turn.end_ms, "turn");
+        if turn.role == Role::Agent {
+            self.drop_voice(turn.id);
+        }
+        self.record.keep(turn);
+    }
+
+    fn drop_voice(&mut self, turn: TurnId) {
+        if self.voice.as_ref().is_some_and(|voice| voice.turn == turn) {
+            self.voice = None;
+        }
+    }
+}
+
+impl Input {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Message(_) => "message",
+            Self::Recognized(_) => "transcript",
+            Self::Found(_) => "lookup",
+            Self::Delta(_) => "answer",
+            Self::Voiced(..) => "speech",
+            Self::Control(_) => "control",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
+/// The look-up's result; never again after it was taken.
+async fn finished(lookup: &mut Option<JoinHandle<Lookup>>) -> Option<Lookup> {
+    match lookup {
+        Some(handle) => {
+            let found = handle.await;
+            *lookup = None;
+            found.ok()
+        }
+        None => pending().await,
+    }
+}
+
+async fn next_delta(reply: &mut Option<Reply>) -> Option<Result<Delta, ProviderError>> {
+    match reply {
+        Some(reply) => reply.deltas.next().await,
+        None => pending().await,
+    }
+}
+
+/// The frames that are there, at least one unless the sentence is over.
+async fn next_frames(voice: &mut Option<Voice>) -> (Vec<Frame>, VoiceState) {
+    let Some(stream) = voice.as_mut().and_then(|voice| voice.frames.as_mut()) else { return pending().await };
+    let mut next = stream.next().await;
+    let mut frames = Vec::new();
+    loop {
+        match next {
+            Some(Ok(frame)) => frames.push(frame),
+            Some(Err(error)) => return (frames, VoiceState::Failed(error)),
+            None => return (frames, VoiceState::Done),
+        }
+        if frames.len() == MAX_FRAMES_A_TURN {
+            return (frames, VoiceState::More);
+        }
+        match stream.next().now_or_never() {
+            Some(more) => next = more,
+            None => return (frames, VoiceState::More),
+        }
+    }
+}
+
+fn refuse(what: &'static str, error: &dyn std::fmt::Display) {
+    metrics::counter!("redial_refused_messages_total", "what" => what).increment(1);
+    tracing::debug!(what, %error, "a message is ignored");
+}
+
+fn provider_failed(part: &'static str, error: &ProviderError) {
+    metrics::counter!("redial_provider_errors_total", "part" => part).increment(1);
+    tracing::warn!(part, %error, cause = ?std::error::Error::source(error).map(ToString::to_string), "a provider failed");
+}
+
+/// Counts messages in windows of a second.
+#[derive(Debug)]
+struct Rate {
+    since: Instant,
+    count: u32,
+}
+
+impl Rate {
+    const fn new(now: Instant) -> Self {
+        Self { since: now, count: 0 }
+    }
+
+    fn allows(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            *self = Self::new(now);
+        }
+        self.count += 1;
+        self.count <= MAX_MESSAGES_A_SECOND
+    }
+}

@@ -1,0 +1,105 @@
+//! What is kept of a call while it lives: held outside its task, so that it outlives a panic in it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use redial_call::Turn;
+
+use crate::calls::Lookup;
+use crate::identity::Caller;
+use crate::memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+
+/// The record of one call, shared by its session and whoever writes it down.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    session_id: String,
+    caller: Caller,
+    started_at: SystemTime,
+    parameters: Vec<String>,
+    turns: Vec<Turn>,
+    base: Option<(u64, Profile)>,
+    last_sequence: Option<u64>,
+}
+
+impl Record {
+    /// `parameters`: the names of the start event's custom parameters.
+    pub(crate) fn new(session_id: String, caller: Caller, parameters: Vec<String>) -> Self {
+        Self {
+            inner: Arc::new(Mutex::new(Inner {
+                session_id,
+                caller,
+                started_at: SystemTime::now(),
+                parameters,
+                turns: Vec::new(),
+                base: None,
+                last_sequence: None,
+            })),
+        }
+    }
+
+    /// Notes who memory says the caller is.
+    pub(crate) fn found(&self, found: &Lookup) {
+        let mut inner = self.lock();
+        inner.caller = found.caller.clone();
+        inner.base = found.known.as_ref().map(|known| (known.revision, known.profile.clone()));
+    }
+
+    /// Keeps a turn, or the longer version of one.
+    pub(crate) fn keep(&self, turn: Turn) {
+        let mut inner = self.lock();
+        match inner.turns.iter_mut().find(|kept| kept.id == turn.id) {
+            Some(kept) => *kept = turn,
+            None => inner.turns.push(turn),
+        }
+    }
+
+    /// How many messages are missing before this sequence number. Over one TCP connection it should be none.
+    pub(crate) fn sequence_gap(&self, number: Option<u64>) -> Option<u64> {
+        let number = number?;
+        let mut inner = self.lock();
+        let last = inner.last_sequence.replace(number)?;
+        number.checked_sub(last + 1).filter(|gap| *gap > 0)
+    }
+
+    /// The caller, as far as is known by now.
+    pub(crate) fn caller(&self) -> Caller {
+        self.lock().caller.clone()
+    }
+
+    /// The profile that the call began with, and its revision.
+    pub(crate) fn base(&self) -> Option<(u64, Profile)> {
+        self.lock().base.clone()
+    }
+
+    /// The session document of the call, which ends now.
+    pub(crate) fn into_session(self, end_reason: &str, last_event: &str) -> Session {
+        let inner = self.lock();
+        let now = SystemTime::now();
+        Session {
+            chat_id: inner.session_id.clone(),
+            conversation_history: inner.turns.iter().map(|turn| Message { turn: turn.clone() }).collect(),
+            last_update: humantime::format_rfc3339_millis(now).to_string(),
+            metadata: Metadata { last_event_type: last_event.to_owned(), payload_keys: inner.parameters.clone() },
+            v: SCHEMA_VERSION,
+            user_id: inner.caller.user_id.as_str().to_owned(),
+            started_at: unix_ms(inner.started_at),
+            ended_at: unix_ms(now),
+            end_reason: end_reason.to_owned(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic between two statements leaves whole turns behind: they are just what is to be saved.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
