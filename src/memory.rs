@@ -1,4 +1,7 @@
 //! What is remembered about a caller: the model, the store, and what fills it.
 
+pub(crate) mod clean;
 pub mod model;
 pub mod store;
+pub mod summary;
+pub mod topic;
