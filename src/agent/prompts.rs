@@ -1,10 +1,14 @@
 //! What the core says when the agent has nothing to say: fixed, so that it can be spoken with every provider down.
 
 /// After a silence of the caller, the first and the second time.
-pub const STILL_THERE: [&str; 2] = ["Are you still there?", "I can't hear you just now. Are you still on the line?"];
+pub const STILL_THERE: [&str; 2] = [
+    "Are you still there?",
+    "I can't hear you just now. Are you still on the line?",
+];
 
 /// When the caller stays silent; then the call ends.
-pub const SILENCE_GOODBYE: &str = "It seems that I've lost you. Please call again any time. Goodbye.";
+pub const SILENCE_GOODBYE: &str =
+    "It seems that I've lost you. Please call again any time. Goodbye.";
 
 /// When the call has reached its longest duration; then it ends.
 pub const TIME_UP: &str = "I'm sorry, our time is up. I've kept what you told me. Goodbye.";
@@ -13,13 +17,15 @@ pub const TIME_UP: &str = "I'm sorry, our time is up. I've kept what you told me
 pub const ONE_MOMENT: [&str; 3] = ["One moment, please.", "Let me see.", "Just a second."];
 
 /// When no provider answers and the call cannot go on; then it ends.
-pub const TROUBLE: &str = "I'm sorry, something is wrong at our end. Please call again in a few minutes. Goodbye.";
+pub const TROUBLE: &str =
+    "I'm sorry, something is wrong at our end. Please call again in a few minutes. Goodbye.";
 
 /// When the call goes on after a gap at our end.
 pub const RESUMED: &str = "Sorry, I lost you for a second. You were saying?";
 
 /// When all lines are taken; said before the call is refused.
-pub const FULL: &str = "I'm sorry, all our lines are busy. Please call again in a few minutes. Goodbye.";
+pub const FULL: &str =
+    "I'm sorry, all our lines are busy. Please call again in a few minutes. Goodbye.";
 
 /// When we must stop for maintenance in mid-call; then the call ends.
 pub const GOING_DOWN: &str = "I'm sorry, I have to end this call now. I've kept what you told me. Please call again. Goodbye.";
