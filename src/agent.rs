@@ -2,7 +2,7 @@
 
 pub mod builtin;
 pub mod greeting;
-mod intent;
+pub(crate) mod intent;
 pub(crate) mod name;
 pub mod prompts;
 mod question;

@@ -23,8 +23,12 @@ const MISSES_BEFORE_OFFER: u32 = 3;
 const REPEAT_CHARS: usize = 300;
 
 const SOMEBODY_CALLS: &str = "someone will call you back";
+const WANTS_CALL: &str = "you'd like to be called back";
 
 /// The agent that needs nothing. The same prompt always gives the same answer.
+///
+/// An answer reads the whole history: about 30 µs a turn of the caller (23 words, optimised build), so half a
+/// millisecond in a call of 30 turns.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BuiltIn;
 
@@ -59,7 +63,10 @@ impl Answer {
 
 /// Answers the last turn of the prompt's history.
 fn answer(prompt: &Prompt) -> Answer {
-    let known_as = sayable_name(&prompt.profile);
+    // A caller greeted as a stranger is one, whatever is stored under the number.
+    let known_as = (prompt.level > GreetingLevel::Neutral)
+        .then(|| sayable_name(&prompt.profile))
+        .flatten();
     let desk = Desk {
         talk: Talk::of(&prompt.history, known_as.as_deref()),
         known_as: known_as.as_deref(),
@@ -193,7 +200,7 @@ impl Desk<'_> {
         if !last.message && !last.name && !last.number && self.answers_check() {
             return self.checked();
         }
-        let thanks = if last.message && talk.messages == 1 {
+        let thanks = if last.message && talk.messages.len() == 1 {
             match self.last_caller_text().and_then(topic::topic) {
                 Some(topic) => format!("Thank you. I've noted that it's about {topic}."),
                 None => "Thank you, I've noted that.".to_owned(),
@@ -221,7 +228,7 @@ impl Desk<'_> {
                 "my cell",
             ])
         });
-        let said = format!("I'll pass on that {SOMEBODY_CALLS_YOU}.");
+        let said = format!("I'll pass on that {WANTS_CALL}.");
         if other && self.talk.number.is_none() {
             self.ask_after(&said, &Question::Number)
         } else {
@@ -264,7 +271,7 @@ impl Desk<'_> {
     }
 
     fn offer_to_end(&self) -> Answer {
-        let have = if self.talk.messages > 0 {
+        let have = if !self.talk.messages.is_empty() {
             "I have your message."
         } else {
             "I can note that you called."
@@ -281,10 +288,14 @@ impl Desk<'_> {
 
     fn goodbye_after(&self, opening: &str) -> Answer {
         let talk = &self.talk;
-        let message = match (talk.messages > 0, talk.urgent) {
-            (_, true) => format!(" I'll pass this on as urgent, and {SOMEBODY_CALLS}."),
-            (true, false) => " I'll pass your message on.".to_owned(),
-            (false, false) => String::new(),
+        let message = match (talk.urgent, talk.messages.is_empty()) {
+            (true, _) => format!(" I'll pass this on as urgent, and {SOMEBODY_CALLS}."),
+            (false, true) if talk.call_back => format!(" I'll pass on that {WANTS_CALL}."),
+            (false, false) if talk.call_back => {
+                format!(" I'll pass your message on, and that {WANTS_CALL}.")
+            }
+            (false, false) => " I'll pass your message on.".to_owned(),
+            (false, true) => String::new(),
         };
         let thanks = match self.sayable_name() {
             Some(name) => format!("Thank you for calling, {name}."),
@@ -383,11 +394,10 @@ impl Desk<'_> {
         {
             return Question::NumberCheck;
         }
-        if talk.messages == 0 {
+        if talk.messages.is_empty() {
             return Question::Reason;
         }
-        let remembered =
-            self.known_as.is_some() && !talk.disowned && self.prompt.level > GreetingLevel::Neutral;
+        let remembered = self.known_as.is_some() && !talk.disowned;
         if talk.name.is_none()
             && !remembered
             && !talk.name_refused
@@ -424,8 +434,6 @@ impl Desk<'_> {
             .map(|turn| turn.text.as_str())
     }
 }
-
-const SOMEBODY_CALLS_YOU: &str = "you'd like to be called back";
 
 /// All that an agent's turn was meant to say.
 fn whole(turn: &Turn) -> String {

@@ -4,8 +4,8 @@ use super::{GreetingLevel, name};
 use crate::memory::model::Profile;
 use crate::memory::topic;
 
-/// After so many days of silence a number may have a new owner, so the level is lowered by one: carriers hand numbers
-/// out again after 45 to 90 days, and this leaves a margin.
+/// After so many days of silence a number may have a new owner, so the level is lowered by one: in the
+/// United States it rests for 45 to 90 days in between (47 CFR 52.15(f)), and this leaves a margin.
 const STALE_AFTER_DAYS: u32 = 180;
 
 /// What is known about who is calling, for [`level`].

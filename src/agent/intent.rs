@@ -52,6 +52,9 @@ pub(crate) enum Intent {
 
 /// Words that carry no message of their own.
 const SMALL: &[&str] = &[
+    "sorry",
+    "go",
+    "on",
     "yes",
     "yeah",
     "yep",
@@ -379,12 +382,7 @@ impl Intent {
     pub(crate) const fn is_message(self) -> bool {
         matches!(
             self,
-            Self::Forget
-                | Self::Private
-                | Self::Command
-                | Self::CallBack
-                | Self::Question
-                | Self::Statement
+            Self::Private | Self::Command | Self::CallBack | Self::Question | Self::Statement
         )
     }
 }
@@ -661,30 +659,42 @@ fn is_private(words: &Words) -> bool {
     ]) || (asks && words.any(FAMILY) && words.any(RECORDS))
 }
 
+/// A wish in the form of a question ("could you move it to Monday?") is a message, not a question.
 fn is_question(text: &str, words: &Words) -> bool {
-    text.trim_end().ends_with('?')
-        || words.starts_with_any(&[
-            "what",
-            "when",
-            "where",
-            "who",
-            "why",
-            "how",
-            "which",
-            "do you",
-            "does",
-            "are you",
-            "is there",
-            "is it",
-            "can you tell me",
-            "could you tell me",
-            "can i",
-            "could i",
-            "will you",
-            "are there",
-            "did you",
-            "do i",
-        ])
+    let asks_to_tell =
+        words.says_any(&["tell me", "let me know", "give me", "say when", "explain"]);
+    let wishes = words.starts_with_any(&[
+        "can you",
+        "could you",
+        "would you",
+        "will you",
+        "can i",
+        "could i",
+        "may i",
+        "please",
+    ]);
+    let asks = words.starts_with_any(&[
+        "what",
+        "when",
+        "where",
+        "who",
+        "why",
+        "how",
+        "which",
+        "do you",
+        "does",
+        "are you",
+        "is there",
+        "is it",
+        "are there",
+        "did you",
+        "do i",
+    ]);
+    if wishes {
+        asks_to_tell
+    } else {
+        asks || text.trim_end().ends_with('?')
+    }
 }
 
 #[cfg(test)]

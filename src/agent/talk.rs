@@ -29,8 +29,10 @@ pub(crate) struct Talk {
     pub(crate) disowned: bool,
     /// Where to call back.
     pub(crate) number: Option<StatedNumber>,
-    /// Turns that bring something to pass on.
-    pub(crate) messages: u32,
+    /// Where in the history the caller brought something to pass on.
+    pub(crate) messages: Vec<usize>,
+    /// The caller asked to be called back.
+    pub(crate) call_back: bool,
     /// The caller asked for a human.
     pub(crate) urgent: bool,
     /// The caller asked that this call is not remembered.
@@ -76,12 +78,17 @@ impl Talk {
     /// Reads `history`. `known_as` is the remembered name, if there is one.
     pub(crate) fn of(history: &[Turn], known_as: Option<&str>) -> Self {
         let mut talk = Self::default();
-        for turn in history {
+        for (at, turn) in history.iter().enumerate() {
             match turn.role {
                 // Nothing of it was heard: for the caller it was never said.
                 Role::Agent if turn.text.trim().is_empty() => (),
                 Role::Agent => talk.hear_agent(&turn.text),
-                Role::Caller => talk.hear_caller(turn, known_as),
+                Role::Caller => {
+                    talk.hear_caller(turn, known_as);
+                    if talk.last.message {
+                        talk.messages.push(at);
+                    }
+                }
             }
         }
         talk
@@ -117,11 +124,11 @@ impl Talk {
         if turn.via == Via::Voice {
             self.hear_name(turn, &words, intent);
             self.hear_number(&words, intent);
-            self.hear_message(&turn.text, &words, intent);
+            self.last.message = self.is_message(&words, intent);
         }
         match intent {
-            Intent::Human => self.urgent = true,
-            Intent::Emergency => self.urgent = true,
+            Intent::Human | Intent::Emergency => self.urgent = true,
+            Intent::CallBack => self.call_back = true,
             Intent::NotMe => self.disowned = true,
             Intent::Forget => self.unremembered = true,
             _ => (),
@@ -239,7 +246,8 @@ impl Talk {
         }
     }
 
-    fn hear_message(&mut self, text: &str, words: &Words, intent: Intent) {
+    /// Whether the turn brings something to pass on.
+    fn is_message(&self, words: &Words, intent: Intent) -> bool {
         // "Tell him that I called about the order, that's all, bye": a message and a goodbye.
         let with_goodbye = intent == Intent::Goodbye && intent::weight(words) >= 4;
         let only_name = self.last.name && {
@@ -262,16 +270,16 @@ impl Talk {
         let names_refusal =
             self.asked == Some(Question::Name) && self.name_refused && intent == Intent::Statement;
         let asks_why = self.asked == Some(Question::Name) && words.has("why");
-        self.last.message = (intent.is_message() || with_goodbye)
-            && !only_name
-            && !only_number
-            && !answers_check
-            && !names_refusal
-            && !asks_why
-            && !text.trim().is_empty();
-        if self.last.message {
-            self.messages += 1;
-        }
+        // Without what it is about, the wish to be called back still needs a message.
+        let only_call_back = intent == Intent::CallBack
+            && !words.any(&["about", "because", "regarding", "concerning"]);
+        (intent.is_message() || with_goodbye)
+            && !(only_name
+                || only_number
+                || only_call_back
+                || answers_check
+                || names_refusal
+                || asks_why)
     }
 
     /// Whether a turn brought the talk further, or at least could be answered.

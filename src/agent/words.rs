@@ -174,13 +174,22 @@ impl Words {
 
     /// The index of the word after the first place where `phrase` is said.
     pub(crate) fn after(&self, phrase: &str) -> Option<usize> {
-        (0..self.words.len()).find_map(|at| self.follows(at, phrase))
+        let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
+        // Hundreds of phrases are looked for in each turn, and most begin with a word that is not there.
+        let starts = self
+            .words
+            .iter()
+            .enumerate()
+            .filter(|(_, word)| *word == first);
+        starts
+            .map(|(at, _)| at + 1)
+            .find_map(|next| self.follows(next, rest))
     }
 
     /// The index of the word after `phrase`, when it is said at `at`.
     fn follows(&self, at: usize, phrase: &str) -> Option<usize> {
         let mut end = at;
-        for word in phrase.split(' ') {
+        for word in phrase.split(' ').filter(|word| !word.is_empty()) {
             if self.words.get(end)? != word {
                 return None;
             }
