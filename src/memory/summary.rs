@@ -38,6 +38,9 @@ const DIGITS_OF_A_PIECE: usize = 3;
 /// call stay, and the name with the better evidence (confirmed over stated over inferred, then the later call, then the
 /// later turn).
 ///
+/// A caller who says "that's not me" takes the remembered name away; where that call is folded before an older one
+/// with a name, the older name comes back until it is denied again.
+///
 /// Nothing is taken from a call in which nothing was said, or whose caller asked not to be remembered.
 pub fn fold(mut profile: Profile, session: &Session) -> Profile {
     let sid = &session.chat_id;
