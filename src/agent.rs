@@ -1,5 +1,15 @@
 //! What the agent says: the trait that an agent implements, and the built-in parts.
 
+pub mod builtin;
+pub mod greeting;
+pub(crate) mod intent;
+pub(crate) mod name;
+pub mod prompts;
+mod question;
+pub mod sentences;
+pub(crate) mod talk;
+pub(crate) mod words;
+
 use futures_util::stream::BoxStream;
 use redial_call::Turn;
 

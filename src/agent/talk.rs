@@ -1,0 +1,323 @@
+//! The state of a conversation, worked out from its history each time and kept nowhere.
+//!
+//! So it is right after any other agent's turns, after a resumed call, and when a question was cut off unheard.
+
+use redial_call::{Role, Turn, TurnId, Via};
+
+use super::intent::{self, Intent};
+use super::name;
+use super::question::Question;
+use super::words::Words;
+use crate::memory::clean;
+use crate::memory::model::Confidence;
+
+/// The digits of a telephone number: the shortest local one, and E.164's longest.
+const NUMBER_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
+
+/// What has been said so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Talk {
+    /// The question that is open: the last one that the caller heard before speaking.
+    pub(crate) asked: Option<Question>,
+    /// The caller's name, by the caller's own words.
+    pub(crate) name: Option<StatedName>,
+    /// The caller does not want to give a name.
+    pub(crate) name_refused: bool,
+    /// How often the caller heard the question for the name.
+    pub(crate) name_asked: u32,
+    /// The caller is not the person who is remembered.
+    pub(crate) disowned: bool,
+    /// Where to call back.
+    pub(crate) number: Option<StatedNumber>,
+    /// Where in the history the caller brought something to pass on.
+    pub(crate) messages: Vec<usize>,
+    /// The caller asked to be called back.
+    pub(crate) call_back: bool,
+    /// The caller asked for a human.
+    pub(crate) urgent: bool,
+    /// The caller asked that this call is not remembered.
+    pub(crate) unremembered: bool,
+    /// Turns in a row, up to the last one, that brought the talk no further.
+    pub(crate) misses: u32,
+    /// What the last turn of the caller brought.
+    pub(crate) last: LastTurn,
+}
+
+/// What the last turn of the caller brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct LastTurn {
+    pub(crate) intent: Option<Intent>,
+    /// Yes or no.
+    pub(crate) polarity: Option<bool>,
+    pub(crate) message: bool,
+    pub(crate) name: bool,
+    pub(crate) number: bool,
+    /// The caller agreed to what was read back.
+    pub(crate) confirmed: bool,
+}
+
+/// A name that the caller said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StatedName {
+    pub(crate) say: String,
+    /// The turn in which it was said.
+    pub(crate) turn: TurnId,
+    pub(crate) conf: Confidence,
+    /// How often it was read back, and the reading heard.
+    pub(crate) read_back: u32,
+}
+
+/// A number that the caller said or keyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StatedNumber {
+    pub(crate) digits: String,
+    pub(crate) read_back: u32,
+}
+
+impl Talk {
+    /// Reads `history`. `known_as` is the remembered name, if there is one.
+    pub(crate) fn of(history: &[Turn], known_as: Option<&str>) -> Self {
+        let mut talk = Self::default();
+        for (at, turn) in history.iter().enumerate() {
+            match turn.role {
+                // Nothing of it was heard: for the caller it was never said.
+                Role::Agent if turn.text.trim().is_empty() => (),
+                Role::Agent => talk.hear_agent(&turn.text),
+                Role::Caller => {
+                    talk.hear_caller(turn, known_as);
+                    if talk.last.message {
+                        talk.messages.push(at);
+                    }
+                }
+            }
+        }
+        talk
+    }
+
+    fn hear_agent(&mut self, text: &str) {
+        self.asked = Question::asked(text);
+        match &self.asked {
+            Some(Question::Name) => self.name_asked += 1,
+            Some(Question::NameCheck(read)) => {
+                if let Some(name) = self.name.as_mut().filter(|name| same_name(&name.say, read)) {
+                    name.read_back += 1;
+                }
+            }
+            Some(Question::NumberCheck) => {
+                if let Some(number) = &mut self.number {
+                    number.read_back += 1;
+                }
+            }
+            _ => (),
+        }
+    }
+
+    fn hear_caller(&mut self, turn: &Turn, known_as: Option<&str>) {
+        let words = Words::of(&turn.text);
+        self.last = LastTurn::default();
+        let intent = match turn.via {
+            Via::Voice => self.in_context(Intent::of(&turn.text, &words, known_as)),
+            Via::Keypad => self.hear_keys(&turn.text),
+        };
+        self.last.intent = Some(intent);
+        self.last.polarity = intent::polarity(&words);
+        if turn.via == Via::Voice {
+            self.hear_name(turn, &words, intent);
+            self.hear_number(&words, intent);
+            self.last.message = self.is_message(&words, intent);
+        }
+        match intent {
+            Intent::Human | Intent::Emergency => self.urgent = true,
+            Intent::CallBack => self.call_back = true,
+            Intent::NotMe => self.disowned = true,
+            Intent::Forget => self.unremembered = true,
+            _ => (),
+        }
+        if self.went_on(intent) {
+            self.misses = 0;
+        } else {
+            self.misses += 1;
+        }
+    }
+
+    /// What an intent is after the open question: "that's not me" to "Is it Anna?" denies the name only.
+    fn in_context(&self, intent: Intent) -> Intent {
+        match (&self.asked, intent) {
+            (Some(Question::NameCheck(_)), Intent::NotMe) if self.name.is_some() => Intent::No,
+            _ => intent,
+        }
+    }
+
+    /// Keys: a number to call, the operator's zero, or a slip of the finger.
+    fn hear_keys(&mut self, keys: &str) -> Intent {
+        let digits: String = keys.chars().filter(char::is_ascii_digit).collect();
+        match digits.as_str() {
+            "112" | "911" | "999" => return Intent::Emergency,
+            "0" => return Intent::Human,
+            _ => (),
+        }
+        if NUMBER_DIGITS.contains(&digits.len()) && !clean::holds_card_number(&digits) {
+            self.number = Some(StatedNumber {
+                digits,
+                read_back: 0,
+            });
+            self.last.number = true;
+        }
+        Intent::Nothing
+    }
+
+    fn hear_name(&mut self, turn: &Turn, words: &Words, intent: Intent) {
+        let denied = intent::polarity(words) == Some(false);
+        let stated = match &self.asked {
+            Some(Question::Name) => {
+                let refuses = [
+                    "rather not",
+                    "private",
+                    "anonymous",
+                    "not telling",
+                    "do not want to",
+                    "will not say",
+                    "not going to",
+                ];
+                self.name_refused |= words.says_any(&refuses) || intent == Intent::No;
+                name::answered(&turn.text)
+            }
+            Some(Question::NameCheck(read)) => {
+                if intent::polarity(words) == Some(true) && !words.says("not") {
+                    if let Some(name) = self.name.as_mut().filter(|name| same_name(&name.say, read))
+                    {
+                        name.conf = Confidence::Confirmed;
+                        self.last.confirmed = true;
+                    }
+                    return;
+                }
+                let old = self
+                    .name
+                    .as_ref()
+                    .map_or(read.as_str(), |name| name.say.as_str());
+                let corrected = name::corrected(old, &turn.text);
+                if corrected.is_none() && denied {
+                    self.name = None;
+                }
+                corrected
+            }
+            _ => name::volunteered(&turn.text),
+        };
+        if let Some(say) = stated {
+            let same = self
+                .name
+                .as_ref()
+                .is_some_and(|name| same_name(&name.say, &say));
+            if !same {
+                self.name = Some(StatedName {
+                    say,
+                    turn: turn.id,
+                    conf: Confidence::Stated,
+                    read_back: 0,
+                });
+            }
+            self.name_refused = false;
+            self.last.name = true;
+        }
+    }
+
+    fn hear_number(&mut self, words: &Words, intent: Intent) {
+        let asked = matches!(self.asked, Some(Question::Number | Question::NumberCheck));
+        if self.asked == Some(Question::NumberCheck) {
+            match intent::polarity(words) {
+                Some(true) => {
+                    self.last.confirmed = true;
+                    return;
+                }
+                Some(false) => self.number = None,
+                None => (),
+            }
+        }
+        if !asked && intent != Intent::CallBack {
+            return;
+        }
+        let digits = clean::digit_runs(words).concat();
+        if NUMBER_DIGITS.contains(&digits.len()) && !clean::holds_card_number(&digits) {
+            self.number = Some(StatedNumber {
+                digits,
+                read_back: 0,
+            });
+            self.last.number = true;
+        }
+    }
+
+    /// Whether the turn brings something to pass on.
+    fn is_message(&self, words: &Words, intent: Intent) -> bool {
+        // "Tell him that I called about the order, that's all, bye": a message and a goodbye.
+        let with_goodbye = intent == Intent::Goodbye && intent::weight(words) >= 4;
+        let only_name = self.last.name && {
+            // What is said beside a name, without where somebody lives or comes from.
+            let name_words = self
+                .name
+                .as_ref()
+                .map_or(0, |name| Words::of(&name.say).len());
+            let beside = intent::weight(words).saturating_sub(name_words);
+            matches!(self.asked, Some(Question::Name | Question::NameCheck(_))) && beside < 6
+                || beside < 2
+                || words.says_any(&["i live", "speaking", "i am from"]) && beside < 5
+        };
+        let only_number = self.last.number && self.asked == Some(Question::Number);
+        let answers_check = matches!(
+            self.asked,
+            Some(Question::NameCheck(_) | Question::NumberCheck)
+        ) && self.last.polarity.is_some()
+            && intent::weight(words) < 3;
+        let names_refusal =
+            self.asked == Some(Question::Name) && self.name_refused && intent == Intent::Statement;
+        let asks_why = self.asked == Some(Question::Name) && words.has("why");
+        // Without what it is about, the wish to be called back still needs a message.
+        let only_call_back = intent == Intent::CallBack
+            && !words.any(&["about", "because", "regarding", "concerning"]);
+        (intent.is_message() || with_goodbye)
+            && !(only_name
+                || only_number
+                || only_call_back
+                || answers_check
+                || names_refusal
+                || asks_why)
+    }
+
+    /// Whether a turn brought the talk further, or at least could be answered.
+    fn went_on(&self, intent: Intent) -> bool {
+        if self.last.message || self.last.name || self.last.number || self.last.confirmed {
+            return true;
+        }
+        match intent {
+            Intent::Nothing | Intent::Acknowledge | Intent::Hello | Intent::Thanks => false,
+            Intent::Yes => matches!(
+                self.asked,
+                Some(Question::Else | Question::Topic | Question::LeaveIt)
+            ),
+            Intent::No => !matches!(
+                self.asked,
+                None | Some(Question::Other | Question::Reason | Question::More | Question::Number)
+            ),
+            Intent::Emergency
+            | Intent::NotMe
+            | Intent::WrongNumber
+            | Intent::Goodbye
+            | Intent::Repeat
+            | Intent::Robot
+            | Intent::WhoIsThis
+            | Intent::Human
+            | Intent::Forget
+            | Intent::Private
+            | Intent::Command
+            | Intent::CallBack
+            | Intent::Wait
+            | Intent::Question
+            | Intent::Statement => true,
+        }
+    }
+}
+
+/// Whether a reading-back names the stated name, or its first part.
+fn same_name(stated: &str, read: &str) -> bool {
+    let (stated, read) = (stated.to_lowercase(), read.to_lowercase());
+    stated == read || stated.split(' ').next() == Some(read.as_str())
+}
