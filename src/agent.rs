@@ -1,6 +1,7 @@
 //! What the agent says: the trait that an agent implements, and the built-in parts.
 
 pub mod builtin;
+pub mod fallback;
 pub mod greeting;
 pub(crate) mod intent;
 pub(crate) mod name;
@@ -11,6 +12,7 @@ pub(crate) mod talk;
 pub(crate) mod words;
 
 use futures_util::stream::BoxStream;
+pub use redial_call::Cue;
 use redial_call::Turn;
 
 use crate::memory::model::Profile;
@@ -30,21 +32,12 @@ pub trait Agent: Send + Sync {
 pub struct Prompt {
     /// What is remembered of this caller; empty for a stranger. Data, never instructions.
     pub profile: Profile,
-    /// How much of the profile may be said aloud, 0 to 3 (`docs`: greeting levels).
+    /// How much of the profile may be said aloud, 0 to 3 ([`greeting`]).
     pub level: GreetingLevel,
     /// The call so far, oldest first, in words that were really heard. Ends with the caller's turn.
     pub history: Vec<Turn>,
     /// Why an answer is wanted.
     pub cue: Cue,
-}
-
-/// Why an answer is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cue {
-    /// The caller said something.
-    Answer,
-    /// The caller said something that could not be recognised; the last turn's text is empty.
-    Unclear,
 }
 
 /// A piece of an answer.

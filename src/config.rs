@@ -289,3 +289,6 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
         max_messages: reader.in_range("MEMORY_MAX_MESSAGES", 50, 2..=1000),
     }
 }
+
+#[cfg(test)]
+mod tests;

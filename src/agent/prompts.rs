@@ -1,34 +1,40 @@
-//! What the core says when the agent has nothing to say: fixed, so that it can be spoken with every provider down.
+//! What is said without an agent: fixed, so that it can be spoken with every model down, and synthesised before it is needed.
 
-/// After a silence of the caller, the first and the second time.
-pub const STILL_THERE: [&str; 2] = [
-    "Are you still there?",
-    "I can't hear you just now. Are you still on the line?",
-];
+use redial_call::Prompts;
 
-/// When the caller stays silent; then the call ends.
-pub const SILENCE_GOODBYE: &str =
-    "It seems that I've lost you. Please call again any time. Goodbye.";
-
-/// When the call has reached its longest duration; then it ends.
-pub const TIME_UP: &str = "I'm sorry, our time is up. I've kept what you told me. Goodbye.";
-
-/// When an answer is late: said once, to cover the wait, and no answer itself.
-pub const ONE_MOMENT: [&str; 3] = ["One moment, please.", "Let me see.", "Just a second."];
-
-/// When no provider answers and the call cannot go on; then it ends.
-pub const TROUBLE: &str =
-    "I'm sorry, something is wrong at our end. Please call again in a few minutes. Goodbye.";
-
-/// When the call goes on after a gap at our end.
+/// The first words after the stream of a call broke and came back.
 pub const RESUMED: &str = "Sorry, I lost you for a second. You were saying?";
 
-/// When all lines are taken; said before the call is refused.
-pub const FULL: &str =
-    "I'm sorry, all our lines are busy. Please call again in a few minutes. Goodbye.";
+/// Said by the carrier's own voice when a call that was answered cannot go on.
+pub const CANNOT_GO_ON: &str = "I'm sorry, something is wrong at our end. Please call again in a few minutes. Goodbye.";
 
-/// When we must stop for maintenance in mid-call; then the call ends.
-pub const GOING_DOWN: &str = "I'm sorry, I have to end this call now. I've kept what you told me. Please call again. Goodbye.";
+/// What the core says by itself.
+pub fn prompts() -> Prompts {
+    Prompts {
+        greeting: "Hello, this is the automated answering service. How can I help you?".to_owned(),
+        filler: "One moment, please.".to_owned(),
+        trouble: "I'm sorry, I could not work that out. Could you say it again, please?".to_owned(),
+        still_there: "Are you still there?".to_owned(),
+        silence_goodbye: "It seems that I've lost you. Please call again any time. Goodbye.".to_owned(),
+        time_is_up: "I'm sorry, our time is up. I've kept what you told me. Goodbye.".to_owned(),
+        drain: "I'm sorry, I have to end this call now. I've kept what you told me. Please call again. Goodbye."
+            .to_owned(),
+    }
+}
+
+/// Every sentence of [`prompts`], and what else is said again and again.
+pub fn fixed(prompts: &Prompts) -> [&str; 8] {
+    [
+        &prompts.greeting,
+        &prompts.filler,
+        &prompts.trouble,
+        &prompts.still_there,
+        &prompts.silence_goodbye,
+        &prompts.time_is_up,
+        &prompts.drain,
+        RESUMED,
+    ]
+}
 
 #[cfg(test)]
 mod tests {
@@ -36,10 +42,11 @@ mod tests {
 
     #[test]
     fn what_ends_a_call_says_goodbye_and_nothing_else_does() {
-        for last in [SILENCE_GOODBYE, TIME_UP, TROUBLE, FULL, GOING_DOWN] {
+        let prompts = prompts();
+        for last in [&prompts.silence_goodbye, &prompts.time_is_up, &prompts.drain] {
             assert!(last.ends_with("Goodbye."), "{last}");
         }
-        for middle in STILL_THERE.iter().chain(&ONE_MOMENT).chain([&RESUMED]) {
+        for middle in [&prompts.greeting, &prompts.filler, &prompts.trouble, &prompts.still_there] {
             assert!(!middle.contains("oodbye"), "{middle}");
         }
     }

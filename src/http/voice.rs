@@ -1,7 +1,7 @@
 //! The webhooks: a call comes in, a call is taken up again, a call is over.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument as _;
 
-use crate::agent::greeting::{self, Standing};
+use crate::agent::greeting::{self, CallerFacts};
+use crate::agent::prompts;
 use crate::app::App;
 use crate::calls::{Admission, Lookup, Refusal, Ringing};
 use crate::carrier::signature::SignatureHeaders;
@@ -90,7 +91,7 @@ async fn answer(
             xml(match (refusal, entry) {
                 // Answered already, so that it cannot be rejected any more.
                 (_, Entry::Resume) | (Refusal::TooManyLegs, _) => {
-                    twiml::say_and_hang_up("I'm sorry, something went wrong. Please call again.")
+                    twiml::say_and_hang_up(prompts::CANNOT_GO_ON)
                 }
                 (Refusal::Full | Refusal::CallerBusy | Refusal::ShuttingDown, Entry::Incoming) => twiml::reject_busy(),
             })
@@ -112,7 +113,7 @@ fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, session_id: S
         Err(error) => {
             app.calls.finish(sid, true);
             tracing::error!(call.sid = %sid, %error, "the answer cannot be written");
-            return xml(twiml::say_and_hang_up("I'm sorry, something went wrong. Please call again."));
+            return xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON));
         }
     };
     let attested = request.attestation();
@@ -139,21 +140,21 @@ async fn look_up(app: &App, caller: Caller, attestation: greeting::Attestation, 
         }
     };
     metrics::histogram!("redial_lookup_seconds").record(began.elapsed().as_secs_f64());
-    let now_ms = unix_seconds().saturating_mul(1000);
-    let level = greeting::level(&Standing {
+    let days_since_last_call = known.as_ref().and_then(|known| known.last_call_at).map(|at_ms| {
+        let days = unix_seconds().saturating_sub(at_ms / 1000) / 86_400;
+        u32::try_from(days).unwrap_or(u32::MAX)
+    });
+    let level = greeting::level(CallerFacts {
         withheld: caller.hash.is_none(),
-        calls: known.as_ref().map_or(0, |known| known.calls),
+        first_call: known.as_ref().is_none_or(|known| known.calls == 0),
         attestation,
-        silent_for: known
-            .as_ref()
-            .and_then(|known| known.last_call_at)
-            .map(|at| Duration::from_millis(now_ms.saturating_sub(at))),
-        configured: app.config.memory.greeting_level,
+        days_since_last_call,
+        maximum: app.config.memory.greeting_level,
     });
     let profile = known.as_ref().map(|known| known.profile.clone()).unwrap_or_default();
     let greeting = match entry {
-        Entry::Incoming => greeting::greeting(&profile, level),
-        Entry::Resume => crate::agent::prompts::TAKEN_UP_AGAIN.to_owned(),
+        Entry::Incoming => greeting::greeting(&profile, level, days_since_last_call),
+        Entry::Resume => prompts::RESUMED.to_owned(),
     };
     app.phrases.warm(&greeting);
     let caller = match &known {

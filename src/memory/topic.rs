@@ -183,6 +183,11 @@ fn day_of(all: &[&str], at: usize) -> Option<&'static str> {
     before.or(after)
 }
 
+/// True for a topic that is bound to a day: "Friday's visit".
+pub(crate) fn names_a_day(topic: &str) -> bool {
+    DAYS.iter().any(|(_, day)| topic.contains(day))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

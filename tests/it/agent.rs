@@ -26,7 +26,7 @@ impl Line {
             log: String::new(),
             over: false,
         };
-        let greeting = greeting(&line.profile, level);
+        let greeting = greeting(&line.profile, level, None);
         line.note("agent ", &greeting);
         line.push(Role::Agent, Via::Voice, &greeting, "");
         line

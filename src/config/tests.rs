@@ -1,0 +1,174 @@
+//! Tests of the configuration: a map of variables in, a configuration or all faults out.
+
+use std::collections::BTreeMap;
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+struct Map(BTreeMap<&'static str, String>);
+
+impl Vars for Map {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.keys().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+fn read(vars: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
+    Config::from_vars(&Map(vars.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()), false)
+}
+
+fn faults(vars: &[(&'static str, &str)]) -> Vec<String> {
+    read(vars).expect_err("faults").faults.iter().map(ToString::to_string).collect()
+}
+
+fn redis_url(vars: &[(&'static str, &str)]) -> String {
+    match read(vars).unwrap().memory.backend {
+        Backend::Redis(redis) => redis.url().expose_secret().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn nothing_configured_is_safe_and_works_alone() {
+    let config = read(&[]).unwrap();
+    assert_eq!(config.server.bind.to_string(), "127.0.0.1:8080");
+    assert!(matches!(config.memory.backend, Backend::Embedded));
+    assert_eq!(config.memory.store.session_ttl, Duration::from_secs(24 * 3600));
+    assert_eq!(config.memory.store.profile_ttl, Some(Duration::from_secs(90 * 86_400)));
+    assert_eq!(config.memory.store.prefix, "sarah");
+    assert_eq!(config.limits.calls_per_caller, 3);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn every_fault_is_reported_in_one_go() {
+    let faults = faults(&[
+        ("BIND_ADDR", "localhost"),
+        ("PORT", "99999"),
+        ("PUBLIC_URL", "https://calls.example.com/voice"),
+        ("REDIS_URL", "http://localhost"),
+        ("MEMORY_SESSION_TTL_HOURS", "-1"),
+        ("MEMORY_PROFILE_TTL_DAYS", "1e9"),
+        ("MEMORY_PHONE_PEPPER", "abc"),
+        ("MEMORY_KEY_PREFIX", "a:{b}"),
+        ("GREETING_LEVEL", "3"),
+        ("DEFAULT_REGION", "Mars"),
+        ("MAX_CALLS", "0"),
+        ("LLM_PROVIDER", "openai"),
+        ("LOG_FORMAT", "xml"),
+        ("CALL_LOG", "maybe"),
+    ]);
+    let names: Vec<&str> = faults.iter().filter_map(|fault| fault.split(':').next()).collect();
+    assert_eq!(
+        names,
+        [
+            "BIND_ADDR",
+            "PORT",
+            "PUBLIC_URL",
+            "REDIS_URL",
+            "MEMORY_SESSION_TTL_HOURS",
+            "MEMORY_PROFILE_TTL_DAYS",
+            "MEMORY_KEY_PREFIX",
+            "GREETING_LEVEL",
+            "MEMORY_PHONE_PEPPER",
+            "DEFAULT_REGION",
+            "MAX_CALLS",
+            "LLM_PROVIDER",
+            "CALL_LOG",
+            "LOG_FORMAT",
+        ]
+    );
+    assert!(faults.iter().all(|fault| !fault.contains("abc")), "a secret is shown: {faults:?}");
+}
+
+#[test]
+fn a_public_address_needs_signatures() {
+    let faults = faults(&[("BIND_ADDR", "0.0.0.0:8080")]);
+    assert!(faults[0].starts_with("TWILIO_AUTH_TOKEN: is not set"), "{faults:?}");
+    let vars = Map([("BIND_ADDR", "0.0.0.0:8080".to_owned())].into());
+    assert!(Config::from_vars(&vars, true).is_ok());
+    let signed = [("BIND_ADDR", "0.0.0.0:8080"), ("TWILIO_AUTH_TOKEN", "x"), ("PUBLIC_URL", "https://calls.example.com")];
+    assert!(read(&signed).is_ok());
+    assert!(read(&signed[..2]).is_err());
+}
+
+#[test]
+fn redis_is_found_by_url_or_by_parts() {
+    for (vars, url) in [
+        (&[("REDIS_URL", "redis://localhost:6379/0")][..], "redis://localhost:6379/0"),
+        (&[("REDIS_URL", "redis://:pass@host")], "redis://:pass@host"),
+        (&[("REDIS_URL", "rediss://user:pass@host:6380/2")], "rediss://user:pass@host:6380/2"),
+        (&[("REDIS_SESSION_URL", "redis://redis:6379/1")], "redis://redis:6379/1"),
+        (
+            &[("REDIS_URL", "redis://a/0"), ("REDIS_SESSION_URL", "redis://b/1"), ("REDIS_HOST", "c")],
+            "redis://a/0",
+        ),
+        (&[("REDIS_HOST", "redis.example.com")], "redis://redis.example.com:6379/0"),
+        (&[("USE_REDIS", "true")], "redis://localhost:6379/0"),
+        (&[("REDIS_HOST", "h"), ("REDIS_SSL", "true"), ("REDIS_DB", "3")], "rediss://h:6379/3"),
+        (&[("REDIS_URL", "redis://h:1/0"), ("REDIS_SSL", "true")], "rediss://h:1/0"),
+        (
+            &[("REDIS_PASSWORD", "p#s:s/w@r%d"), ("REDIS_USERNAME", "gateway")],
+            "redis://gateway:p%23s%3As%2Fw%40r%d@localhost:6379/0",
+        ),
+        (&[("REDIS_URL", "redis://x:y@eu1.upstash.io:6379")], "rediss://x:y@eu1.upstash.io:6379"),
+    ] {
+        assert_eq!(redis_url(vars), url, "{vars:?}");
+    }
+    assert!(matches!(
+        read(&[("REDIS_HOST", "h"), ("USE_REDIS", "false")]).unwrap().memory.backend,
+        Backend::Embedded
+    ));
+}
+
+#[test]
+fn contradictions_about_redis_are_faults() {
+    for (vars, fault) in [
+        (&[("REDIS_URL", "rediss://h"), ("REDIS_SSL", "false")][..], "REDIS_SSL: is false"),
+        (&[("REDIS_URL", "redis://:p#w@h")], "REDIS_URL: "),
+        (&[("REDIS_URL", "redis://h/x")], "REDIS_URL: the database \"x\" is not a number"),
+        (&[("REDIS_URL", "redis://h/0/1")], "REDIS_URL: the database \"0/1\" is not a number"),
+        (&[("REDIS_URL", "redis+cluster://h")], "REDIS_URL: Sentinel and Cluster are not in this build"),
+        (&[("REDIS_PORT", "99999")], "REDIS_PORT: \"99999\" is not a whole number from 1 to 65535"),
+    ] {
+        assert!(faults(vars)[0].starts_with(fault), "{vars:?}: {:?}", faults(vars));
+    }
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let config = read(&[("REDIS_URL", "redis://me:hunter2@h/0"), ("TWILIO_AUTH_TOKEN", "hunter2")]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert!(format!("{config:?}").contains("redis://me:***@h/0"));
+}
+
+#[test]
+fn a_ttl_in_seconds_wins_and_says_so() {
+    let config = read(&[("REDIS_SESSION_TTL", "3600"), ("MEMORY_SESSION_TTL_HOURS", "5")]).unwrap();
+    assert_eq!(config.memory.store.session_ttl, Duration::from_secs(3600));
+    assert_eq!(config.warnings, ["REDIS_SESSION_TTL (seconds) wins over MEMORY_SESSION_TTL_HOURS"]);
+    assert_eq!(read(&[("MEMORY_PROFILE_TTL_DAYS", "0")]).unwrap().memory.store.profile_ttl, None);
+}
+
+#[test]
+fn a_slip_of_the_pen_is_warned_about() {
+    let config = read(&[("REDIS_PASWORD", "x"), ("USE_REDIS", "false"), ("MEMORY_PHONE_PEPPER_FILE", "")]).unwrap();
+    assert_eq!(config.warnings, ["REDIS_PASWORD is set, but nothing reads it"]);
+}
+
+#[test]
+fn a_secret_may_be_in_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("token");
+    std::fs::write(&path, "from the file\n").unwrap();
+    let config = read(&[("TWILIO_AUTH_TOKEN_FILE", path.to_str().unwrap())]).unwrap();
+    assert_eq!(config.twilio.auth_tokens[0].expose_secret(), "from the file");
+    assert!(faults(&[("TWILIO_AUTH_TOKEN_FILE", "/no/such/file")])[0].contains("cannot be read"));
+    let both = [("TWILIO_AUTH_TOKEN_FILE", path.to_str().unwrap()), ("TWILIO_AUTH_TOKEN", "x")];
+    assert!(faults(&both)[0].contains("set one of them"));
+}
