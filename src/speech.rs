@@ -1,7 +1,24 @@
 //! Speech to text, text to speech, voice activity: the traits and their offline implementations.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`models`] | where the model files are, and whether they are the right ones |
+//! | [`pool`] | the threads on which nets and voices run |
+//! | [`resample`] | 8 kHz to and from the rates of models and files |
+//! | [`scripted`] | a recogniser and a voice that do as they are told |
+//! | [`stt`] | speech to text |
+//! | [`tts`] | text to speech |
+//! | [`vad`] | voice activity: when the caller starts and stops speaking |
+//! | [`wav`] | WAV files |
 
+pub mod models;
+pub mod pool;
+pub mod resample;
+pub mod scripted;
 pub mod stt;
 pub mod tts;
+pub mod vad;
+pub mod wav;
 
 use std::time::Duration;
 

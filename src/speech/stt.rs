@@ -1,5 +1,7 @@
 //! Speech to text: the trait. One implementation a vendor, in the folder of the same name.
 
+pub mod moonshine;
+
 use redial_call::{Frame, UtteranceId};
 use tokio::sync::mpsc;
 

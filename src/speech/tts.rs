@@ -1,4 +1,10 @@
 //! Text to speech: the trait. One implementation a vendor, in the folder of the same name.
+//!
+//! [`cache`] and [`fallback`] wrap other voices.
+
+pub mod cache;
+pub mod fallback;
+pub mod flite;
 
 use futures_util::stream::BoxStream;
 use redial_call::Frame;

@@ -1,0 +1,60 @@
+//! Moonshine tiny, English: recognition on this machine, on threads of its own.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `line` | the task of one call: which audio belongs to which utterance, which answers are due |
+//! | `net` | the nets: samples in, text out |
+
+mod line;
+mod net;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use self::line::Line;
+use self::net::Net;
+use super::{Stt, SttStream};
+use crate::speech::models::ModelError;
+use crate::speech::pool::WorkerPool;
+
+/// Frames that may wait for a call's task: 1.28 s. The task never waits for a recognition, so this only has to outlast a
+/// busy moment of the runtime, and the pre-roll that comes at once.
+const INPUT_CAPACITY: usize = 64;
+/// Answers that may wait for the session.
+const OUTPUT_CAPACITY: usize = 8;
+
+/// Recognises English on a [`WorkerPool`]. The nets (about 80 MB in memory) are shared by all calls.
+///
+/// An utterance keeps its first 60 s of audio; what comes after is dropped, with a warning in the log. Speech of more
+/// than 20 s is recognised in pieces that are cut at its quietest moments, and an utterance of less than 100 ms holds no
+/// words.
+pub struct Moonshine {
+    net: Arc<Net>,
+    pool: Arc<WorkerPool>,
+}
+
+impl Moonshine {
+    /// Loads the nets from the models' folder. Blocks for some 100 ms.
+    ///
+    /// # Errors
+    /// When a file is missing, or not the one of this build.
+    pub fn load(folder: &Path, pool: Arc<WorkerPool>) -> Result<Self, ModelError> {
+        Ok(Self {
+            net: Arc::new(Net::load(folder)?),
+            pool,
+        })
+    }
+}
+
+impl Stt for Moonshine {
+    /// `input` holds 64 frames (1.28 s). Answers come in the order in which they were asked for.
+    fn open(&self) -> SttStream {
+        let (input, commands) = mpsc::channel(INPUT_CAPACITY);
+        let (answers, output) = mpsc::channel(OUTPUT_CAPACITY);
+        let line = Line::new(Arc::clone(&self.net), Arc::clone(&self.pool));
+        tokio::spawn(line.run(commands, answers));
+        SttStream { input, output }
+    }
+}
