@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one module a theme.
-#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may")]
 
 mod agent;
+mod speech;

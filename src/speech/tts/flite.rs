@@ -148,7 +148,7 @@ mod tests {
     #[tokio::test]
     async fn sentences_are_spoken_at_the_line_s_level_and_begin_and_end_in_silence() {
         let voice = voice();
-        let mut loudest = 0.0_f32;
+        let mut loudest = f32::MIN;
         for text in [
             "Hello, you have reached the office of Doctor Parker.",
             "What time do you close on Saturday?",

@@ -1,7 +1,7 @@
 //! A cheap look at a frame's energy, which lets the net sleep on a quiet line.
 //!
 //! It may be wrong in one direction only. Noise that wakes the net costs some µs; speech that does not wake it would be lost.
-//! So it asks for little: twice the amplitude of the noise that the line has had of late.
+//! So it asks for little: 5 dB more than the noise that the line has had of late.
 
 use redial_call::Frame;
 use redial_call::audio::{self, FRAME_BYTES};
@@ -9,8 +9,8 @@ use redial_call::audio::{self, FRAME_BYTES};
 /// Energy (mean square of 16-bit samples) below which a frame is quiet whatever the noise: 16 steps of amplitude, -66 dBFS.
 /// Speech on a telephone line is at -45 to -10 dBFS; the lowest that μ-law can tell from silence is 8 steps.
 const SILENCE: f32 = 16.0 * 16.0;
-/// How far above the noise a frame is heard: 6 dB. Single frames of a steady noise differ from its mean by 1 to 2 dB.
-const ABOVE_NOISE: f32 = 4.0;
+/// How far above the noise a frame is heard: 5 dB. Single frames of a steady noise differ from its mean by 1 to 2 dB.
+const ABOVE_NOISE: f32 = 3.0;
 /// How fast the estimate of the noise rises: 3 dB a second, so that speech does not pass for noise before its next pause.
 const RISE: f32 = 1.013_91;
 /// How long the gate stays open after the last frame that was heard: 400 ms, in frames. Gaps within words and between them

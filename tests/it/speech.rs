@@ -1,0 +1,246 @@
+//! The offline ears end to end: frames → voice activity → pre-roll → recogniser, over the recorded callers; and the voice
+//! that the ears must understand.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use futures_util::TryStreamExt;
+use redial::speech::models::DEFAULT_FOLDER;
+use redial::speech::pool::WorkerPool;
+use redial::speech::stt::moonshine::Moonshine;
+use redial::speech::stt::{Stt, SttInput, SttOutput, SttStream};
+use redial::speech::tts::Tts;
+use redial::speech::tts::flite::Flite;
+use redial::speech::vad::silero::Silero;
+use redial::speech::vad::{Vad, VadEdge};
+use redial::speech::wav;
+use redial_call::audio::FRAME_BYTES;
+use redial_call::{Frame, UtteranceId};
+
+static MOONSHINE: LazyLock<Moonshine> = LazyLock::new(|| {
+    let pool = Arc::new(WorkerPool::sized_to_cores().unwrap());
+    Moonshine::load(&root().join(DEFAULT_FOLDER), pool).unwrap()
+});
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn frames(ulaw: &[u8]) -> Vec<Frame> {
+    ulaw.chunks(FRAME_BYTES).map(Frame::padded).collect()
+}
+
+async fn send(stream: &SttStream, input: SttInput) {
+    stream.input.send(input).await.unwrap();
+}
+
+async fn answer(stream: &mut SttStream) -> (UtteranceId, String) {
+    match stream.output.recv().await.unwrap() {
+        SttOutput::Transcript { utterance, text } => (utterance, text),
+        SttOutput::Failed { error, .. } => panic!("{error}"),
+    }
+}
+
+/// Plays a line to the ears as the session does: what voice activity opens, and the pre-roll before it, is one utterance;
+/// the end of each stretch asks for its words so far.
+async fn hear(net: &Arc<Silero>, line: &[Frame]) -> String {
+    let id = UtteranceId(1);
+    let mut stream = MOONSHINE.open();
+    let mut vad = Vad::new(Arc::clone(net));
+    let mut asked = 0;
+    for frame in line {
+        match vad.push(frame) {
+            Some(VadEdge::Started) => {
+                for frame in vad.pre_roll().collect::<Vec<_>>() {
+                    send(&stream, SttInput::Audio(id, frame)).await;
+                }
+                continue;
+            }
+            Some(VadEdge::Stopped) => asked += 1,
+            None if vad.is_speaking() => (),
+            None => continue,
+        }
+        send(&stream, SttInput::Audio(id, *frame)).await;
+        if !vad.is_speaking() {
+            send(&stream, SttInput::Transcribe(id)).await;
+        }
+    }
+    let mut text = String::new();
+    for _ in 0..asked {
+        (_, text) = answer(&mut stream).await;
+    }
+    text
+}
+
+/// Words as they are compared: lower case, without punctuation, numbers digit by digit or as words alike.
+fn normal(text: &str) -> Vec<String> {
+    const ONES: [&str; 20] = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ];
+    const TENS: [&str; 10] = [
+        "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+    ];
+    let lower = text
+        .to_lowercase()
+        .replace("p.m.", "pm")
+        .replace(['\'', '’'], "")
+        .replace("mr.", "mister");
+    let mut words = Vec::new();
+    for word in lower
+        .split(|char: char| !char.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+    {
+        match (word, word.parse::<usize>()) {
+            ("mr", _) => words.push("mister".to_owned()),
+            // As it is said in "ten meters"; longer numbers are read digit by digit.
+            (_, Ok(number)) if number < 20 && word.len() < 3 => words.push(ONES[number].to_owned()),
+            (_, Ok(number)) if number < 100 && word.len() < 3 => {
+                words.push(TENS[number / 10].to_owned());
+                if number % 10 > 0 {
+                    words.push(ONES[number % 10].to_owned());
+                }
+            }
+            (_, Ok(_)) => words.extend(
+                word.bytes()
+                    .map(|digit| ONES[usize::from(digit - b'0') % 10].to_owned()),
+            ),
+            (_, Err(_)) => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+/// Insertions, deletions and substitutions between two texts.
+fn errors(wanted: &[String], heard: &[String]) -> usize {
+    let mut row: Vec<usize> = (0..=heard.len()).collect();
+    for (at, want) in wanted.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = at + 1;
+        for (column, word) in heard.iter().enumerate() {
+            let substituted = diagonal + usize::from(want != word);
+            diagonal = row[column + 1];
+            row[column + 1] = substituted.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[heard.len()]
+}
+
+#[tokio::test]
+async fn recorded_callers_are_understood() {
+    let net = Arc::new(Silero::load(&root().join(DEFAULT_FOLDER)).unwrap());
+    let folder = root().join("fixtures/audio");
+    let mut by_voice: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for line in std::fs::read_to_string(folder.join("words.tsv"))
+        .unwrap()
+        .lines()
+    {
+        let [voice, file, text] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let mut line = vec![Frame::SILENT; 50];
+        line.extend(frames(
+            &wav::read(&std::fs::read(folder.join(file)).unwrap()).unwrap(),
+        ));
+        line.extend([Frame::SILENT; 50]);
+        let heard = hear(&net, &line).await;
+        let (wanted, words) = (normal(text), normal(&heard));
+        let wrong = errors(&wanted, &words);
+        eprintln!("{wrong:3} {file:32} {heard}");
+        let count = by_voice.entry(voice.to_owned()).or_default();
+        *count = (count.0 + wrong, count.1 + wanted.len());
+    }
+    let rate = |(wrong, words): (usize, usize)| 100.0 * wrong as f64 / words as f64;
+    for (voice, count) in &by_voice {
+        eprintln!("{voice}: {:.1} % of {} words wrong", rate(*count), count.1);
+    }
+    let all = by_voice
+        .values()
+        .fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    eprintln!("all: {:.1} % of {} words wrong", rate(all), all.1);
+    assert!(
+        all.1 > 250 && rate(all) < 15.0,
+        "{:.1} % of {} words are wrong",
+        rate(all),
+        all.1
+    );
+}
+
+#[tokio::test]
+async fn the_built_in_voice_is_understood() {
+    let voice = Flite::new(Arc::new(WorkerPool::new(1, 4).unwrap())).unwrap();
+    let text = "Thank you for calling. How can I help you today?";
+    let spoken: Vec<Frame> = voice.speak(text).try_collect().await.unwrap();
+    let mut stream = MOONSHINE.open();
+    let id = UtteranceId(1);
+    for frame in spoken {
+        send(&stream, SttInput::Audio(id, frame)).await;
+    }
+    send(&stream, SttInput::Transcribe(id)).await;
+    let (_, heard) = answer(&mut stream).await;
+    assert!(errors(&normal(text), &normal(&heard)) <= 2, "{heard}");
+}
+
+#[tokio::test]
+async fn audio_of_any_length_is_answered() {
+    let mut stream = MOONSHINE.open();
+    for (number, count) in [(1, 0), (2, 1), (3, 4), (4, 5), (5, 9), (6, 1300)] {
+        let id = UtteranceId(number);
+        for _ in 0..count {
+            send(&stream, SttInput::Audio(id, Frame::SILENT)).await;
+        }
+        send(&stream, SttInput::Transcribe(id)).await;
+        let (utterance, text) = answer(&mut stream).await;
+        assert_eq!(utterance, id);
+        assert!(
+            count >= 5 || text.is_empty(),
+            "{count} frames hold no words: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_discarded_utterance_is_forgotten_and_the_next_one_is_answered() {
+    let recording = std::fs::read(root().join("fixtures/audio/cards001.wav")).unwrap();
+    let spoken = frames(&wav::read(&recording).unwrap());
+    let mut stream = MOONSHINE.open();
+    let [first, second] = [1, 2].map(UtteranceId);
+    for id in [first, second] {
+        for frame in &spoken {
+            send(&stream, SttInput::Audio(id, *frame)).await;
+        }
+        send(&stream, SttInput::Transcribe(id)).await;
+        if id == first {
+            send(&stream, SttInput::Discard(id)).await;
+        }
+    }
+    send(&stream, SttInput::Transcribe(second)).await;
+    let answers = [answer(&mut stream).await, answer(&mut stream).await];
+    assert!(
+        answers
+            .iter()
+            .all(|(id, text)| *id == second && !text.is_empty()),
+        "{answers:?}"
+    );
+    assert_eq!(answers[0], answers[1]);
+    send(&stream, SttInput::Discard(second)).await;
+    send(&stream, SttInput::Transcribe(second)).await;
+    assert_eq!(answer(&mut stream).await, (second, String::new()));
+}
