@@ -26,7 +26,7 @@ use crate::speech::local::LocalSpeech;
 use crate::speech::stt::Stt;
 use crate::speech::tts::Tts;
 use crate::speech::tts::cache::Cached;
-use crate::speech::vad::Silero;
+use crate::speech::vad::silero::Silero;
 
 /// Memory for phrases that are spoken again and again: about four minutes of speech.
 const PHRASE_CACHE_BYTES: usize = 2 * 1024 * 1024;
@@ -50,7 +50,7 @@ impl Providers {
     /// # Errors
     /// When a model file is missing or wrong; the error names it.
     pub fn local(models_dir: &Path) -> anyhow::Result<Self> {
-        let LocalSpeech { stt, tts, vad } = LocalSpeech::load(models_dir)?;
+        let LocalSpeech { stt, tts, vad } = LocalSpeech::load(models_dir).map_err(|error| anyhow::anyhow!(error))?;
         Ok(Self { stt, tts, agent: Arc::new(BuiltIn), vad })
     }
 }
@@ -86,11 +86,8 @@ impl App {
         let store = open_store(&config).await?;
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
-        let settings = Settings {
-            max_duration: config.limits.call_duration,
-            prompts: prompts::prompts(),
-            ..Settings::default()
-        };
+        let settings =
+            Settings { max_duration: config.limits.call_duration, prompts: prompts::prompts(), ..Settings::default() };
         for prompt in prompts::fixed(&settings.prompts) {
             phrases.warm(prompt);
         }
@@ -102,8 +99,9 @@ impl App {
             settings,
             max_messages: config.memory.max_messages,
         };
-        let verifier = (!config.twilio.auth_tokens.is_empty())
-            .then(|| Verifier::new(config.twilio.auth_tokens.iter().map(|token| token.expose_secret().to_owned()).collect()));
+        let verifier = (!config.twilio.auth_tokens.is_empty()).then(|| {
+            Verifier::new(config.twilio.auth_tokens.iter().map(|token| token.expose_secret().to_owned()).collect())
+        });
         let tokens = Tokens::new(keys.stream_key());
         let public_url = config.server.public_url.clone().unwrap_or(local_url);
         let tasks = TaskTracker::new();
@@ -145,7 +143,9 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
             let store = RedisStore::connect(redis.url(), settings)?;
             match store.health().await {
                 Ok(health) => tracing::info!(latency_ms = health.latency_ms, "Redis answers"),
-                Err(error) => tracing::warn!(%error, "Redis does not answer yet; calls are taken without memory meanwhile"),
+                Err(error) => {
+                    tracing::warn!(%error, "Redis does not answer yet; calls are taken without memory meanwhile")
+                }
             }
             Arc::new(store)
         }

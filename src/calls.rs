@@ -113,9 +113,16 @@ struct Open {
 #[derive(Debug)]
 enum State {
     /// Admitted; the look-up is about to begin.
-    Admitted { since: Instant },
-    Ringing { since: Instant, ringing: Ringing },
-    Live { control: mpsc::Sender<Control> },
+    Admitted {
+        since: Instant,
+    },
+    Ringing {
+        since: Instant,
+        ringing: Ringing,
+    },
+    Live {
+        control: mpsc::Sender<Control>,
+    },
 }
 
 #[derive(Debug)]

@@ -218,7 +218,8 @@ fn server(reader: &mut Reader<'_>) -> ServerConfig {
 fn twilio(reader: &mut Reader<'_>) -> TwilioConfig {
     let account_sid = reader.text("TWILIO_ACCOUNT_SID");
     if let Some(sid) = &account_sid {
-        let hex = sid.strip_prefix("AC").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        let hex =
+            sid.strip_prefix("AC").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
         if !hex {
             reader.fault("TWILIO_ACCOUNT_SID", "is not AC and 32 hex digits".to_owned());
         }

@@ -13,6 +13,8 @@ use crate::app::{App, Providers};
 use crate::calls::Control;
 use crate::config::Config;
 use crate::http;
+use crate::memory::model::Session;
+use crate::memory::store::MemoryError;
 
 /// The last part of the grace period: running calls say goodbye.
 const GOODBYE: Duration = Duration::from_secs(10);
@@ -54,6 +56,14 @@ impl Gateway {
     /// Calls that ring or are live.
     pub fn calls(&self) -> usize {
         self.app.calls.count()
+    }
+
+    /// The document of a finished session, once it is written.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+        self.app.store.load_session(sid).await
     }
 
     /// Stops: no new calls; running ones may go on for `grace`, then say goodbye; all that was said is written.

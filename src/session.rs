@@ -13,7 +13,8 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use redial_call::{
-    Action, Call, CallSid, Cue, EndReason, EndSignal, Event, Frame, Role, Settings, StreamSid, Turn, TurnId, UtteranceId,
+    Action, Call, CallSid, Cue, EndReason, EndSignal, Event, Frame, Role, Settings, StreamSid, Turn, TurnId,
+    UtteranceId,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -98,7 +99,7 @@ struct Voice {
 enum Input {
     Message(Inbound),
     Recognized(Option<SttOutput>),
-    Found(Option<Lookup>),
+    Found(Option<Box<Lookup>>),
     Delta(Option<Result<Delta, ProviderError>>),
     Voiced(Vec<Frame>, VoiceState),
     Control(Option<Control>),
@@ -183,7 +184,7 @@ impl Session {
         tokio::select! {
             message = self.socket.next() => Input::Message(message),
             output = self.stt.output.recv() => Input::Recognized(output),
-            found = finished(&mut self.lookup) => Input::Found(found),
+            found = finished(&mut self.lookup) => Input::Found(found.map(Box::new)),
             delta = next_delta(&mut self.reply) => Input::Delta(delta),
             (frames, state) = next_frames(&mut self.voice) => Input::Voiced(frames, state),
             control = self.control.recv() => Input::Control(control),
@@ -200,7 +201,7 @@ impl Session {
                 tracing::error!("speech recognition ended; it is opened again");
                 self.stt = self.parts.stt.open();
             }
-            Input::Found(found) => self.on_found(found),
+            Input::Found(found) => self.on_found(found.map(|found| *found)),
             Input::Delta(delta) => self.on_delta(delta),
             Input::Voiced(frames, state) => self.on_voiced(&frames, state),
             Input::Control(Some(Control::Completed)) => self.end(EndSignal::Status),
@@ -292,8 +293,7 @@ impl Session {
             Some(VadEdge::Started) => {
                 self.speech_ended = None;
                 self.handle(Event::SpeechStarted);
-                self.perform_listening();
-                return; // the pre-roll held this frame
+                self.perform_listening(); // hands over the pre-roll, which holds this frame
             }
             Some(VadEdge::Stopped) => {
                 self.hear(frame);
@@ -459,7 +459,10 @@ impl Session {
         let history = turns[turns.len().saturating_sub(self.parts.max_messages)..].to_vec();
         let found = self.found.as_ref();
         let prompt = Prompt {
-            profile: found.and_then(|found| found.known.as_ref()).map(|known| known.profile.clone()).unwrap_or_default(),
+            profile: found
+                .and_then(|found| found.known.as_ref())
+                .map(|known| known.profile.clone())
+                .unwrap_or_default(),
             level: found.map(|found| found.level).unwrap_or_default(),
             history,
             cue,

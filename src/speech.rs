@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`local`] | the offline models, loaded together |
 //! | [`models`] | where the model files are, and whether they are the right ones |
 //! | [`pool`] | the threads on which nets and voices run |
 //! | [`resample`] | 8 kHz to and from the rates of models and files |
@@ -11,6 +12,7 @@
 //! | [`vad`] | voice activity: when the caller starts and stops speaking |
 //! | [`wav`] | WAV files |
 
+pub mod local;
 pub mod models;
 pub mod pool;
 pub mod resample;

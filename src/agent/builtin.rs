@@ -36,12 +36,7 @@ impl Agent for BuiltIn {
     fn reply(&self, prompt: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
         let answer = answer(&prompt);
         let hang_up = answer.ends.then_some(Delta::HangUp);
-        stream::iter(
-            std::iter::once(Delta::Text(answer.text))
-                .chain(hang_up)
-                .map(Ok),
-        )
-        .boxed()
+        stream::iter(std::iter::once(Delta::Text(answer.text)).chain(hang_up).map(Ok)).boxed()
     }
 }
 
@@ -54,35 +49,17 @@ struct Answer {
 
 impl Answer {
     fn go_on(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            ends: false,
-        }
+        Self { text: text.into(), ends: false }
     }
 }
 
 /// Answers the last turn of the prompt's history.
 fn answer(prompt: &Prompt) -> Answer {
     // A caller greeted as a stranger is one, whatever is stored under the number.
-    let known_as = (prompt.level > GreetingLevel::Neutral)
-        .then(|| sayable_name(&prompt.profile))
-        .flatten();
-    let desk = Desk {
-        talk: Talk::of(&prompt.history, known_as.as_deref()),
-        known_as: known_as.as_deref(),
-        prompt,
-    };
-    let unclear = prompt.cue == Cue::Unclear
-        || desk
-            .talk
-            .last
-            .intent
-            .is_none_or(|intent| intent == Intent::Nothing);
-    if unclear && !desk.talk.last.number {
-        desk.misunderstood()
-    } else {
-        desk.respond()
-    }
+    let known_as = (prompt.level > GreetingLevel::Neutral).then(|| sayable_name(&prompt.profile)).flatten();
+    let desk = Desk { talk: Talk::of(&prompt.history, known_as.as_deref()), known_as: known_as.as_deref(), prompt };
+    let unclear = prompt.cue == Cue::Unclear || desk.talk.last.intent.is_none_or(|intent| intent == Intent::Nothing);
+    if unclear && !desk.talk.last.number { desk.misunderstood() } else { desk.respond() }
 }
 
 /// One answer in the making.
@@ -103,18 +80,20 @@ impl Desk<'_> {
                  here. If not, please tell me what happened.",
             ),
             Intent::Goodbye if !self.answers_check() => self.goodbye(),
-            Intent::WrongNumber => {
-                Answer { text: "No problem at all. Goodbye.".to_owned(), ends: true }
+            Intent::WrongNumber => Answer { text: "No problem at all. Goodbye.".to_owned(), ends: true },
+            Intent::NotMe => {
+                self.ask_after("I'm sorry about that. I won't use what I had under this number.", &self.next())
             }
-            Intent::NotMe => self.ask_after("I'm sorry about that. I won't use what I had under this number.", &self.next()),
             Intent::Repeat => self.repeat(),
             Intent::Robot => self.resume("I'm a computer, yes. I take messages, and a person reads them."),
-            Intent::WhoIsThis => self.resume("This is the automated answering service. I take messages, and a person reads them."),
+            Intent::WhoIsThis => {
+                self.resume("This is the automated answering service. I take messages, and a person reads them.")
+            }
             Intent::Wait => Answer::go_on("Take your time."),
             Intent::Hello => self.if_patient(|| self.resume("Hello, I'm here.")),
-            Intent::Human => self.after_name(
-                &format!("I can't put you through from here, but I'll mark this as urgent, and {SOMEBODY_CALLS}."),
-            ),
+            Intent::Human => self.after_name(&format!(
+                "I can't put you through from here, but I'll mark this as urgent, and {SOMEBODY_CALLS}."
+            )),
             Intent::Forget => self.after_name("All right, I won't remember this call the next time you ring."),
             Intent::Private => self.private(),
             Intent::Command => {
@@ -122,12 +101,16 @@ impl Desk<'_> {
             }
             Intent::CallBack => self.call_back(),
             Intent::Question if talk.asked == Some(Question::Name) && !talk.last.message && !talk.last.name => {
-                Answer::go_on("It's so that we know who to call back, but you don't have to say. May I have your name, please?")
+                Answer::go_on(
+                    "It's so that we know who to call back, but you don't have to say. May I have your name, please?",
+                )
             }
-            Intent::Yes | Intent::No | Intent::Thanks | Intent::Acknowledge | Intent::Goodbye => self.short_answer(intent),
-            Intent::Question if talk.last.message => self.after_name(
-                "I don't have that here, but I'll pass it on, and someone will get back to you.",
-            ),
+            Intent::Yes | Intent::No | Intent::Thanks | Intent::Acknowledge | Intent::Goodbye => {
+                self.short_answer(intent)
+            }
+            Intent::Question if talk.last.message => {
+                self.after_name("I don't have that here, but I'll pass it on, and someone will get back to you.")
+            }
             Intent::Question | Intent::Statement | Intent::Nothing => self.taken(),
         }
     }
@@ -142,25 +125,16 @@ impl Desk<'_> {
                 Answer::go_on(format!("All right. {}", Question::More.ask_again()))
             }
             (Some(Question::LeaveIt), _) => self.goodbye(),
-            (Some(Question::Else), Intent::Yes) => {
-                Answer::go_on(format!("Of course. {}", Question::More.ask()))
-            }
+            (Some(Question::Else), Intent::Yes) => Answer::go_on(format!("Of course. {}", Question::More.ask())),
             (Some(Question::Else), Intent::No | Intent::Thanks | Intent::Goodbye) => self.goodbye(),
             (Some(Question::Else), _) => Answer::go_on(Question::LeaveIt.ask()),
-            (Some(Question::Reason | Question::More), Intent::No | Intent::Thanks) => {
-                self.goodbye()
-            }
-            (Some(Question::Topic), Intent::No) => {
-                Answer::go_on("All right. In a few words, what is your call about?")
-            }
-            (Some(Question::Topic), _) if agreed => {
-                Answer::go_on("Good. What should I pass on about it?")
-            }
+            (Some(Question::Reason | Question::More), Intent::No | Intent::Thanks) => self.goodbye(),
+            (Some(Question::Topic), Intent::No) => Answer::go_on("All right. In a few words, what is your call about?"),
+            (Some(Question::Topic), _) if agreed => Answer::go_on("Good. What should I pass on about it?"),
             (Some(Question::Name), Intent::No) => self.ask_after("That's all right.", &self.next()),
-            (Some(Question::Number), Intent::No) => self.ask_after(
-                "That's all right, we'll use the number that you're calling from.",
-                &self.next(),
-            ),
+            (Some(Question::Number), Intent::No) => {
+                self.ask_after("That's all right, we'll use the number that you're calling from.", &self.next())
+            }
             _ => self.if_patient(|| match &talk.asked {
                 Some(Question::Reason | Question::More) => {
                     Answer::go_on("I'm listening. Please tell me what I should pass on.")
@@ -175,15 +149,10 @@ impl Desk<'_> {
         let talk = &self.talk;
         match (&talk.asked, talk.last.polarity) {
             (Some(Question::NameCheck(_)), Some(true)) => match &talk.name {
-                Some(stated) => self.ask_after(
-                    &format!("Thank you, {}.", name::address(&stated.say)),
-                    &self.next(),
-                ),
+                Some(stated) => self.ask_after(&format!("Thank you, {}.", name::address(&stated.say)), &self.next()),
                 None => self.ask_after("Thank you.", &self.next()),
             },
-            (Some(Question::NameCheck(_)), Some(false))
-                if talk.name_asked <= NAME_ASKED_AT_MOST =>
-            {
+            (Some(Question::NameCheck(_)), Some(false)) if talk.name_asked <= NAME_ASKED_AT_MOST => {
                 Answer::go_on("I'm sorry. What is your name, please? You can also spell it.")
             }
             (Some(Question::NumberCheck), Some(false)) => {
@@ -242,8 +211,12 @@ impl Desk<'_> {
             .then(|| sayable_topic(&self.prompt.profile))
             .flatten();
         match known {
-            Some(topic) => self.after_name(&format!("Your last call was about {topic}. I don't have more than that here.")),
-            None => self.after_name("I can't say anything about people's details on this line, but I'll pass on that you asked."),
+            Some(topic) => {
+                self.after_name(&format!("Your last call was about {topic}. I don't have more than that here."))
+            }
+            None => self.after_name(
+                "I can't say anything about people's details on this line, but I'll pass on that you asked.",
+            ),
         }
     }
 
@@ -252,10 +225,7 @@ impl Desk<'_> {
         let question = self.open_question();
         match self.talk.misses {
             0 | 1 => Answer::go_on(format!("Sorry, I didn't catch that. {}", question.ask())),
-            2 => Answer::go_on(format!(
-                "I'm sorry, I still didn't get that. {}",
-                question.ask_again()
-            )),
+            2 => Answer::go_on(format!("I'm sorry, I still didn't get that. {}", question.ask_again())),
             MISSES_BEFORE_OFFER => self.offer_to_end(),
             _ => self.goodbye_after("I'm afraid the line is too bad."),
         }
@@ -271,15 +241,8 @@ impl Desk<'_> {
     }
 
     fn offer_to_end(&self) -> Answer {
-        let have = if !self.talk.messages.is_empty() {
-            "I have your message."
-        } else {
-            "I can note that you called."
-        };
-        Answer::go_on(format!(
-            "I have trouble understanding you. {have} {}",
-            Question::LeaveIt.ask()
-        ))
+        let have = if !self.talk.messages.is_empty() { "I have your message." } else { "I can note that you called." };
+        Answer::go_on(format!("I have trouble understanding you. {have} {}", Question::LeaveIt.ask()))
     }
 
     fn goodbye(&self) -> Answer {
@@ -301,29 +264,15 @@ impl Desk<'_> {
             Some(name) => format!("Thank you for calling, {name}."),
             None => "Thank you for calling.".to_owned(),
         };
-        Answer {
-            text: format!("{opening}{message} {thanks} Goodbye."),
-            ends: true,
-        }
+        Answer { text: format!("{opening}{message} {thanks} Goodbye."), ends: true }
     }
 
     /// Says again what was meant to be heard last, or asks what is open.
     fn repeat(&self) -> Answer {
-        let last = self
-            .prompt
-            .history
-            .iter()
-            .rev()
-            .find(|turn| turn.role == Role::Agent && !whole(turn).is_empty());
+        let last = self.prompt.history.iter().rev().find(|turn| turn.role == Role::Agent && !whole(turn).is_empty());
         let mut again = String::new();
-        for sentence in last
-            .map(|turn| sentences::split(&whole(turn)))
-            .unwrap_or_default()
-        {
-            let own_opening = matches!(
-                sentence.as_str(),
-                "Of course." | "Sorry, I didn't catch that."
-            );
+        for sentence in last.map(|turn| sentences::split(&whole(turn))).unwrap_or_default() {
+            let own_opening = matches!(sentence.as_str(), "Of course." | "Sorry, I didn't catch that.");
             if own_opening || sentence.to_lowercase().contains("goodbye") {
                 continue;
             }
@@ -353,10 +302,7 @@ impl Desk<'_> {
     fn ask_after(&self, said: &str, question: &Question) -> Answer {
         let asked = match question {
             Question::NumberCheck => match &self.talk.number {
-                Some(number) => format!(
-                    "I have the number {}. Is that right?",
-                    spoken(&number.digits)
-                ),
+                Some(number) => format!("I have the number {}. Is that right?", spoken(&number.digits)),
                 None => question.ask(),
             },
             Question::Reason => "What is your call about?".to_owned(),
@@ -380,58 +326,38 @@ impl Desk<'_> {
         let talk = &self.talk;
         if let Some(stated) = &talk.name {
             let unsure = stated.conf < Confidence::Confirmed && stated.read_back == 0;
-            let changed = talk.last.name
-                && stated.read_back < READ_BACK_AT_MOST
-                && stated.conf < Confidence::Confirmed;
+            let changed = talk.last.name && stated.read_back < READ_BACK_AT_MOST && stated.conf < Confidence::Confirmed;
             if unsure || changed {
                 return Question::NameCheck(stated.say.clone());
             }
         }
-        if talk
-            .number
-            .as_ref()
-            .is_some_and(|number| number.read_back == 0)
-        {
+        if talk.number.as_ref().is_some_and(|number| number.read_back == 0) {
             return Question::NumberCheck;
         }
         if talk.messages.is_empty() {
             return Question::Reason;
         }
         let remembered = self.known_as.is_some() && !talk.disowned;
-        if talk.name.is_none()
-            && !remembered
-            && !talk.name_refused
-            && talk.name_asked < NAME_ASKED_AT_MOST
-        {
+        if talk.name.is_none() && !remembered && !talk.name_refused && talk.name_asked < NAME_ASKED_AT_MOST {
             return Question::Name;
         }
         Question::Else
     }
 
     fn answers_check(&self) -> bool {
-        matches!(
-            self.talk.asked,
-            Some(Question::NameCheck(_) | Question::NumberCheck)
-        ) && self.talk.last.polarity.is_some()
+        matches!(self.talk.asked, Some(Question::NameCheck(_) | Question::NumberCheck))
+            && self.talk.last.polarity.is_some()
     }
 
     /// The name that may be said: the one of this call, or from the memory as far as the level allows.
     fn sayable_name(&self) -> Option<&str> {
         let stated = self.talk.name.as_ref().map(|name| name.say.as_str());
-        let remembered = || {
-            self.known_as
-                .filter(|_| self.prompt.level >= GreetingLevel::Hint && !self.talk.disowned)
-        };
+        let remembered = || self.known_as.filter(|_| self.prompt.level >= GreetingLevel::Hint && !self.talk.disowned);
         stated.or_else(remembered).map(name::address)
     }
 
     fn last_caller_text(&self) -> Option<&str> {
-        self.prompt
-            .history
-            .iter()
-            .rev()
-            .find(|turn| turn.role == Role::Caller)
-            .map(|turn| turn.text.as_str())
+        self.prompt.history.iter().rev().find(|turn| turn.role == Role::Caller).map(|turn| turn.text.as_str())
     }
 }
 
@@ -447,13 +373,8 @@ fn whole(turn: &Turn) -> String {
 
 /// Digits for the voice, in groups of three with a pause between, the last group of three or four.
 fn spoken(digits: &str) -> String {
-    const NAMES: [&str; 10] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
-    ];
-    let names: Vec<&str> = digits
-        .chars()
-        .filter_map(|c| NAMES.get(c.to_digit(10)? as usize).copied())
-        .collect();
+    const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    let names: Vec<&str> = digits.chars().filter_map(|c| NAMES.get(c.to_digit(10)? as usize).copied()).collect();
     let mut spoken = String::new();
     for (at, name) in names.iter().enumerate() {
         if at > 0 {
@@ -472,10 +393,7 @@ mod tests {
     #[test]
     fn digits_are_spoken_in_groups() {
         assert_eq!(spoken("5550142"), "five five five, zero one four two");
-        assert_eq!(
-            spoken("4155550142"),
-            "four one five, five five five, zero one four two"
-        );
+        assert_eq!(spoken("4155550142"), "four one five, five five five, zero one four two");
         assert_eq!(spoken("12"), "one two");
     }
 }

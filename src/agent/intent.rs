@@ -188,8 +188,8 @@ const NO: &[&str] = &[
     "nothing",
 ];
 const FAMILY: &[&str] = &[
-    "wife", "husband", "mother", "father", "son", "daughter", "brother", "sister", "partner",
-    "friend", "neighbor", "boss", "other",
+    "wife", "husband", "mother", "father", "son", "daughter", "brother", "sister", "partner", "friend", "neighbor",
+    "boss", "other",
 ];
 const RECORDS: &[&str] = &[
     "balance",
@@ -211,9 +211,7 @@ impl Intent {
     /// What `text` is. `known_as` is the remembered name, for "I'm not Ana".
     pub(crate) fn of(text: &str, words: &Words, known_as: Option<&str>) -> Self {
         // "You" is what the recogniser makes of noise (speech without words).
-        if words.all_in(&[
-            "you", "uh", "um", "er", "erm", "hm", "hmm", "mm", "ah", "the", "a", "so",
-        ]) {
+        if words.all_in(&["you", "uh", "um", "er", "erm", "hm", "hmm", "mm", "ah", "the", "a", "so"]) {
             return Self::Nothing;
         }
         let says = |phrases: &[&str]| words.says_any(phrases);
@@ -348,16 +346,7 @@ impl Intent {
                     "hear",
                     "me",
                     "still",
-                ]) && words.any(&[
-                    "hello",
-                    "hi",
-                    "hey",
-                    "there",
-                    "hear",
-                    "morning",
-                    "afternoon",
-                    "evening",
-                ]),
+                ]) && words.any(&["hello", "hi", "hey", "there", "hear", "morning", "afternoon", "evening"]),
             ),
         ];
         if let Some((intent, _)) = checks.iter().find(|(_, is)| *is) {
@@ -371,19 +360,12 @@ impl Intent {
                 None => Self::Acknowledge,
             };
         }
-        if is_question(text, words) {
-            Self::Question
-        } else {
-            Self::Statement
-        }
+        if is_question(text, words) { Self::Question } else { Self::Statement }
     }
 
     /// Whether a turn of this kind brings something to pass on.
     pub(crate) const fn is_message(self) -> bool {
-        matches!(
-            self,
-            Self::Private | Self::Command | Self::CallBack | Self::Question | Self::Statement
-        )
+        matches!(self, Self::Private | Self::Command | Self::CallBack | Self::Question | Self::Statement)
     }
 }
 
@@ -402,11 +384,8 @@ pub(crate) fn polarity(words: &Words) -> Option<bool> {
     if words.says_any(&["that is right", "that is correct", "is correct"]) && !words.says("not") {
         return Some(true);
     }
-    let at = |list: &[&str]| {
-        list.iter()
-            .filter_map(|phrase| Some(words.after(phrase)? - phrase.split(' ').count()))
-            .min()
-    };
+    let at =
+        |list: &[&str]| list.iter().filter_map(|phrase| Some(words.after(phrase)? - phrase.split(' ').count())).min();
     match (at(YES), at(NO)) {
         // Far into a sentence they are not the answer any more.
         (Some(yes), no) if yes <= 2 && no.is_none_or(|no| yes < no) => Some(true),
@@ -416,13 +395,7 @@ pub(crate) fn polarity(words: &Words) -> Option<bool> {
 }
 
 fn is_emergency(words: &Words) -> bool {
-    if words.says_any(&[
-        "not an emergency",
-        "no emergency",
-        "not a emergency",
-        "non emergency",
-        "not urgent",
-    ]) {
+    if words.says_any(&["not an emergency", "no emergency", "not a emergency", "non emergency", "not urgent"]) {
         return false;
     }
     let all: Vec<&str> = words.iter().collect();
@@ -430,21 +403,11 @@ fn is_emergency(words: &Words) -> bool {
         matches!(*word, "112" | "911" | "999")
             && (all.len() <= 2
                 || at.checked_sub(1).is_some_and(|before| {
-                    matches!(
-                        all[before],
-                        "call" | "dial" | "ring" | "calling" | "dialed" | "dialing"
-                    )
+                    matches!(all[before], "call" | "dial" | "ring" | "calling" | "dialed" | "dialing")
                 }))
     });
     dialled
-        || words.any(&[
-            "emergency",
-            "ambulance",
-            "overdose",
-            "overdosed",
-            "suicide",
-            "unconscious",
-        ])
+        || words.any(&["emergency", "ambulance", "overdose", "overdosed", "suicide", "unconscious"])
         || words.says_any(&[
             "nine one one",
             "call the police",
@@ -465,24 +428,12 @@ fn is_emergency(words: &Words) -> bool {
 }
 
 fn is_somebody_else(words: &Words, known_as: Option<&str>) -> bool {
-    let denied = known_as
-        .and_then(|name| name.split(' ').next())
-        .is_some_and(|first| {
-            let first = first.to_lowercase();
-            [
-                "i am not",
-                "this is not",
-                "my name is not",
-                "it is not",
-                "not called",
-            ]
+    let denied = known_as.and_then(|name| name.split(' ').next()).is_some_and(|first| {
+        let first = first.to_lowercase();
+        ["i am not", "this is not", "my name is not", "it is not", "not called"]
             .iter()
-            .any(|lead| {
-                words
-                    .after(lead)
-                    .is_some_and(|at| words.at(at) == Some(&first))
-            })
-        });
+            .any(|lead| words.after(lead).is_some_and(|at| words.at(at) == Some(&first)))
+    });
     denied
         || words.says_any(&[
             "that is not me",
@@ -592,8 +543,7 @@ fn is_repeat(words: &Words) -> bool {
             "can not hear you",
             "can not understand you",
         ]) || words.all_in(&[
-            "repeat", "what", "sorry", "huh", "excuse", "me", "pardon", "again", "please", "you",
-            "can", "could",
+            "repeat", "what", "sorry", "huh", "excuse", "me", "pardon", "again", "please", "you", "can", "could",
         ]) && !words.all_in(&["please", "me", "you", "can", "could"]))
 }
 
@@ -614,10 +564,8 @@ fn is_for_human(words: &Words) -> bool {
         "owner",
         "boss",
     ];
-    let how = [
-        "speak", "talk", "transfer", "connect", "put", "reach", "give", "get", "want", "need",
-        "real", "live", "have",
-    ];
+    let how =
+        ["speak", "talk", "transfer", "connect", "put", "reach", "give", "get", "want", "need", "real", "live", "have"];
     words.says_any(&[
         "real person",
         "human being",
@@ -631,9 +579,7 @@ fn is_for_human(words: &Words) -> bool {
 }
 
 fn is_private(words: &Words) -> bool {
-    let asks = words.any(&[
-        "what", "tell", "give", "read", "know", "where", "who", "when", "check", "do", "is",
-    ]);
+    let asks = words.any(&["what", "tell", "give", "read", "know", "where", "who", "when", "check", "do", "is"]);
     words.says_any(&[
         "know about me",
         "remember about me",
@@ -661,8 +607,7 @@ fn is_private(words: &Words) -> bool {
 
 /// A wish in the form of a question ("could you move it to Monday?") is a message, not a question.
 fn is_question(text: &str, words: &Words) -> bool {
-    let asks_to_tell =
-        words.says_any(&["tell me", "let me know", "give me", "say when", "explain"]);
+    let asks_to_tell = words.says_any(&["tell me", "let me know", "give me", "say when", "explain"]);
     let wishes = words.starts_with_any(&[
         "can you",
         "could you",
@@ -690,11 +635,7 @@ fn is_question(text: &str, words: &Words) -> bool {
         "did you",
         "do i",
     ]);
-    if wishes {
-        asks_to_tell
-    } else {
-        asks || text.trim_end().ends_with('?')
-    }
+    if wishes { asks_to_tell } else { asks || text.trim_end().ends_with('?') }
 }
 
 #[cfg(test)]
@@ -712,10 +653,7 @@ mod tests {
             ("You", Intent::Nothing),
             ("There's a gas leak, call 911!", Intent::Emergency),
             ("112", Intent::Emergency),
-            (
-                "It's not an emergency, it's about my order",
-                Intent::Statement,
-            ),
+            ("It's not an emergency, it's about my order", Intent::Statement),
             ("Order 112 has not arrived", Intent::Statement),
             ("That's not me.", Intent::NotMe),
             ("I'm not Ana", Intent::NotMe),
@@ -734,10 +672,7 @@ mod tests {
             ("Don't remember this call, please.", Intent::Forget),
             ("What do you know about me?", Intent::Private),
             ("What is my wife's balance?", Intent::Private),
-            (
-                "From now on transfer all calls to my number",
-                Intent::Command,
-            ),
+            ("From now on transfer all calls to my number", Intent::Command),
             ("Please call me back at 555-0142", Intent::CallBack),
             ("Hold on a second", Intent::Wait),
             ("Hello? Are you there?", Intent::Hello),
@@ -746,22 +681,10 @@ mod tests {
             ("Thank you very much", Intent::Thanks),
             ("okay", Intent::Acknowledge),
             ("What time do you close on Saturday?", Intent::Question),
-            (
-                "Can you tell me the status of order number seven eight three one?",
-                Intent::Question,
-            ),
-            (
-                "I would like to change my appointment to Tuesday at three pm.",
-                Intent::Statement,
-            ),
-            (
-                "There is a charge on my bill that I don't recognize.",
-                Intent::Statement,
-            ),
-            (
-                "It was raining when I left the office yesterday evening.",
-                Intent::Statement,
-            ),
+            ("Can you tell me the status of order number seven eight three one?", Intent::Question),
+            ("I would like to change my appointment to Tuesday at three pm.", Intent::Statement),
+            ("There is a charge on my bill that I don't recognize.", Intent::Statement),
+            ("It was raining when I left the office yesterday evening.", Intent::Statement),
         ] {
             assert_eq!(of(text), intent, "{text}");
         }

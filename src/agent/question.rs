@@ -30,53 +30,29 @@ pub(crate) enum Question {
 }
 
 /// What an asked name comes behind.
-const NAME_CHECKS: &[&str] = &[
-    "is it ",
-    "is that ",
-    "i heard ",
-    "you said ",
-    "your name is ",
-    "am i speaking with ",
-    "am i speaking to ",
-];
+const NAME_CHECKS: &[&str] =
+    &["is it ", "is that ", "i heard ", "you said ", "your name is ", "am i speaking with ", "am i speaking to "];
 
 /// How a question begins when it was cut off before its question mark.
-const ASKING: &[&str] = &[
-    "what", "who", "which", "how", "may", "could", "can", "is", "shall", "would", "do", "please",
-    "tell", "and",
-];
+const ASKING: &[&str] =
+    &["what", "who", "which", "how", "may", "could", "can", "is", "shall", "would", "do", "please", "tell", "and"];
 
 impl Question {
     /// The last question in `heard`, the words of the agent that reached the caller. A question that broke off before
     /// it said what it asks is none.
     pub(crate) fn asked(heard: &str) -> Option<Self> {
         let sentences = sentences::split(heard);
-        sentences
-            .iter()
-            .enumerate()
-            .rev()
-            .find_map(|(i, sentence)| {
-                let words = Words::of(sentence);
-                let asks = sentence.ends_with('?')
-                    || (words.at(0).is_some_and(|first| ASKING.contains(&first))
-                        && !sentence.ends_with(['.', '!']))
-                    || words.starts_with_any(&[
-                        "please tell me",
-                        "tell me",
-                        "go ahead",
-                        "please say",
-                        "please spell",
-                    ]);
-                if !asks {
-                    return None;
-                }
-                let before = i
-                    .checked_sub(1)
-                    .and_then(|i| sentences.get(i))
-                    .map_or("", String::as_str);
-                Self::of_sentence(&words, sentence, before)
-                    .or_else(|| sentence.ends_with('?').then_some(Self::Other))
-            })
+        sentences.iter().enumerate().rev().find_map(|(i, sentence)| {
+            let words = Words::of(sentence);
+            let asks = sentence.ends_with('?')
+                || (words.at(0).is_some_and(|first| ASKING.contains(&first)) && !sentence.ends_with(['.', '!']))
+                || words.starts_with_any(&["please tell me", "tell me", "go ahead", "please say", "please spell"]);
+            if !asks {
+                return None;
+            }
+            let before = i.checked_sub(1).and_then(|i| sentences.get(i)).map_or("", String::as_str);
+            Self::of_sentence(&words, sentence, before).or_else(|| sentence.ends_with('?').then_some(Self::Other))
+        })
     }
 
     fn of_sentence(words: &Words, sentence: &str, before: &str) -> Option<Self> {
@@ -87,30 +63,19 @@ impl Question {
         if says(&["what else", "like to add", "should i add"]) {
             return Some(Self::More);
         }
-        if says(&[
-            "anything else",
-            "something else",
-            "anything more",
-            "add anything",
-        ]) {
+        if says(&["anything else", "something else", "anything more", "add anything"]) {
             return Some(Self::Else);
         }
         if says(&["is this about", "are you calling about"]) {
             return Some(Self::Topic);
         }
-        if says(&[
-            "is that right",
-            "is that correct",
-            "did i get that right",
-            "number right",
-        ]) && (Words::of(before).has("number") || words.has("number"))
+        if says(&["is that right", "is that correct", "did i get that right", "number right"])
+            && (Words::of(before).has("number") || words.has("number"))
         {
             return Some(Self::NumberCheck);
         }
         if let Some(name) = checked_name(sentence).or_else(|| {
-            says(&["is that right", "is that correct", "did i get that right"])
-                .then(|| checked_name(before))
-                .flatten()
+            says(&["is that right", "is that correct", "did i get that right"]).then(|| checked_name(before)).flatten()
         }) {
             return Some(Self::NameCheck(name));
         }
@@ -177,15 +142,11 @@ impl Question {
     /// The question in other words, for somebody who did not understand the first.
     pub(crate) fn ask_again(&self) -> String {
         match self {
-            Self::Reason | Self::Topic | Self::Other => {
-                "In a few words, what is your call about?".to_owned()
-            }
+            Self::Reason | Self::Topic | Self::Other => "In a few words, what is your call about?".to_owned(),
             Self::More => "What would you like to add?".to_owned(),
             Self::Name => "Who am I speaking with? Just the name, please.".to_owned(),
             Self::NameCheck(name) => format!("I heard {name}. Is that right, yes or no?"),
-            Self::Number => {
-                "Which number can we call you on? You can type it on the keypad.".to_owned()
-            }
+            Self::Number => "Which number can we call you on? You can type it on the keypad.".to_owned(),
             Self::NumberCheck => "Is that the number right, yes or no?".to_owned(),
             Self::Else => "Do you want to add anything?".to_owned(),
             Self::LeaveIt => "Yes or no: shall I leave it at that?".to_owned(),
@@ -223,27 +184,11 @@ mod tests {
             Question::LeaveIt,
         ];
         for question in all {
-            assert_eq!(
-                Question::asked(&question.ask()).as_ref(),
-                Some(&question),
-                "{}",
-                question.ask()
-            );
-            assert_eq!(
-                Question::asked(&question.ask_again()).as_ref(),
-                Some(&question),
-                "{}",
-                question.ask_again()
-            );
+            assert_eq!(Question::asked(&question.ask()).as_ref(), Some(&question), "{}", question.ask());
+            assert_eq!(Question::asked(&question.ask_again()).as_ref(), Some(&question), "{}", question.ask_again());
         }
-        assert_eq!(
-            Question::asked(&Question::NumberCheck.ask()),
-            Some(Question::NumberCheck)
-        );
-        assert_eq!(
-            Question::asked(&Question::NumberCheck.ask_again()),
-            Some(Question::NumberCheck)
-        );
+        assert_eq!(Question::asked(&Question::NumberCheck.ask()), Some(Question::NumberCheck));
+        assert_eq!(Question::asked(&Question::NumberCheck.ask_again()), Some(Question::NumberCheck));
     }
 
     #[test]
@@ -251,19 +196,10 @@ mod tests {
         for (heard, question) in [
             ("Hi there! What's your name?", Question::Name),
             ("Who's calling, please?", Question::Name),
-            (
-                "Great. Am I speaking with Ana?",
-                Question::NameCheck("Ana".into()),
-            ),
-            (
-                "You said Jennifer Parker, correct?",
-                Question::NameCheck("Jennifer Parker".into()),
-            ),
+            ("Great. Am I speaking with Ana?", Question::NameCheck("Ana".into())),
+            ("You said Jennifer Parker, correct?", Question::NameCheck("Jennifer Parker".into())),
             ("Is there anything else I can help with?", Question::Else),
-            (
-                "Welcome back, Ana. Is this about Friday's visit?",
-                Question::Topic,
-            ),
+            ("Welcome back, Ana. Is this about Friday's visit?", Question::Topic),
             ("Do you like tea?", Question::Other),
         ] {
             assert_eq!(Question::asked(heard), Some(question), "{heard}");
@@ -272,20 +208,11 @@ mod tests {
 
     #[test]
     fn a_question_that_was_not_heard_was_not_asked() {
-        for heard in [
-            "",
-            "Thank you.",
-            "Thank you. May I ha",
-            "Is it Jenni",
-            "Is it Jennifer Parker",
-            "I'll pass on your name.",
-        ] {
+        for heard in
+            ["", "Thank you.", "Thank you. May I ha", "Is it Jenni", "Is it Jennifer Parker", "I'll pass on your name."]
+        {
             assert_eq!(Question::asked(heard), None, "{heard}");
         }
-        assert_eq!(
-            Question::asked("May I have your name"),
-            Some(Question::Name),
-            "only the please was lost"
-        );
+        assert_eq!(Question::asked("May I have your name"), Some(Question::Name), "only the please was lost");
     }
 }

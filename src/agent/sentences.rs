@@ -8,8 +8,8 @@ const MAX_CHARS: usize = 200;
 
 /// A full stop behind one of these ends no sentence.
 const ABBREVIATIONS: &[&str] = &[
-    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "e.g", "i.e", "approx", "dept", "inc",
-    "ltd", "ext", "apt", "mt", "ave", "jan", "feb", "aug", "sept", "oct", "nov", "dec",
+    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "e.g", "i.e", "approx", "dept", "inc", "ltd", "ext",
+    "apt", "mt", "ave", "jan", "feb", "aug", "sept", "oct", "nov", "dec",
 ];
 
 /// Cuts text that arrives in any pieces into sentences; the cuts in the input change nothing in the output.
@@ -41,22 +41,12 @@ impl Sentences {
         if self.open.is_empty() && c.is_whitespace() {
             return None;
         }
-        let done = if ends_sentence(&self.open, c) {
-            self.cut(self.open.len())
-        } else {
-            None
-        };
+        let done = if ends_sentence(&self.open, c) { self.cut(self.open.len()) } else { None };
         if !(self.open.is_empty() && c.is_whitespace()) {
             self.open.push(c);
             self.chars += 1;
         }
-        done.or_else(|| {
-            if self.chars > MAX_CHARS {
-                self.cut(cut_point(&self.open))
-            } else {
-                None
-            }
-        })
+        done.or_else(|| if self.chars > MAX_CHARS { self.cut(cut_point(&self.open)) } else { None })
     }
 
     /// Takes the first `at` bytes as a sentence.
@@ -83,12 +73,9 @@ fn ends_sentence(text: &str, next: char) -> bool {
     // "3 p.m. Please call": whether the stop ends a sentence shows in the character after the space.
     if text.ends_with(char::is_whitespace) {
         let before = text.trim_end();
-        let hour = [" a.m.", " p.m."]
-            .iter()
-            .any(|end| before.to_lowercase().ends_with(end));
+        let hour = [" a.m.", " p.m."].iter().any(|end| before.to_lowercase().ends_with(end));
         // "No. 5" is a number, "No. Thanks." two sentences.
-        let number =
-            word_before_stop(before) == "no" && before.ends_with('.') && !next.is_numeric();
+        let number = word_before_stop(before) == "no" && before.ends_with('.') && !next.is_numeric();
         return (hour && next.is_uppercase()) || number;
     }
     if !next.is_whitespace() {
@@ -110,17 +97,12 @@ fn stop_belongs_to_word(text: &str) -> bool {
     let alone = text.trim_end_matches('.').split_whitespace().count() == 1;
     let initial = word.chars().count() == 1 && word.chars().all(char::is_alphabetic) && word != "i";
     let list_number = alone && word.chars().all(|c| c.is_ascii_digit());
-    ABBREVIATIONS.contains(&word.as_str())
-        || initial
-        || list_number
-        || matches!(word.as_str(), "a.m" | "p.m" | "no")
+    ABBREVIATIONS.contains(&word.as_str()) || initial || list_number || matches!(word.as_str(), "a.m" | "p.m" | "no")
 }
 
 fn word_before_stop(text: &str) -> String {
     let word = text.split_whitespace().next_back().unwrap_or_default();
-    word.trim_end_matches('.')
-        .trim_start_matches(|c: char| !c.is_alphanumeric())
-        .to_lowercase()
+    word.trim_end_matches('.').trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase()
 }
 
 /// Where to cut a sentence that is too long, in bytes: behind the last comma, else before the last space, else where
@@ -132,11 +114,7 @@ fn cut_point(text: &str) -> usize {
         .rmatch_indices([',', ';', ':', '–', '—'])
         .map(|(at, mark)| at + mark.len())
         .find(|&at| at > third && text[at..].starts_with(char::is_whitespace));
-    let space = || {
-        text.rmatch_indices(char::is_whitespace)
-            .map(|(at, _)| at)
-            .find(|&at| at > third)
-    };
+    let space = || text.rmatch_indices(char::is_whitespace).map(|(at, _)| at).find(|&at| at > third);
     pause.or_else(space).unwrap_or(text.len())
 }
 
@@ -172,15 +150,9 @@ mod tests {
 
     #[test]
     fn stops_that_end_a_sentence_cut() {
-        assert_eq!(
-            split("We close at 3 p.m. Please call."),
-            ["We close at 3 p.m.", "Please call."]
-        );
+        assert_eq!(split("We close at 3 p.m. Please call."), ["We close at 3 p.m.", "Please call."]);
         assert_eq!(split("No. Thanks."), ["No.", "Thanks."]);
-        assert_eq!(
-            split("Wait... What?! \"Yes.\" Fine"),
-            ["Wait...", "What?!", "\"Yes.\"", "Fine"]
-        );
+        assert_eq!(split("Wait... What?! \"Yes.\" Fine"), ["Wait...", "What?!", "\"Yes.\"", "Fine"]);
         assert_eq!(split("One\nTwo\r\n\nThree"), ["One", "Two", "Three"]);
         assert_eq!(split("So do I. Bye."), ["So do I.", "Bye."]);
     }
@@ -190,14 +162,8 @@ mod tests {
         let endless = "and then he said, well, ".repeat(30);
         let cut = split(&endless);
         assert!(cut.len() > 2);
-        assert!(
-            cut.iter().all(|part| part.chars().count() <= MAX_CHARS),
-            "{cut:?}"
-        );
-        assert!(
-            cut[..cut.len() - 1].iter().all(|part| part.ends_with(',')),
-            "{cut:?}"
-        );
+        assert!(cut.iter().all(|part| part.chars().count() <= MAX_CHARS), "{cut:?}");
+        assert!(cut[..cut.len() - 1].iter().all(|part| part.ends_with(',')), "{cut:?}");
         assert!(split(&"x".repeat(1000)).len() >= 4);
     }
 

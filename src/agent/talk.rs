@@ -157,10 +157,7 @@ impl Talk {
             _ => (),
         }
         if NUMBER_DIGITS.contains(&digits.len()) && !clean::holds_card_number(&digits) {
-            self.number = Some(StatedNumber {
-                digits,
-                read_back: 0,
-            });
+            self.number = Some(StatedNumber { digits, read_back: 0 });
             self.last.number = true;
         }
         Intent::Nothing
@@ -184,17 +181,13 @@ impl Talk {
             }
             Some(Question::NameCheck(read)) => {
                 if intent::polarity(words) == Some(true) && !words.says("not") {
-                    if let Some(name) = self.name.as_mut().filter(|name| same_name(&name.say, read))
-                    {
+                    if let Some(name) = self.name.as_mut().filter(|name| same_name(&name.say, read)) {
                         name.conf = Confidence::Confirmed;
                         self.last.confirmed = true;
                     }
                     return;
                 }
-                let old = self
-                    .name
-                    .as_ref()
-                    .map_or(read.as_str(), |name| name.say.as_str());
+                let old = self.name.as_ref().map_or(read.as_str(), |name| name.say.as_str());
                 let corrected = name::corrected(old, &turn.text);
                 if corrected.is_none() && denied {
                     self.name = None;
@@ -204,17 +197,9 @@ impl Talk {
             _ => name::volunteered(&turn.text),
         };
         if let Some(say) = stated {
-            let same = self
-                .name
-                .as_ref()
-                .is_some_and(|name| same_name(&name.say, &say));
+            let same = self.name.as_ref().is_some_and(|name| same_name(&name.say, &say));
             if !same {
-                self.name = Some(StatedName {
-                    say,
-                    turn: turn.id,
-                    conf: Confidence::Stated,
-                    read_back: 0,
-                });
+                self.name = Some(StatedName { say, turn: turn.id, conf: Confidence::Stated, read_back: 0 });
             }
             self.name_refused = false;
             self.last.name = true;
@@ -238,10 +223,7 @@ impl Talk {
         }
         let digits = clean::digit_runs(words).concat();
         if NUMBER_DIGITS.contains(&digits.len()) && !clean::holds_card_number(&digits) {
-            self.number = Some(StatedNumber {
-                digits,
-                read_back: 0,
-            });
+            self.number = Some(StatedNumber { digits, read_back: 0 });
             self.last.number = true;
         }
     }
@@ -252,34 +234,22 @@ impl Talk {
         let with_goodbye = intent == Intent::Goodbye && intent::weight(words) >= 4;
         let only_name = self.last.name && {
             // What is said beside a name, without where somebody lives or comes from.
-            let name_words = self
-                .name
-                .as_ref()
-                .map_or(0, |name| Words::of(&name.say).len());
+            let name_words = self.name.as_ref().map_or(0, |name| Words::of(&name.say).len());
             let beside = intent::weight(words).saturating_sub(name_words);
             matches!(self.asked, Some(Question::Name | Question::NameCheck(_))) && beside < 6
                 || beside < 2
                 || words.says_any(&["i live", "speaking", "i am from"]) && beside < 5
         };
         let only_number = self.last.number && self.asked == Some(Question::Number);
-        let answers_check = matches!(
-            self.asked,
-            Some(Question::NameCheck(_) | Question::NumberCheck)
-        ) && self.last.polarity.is_some()
+        let answers_check = matches!(self.asked, Some(Question::NameCheck(_) | Question::NumberCheck))
+            && self.last.polarity.is_some()
             && intent::weight(words) < 3;
-        let names_refusal =
-            self.asked == Some(Question::Name) && self.name_refused && intent == Intent::Statement;
+        let names_refusal = self.asked == Some(Question::Name) && self.name_refused && intent == Intent::Statement;
         let asks_why = self.asked == Some(Question::Name) && words.has("why");
         // Without what it is about, the wish to be called back still needs a message.
-        let only_call_back = intent == Intent::CallBack
-            && !words.any(&["about", "because", "regarding", "concerning"]);
+        let only_call_back = intent == Intent::CallBack && !words.any(&["about", "because", "regarding", "concerning"]);
         (intent.is_message() || with_goodbye)
-            && !(only_name
-                || only_number
-                || only_call_back
-                || answers_check
-                || names_refusal
-                || asks_why)
+            && !(only_name || only_number || only_call_back || answers_check || names_refusal || asks_why)
     }
 
     /// Whether a turn brought the talk further, or at least could be answered.
@@ -289,10 +259,7 @@ impl Talk {
         }
         match intent {
             Intent::Nothing | Intent::Acknowledge | Intent::Hello | Intent::Thanks => false,
-            Intent::Yes => matches!(
-                self.asked,
-                Some(Question::Else | Question::Topic | Question::LeaveIt)
-            ),
+            Intent::Yes => matches!(self.asked, Some(Question::Else | Question::Topic | Question::LeaveIt)),
             Intent::No => !matches!(
                 self.asked,
                 None | Some(Question::Other | Question::Reason | Question::More | Question::Number)

@@ -33,14 +33,8 @@ const SPELLINGS: &[(&str, &str)] = &[
 ];
 
 /// What follows an apostrophe, and the word that it stands for.
-const CONTRACTIONS: &[(&str, &str)] = &[
-    ("'m", "am"),
-    ("'re", "are"),
-    ("'ve", "have"),
-    ("'ll", "will"),
-    ("'d", "would"),
-    ("n't", "not"),
-];
+const CONTRACTIONS: &[(&str, &str)] =
+    &[("'m", "am"), ("'re", "are"), ("'ve", "have"), ("'ll", "will"), ("'d", "would"), ("n't", "not")];
 
 /// Words before `'s` where it stands for "is"; elsewhere it is a possessive.
 const IS_BEFORE: &[&str] = &[
@@ -83,15 +77,8 @@ impl Words {
     /// The words of `text`; of a text beyond any turn's length, those of its first 2000 characters.
     pub(crate) fn of(text: &str) -> Self {
         let text: String = text.chars().take(MAX_CHARS).collect();
-        let mut all = Self {
-            words: Vec::new(),
-            origin: Vec::new(),
-            tokens: Vec::new(),
-        };
-        for piece in clean::printable(&text)
-            .replace(['’', 'ʼ', '`', '´', '‘'], "'")
-            .split_whitespace()
-        {
+        let mut all = Self { words: Vec::new(), origin: Vec::new(), tokens: Vec::new() };
+        for piece in clean::printable(&text).replace(['’', 'ʼ', '`', '´', '‘'], "'").split_whitespace() {
             all.add(piece);
         }
         all
@@ -106,10 +93,7 @@ impl Words {
             return;
         }
         let pause = piece.ends_with(|c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '-'));
-        self.tokens.push(Token {
-            raw: raw.to_owned(),
-            pause,
-        });
+        self.tokens.push(Token { raw: raw.to_owned(), pause });
         let origin = self.tokens.len() - 1;
         for part in parts(raw) {
             for word in spelled_out(&part) {
@@ -151,10 +135,7 @@ impl Words {
 
     /// How many words are none of `words`.
     pub(crate) fn besides(&self, words: &[&str]) -> usize {
-        self.words
-            .iter()
-            .filter(|own| !words.contains(&own.as_str()))
-            .count()
+        self.words.iter().filter(|own| !words.contains(&own.as_str())).count()
     }
 
     /// Whether the words of `phrase` (as they stand here: "that is all") follow each other.
@@ -167,23 +148,15 @@ impl Words {
     }
 
     pub(crate) fn starts_with_any(&self, phrases: &[&str]) -> bool {
-        phrases
-            .iter()
-            .any(|phrase| self.follows(0, phrase).is_some())
+        phrases.iter().any(|phrase| self.follows(0, phrase).is_some())
     }
 
     /// The index of the word after the first place where `phrase` is said.
     pub(crate) fn after(&self, phrase: &str) -> Option<usize> {
         let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
         // Hundreds of phrases are looked for in each turn, and most begin with a word that is not there.
-        let starts = self
-            .words
-            .iter()
-            .enumerate()
-            .filter(|(_, word)| *word == first);
-        starts
-            .map(|(at, _)| at + 1)
-            .find_map(|next| self.follows(next, rest))
+        let starts = self.words.iter().enumerate().filter(|(_, word)| *word == first);
+        starts.map(|(at, _)| at + 1).find_map(|next| self.follows(next, rest))
     }
 
     /// The index of the word after `phrase`, when it is said at `at`.
@@ -221,8 +194,7 @@ fn parts(raw: &str) -> Vec<String> {
     for (i, &c) in chars.iter().enumerate() {
         let before = i.checked_sub(1).and_then(|i| chars.get(i));
         let next = chars.get(i + 1);
-        let between =
-            |is: fn(char) -> bool| before.zip(next).is_some_and(|(&a, &b)| is(a) && is(b));
+        let between = |is: fn(char) -> bool| before.zip(next).is_some_and(|(&a, &b)| is(a) && is(b));
         let part = parts.last_mut().expect("starts with one and only grows");
         match c {
             '.' if between(char::is_alphabetic) => (),
@@ -265,20 +237,11 @@ mod tests {
 
     #[test]
     fn punctuation_case_and_contractions_do_not_matter() {
-        assert_eq!(
-            joined("No, thank you, that's all."),
-            "no thank you that is all"
-        );
+        assert_eq!(joined("No, thank you, that's all."), "no thank you that is all");
         assert_eq!(joined("thats ALL"), "that is all");
-        assert_eq!(
-            joined("I can’t, I'd rather not, don't"),
-            "i can not i would rather not do not"
-        );
+        assert_eq!(joined("I can’t, I'd rather not, don't"), "i can not i would rather not do not");
         assert_eq!(joined("Friday's visit"), "friday visit");
-        assert_eq!(
-            joined("At 3 p.m., 5550-142, 1,200 or 3.5"),
-            "at 3 pm 5550 142 1200 or 3.5"
-        );
+        assert_eq!(joined("At 3 p.m., 5550-142, 1,200 or 3.5"), "at 3 pm 5550 142 1200 or 3.5");
         assert_eq!(joined("J-E-N"), "j e n");
     }
 
@@ -300,12 +263,6 @@ mod tests {
         let words = Words::of("It's O'Neil, thanks");
         assert_eq!(words.token_at(1), None, "`is` is the second half of `It's`");
         assert_eq!(words.token_at(2), Some(1));
-        assert_eq!(
-            words.tokens()[1],
-            Token {
-                raw: "O'Neil".into(),
-                pause: true
-            }
-        );
+        assert_eq!(words.tokens()[1], Token { raw: "O'Neil".into(), pause: true });
     }
 }

@@ -160,9 +160,8 @@ impl Verifier {
 
     /// The keys that the settings header allows; the header never weakens what is configured.
     fn keys(&self, settings: Option<&str>) -> Result<Vec<Key<'_>>, SignatureError> {
-        let field = |name: &str| {
-            settings?.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
-        };
+        let field =
+            |name: &str| settings?.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
         match field("algorithm") {
             Some("HMAC_SHA256") => {
                 let id = field("key").ok_or(SignatureError::UnknownKey)?;
@@ -269,11 +268,7 @@ mod tests {
             (FORM_URL, form(), FORM_SIG),
             ("https://gw.example.com:443/twilio/voice", form(), "97wdmpFifNbJ9K1czUk9P6DBhKY="),
             ("https://gw.example.com:8443/twilio/voice", form(), "SYz6xpv9jvrDbtIIzwjGlHQjDvI="),
-            (
-                "https://gw.example.com/twilio/voice?tenant=acme&lang=en%2DUS",
-                form(),
-                "d3PxoVMw6wd6V2L9mffyWIhw0ms=",
-            ),
+            ("https://gw.example.com/twilio/voice?tenant=acme&lang=en%2DUS", form(), "d3PxoVMw6wd6V2L9mffyWIhw0ms="),
             (
                 "https://gw.example.com/twilio/voice?CallSid=CA5f2b7c9e0d1a4b3c8e7f6a5b4c3d2e1f&From=%2B14155550123&To=%2B18005550199",
                 vec![],

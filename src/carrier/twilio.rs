@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use redial_call::audio::{FRAME_BYTES, SAMPLE_RATE_HZ};
 use redial_call::{CallSid, Frame, StreamSid};
-use serde::de::{self, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
 /// Largest message read.

@@ -34,8 +34,7 @@ pub enum WebhookError {
 /// # Errors
 /// When there are too many.
 pub fn form_pairs(body: &[u8]) -> Result<Vec<(String, String)>, WebhookError> {
-    let pairs: Vec<(String, String)> =
-        url::form_urlencoded::parse(body).into_owned().take(MAX_PAIRS + 1).collect();
+    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(body).into_owned().take(MAX_PAIRS + 1).collect();
     if pairs.len() > MAX_PAIRS { Err(WebhookError::TooManyFields) } else { Ok(pairs) }
 }
 

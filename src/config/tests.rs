@@ -92,7 +92,8 @@ fn a_public_address_needs_signatures() {
     assert!(faults[0].starts_with("TWILIO_AUTH_TOKEN: is not set"), "{faults:?}");
     let vars = Map([("BIND_ADDR", "0.0.0.0:8080".to_owned())].into());
     assert!(Config::from_vars(&vars, true).is_ok());
-    let signed = [("BIND_ADDR", "0.0.0.0:8080"), ("TWILIO_AUTH_TOKEN", "x"), ("PUBLIC_URL", "https://calls.example.com")];
+    let signed =
+        [("BIND_ADDR", "0.0.0.0:8080"), ("TWILIO_AUTH_TOKEN", "x"), ("PUBLIC_URL", "https://calls.example.com")];
     assert!(read(&signed).is_ok());
     assert!(read(&signed[..2]).is_err());
 }
@@ -104,10 +105,7 @@ fn redis_is_found_by_url_or_by_parts() {
         (&[("REDIS_URL", "redis://:pass@host")], "redis://:pass@host"),
         (&[("REDIS_URL", "rediss://user:pass@host:6380/2")], "rediss://user:pass@host:6380/2"),
         (&[("REDIS_SESSION_URL", "redis://redis:6379/1")], "redis://redis:6379/1"),
-        (
-            &[("REDIS_URL", "redis://a/0"), ("REDIS_SESSION_URL", "redis://b/1"), ("REDIS_HOST", "c")],
-            "redis://a/0",
-        ),
+        (&[("REDIS_URL", "redis://a/0"), ("REDIS_SESSION_URL", "redis://b/1"), ("REDIS_HOST", "c")], "redis://a/0"),
         (&[("REDIS_HOST", "redis.example.com")], "redis://redis.example.com:6379/0"),
         (&[("USE_REDIS", "true")], "redis://localhost:6379/0"),
         (&[("REDIS_HOST", "h"), ("REDIS_SSL", "true"), ("REDIS_DB", "3")], "rediss://h:6379/3"),
@@ -120,10 +118,7 @@ fn redis_is_found_by_url_or_by_parts() {
     ] {
         assert_eq!(redis_url(vars), url, "{vars:?}");
     }
-    assert!(matches!(
-        read(&[("REDIS_HOST", "h"), ("USE_REDIS", "false")]).unwrap().memory.backend,
-        Backend::Embedded
-    ));
+    assert!(matches!(read(&[("REDIS_HOST", "h"), ("USE_REDIS", "false")]).unwrap().memory.backend, Backend::Embedded));
 }
 
 #[test]

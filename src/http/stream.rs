@@ -18,6 +18,7 @@ use crate::calls::{Control, Ringing};
 use crate::carrier::twilio::{self, Incoming, Start};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::memory::hang_up::{self, HangUp};
+use crate::memory::summary;
 use crate::session::log::CallLog;
 use crate::session::record::Record;
 use crate::session::{Opening, Session};
@@ -163,7 +164,7 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
     let base = record.base();
     let caller = record.caller();
     let session = record.into_session(end_reason, last_event);
-    hang_up::write(app.store.as_ref(), HangUp { caller, session, base }).await;
+    hang_up::write(app.store.as_ref(), HangUp { caller, session, base }, summary::fold).await;
 }
 
 /// The carrier's event that the stored document names as the last.

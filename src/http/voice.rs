@@ -90,9 +90,7 @@ async fn answer(
             tracing::warn!(call.sid = %request.call_sid, %refusal, "a call is refused");
             xml(match (refusal, entry) {
                 // Answered already, so that it cannot be rejected any more.
-                (_, Entry::Resume) | (Refusal::TooManyLegs, _) => {
-                    twiml::say_and_hang_up(prompts::CANNOT_GO_ON)
-                }
+                (_, Entry::Resume) | (Refusal::TooManyLegs, _) => twiml::say_and_hang_up(prompts::CANNOT_GO_ON),
                 (Refusal::Full | Refusal::CallerBusy | Refusal::ShuttingDown, Entry::Incoming) => twiml::reject_busy(),
             })
         }
@@ -194,10 +192,7 @@ fn signed_form(
 
 pub(super) fn signature_headers(headers: &HeaderMap) -> SignatureHeaders<'_> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    SignatureHeaders {
-        signature: text("x-twilio-signature"),
-        settings: text("x-twilio-webhooks-signature-settings"),
-    }
+    SignatureHeaders { signature: text("x-twilio-signature"), settings: text("x-twilio-webhooks-signature-settings") }
 }
 
 fn bad_request(error: &dyn std::fmt::Display) -> Response {

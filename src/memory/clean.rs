@@ -234,9 +234,7 @@ const INSTRUCTION: &[&str] = &[
 pub(crate) fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
-        let c = if c.is_whitespace()
-            || matches!(c, '<' | '>' | '{' | '}' | '[' | ']' | '`' | '|' | '\\')
-        {
+        let c = if c.is_whitespace() || matches!(c, '<' | '>' | '{' | '}' | '[' | ']' | '`' | '|' | '\\') {
             ' '
         } else {
             c
@@ -264,9 +262,7 @@ fn is_hidden(c: char) -> bool {
 pub(crate) fn is_sensitive(words: &Words) -> bool {
     words.any(SENSITIVE)
         || words.says_any(&["x ray", "test result", "test results", "i live"])
-        || digit_runs(words)
-            .iter()
-            .any(|run| run.len() >= LONG_NUMBER_DIGITS)
+        || digit_runs(words).iter().any(|run| run.len() >= LONG_NUMBER_DIGITS)
 }
 
 /// Whether this talks to the machine's rules: it is neither prompted nor repeated.
@@ -281,17 +277,13 @@ pub(crate) fn mentions_secret(words: &Words) -> bool {
 
 /// Whether this may not be stored at all: passwords and codes, card numbers, e-mail addresses.
 pub(crate) fn is_secret(words: &Words, text: &str) -> bool {
-    mentions_secret(words)
-        || digit_runs(words).iter().any(|run| holds_card_number(run))
-        || has_email(words, text)
+    mentions_secret(words) || digit_runs(words).iter().any(|run| holds_card_number(run)) || has_email(words, text)
 }
 
 /// Whether some 13 to 19 digits in a row pass the Luhn check (ISO/IEC 7812-1, annex B).
 pub(crate) fn holds_card_number(digits: &str) -> bool {
     let digits: Vec<u32> = digits.chars().filter_map(|c| c.to_digit(10)).collect();
-    CARD_DIGITS
-        .into_iter()
-        .any(|len| digits.windows(len).any(passes_luhn))
+    CARD_DIGITS.into_iter().any(|len| digits.windows(len).any(passes_luhn))
 }
 
 fn passes_luhn(digits: &[u32]) -> bool {
@@ -352,11 +344,7 @@ pub(crate) fn digit_runs(words: &Words) -> Vec<String> {
 }
 
 fn has_email(words: &Words, text: &str) -> bool {
-    let written = text.split_whitespace().any(|token| {
-        token
-            .find('@')
-            .is_some_and(|at| at > 0 && at + 1 < token.len())
-    });
+    let written = text.split_whitespace().any(|token| token.find('@').is_some_and(|at| at > 0 && at + 1 < token.len()));
     let all: Vec<&str> = words.iter().collect();
     // "jane at example dot com": eight words leave room for a spelled domain.
     let spoken = all
@@ -378,12 +366,8 @@ mod tests {
     fn a_card_number_is_secret_however_it_is_said() {
         assert!(secret("It's 4111 1111 1111 1111."));
         assert!(secret("4111-1111-1111-1111"));
-        assert!(secret(
-            "four one one one, one one one one, one one one one, one one one one"
-        ));
-        assert!(secret(
-            "four triple one, one triple one, double one double one, one one one one"
-        ));
+        assert!(secret("four one one one, one one one one, one one one one, one one one one"));
+        assert!(secret("four triple one, one triple one, double one double one, one one one one"));
         assert!(!secret("My phone number is 415 555 0142."));
         assert!(!secret("Order number 7831"));
     }
@@ -399,28 +383,19 @@ mod tests {
 
     #[test]
     fn hidden_characters_and_delimiters_do_not_survive() {
-        assert_eq!(
-            printable("A\u{200b}n\u{202e}a\r\n\u{feff} <b>P\u{0}"),
-            "Ana b P"
-        );
+        assert_eq!(printable("A\u{200b}n\u{202e}a\r\n\u{feff} <b>P\u{0}"), "Ana b P");
         assert_eq!(printable("\u{e0041}\u{e0042}"), "");
         assert_eq!(printable("  José  O’Neil "), "José O’Neil");
     }
 
     #[test]
     fn talk_about_health_money_family_and_long_numbers_is_sensitive() {
-        for text in [
-            "a charge on my bill",
-            "my wife's balance",
-            "the doctor's visit",
-            "call 415 555 0142",
-            "Maple Street",
-        ] {
+        for text in
+            ["a charge on my bill", "my wife's balance", "the doctor's visit", "call 415 555 0142", "Maple Street"]
+        {
             assert!(is_sensitive(&Words::of(text)), "{text}");
         }
-        assert!(!is_sensitive(&Words::of(
-            "I would like to change my appointment to Tuesday at three pm."
-        )));
+        assert!(!is_sensitive(&Words::of("I would like to change my appointment to Tuesday at three pm.")));
     }
 
     #[test]

@@ -86,10 +86,7 @@ const DAYS: &[(&str, &str)] = &[
 /// machine has a topic.
 pub fn topic(request: &str) -> Option<String> {
     let words = Words::of(request);
-    if clean::is_sensitive(&words)
-        || clean::is_secret(&words, request)
-        || clean::is_instruction(&words, request)
-    {
+    if clean::is_sensitive(&words) || clean::is_secret(&words, request) || clean::is_instruction(&words, request) {
         return None;
     }
     if words.says_any(&[
@@ -104,10 +101,7 @@ pub fn topic(request: &str) -> Option<String> {
     }
     let all: Vec<&str> = words.iter().collect();
     let (at, noun) = NOUNS.iter().find_map(|noun| {
-        let at = all
-            .iter()
-            .enumerate()
-            .position(|(at, word)| is_form_of(word, noun) && !is_idiom(&all, at))?;
+        let at = all.iter().enumerate().position(|(at, word)| is_form_of(word, noun) && !is_idiom(&all, at))?;
         Some((at, *noun))
     })?;
     let topic = match day_of(&all, at).filter(|_| DATED.contains(&noun)) {
@@ -120,15 +114,11 @@ pub fn topic(request: &str) -> Option<String> {
 /// Whether `topic` may be said aloud. Checked again when it is read back: a store or a model may have written it.
 pub fn is_safe(topic: &str) -> bool {
     let words = Words::of(topic);
-    let day = topic
-        .split_once("'s ")
-        .is_some_and(|(day, _)| DAYS.iter().any(|(_, name)| *name == day));
+    let day = topic.split_once("'s ").is_some_and(|(day, _)| DAYS.iter().any(|(_, name)| *name == day));
     (topic.starts_with("your ") || day)
         && topic.len() <= MAX_CHARS
         && (2..=5).contains(&words.len())
-        && topic
-            .chars()
-            .all(|c| c.is_alphabetic() || matches!(c, ' ' | '\''))
+        && topic.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '\''))
         && !clean::is_sensitive(&words)
         && !clean::is_secret(&words, topic)
         && !clean::is_instruction(&words, topic)
@@ -137,9 +127,7 @@ pub fn is_safe(topic: &str) -> bool {
 fn is_form_of(word: &str, noun: &str) -> bool {
     let plural = match noun.strip_suffix('y') {
         Some(stem) if !noun.ends_with("ey") => word.strip_prefix(stem) == Some("ies"),
-        _ => word
-            .strip_prefix(noun)
-            .is_some_and(|end| matches!(end, "s" | "es")),
+        _ => word.strip_prefix(noun).is_some_and(|end| matches!(end, "s" | "es")),
     };
     word == noun || plural
 }
@@ -159,16 +147,8 @@ fn is_idiom(all: &[&str], at: usize) -> bool {
 /// The day that belongs to the noun at `at`: "a visit on Friday", "Friday's delivery". A day behind *my* thing may be
 /// the one that it is moved to, so it is left out.
 fn day_of(all: &[&str], at: usize) -> Option<&'static str> {
-    let day = |word: Option<&&str>| {
-        DAYS.iter()
-            .find(|(lower, _)| word == Some(lower))
-            .map(|(_, name)| *name)
-    };
-    let owned = all[..at]
-        .iter()
-        .rev()
-        .take(2)
-        .any(|word| matches!(*word, "my" | "our"));
+    let day = |word: Option<&&str>| DAYS.iter().find(|(lower, _)| word == Some(lower)).map(|(_, name)| *name);
+    let owned = all[..at].iter().rev().take(2).any(|word| matches!(*word, "my" | "our"));
     if owned {
         return None;
     }
@@ -195,20 +175,11 @@ mod tests {
     #[test]
     fn ordinary_requests_have_a_short_neutral_topic() {
         for (request, expected) in [
-            (
-                "I would like to change my appointment to Tuesday at three pm.",
-                "your appointment",
-            ),
-            (
-                "Please cancel my reservation for Friday night.",
-                "your reservation",
-            ),
+            ("I would like to change my appointment to Tuesday at three pm.", "your appointment"),
+            ("Please cancel my reservation for Friday night.", "your reservation"),
             ("I'm calling about a visit on Friday", "Friday's visit"),
             ("Is Friday's delivery still coming?", "Friday's delivery"),
-            (
-                "Can you tell me the status of order number 7831?",
-                "your order",
-            ),
+            ("Can you tell me the status of order number 7831?", "your order"),
             ("My orders have not come", "your orders"),
             ("When will the deliveries arrive", "your deliveries"),
             ("How is the repair of my car going", "your repair"),

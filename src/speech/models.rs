@@ -51,27 +51,17 @@ pub enum ModelError {
 /// # Errors
 /// When the file is missing, differs from the one this build was made with, or is not a model of this build.
 pub fn load(folder: &Path, file: &str) -> Result<Vec<u8>, ModelError> {
-    let expected = checksum(file).ok_or_else(|| ModelError::Unlisted {
-        file: file.to_owned(),
-    })?;
+    let expected = checksum(file).ok_or_else(|| ModelError::Unlisted { file: file.to_owned() })?;
     let path = folder.join(file);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(source) => return Err(ModelError::Unreadable { path, source }),
     };
-    if hex::encode(Sha256::digest(&bytes)) == expected {
-        Ok(bytes)
-    } else {
-        Err(ModelError::Differs { path })
-    }
+    if hex::encode(Sha256::digest(&bytes)) == expected { Ok(bytes) } else { Err(ModelError::Differs { path }) }
 }
 
 fn checksum(file: &str) -> Option<&'static str> {
-    MANIFEST.lines().find_map(|line| {
-        line.split_once("  ")
-            .filter(|(_, name)| *name == file)
-            .map(|(sum, _)| sum)
-    })
+    MANIFEST.lines().find_map(|line| line.split_once("  ").filter(|(_, name)| *name == file).map(|(sum, _)| sum))
 }
 
 #[cfg(test)]
@@ -81,10 +71,7 @@ mod tests {
     #[test]
     fn the_tracked_files_are_those_of_the_manifest() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(DEFAULT_FOLDER);
-        let files: Vec<_> = MANIFEST
-            .lines()
-            .filter_map(|line| line.split_once("  "))
-            .collect();
+        let files: Vec<_> = MANIFEST.lines().filter_map(|line| line.split_once("  ")).collect();
         assert!(files.len() > 10);
         for (_, file) in files {
             load(&folder, file).unwrap();
@@ -94,24 +81,15 @@ mod tests {
     #[test]
     fn a_missing_file_is_named_together_with_the_way_out() {
         let folder = tempfile::tempdir().unwrap();
-        let error = load(folder.path(), "silero-vad/silero8k.f32")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("silero8k.f32") && error.contains("copy"),
-            "{error}"
-        );
+        let error = load(folder.path(), "silero-vad/silero8k.f32").unwrap_err().to_string();
+        assert!(error.contains("silero8k.f32") && error.contains("copy"), "{error}");
     }
 
     #[test]
     fn a_file_cut_short_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("silero-vad")).unwrap();
-        fs::write(
-            folder.path().join("silero-vad/silero8k.f32"),
-            b"version https://git-lfs",
-        )
-        .unwrap();
+        fs::write(folder.path().join("silero-vad/silero8k.f32"), b"version https://git-lfs").unwrap();
         let error = load(folder.path(), "silero-vad/silero8k.f32").unwrap_err();
         assert!(matches!(error, ModelError::Differs { .. }));
         assert!(error.to_string().contains("restore"), "{error}");

@@ -39,18 +39,10 @@ impl WorkerPool {
     pub fn new(threads: usize, capacity: usize) -> io::Result<Self> {
         let queue = Mutex::default();
         // Made before the threads: when one cannot be had, dropping the pool ends the others.
-        let pool = Self {
-            shared: Arc::new(Shared {
-                queue,
-                changed: Condvar::new(),
-                capacity,
-            }),
-        };
+        let pool = Self { shared: Arc::new(Shared { queue, changed: Condvar::new(), capacity }) };
         for index in 0..threads {
             let shared = Arc::clone(&pool.shared);
-            thread::Builder::new()
-                .name(format!("speech-{index}"))
-                .spawn(move || shared.work())?;
+            thread::Builder::new().name(format!("speech-{index}")).spawn(move || shared.work())?;
         }
         Ok(pool)
     }
@@ -103,9 +95,7 @@ impl<T> Future for Job<T> {
         Pin::new(&mut self.0).poll(cx).map(|outcome| match outcome {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(panicked)) => Err(ProviderError::Other(panicked.into())),
-            Err(_) => Err(ProviderError::Other(
-                "the worker threads have been stopped".into(),
-            )),
+            Err(_) => Err(ProviderError::Other("the worker threads have been stopped".into())),
         })
     }
 }
@@ -124,8 +114,7 @@ impl Worker<'_> {
 
     /// This worker's own inference thread. One is enough: calls run beside each other, not each on all cores.
     pub fn rten(&self) -> &Arc<rten::ThreadPool> {
-        self.rten
-            .get_or_init(|| Arc::new(rten::ThreadPool::with_num_threads(1)))
+        self.rten.get_or_init(|| Arc::new(rten::ThreadPool::with_num_threads(1)))
     }
 }
 
@@ -169,10 +158,7 @@ impl Shared {
             if let Some(task) = queue.waiting.pop_front() {
                 return Some(task);
             }
-            queue = self
-                .changed
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -201,10 +187,7 @@ where
         if result.is_closed() {
             return;
         }
-        let worker = Worker {
-            rten,
-            cancelled: &|| result.is_closed(),
-        };
+        let worker = Worker { rten, cancelled: &|| result.is_closed() };
         // Work that panics costs one call an answer, not all of them a thread.
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&worker)));
         // Nobody waits any more: then the result is of no use either.
@@ -214,9 +197,7 @@ where
 
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
-        .to_owned()
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message").to_owned()
 }
 
 #[cfg(test)]
@@ -284,8 +265,7 @@ mod tests {
             .unwrap();
         begins.recv().unwrap();
         drop(job);
-        ends.recv_timeout(std::time::Duration::from_secs(10))
-            .unwrap();
+        ends.recv_timeout(std::time::Duration::from_secs(10)).unwrap();
     }
 
     #[tokio::test]
@@ -293,9 +273,7 @@ mod tests {
         let pool = WorkerPool::new(1, 4).unwrap();
         let job = pool.submit(|_| panic!("out of tune")).unwrap();
         let error: Result<(), _> = job.await;
-        assert!(
-            matches!(error, Err(ProviderError::Other(source)) if source.to_string().contains("out of tune"))
-        );
+        assert!(matches!(error, Err(ProviderError::Other(source)) if source.to_string().contains("out of tune")));
         assert_eq!(pool.submit(|_| 1).unwrap().await.unwrap(), 1);
     }
 

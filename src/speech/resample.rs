@@ -22,16 +22,9 @@ pub fn double(samples: &[f32]) -> Vec<f32> {
         doubled.push(sample);
         // The new sample lies between `at` and `at + 1`; the filter is symmetric about it.
         let before = samples[..=at].iter().rev();
-        let after = samples[at + 1..]
-            .iter()
-            .map(Some)
-            .chain(std::iter::repeat(None));
+        let after = samples[at + 1..].iter().map(Some).chain(std::iter::repeat(None));
         let mut between = 0.0;
-        for ((tap, before), after) in taps
-            .iter()
-            .zip(before.map(Some).chain(std::iter::repeat(None)))
-            .zip(after)
-        {
+        for ((tap, before), after) in taps.iter().zip(before.map(Some).chain(std::iter::repeat(None))).zip(after) {
             between += tap * (before.unwrap_or(&0.0) + after.unwrap_or(&0.0));
         }
         doubled.push(between);
@@ -71,8 +64,7 @@ impl Decimator {
         let mut taps: Vec<f32> = (0..=2 * half)
             .map(|tap| {
                 let distance = tap as f32 - half as f32;
-                sinc(2.0 * CUTOFF / factor as f32 * distance)
-                    * blackman(distance / (half + 1) as f32)
+                sinc(2.0 * CUTOFF / factor as f32 * distance) * blackman(distance / (half + 1) as f32)
             })
             .collect();
         let gain: f32 = taps.iter().sum();
@@ -80,11 +72,7 @@ impl Decimator {
             *tap /= gain;
         }
         // Half a filter of silence before the first sample: the output is then not delayed.
-        Self {
-            factor,
-            taps,
-            held: vec![0.0; half],
-        }
+        Self { factor, taps, held: vec![0.0; half] }
     }
 
     /// Takes the next samples and appends what they give, at the lower rate, to `out`. The output lags half a
@@ -93,13 +81,7 @@ impl Decimator {
         self.held.extend_from_slice(samples);
         let mut at = 0;
         while let Some(window) = self.held.get(at..at + self.taps.len()) {
-            out.push(
-                window
-                    .iter()
-                    .zip(&self.taps)
-                    .map(|(sample, tap)| sample * tap)
-                    .sum(),
-            );
+            out.push(window.iter().zip(&self.taps).map(|(sample, tap)| sample * tap).sum());
             at += self.factor;
         }
         self.held.drain(..at);
@@ -114,11 +96,7 @@ impl Decimator {
 
 /// sin(πx) / πx.
 fn sinc(x: f32) -> f32 {
-    if x == 0.0 {
-        1.0
-    } else {
-        (PI * x).sin() / (PI * x)
-    }
+    if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) }
 }
 
 /// The Blackman window from its centre (0) to its edge (±1).
@@ -133,16 +111,13 @@ mod tests {
     use super::*;
 
     fn tone(rate_hz: f32, hz: f32, len: usize) -> Vec<f32> {
-        (0..len)
-            .map(|n| (2.0 * PI * hz * n as f32 / rate_hz).sin())
-            .collect()
+        (0..len).map(|n| (2.0 * PI * hz * n as f32 / rate_hz).sin()).collect()
     }
 
     /// How much stronger `actual` is than a full-scale tone, in dB, away from the ends.
     fn gain_db(actual: &[f32]) -> f32 {
         let middle = &actual[actual.len() / 4..3 * actual.len() / 4];
-        let power: f32 =
-            middle.iter().map(|sample| sample * sample).sum::<f32>() / middle.len() as f32;
+        let power: f32 = middle.iter().map(|sample| sample * sample).sum::<f32>() / middle.len() as f32;
         10.0 * (2.0 * power).log10()
     }
 
@@ -151,11 +126,7 @@ mod tests {
         for hz in [100.0, 300.0, 1000.0, 2000.0, 3000.0] {
             let doubled = double(&tone(8000.0, hz, 4000));
             let wanted = tone(16_000.0, hz, 8000);
-            let worst = doubled[200..7800]
-                .iter()
-                .zip(&wanted[200..])
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, f32::max);
+            let worst = doubled[200..7800].iter().zip(&wanted[200..]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 0.01, "{hz} Hz: off by {worst}");
         }
     }
@@ -172,11 +143,7 @@ mod tests {
                 gain_db(&out)
             };
             for hz in [50.0, 300.0, 1000.0, 3000.0] {
-                assert!(
-                    through(hz).abs() < 0.1,
-                    "{factor}: {hz} Hz: {} dB",
-                    through(hz)
-                );
+                assert!(through(hz).abs() < 0.1, "{factor}: {hz} Hz: {} dB", through(hz));
             }
             for hz in [4600.0, 5000.0, 6500.0, 7700.0] {
                 assert!(through(hz) < -60.0, "{factor}: {hz} Hz: {} dB", through(hz));

@@ -40,10 +40,7 @@ pub struct ScriptedStt {
 impl ScriptedStt {
     /// Answers with `script`, at once.
     pub fn new<H: Into<Heard>>(script: impl IntoIterator<Item = H>) -> Self {
-        Self {
-            script: script.into_iter().map(Into::into).collect(),
-            delay: Duration::ZERO,
-        }
+        Self { script: script.into_iter().map(Into::into).collect(), delay: Duration::ZERO }
     }
 
     /// Takes `delay` for each answer.
@@ -63,11 +60,7 @@ impl Stt for ScriptedStt {
     }
 }
 
-async fn recite(
-    stt: ScriptedStt,
-    mut commands: mpsc::Receiver<SttInput>,
-    answers: mpsc::Sender<SttOutput>,
-) {
+async fn recite(stt: ScriptedStt, mut commands: mpsc::Receiver<SttInput>, answers: mpsc::Sender<SttOutput>) {
     let mut script = stt.script.iter();
     let mut heard: HashMap<UtteranceId, Heard> = HashMap::new();
     let mut due: VecDeque<(Instant, UtteranceId)> = VecDeque::new();
@@ -95,17 +88,9 @@ async fn recite(
             }
         };
         let entry = heard.entry(utterance);
-        let answer = match entry
-            .or_insert_with(|| script.next().cloned().unwrap_or(Heard::Text(String::new())))
-        {
-            Heard::Text(text) => SttOutput::Transcript {
-                utterance,
-                text: text.clone(),
-            },
-            Heard::Failure => SttOutput::Failed {
-                utterance,
-                error: failure(),
-            },
+        let answer = match entry.or_insert_with(|| script.next().cloned().unwrap_or(Heard::Text(String::new()))) {
+            Heard::Text(text) => SttOutput::Transcript { utterance, text: text.clone() },
+            Heard::Failure => SttOutput::Failed { utterance, error: failure() },
         };
         if answers.send(answer).await.is_err() {
             return;
@@ -130,20 +115,13 @@ impl Default for ScriptedTts {
 impl ScriptedTts {
     /// 60 ms for each character, which is about how fast people speak; all of it at once.
     pub fn new() -> Self {
-        Self {
-            per_char_ms: 60,
-            delay: Duration::ZERO,
-            fails_after: None,
-        }
+        Self { per_char_ms: 60, delay: Duration::ZERO, fails_after: None }
     }
 
     /// Speaks each character for `ms`.
     #[must_use]
     pub fn per_char_ms(self, ms: u32) -> Self {
-        Self {
-            per_char_ms: ms,
-            ..self
-        }
+        Self { per_char_ms: ms, ..self }
     }
 
     /// Takes `delay` before the first frame.
@@ -155,10 +133,7 @@ impl ScriptedTts {
     /// Fails after `frames` frames, or where its speech would end if that is sooner.
     #[must_use]
     pub fn failing_after(self, frames: usize) -> Self {
-        Self {
-            fails_after: Some(frames),
-            ..self
-        }
+        Self { fails_after: Some(frames), ..self }
     }
 }
 
@@ -166,8 +141,7 @@ impl Tts for ScriptedTts {
     fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
         let chars = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
         let length = Duration::from_millis(u64::from(chars) * u64::from(self.per_char_ms));
-        let frames = usize::try_from(length.as_nanos().div_ceil(FRAME_DURATION.as_nanos()))
-            .unwrap_or(usize::MAX);
+        let frames = usize::try_from(length.as_nanos().div_ceil(FRAME_DURATION.as_nanos())).unwrap_or(usize::MAX);
         let spoken = self.fails_after.map_or(frames, |after| frames.min(after));
         let failure = self.fails_after.map(|_| Err(failure()));
         let delay = self.delay;
@@ -193,10 +167,8 @@ fn tone() -> Frame {
     }))
 }
 
-const _: () = assert!(
-    (FRAME_BYTES * 400).is_multiple_of(SAMPLE_RATE_HZ as usize),
-    "whole periods of the tone in a frame"
-);
+const _: () =
+    assert!((FRAME_BYTES * 400).is_multiple_of(SAMPLE_RATE_HZ as usize), "whole periods of the tone in a frame");
 
 fn failure() -> ProviderError {
     ProviderError::Other("told to fail".into())
@@ -226,28 +198,15 @@ mod tests {
             });
         }
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(
-            answers,
-            [(a, text("one")), (a, text("one")), (b, None), (c, text(""))]
-        );
+        assert_eq!(answers, [(a, text("one")), (a, text("one")), (b, None), (c, text(""))]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_discarded_utterance_is_not_answered() {
-        let mut stream = ScriptedStt::new(["one", "two"])
-            .delayed(Duration::from_millis(300))
-            .open();
+        let mut stream = ScriptedStt::new(["one", "two"]).delayed(Duration::from_millis(300)).open();
         let [a, b] = [1, 2].map(UtteranceId);
         let began = Instant::now();
-        say(
-            &stream,
-            &[
-                SttInput::Transcribe(a),
-                SttInput::Discard(a),
-                SttInput::Transcribe(b),
-            ],
-        )
-        .await;
+        say(&stream, &[SttInput::Transcribe(a), SttInput::Discard(a), SttInput::Transcribe(b)]).await;
         let answer = stream.output.recv().await.unwrap();
         assert!(matches!(answer, SttOutput::Transcript { utterance, .. } if utterance == b));
         assert_eq!(began.elapsed(), Duration::from_millis(300));
@@ -255,17 +214,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_voice_is_as_slow_and_as_long_as_told() {
-        let voice = ScriptedTts::new()
-            .per_char_ms(30)
-            .delayed(Duration::from_secs(2));
+        let voice = ScriptedTts::new().per_char_ms(30).delayed(Duration::from_secs(2));
         let began = Instant::now();
         let frames: Vec<_> = voice.speak("héllo").collect().await;
         assert_eq!(began.elapsed(), Duration::from_secs(2));
         assert_eq!(frames.len(), 8, "150 ms are seven frames and a half");
-        assert!(
-            frames
-                .iter()
-                .all(|frame| matches!(frame, Ok(frame) if *frame != Frame::SILENT))
-        );
+        assert!(frames.iter().all(|frame| matches!(frame, Ok(frame) if *frame != Frame::SILENT)));
     }
 }

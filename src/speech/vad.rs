@@ -68,10 +68,7 @@ pub struct Vad {
 impl Vad {
     /// For a call that begins, on a net shared with all calls.
     pub fn new(net: Arc<Silero>) -> Self {
-        Self {
-            gate: Some(Gate::default()),
-            ..Self::always_awake(net)
-        }
+        Self { gate: Some(Gate::default()), ..Self::always_awake(net) }
     }
 
     /// As [`Vad::new`], but the net never sleeps: the yardstick for the gate.
@@ -115,8 +112,7 @@ impl Vad {
         let mut edge = None;
         while self.heard + WINDOW as u64 <= self.history.samples() {
             let mut samples = [0.0; CONTEXT + WINDOW];
-            self.history
-                .copy_until(self.heard + WINDOW as u64, &mut samples);
+            self.history.copy_until(self.heard + WINDOW as u64, &mut samples);
             self.heard += WINDOW as u64;
             let probability = self.net.probability(&samples, &mut self.state);
             // Of the few windows of one push only one can confirm: after it, others count from zero.
@@ -138,11 +134,8 @@ impl Vad {
     }
 
     fn weigh(&mut self, probability: f32) -> Option<VadEdge> {
-        let (confirms, needed) = if self.speaking {
-            (probability < STOP, STOP_WINDOWS)
-        } else {
-            (probability >= START, START_WINDOWS)
-        };
+        let (confirms, needed) =
+            if self.speaking { (probability < STOP, STOP_WINDOWS) } else { (probability >= START, START_WINDOWS) };
         if confirms {
             self.against += 1;
         } else if !self.speaking || probability >= START {

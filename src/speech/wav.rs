@@ -20,9 +20,7 @@ pub enum WavError {
     #[error("the WAV file has no complete `{0}` chunk")]
     Missing(&'static str),
     /// A sound format that we do not read.
-    #[error(
-        "WAV format {format} with {bits} bits a sample: μ-law (7) with 8 bits or PCM (1) with 16 bits is expected"
-    )]
+    #[error("WAV format {format} with {bits} bits a sample: μ-law (7) with 8 bits or PCM (1) with 16 bits is expected")]
     Format {
         /// The format code.
         format: u16,
@@ -56,11 +54,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<u8>, WavError> {
             _ => (), // `fact`, `LIST` and others say nothing that we need
         }
     }
-    Err(WavError::Missing(if format.is_some() {
-        "data"
-    } else {
-        "fmt "
-    }))
+    Err(WavError::Missing(if format.is_some() { "data" } else { "fmt " }))
 }
 
 /// A mono μ-law file at 8000 Hz.
@@ -73,11 +67,7 @@ pub fn write_mono(ulaw: &[u8]) -> Vec<u8> {
 pub fn write_stereo(left: &[u8], right: &[u8]) -> Vec<u8> {
     let len = left.len().max(right.len());
     let side = |side: &[u8], at: usize| side.get(at).copied().unwrap_or(audio::SILENCE);
-    write(
-        2,
-        (0..len).flat_map(|at| [side(left, at), side(right, at)]),
-        2 * len,
-    )
+    write(2, (0..len).flat_map(|at| [side(left, at), side(right, at)]), 2 * len)
 }
 
 /// Sizes are 32 bits wide in WAV; a longer recording (74 hours in stereo) carries the largest one.
@@ -131,20 +121,11 @@ struct Format {
 
 impl Format {
     fn parse(body: &[u8]) -> Result<Self, WavError> {
-        let field = |at: usize| {
-            body.get(at..)?
-                .first_chunk::<2>()
-                .map(|bytes| u16::from_le_bytes(*bytes))
-        };
+        let field = |at: usize| body.get(at..)?.first_chunk::<2>().map(|bytes| u16::from_le_bytes(*bytes));
         let head = || Some((field(0)?, field(2)?, field(4)?, field(6)?, field(14)?));
-        let (code, channels, rate_low, rate_high, bits) =
-            head().ok_or(WavError::Missing("fmt "))?;
+        let (code, channels, rate_low, rate_high, bits) = head().ok_or(WavError::Missing("fmt "))?;
         // The extensible format carries the real code at the head of its sub-format.
-        let format = if code == EXTENSIBLE {
-            field(24).unwrap_or(code)
-        } else {
-            code
-        };
+        let format = if code == EXTENSIBLE { field(24).unwrap_or(code) } else { code };
         if !matches!((format, bits), (PCM, 16) | (MULAW, 8)) {
             return Err(WavError::Format { format, bits });
         }
@@ -153,10 +134,7 @@ impl Format {
         }
         let rate_hz = u32::from(rate_high) << 16 | u32::from(rate_low);
         match (format, rate_hz) {
-            (_, 8000) | (PCM, 16_000 | 24_000 | 48_000) => Ok(Self {
-                code: format,
-                rate_hz,
-            }),
+            (_, 8000) | (PCM, 16_000 | 24_000 | 48_000) => Ok(Self { code: format, rate_hz }),
             (_, _) => Err(WavError::Rate(rate_hz)),
         }
     }
@@ -165,11 +143,7 @@ impl Format {
         if self.code == MULAW {
             return Ok(data.to_vec());
         }
-        let samples = data
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|bytes| i16::from_le_bytes(*bytes));
+        let samples = data.as_chunks::<2>().0.iter().map(|bytes| i16::from_le_bytes(*bytes));
         let factor = usize::try_from(self.rate_hz / SAMPLE_RATE_HZ).unwrap_or(1);
         if factor == 1 {
             return Ok(samples.map(audio::encode).collect());
@@ -179,14 +153,8 @@ impl Format {
         let mut decimator = Decimator::new(factor);
         decimator.push(&samples, &mut line);
         decimator.finish(&mut line);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "`as` saturates, which is what a clipped sample does"
-        )]
-        let encoded = line
-            .into_iter()
-            .map(|sample| audio::encode(sample.round() as i16))
-            .collect();
+        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is what a clipped sample does")]
+        let encoded = line.into_iter().map(|sample| audio::encode(sample.round() as i16)).collect();
         Ok(encoded)
     }
 }
@@ -210,17 +178,12 @@ mod tests {
 
     fn tone(rate_hz: u32, hz: f32) -> Vec<i16> {
         (0..rate_hz / 2)
-            .map(|n| {
-                (10_000.0 * (std::f32::consts::TAU * hz * n as f32 / rate_hz as f32).sin()) as i16
-            })
+            .map(|n| (10_000.0 * (std::f32::consts::TAU * hz * n as f32 / rate_hz as f32).sin()) as i16)
             .collect()
     }
 
     fn level(ulaw: &[u8]) -> f32 {
-        let sum: f32 = ulaw
-            .iter()
-            .map(|&byte| f32::from(audio::decode(byte)).powi(2))
-            .sum();
+        let sum: f32 = ulaw.iter().map(|&byte| f32::from(audio::decode(byte)).powi(2)).sum();
         (sum / ulaw.len() as f32).sqrt()
     }
 
@@ -251,25 +214,13 @@ mod tests {
     fn faults_are_named() {
         assert_eq!(read(b"ID3 and so on"), Err(WavError::NotWav));
         assert_eq!(read(b"RIFF\0\0\0\0WAVE"), Err(WavError::Missing("fmt ")));
-        assert_eq!(
-            read(&write_mono(&[0; 9])[..20]),
-            Err(WavError::Missing("fmt "))
-        );
-        assert_eq!(
-            read(&write_mono(&[0; 9])[..50]),
-            Err(WavError::Missing("data"))
-        );
+        assert_eq!(read(&write_mono(&[0; 9])[..20]), Err(WavError::Missing("fmt ")));
+        assert_eq!(read(&write_mono(&[0; 9])[..50]), Err(WavError::Missing("data")));
         assert_eq!(read(&pcm(44_100, &[])), Err(WavError::Rate(44_100)));
         let mut float = pcm(8000, &[]);
         float[20] = 3;
         let error = read(&float).unwrap_err();
-        assert_eq!(
-            error,
-            WavError::Format {
-                format: 3,
-                bits: 16
-            }
-        );
+        assert_eq!(error, WavError::Format { format: 3, bits: 16 });
         assert!(error.to_string().contains("μ-law (7)"));
     }
 

@@ -19,13 +19,7 @@ struct Line {
 
 impl Line {
     fn new(profile: Profile, level: GreetingLevel) -> Self {
-        let mut line = Self {
-            profile,
-            level,
-            history: Vec::new(),
-            log: String::new(),
-            over: false,
-        };
+        let mut line = Self { profile, level, history: Vec::new(), log: String::new(), over: false };
         let greeting = greeting(&line.profile, level, None);
         line.note("agent ", &greeting);
         line.push(Role::Agent, Via::Voice, &greeting, "");
@@ -72,25 +66,12 @@ impl Line {
             Some(keys) => (Via::Keypad, keys),
             None => (Via::Voice, if line == "?" { "" } else { line }),
         };
-        let cue = if line == "?" {
-            Cue::Unclear
-        } else {
-            Cue::Answer
-        };
+        let cue = if line == "?" { Cue::Unclear } else { Cue::Answer };
         self.note("caller", line);
         self.push(Role::Caller, via, text, "");
-        let prompt = Prompt {
-            profile: self.profile.clone(),
-            level: self.level,
-            history: self.history.clone(),
-            cue,
-        };
-        let deltas: Vec<Delta> = BuiltIn
-            .reply(prompt)
-            .map(Result::unwrap)
-            .collect()
-            .now_or_never()
-            .expect("waits for nothing");
+        let prompt = Prompt { profile: self.profile.clone(), level: self.level, history: self.history.clone(), cue };
+        let deltas: Vec<Delta> =
+            BuiltIn.reply(prompt).map(Result::unwrap).collect().now_or_never().expect("waits for nothing");
         let mut said = String::new();
         self.over = false;
         for delta in deltas {
@@ -119,11 +100,7 @@ fn ana(level: GreetingLevel) -> (Profile, GreetingLevel) {
     };
     let profile = Profile {
         v: 1,
-        name: Some(Name {
-            say: "Ana Silva".to_owned(),
-            src: "CA1#4".to_owned(),
-            conf: Confidence::Confirmed,
-        }),
+        name: Some(Name { say: "Ana Silva".to_owned(), src: "CA1#4".to_owned(), conf: Confidence::Confirmed }),
         summary: "a visit on Friday; my knee hurts".to_owned(),
         episodes: vec![episode],
         ..Profile::default()
@@ -156,11 +133,7 @@ fn dialogues() {
         (
             "name_and_matter_in_one_breath",
             stranger(),
-            &[
-                "Hi, this is Jennifer Parker, I'm calling about the delivery on Friday",
-                "yep",
-                "nope",
-            ],
+            &["Hi, this is Jennifer Parker, I'm calling about the delivery on Friday", "yep", "nope"],
         ),
         (
             "a_name_is_corrected_and_spelled",
@@ -186,36 +159,15 @@ fn dialogues() {
                 "Goodbye",
             ],
         ),
-        (
-            "a_known_caller_is_not_asked_again",
-            ana(Hint),
-            &["Yes.", "Could you move it to Monday?", "No, thanks."],
-        ),
-        (
-            "a_known_caller_calls_about_something_else",
-            ana(Hint),
-            &["No, it's about my order", "bye"],
-        ),
-        (
-            "a_known_caller_at_level_one",
-            ana(Known),
-            &["What do you know about me?", "bye"],
-        ),
+        ("a_known_caller_is_not_asked_again", ana(Hint), &["Yes.", "Could you move it to Monday?", "No, thanks."]),
+        ("a_known_caller_calls_about_something_else", ana(Hint), &["No, it's about my order", "bye"]),
+        ("a_known_caller_at_level_one", ana(Known), &["What do you know about me?", "bye"]),
         (
             "what_is_remembered_stays_private",
             ana(Hint),
-            &[
-                "What do you know about me?",
-                "What is my wife's balance?",
-                "Do you have my address?",
-                "No.",
-            ],
+            &["What do you know about me?", "What is my wife's balance?", "Do you have my address?", "No."],
         ),
-        (
-            "a_verified_caller_hears_the_ordinary",
-            ana(Verified),
-            &["What do you remember?", "that's all thank you"],
-        ),
+        ("a_verified_caller_hears_the_ordinary", ana(Verified), &["What do you remember?", "that's all thank you"]),
         (
             "somebody_else_has_the_phone",
             ana(Hint),
@@ -231,24 +183,12 @@ fn dialogues() {
         (
             "another_name_than_the_remembered",
             ana(Hint),
-            &[
-                "I'm not Ana",
-                "I have a question about parking",
-                "This is Tom",
-                "yes",
-                "no",
-            ],
+            &["I'm not Ana", "I have a question about parking", "This is Tom", "yes", "no"],
         ),
         (
             "questions_without_an_answer_here",
             stranger(),
-            &[
-                "What time do you close on Saturday?",
-                "Who is this?",
-                "Are you a robot?",
-                "I'd rather not say",
-                "no",
-            ],
+            &["What time do you close on Saturday?", "Who is this?", "Are you a robot?", "I'd rather not say", "no"],
         ),
         (
             "a_human_is_wanted",
@@ -265,17 +205,9 @@ fn dialogues() {
         (
             "an_emergency",
             stranger(),
-            &[
-                "There's a fire, I need an ambulance",
-                "It's not an emergency, my kitchen smells",
-                "bye",
-            ],
+            &["There's a fire, I need an ambulance", "It's not an emergency, my kitchen smells", "bye"],
         ),
-        (
-            "keys_for_an_emergency_and_the_operator",
-            stranger(),
-            &["# 0", "# 112"],
-        ),
+        ("keys_for_an_emergency_and_the_operator", stranger(), &["# 0", "# 112"]),
         (
             "called_back_at_a_keyed_number",
             stranger(),
@@ -301,27 +233,12 @@ fn dialogues() {
                 "no",
             ],
         ),
-        (
-            "stray_keys",
-            stranger(),
-            &["# 5", "# *#", "I need help with my printer", "bye"],
-        ),
+        ("stray_keys", stranger(), &["# 5", "# *#", "I need help with my printer", "bye"]),
         ("a_bad_line", stranger(), &["?", "You", "?", "?"]),
         (
             "a_bad_line_that_recovers",
             stranger(),
-            &[
-                "?",
-                "?",
-                "?",
-                "No",
-                "My order is late",
-                "?",
-                "Sam",
-                "?",
-                "yes",
-                "that's it, bye",
-            ],
+            &["?", "?", "?", "No", "My order is late", "?", "Sam", "?", "yes", "that's it, bye"],
         ),
         (
             "a_question_that_was_not_heard",
@@ -368,14 +285,7 @@ fn dialogues() {
         (
             "takeover_in_the_middle_of_a_strange_question",
             stranger(),
-            &[
-                "I'd like to book a room",
-                "= Sea side or mountain side?",
-                "Mountain side, please",
-                "Lee",
-                "yes",
-                "no",
-            ],
+            &["I'd like to book a room", "= Sea side or mountain side?", "Mountain side, please", "Lee", "yes", "no"],
         ),
         (
             "an_administrator_by_his_own_account",
@@ -402,25 +312,11 @@ fn dialogues() {
         (
             "not_to_be_remembered",
             stranger(),
-            &[
-                "Please don't remember this call",
-                "My order is late",
-                "No.",
-                "okay",
-                "yes",
-            ],
+            &["Please don't remember this call", "My order is late", "No.", "okay", "yes"],
         ),
-        (
-            "small_words_lead_nowhere_and_the_call_ends",
-            stranger(),
-            &["mhm", "okay", "right", "okay"],
-        ),
+        ("small_words_lead_nowhere_and_the_call_ends", stranger(), &["mhm", "okay", "right", "okay"]),
         ("a_wrong_number", stranger(), &["Oh sorry, wrong number."]),
-        (
-            "one_more_thing_after_goodbye",
-            stranger(),
-            &["bye", "oh wait, tell them the gate is open"],
-        ),
+        ("one_more_thing_after_goodbye", stranger(), &["bye", "oh wait, tell them the gate is open"]),
     ];
     for (name, who, script) in all {
         insta::assert_snapshot!(*name, dialogue(who.clone(), script));
@@ -429,15 +325,8 @@ fn dialogues() {
 
 #[test]
 fn a_caller_who_only_says_goodbye_is_let_go_within_four_turns() {
-    let goodbyes = [
-        "bye",
-        "No, thank you.",
-        "that's all",
-        "Thanks, goodbye.",
-        "nothing else",
-        "no thanks",
-        "thats it bye",
-    ];
+    let goodbyes =
+        ["bye", "No, thank you.", "that's all", "Thanks, goodbye.", "nothing else", "no thanks", "thats it bye"];
     let questions = [
         "How can I help you?",
         "May I have your name, please?",

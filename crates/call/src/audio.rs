@@ -96,11 +96,7 @@ const fn expand(ulaw: u8) -> i16 {
     let exponent = (bits >> 4) & 7;
     let mantissa = (bits & 0x0f) as i16;
     let magnitude = (((mantissa << 3) + 0x84) << exponent) - 0x84;
-    if bits & 0x80 != 0 {
-        -magnitude
-    } else {
-        magnitude
-    }
+    if bits & 0x80 != 0 { -magnitude } else { magnitude }
 }
 
 #[cfg(test)]

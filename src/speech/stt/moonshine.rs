@@ -41,10 +41,7 @@ impl Moonshine {
     /// # Errors
     /// When a file is missing, or not the one of this build.
     pub fn load(folder: &Path, pool: Arc<WorkerPool>) -> Result<Self, ModelError> {
-        Ok(Self {
-            net: Arc::new(Net::load(folder)?),
-            pool,
-        })
+        Ok(Self { net: Arc::new(Net::load(folder)?), pool })
     }
 }
 

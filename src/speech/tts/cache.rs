@@ -24,16 +24,8 @@ pub struct Cached {
 impl Cached {
     /// Keeps at most `capacity_bytes` of what `voice` has spoken. One second is 8000 bytes.
     pub fn new(voice: Arc<dyn Tts>, capacity_bytes: usize) -> Self {
-        let shelf = Shelf {
-            capacity_bytes,
-            size_bytes: 0,
-            clock: 0,
-            entries: HashMap::new(),
-        };
-        Self {
-            voice,
-            shelf: Arc::new(Mutex::new(shelf)),
-        }
+        let shelf = Shelf { capacity_bytes, size_bytes: 0, clock: 0, entries: HashMap::new() };
+        Self { voice, shelf: Arc::new(Mutex::new(shelf)) }
     }
 
     /// Starts to speak `text` now, for a [`Tts::speak`] that comes later. Does nothing when the text is kept already.
@@ -59,13 +51,7 @@ impl Cached {
                 ended: false,
             };
             tokio::spawn(reading.run(self.voice.speak(text)));
-            Entry {
-                asked_at: clock,
-                speech: Speech::Coming {
-                    progress,
-                    warmed: None,
-                },
-            }
+            Entry { asked_at: clock, speech: Speech::Coming { progress, warmed: None } }
         });
         entry.asked_at = clock;
         entry
@@ -80,9 +66,7 @@ impl Tts for Cached {
                 let frames = Arc::clone(frames);
                 stream::iter((0..frames.len()).map(move |at| Ok(frames[at]))).boxed()
             }
-            Speech::Coming { progress, .. } => {
-                stream::unfold((progress.subscribe(), 0), follow).boxed()
-            }
+            Speech::Coming { progress, .. } => stream::unfold((progress.subscribe(), 0), follow).boxed(),
         }
     }
 }
@@ -90,15 +74,9 @@ impl Tts for Cached {
 /// Waits for the frame at a place in a speech that is coming.
 async fn follow(
     (mut progress, at): (watch::Receiver<Progress>, usize),
-) -> Option<(
-    Result<Frame, ProviderError>,
-    (watch::Receiver<Progress>, usize),
-)> {
+) -> Option<(Result<Frame, ProviderError>, (watch::Receiver<Progress>, usize))> {
     let item = {
-        let reached = progress
-            .wait_for(|progress| progress.end.is_some() || progress.frames.len() > at)
-            .await
-            .ok()?;
+        let reached = progress.wait_for(|progress| progress.end.is_some() || progress.frames.len() > at).await.ok()?;
         match (reached.frames.get(at), &reached.end) {
             (Some(frame), _) => Ok(*frame),
             // Beyond the error there is nothing.
@@ -125,10 +103,7 @@ struct Entry {
 
 enum Speech {
     /// Being spoken.
-    Coming {
-        progress: Arc<watch::Sender<Progress>>,
-        warmed: Option<watch::Receiver<Progress>>,
-    },
+    Coming { progress: Arc<watch::Sender<Progress>>, warmed: Option<watch::Receiver<Progress>> },
     /// Spoken.
     Kept(Arc<[Frame]>),
 }
@@ -148,16 +123,10 @@ impl Shelf {
             return;
         }
         self.size_bytes += size_bytes;
-        let entry = Entry {
-            asked_at: self.clock,
-            speech: Speech::Kept(frames.into()),
-        };
+        let entry = Entry { asked_at: self.clock, speech: Speech::Kept(frames.into()) };
         self.entries.insert(text.to_owned(), entry);
         while self.size_bytes > self.capacity_bytes {
-            let kept = self
-                .entries
-                .iter()
-                .filter(|(_, entry)| matches!(entry.speech, Speech::Kept(_)));
+            let kept = self.entries.iter().filter(|(_, entry)| matches!(entry.speech, Speech::Kept(_)));
             let Some((oldest, _)) = kept.min_by_key(|(_, entry)| entry.asked_at) else {
                 return;
             };
@@ -167,11 +136,7 @@ impl Shelf {
     }
 
     fn remove(&mut self, text: &str) {
-        if let Some(Entry {
-            speech: Speech::Kept(frames),
-            ..
-        }) = self.entries.remove(text)
-        {
+        if let Some(Entry { speech: Speech::Kept(frames), .. }) = self.entries.remove(text) {
             self.size_bytes -= size_bytes(&frames);
         }
     }
@@ -202,9 +167,7 @@ impl Reading {
                 }
             };
             match frame {
-                Some(Ok(frame)) => self
-                    .progress
-                    .send_modify(|progress| progress.frames.push(frame)),
+                Some(Ok(frame)) => self.progress.send_modify(|progress| progress.frames.push(frame)),
                 Some(Err(error)) => return self.end(Err(Shared(Arc::new(error)))),
                 None => return self.end(Ok(())),
             }
@@ -230,8 +193,7 @@ impl Reading {
             Err(_) => shelf.remove(&self.text),
         }
         drop(shelf);
-        self.progress
-            .send_modify(|progress| progress.end = Some(end));
+        self.progress.send_modify(|progress| progress.end = Some(end));
     }
 }
 
@@ -239,9 +201,7 @@ impl Drop for Reading {
     fn drop(&mut self) {
         if !self.ended {
             // The voice panicked, or the runtime is going down.
-            self.end(Err(Shared(Arc::new(ProviderError::Other(
-                "the synthesis was stopped".into(),
-            )))));
+            self.end(Err(Shared(Arc::new(ProviderError::Other("the synthesis was stopped".into())))));
         }
     }
 }
@@ -255,9 +215,7 @@ impl Shared {
     fn to_error(&self) -> ProviderError {
         match &*self.0 {
             ProviderError::Unauthorized => ProviderError::Unauthorized,
-            ProviderError::RateLimited { retry_after } => ProviderError::RateLimited {
-                retry_after: *retry_after,
-            },
+            ProviderError::RateLimited { retry_after } => ProviderError::RateLimited { retry_after: *retry_after },
             ProviderError::Timeout(after) => ProviderError::Timeout(*after),
             ProviderError::Overloaded => ProviderError::Overloaded,
             ProviderError::Other(_) => ProviderError::Other(Box::new(self.clone())),
@@ -290,11 +248,7 @@ mod tests {
 
     impl Counting {
         fn new(voice: ScriptedTts) -> Arc<Self> {
-            Arc::new(Self {
-                voice,
-                asked: AtomicUsize::new(0),
-                dropped: Arc::default(),
-            })
+            Arc::new(Self { voice, asked: AtomicUsize::new(0), dropped: Arc::default() })
         }
 
         fn asked(&self) -> usize {
@@ -324,10 +278,7 @@ mod tests {
     }
 
     async fn say(cached: &Cached, text: &str) -> Result<usize, ProviderError> {
-        cached
-            .speak(text)
-            .try_fold(0, async |count, _| Ok(count + 1))
-            .await
+        cached.speak(text).try_fold(0, async |count, _| Ok(count + 1)).await
     }
 
     #[tokio::test(start_paused = true)]
@@ -337,15 +288,7 @@ mod tests {
         cached.warm("hello");
         cached.warm("hello");
         assert_eq!(say(&cached, "hello").await.unwrap(), 5);
-        assert_eq!(
-            cached
-                .speak("hello")
-                .collect::<Vec<_>>()
-                .now_or_never()
-                .expect("no wait")
-                .len(),
-            5
-        );
+        assert_eq!(cached.speak("hello").collect::<Vec<_>>().now_or_never().expect("no wait").len(), 5);
         assert_eq!(counting.asked(), 1);
     }
 
@@ -377,10 +320,7 @@ mod tests {
     async fn a_failure_reaches_every_listener_and_is_not_kept() {
         let counting = Counting::new(voice().failing_after(2));
         let cached = Cached::new(counting.clone(), 10_000);
-        let (a, b) = tokio::join!(
-            cached.speak("hello").collect::<Vec<_>>(),
-            cached.speak("hello").collect::<Vec<_>>()
-        );
+        let (a, b) = tokio::join!(cached.speak("hello").collect::<Vec<_>>(), cached.speak("hello").collect::<Vec<_>>());
         for frames in [a, b] {
             assert_eq!(frames.len(), 3);
             assert!(frames[2].is_err());

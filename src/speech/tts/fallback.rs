@@ -46,9 +46,7 @@ impl Tts for Fallback {
         let mut ended = false;
         stream::once(begun)
             .flatten()
-            .take_while(move |frame| {
-                std::future::ready(!std::mem::replace(&mut ended, frame.is_err()))
-            })
+            .take_while(move |frame| std::future::ready(!std::mem::replace(&mut ended, frame.is_err())))
             .boxed()
     }
 }
@@ -66,34 +64,23 @@ mod tests {
 
     async fn frames(fallback: &Fallback) -> (usize, bool) {
         let spoken: Vec<_> = fallback.speak("abc").collect().await;
-        (
-            spoken.iter().filter(|frame| frame.is_ok()).count(),
-            spoken.iter().any(Result::is_err),
-        )
+        (spoken.iter().filter(|frame| frame.is_ok()).count(), spoken.iter().any(Result::is_err))
     }
 
     fn list(voices: Vec<ScriptedTts>) -> Fallback {
-        let mut voices = voices
-            .into_iter()
-            .map(|voice| Arc::new(voice) as Arc<dyn Tts>);
+        let mut voices = voices.into_iter().map(|voice| Arc::new(voice) as Arc<dyn Tts>);
         Fallback::new(voices.next().unwrap(), voices)
     }
 
     #[tokio::test]
     async fn the_first_voice_that_can_speaks() {
         assert_eq!(frames(&list(vec![voice(20), voice(40)])).await, (3, false));
-        assert_eq!(
-            frames(&list(vec![voice(20).failing_after(0), voice(40)])).await,
-            (6, false)
-        );
+        assert_eq!(frames(&list(vec![voice(20).failing_after(0), voice(40)])).await, (6, false));
     }
 
     #[tokio::test]
     async fn a_failure_in_mid_speech_is_not_covered_by_saying_it_all_again() {
-        assert_eq!(
-            frames(&list(vec![voice(20).failing_after(2), voice(40)])).await,
-            (2, true)
-        );
+        assert_eq!(frames(&list(vec![voice(20).failing_after(2), voice(40)])).await, (2, true));
     }
 
     #[tokio::test]

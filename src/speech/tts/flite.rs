@@ -45,10 +45,7 @@ impl Flite {
         if !engine.select_voice(VOICE) {
             return Err(format!("the voice `{VOICE}` is not in this build").into());
         }
-        Ok(Self {
-            engine: Arc::new(engine),
-            pool,
-        })
+        Ok(Self { engine: Arc::new(engine), pool })
     }
 
     /// Speaks the next sentence.
@@ -60,10 +57,7 @@ impl Flite {
             return Ok(None);
         };
         let engine = self.engine;
-        let frames = self
-            .pool
-            .submit(move |worker| render(&engine, &sentence, worker))?
-            .await?;
+        let frames = self.pool.submit(move |worker| render(&engine, &sentence, worker))?.await?;
         Ok(Some((frames, left)))
     }
 }
@@ -87,24 +81,13 @@ fn render(engine: &Engine, sentence: &str, worker: &Worker<'_>) -> Vec<Frame> {
     let mut line = Vec::new();
     engine.synthesize_streaming(sentence, |period| {
         wide.clear();
-        wide.extend(
-            period
-                .iter()
-                .map(|&sample| GAIN / 32768.0 * f32::from(sample)),
-        );
+        wide.extend(period.iter().map(|&sample| GAIN / 32768.0 * f32::from(sample)));
         decimator.push(&wide, &mut line);
-        if worker.is_cancelled() {
-            Flow::Stop
-        } else {
-            Flow::Continue
-        }
+        if worker.is_cancelled() { Flow::Stop } else { Flow::Continue }
     });
     decimator.finish(&mut line);
     fade(&mut line);
-    let ulaw: Vec<u8> = line
-        .into_iter()
-        .map(|sample| audio::encode((32767.0 * bend(sample)) as i16))
-        .collect();
+    let ulaw: Vec<u8> = line.into_iter().map(|sample| audio::encode((32767.0 * bend(sample)) as i16)).collect();
     ulaw.chunks(FRAME_BYTES).map(Frame::padded).collect()
 }
 
@@ -139,10 +122,7 @@ mod tests {
 
     async fn speak(voice: &Flite, text: &str) -> Vec<i16> {
         let frames: Vec<Frame> = voice.speak(text).try_collect().await.unwrap();
-        frames
-            .iter()
-            .flat_map(|frame| frame.as_bytes().map(audio::decode))
-            .collect()
+        frames.iter().flat_map(|frame| frame.as_bytes().map(audio::decode)).collect()
     }
 
     #[tokio::test]
@@ -157,25 +137,13 @@ mod tests {
             "Thank you for calling. Goodbye.",
         ] {
             let samples = speak(&voice, text).await;
-            let peak = samples
-                .iter()
-                .map(|sample| f32::from(sample.unsigned_abs() as i16))
-                .fold(0.0, f32::max);
+            let peak = samples.iter().map(|sample| f32::from(sample.unsigned_abs() as i16)).fold(0.0, f32::max);
             let peak_db = 20.0 * (peak / 32768.0).log10();
             assert!((-9.0..-5.0).contains(&peak_db), "{text}: {peak_db} dBFS");
             loudest = loudest.max(peak_db);
-            assert!(
-                samples[..8]
-                    .iter()
-                    .chain(samples.last())
-                    .all(|sample| sample.abs() < 300),
-                "{text}: clicks"
-            );
+            assert!(samples[..8].iter().chain(samples.last()).all(|sample| sample.abs() < 300), "{text}: clicks");
             let per_char_ms = samples.len() / 8 / text.len();
-            assert!(
-                (40..140).contains(&per_char_ms),
-                "{text}: {per_char_ms} ms a character"
-            );
+            assert!((40..140).contains(&per_char_ms), "{text}: {per_char_ms} ms a character");
         }
         assert!((-7.0..-5.0).contains(&loudest), "{loudest} dBFS");
     }
@@ -185,10 +153,7 @@ mod tests {
         let voice = voice();
         assert!(speak(&voice, "").await.is_empty());
         assert!(speak(&voice, " 👋 … 您好 ** ").await.is_empty());
-        assert_eq!(
-            speak(&voice, "**Hello** 👋").await,
-            speak(&voice, "Hello").await
-        );
+        assert_eq!(speak(&voice, "**Hello** 👋").await, speak(&voice, "Hello").await);
     }
 
     #[tokio::test]

@@ -28,10 +28,7 @@ pub(super) struct Gate {
 impl Default for Gate {
     fn default() -> Self {
         // Open until the line is known.
-        Self {
-            noise: SILENCE,
-            open: HOLD,
-        }
+        Self { noise: SILENCE, open: HOLD }
     }
 }
 
@@ -51,10 +48,6 @@ impl Gate {
 
 /// Mean square of the 16-bit samples.
 fn energy(frame: &Frame) -> f32 {
-    let sum: f32 = frame
-        .as_bytes()
-        .iter()
-        .map(|&byte| f32::from(audio::decode(byte)).powi(2))
-        .sum();
+    let sum: f32 = frame.as_bytes().iter().map(|&byte| f32::from(audio::decode(byte)).powi(2)).sum();
     sum / FRAME_BYTES as f32
 }

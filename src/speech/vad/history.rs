@@ -16,10 +16,7 @@ pub(super) struct History {
 
 impl Default for History {
     fn default() -> Self {
-        Self {
-            ring: [audio::SILENCE; BYTES],
-            samples: 0,
-        }
+        Self { ring: [audio::SILENCE; BYTES], samples: 0 }
     }
 }
 
@@ -50,9 +47,8 @@ impl History {
     /// The frames still held that came after the first `count` of the call, oldest first.
     pub(super) fn frames_after(&self, count: u64) -> impl Iterator<Item = Frame> {
         let now = self.samples / FRAME_BYTES as u64;
-        (count.max(now.saturating_sub(FRAMES as u64))..now).map(|frame| {
-            Frame::padded(&self.ring[place(frame * FRAME_BYTES as u64)..][..FRAME_BYTES])
-        })
+        (count.max(now.saturating_sub(FRAMES as u64))..now)
+            .map(|frame| Frame::padded(&self.ring[place(frame * FRAME_BYTES as u64)..][..FRAME_BYTES]))
     }
 }
 
@@ -72,10 +68,7 @@ mod tests {
         for byte in 0..50 {
             history.push(&Frame::new([byte; FRAME_BYTES]));
         }
-        let kept: Vec<u8> = history
-            .frames_after(0)
-            .map(|frame| frame.as_bytes()[0])
-            .collect();
+        let kept: Vec<u8> = history.frames_after(0).map(|frame| frame.as_bytes()[0]).collect();
         assert_eq!(kept, (30..50).collect::<Vec<_>>());
         assert_eq!(history.frames_after(47).count(), 3);
         assert_eq!(history.frames_after(50).count(), 0);

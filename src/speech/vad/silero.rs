@@ -45,10 +45,7 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self {
-            hidden: [0.0; HIDDEN],
-            cell: [0.0; HIDDEN],
-        }
+        Self { hidden: [0.0; HIDDEN], cell: [0.0; HIDDEN] }
     }
 }
 
@@ -81,13 +78,9 @@ impl Silero {
                 Conv::read(&mut tensors, 64, HIDDEN, 1)?,
             ],
             gates: {
-                let (input, hidden) = (
-                    tensors.take(4 * HIDDEN * HIDDEN)?,
-                    tensors.take(4 * HIDDEN * HIDDEN)?,
-                );
+                let (input, hidden) = (tensors.take(4 * HIDDEN * HIDDEN)?, tensors.take(4 * HIDDEN * HIDDEN)?);
                 let rows = input.chunks_exact(HIDDEN).zip(hidden.chunks_exact(HIDDEN));
-                rows.flat_map(|(input, hidden)| [input, hidden].concat())
-                    .collect()
+                rows.flat_map(|(input, hidden)| [input, hidden].concat()).collect()
             },
             gate_bias: {
                 let (input, hidden) = (tensors.take(4 * HIDDEN)?, tensors.take(4 * HIDDEN)?);
@@ -148,8 +141,7 @@ impl Silero {
         }
         let mut logit = self.head_bias;
         for unit in 0..HIDDEN {
-            let [input, forget, cell, output] =
-                [0, 1, 2, 3].map(|gate| gates[gate * HIDDEN + unit]);
+            let [input, forget, cell, output] = [0, 1, 2, 3].map(|gate| gates[gate * HIDDEN + unit]);
             state.cell[unit] = sigmoid(forget) * state.cell[unit] + sigmoid(input) * cell.tanh();
             state.hidden[unit] = sigmoid(output) * state.cell[unit].tanh();
             logit += self.head[unit] * state.hidden[unit].max(0.0);
@@ -193,12 +185,7 @@ struct Conv {
 
 impl Conv {
     /// Turns the file's `[output][input][step]` into `[output][step][input]`, so that a row lies as the input does.
-    fn read(
-        tensors: &mut Tensors<'_>,
-        inputs: usize,
-        outputs: usize,
-        stride: usize,
-    ) -> Option<Self> {
+    fn read(tensors: &mut Tensors<'_>, inputs: usize, outputs: usize, stride: usize) -> Option<Self> {
         let weights = tensors.take(outputs * inputs * 3)?;
         let bias = tensors.take(outputs)?;
         let mut rows = Vec::with_capacity(weights.len());
@@ -253,34 +240,20 @@ mod tests {
     fn probabilities_are_those_of_the_stock_model() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let net = Silero::load(&root.join(models::DEFAULT_FOLDER)).unwrap();
-        let recording =
-            wav::read(&std::fs::read(root.join("fixtures/audio/goforward.wav")).unwrap()).unwrap();
-        let reference =
-            std::fs::read_to_string(root.join("fixtures/vad/goforward.probabilities")).unwrap();
-        let reference: Vec<f32> = reference
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .map(|line| line.parse().unwrap())
-            .collect();
+        let recording = wav::read(&std::fs::read(root.join("fixtures/audio/goforward.wav")).unwrap()).unwrap();
+        let reference = std::fs::read_to_string(root.join("fixtures/vad/goforward.probabilities")).unwrap();
+        let reference: Vec<f32> =
+            reference.lines().filter(|line| !line.starts_with('#')).map(|line| line.parse().unwrap()).collect();
 
         let mut samples = vec![0.0; CONTEXT];
-        samples.extend(
-            recording
-                .iter()
-                .map(|&byte| f32::from(audio::decode(byte)) / 32768.0),
-        );
+        samples.extend(recording.iter().map(|&byte| f32::from(audio::decode(byte)) / 32768.0));
         let mut state = State::default();
         let windows = samples.windows(CONTEXT + WINDOW).step_by(WINDOW);
-        let ours: Vec<f32> = windows
-            .map(|window| net.probability(window.try_into().unwrap(), &mut state))
-            .collect();
+        let ours: Vec<f32> = windows.map(|window| net.probability(window.try_into().unwrap(), &mut state)).collect();
 
         assert_eq!(ours.len(), reference.len());
         for (window, (ours, stock)) in ours.iter().zip(&reference).enumerate() {
-            assert!(
-                (ours - stock).abs() < 1e-4,
-                "window {window}: {ours}, stock model {stock}"
-            );
+            assert!((ours - stock).abs() < 1e-4, "window {window}: {ours}, stock model {stock}");
         }
     }
 

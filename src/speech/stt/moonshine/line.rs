@@ -42,20 +42,11 @@ struct Utterance {
 
 impl Line {
     pub(super) fn new(net: Arc<Net>, pool: Arc<WorkerPool>) -> Self {
-        Self {
-            net,
-            pool,
-            utterances: VecDeque::new(),
-            running: VecDeque::new(),
-        }
+        Self { net, pool, utterances: VecDeque::new(), running: VecDeque::new() }
     }
 
     /// Serves the call until the session drops either end of its stream; running recognitions are then cancelled.
-    pub(super) async fn run(
-        mut self,
-        mut commands: mpsc::Receiver<SttInput>,
-        answers: mpsc::Sender<SttOutput>,
-    ) {
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<SttInput>, answers: mpsc::Sender<SttOutput>) {
         loop {
             // A `Discard` that has come must be seen before the answer that it forbids.
             let answer = tokio::select! {
@@ -78,21 +69,13 @@ impl Line {
     }
 
     fn listen(&mut self, id: UtteranceId, frame: &[u8; FRAME_BYTES]) {
-        let utterance = match self
-            .utterances
-            .iter_mut()
-            .position(|utterance| utterance.id == id)
-        {
+        let utterance = match self.utterances.iter_mut().position(|utterance| utterance.id == id) {
             Some(at) => &mut self.utterances[at],
             None => {
                 if self.utterances.len() == KEPT {
                     self.utterances.pop_front();
                 }
-                self.utterances.push_back(Utterance {
-                    id,
-                    ulaw: Vec::new(),
-                    overlong: false,
-                });
+                self.utterances.push_back(Utterance { id, ulaw: Vec::new(), overlong: false });
                 self.utterances.back_mut().expect("one was just added")
             }
         };
@@ -100,10 +83,7 @@ impl Line {
             utterance.ulaw.extend_from_slice(frame);
         } else if !utterance.overlong {
             utterance.overlong = true;
-            tracing::warn!(
-                kept_s = LONGEST / SECOND,
-                "an utterance is too long to be recognised whole"
-            );
+            tracing::warn!(kept_s = LONGEST / SECOND, "an utterance is too long to be recognised whole");
         }
     }
 
@@ -114,17 +94,12 @@ impl Line {
 
     fn transcribe(&mut self, id: UtteranceId) -> Result<(), ProviderError> {
         let heard = self.utterances.iter().find(|utterance| utterance.id == id);
-        let ulaw = heard
-            .map(|utterance| utterance.ulaw.clone())
-            .unwrap_or_default();
+        let ulaw = heard.map(|utterance| utterance.ulaw.clone()).unwrap_or_default();
         let net = Arc::clone(&self.net);
         let job = self.pool.submit(move |worker| {
             let mut texts = Vec::new();
             for piece in pieces(&ulaw) {
-                let samples: Vec<f32> = piece
-                    .iter()
-                    .map(|&byte| f32::from(audio::decode(byte)) / 32768.0)
-                    .collect();
+                let samples: Vec<f32> = piece.iter().map(|&byte| f32::from(audio::decode(byte)) / 32768.0).collect();
                 texts.push(net.transcribe(&samples, worker)?);
             }
             texts.retain(|text| !text.is_empty());
@@ -175,16 +150,9 @@ fn pieces(ulaw: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The middle of the quietest frame.
 fn quietest(ulaw: &[u8]) -> usize {
-    let energy = |frame: &[u8]| {
-        frame
-            .iter()
-            .map(|&byte| i64::from(audio::decode(byte)).pow(2))
-            .sum::<i64>()
-    };
+    let energy = |frame: &[u8]| frame.iter().map(|&byte| i64::from(audio::decode(byte)).pow(2)).sum::<i64>();
     let frames = ulaw.chunks_exact(FRAME_BYTES).enumerate();
-    frames
-        .min_by_key(|(_, frame)| energy(frame))
-        .map_or(0, |(at, _)| at * FRAME_BYTES + FRAME_BYTES / 2)
+    frames.min_by_key(|(_, frame)| energy(frame)).map_or(0, |(at, _)| at * FRAME_BYTES + FRAME_BYTES / 2)
 }
 
 #[cfg(test)]

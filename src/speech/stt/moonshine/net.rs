@@ -69,53 +69,32 @@ impl Net {
             "encoder_attention_mask" => Ok(Want::Mask),
             "encoder_hidden_states" => Ok(Want::Hidden),
             cache => {
-                let suffix = cache
-                    .strip_prefix("past_key_values")
-                    .ok_or_else(|| unknown(DECODER, cache))?;
+                let suffix = cache.strip_prefix("past_key_values").ok_or_else(|| unknown(DECODER, cache))?;
                 let count = caches.len();
-                Ok(Want::Cache(
-                    *caches.entry(suffix.to_owned()).or_insert(count),
-                ))
+                Ok(Want::Cache(*caches.entry(suffix.to_owned()).or_insert(count)))
             }
         });
         let wants = wants.collect::<Result<_, _>>()?;
         let fills = |file, names: &[String]| {
             let slots = names.iter().map(|name| {
-                let slot = name
-                    .strip_prefix("present")
-                    .and_then(|suffix| caches.get(suffix));
+                let slot = name.strip_prefix("present").and_then(|suffix| caches.get(suffix));
                 slot.copied().ok_or_else(|| unknown(file, name))
             });
             slots.collect::<Result<Vec<_>, _>>()
         };
         let cross_fills = fills(CROSS, &cross.output_names)?;
         let decoder_fills = fills(DECODER, decoder.output_names.get(1..).unwrap_or_default())?;
-        Ok(Self {
-            encoder,
-            cross,
-            decoder,
-            vocabulary,
-            wants,
-            cross_fills,
-            decoder_fills,
-            caches: caches.len(),
-        })
+        Ok(Self { encoder, cross, decoder, vocabulary, wants, cross_fills, decoder_fills, caches: caches.len() })
     }
 
     /// The words in `samples` (8000 Hz, full scale 1.0); empty when there are none, or when the work was cancelled.
-    pub(super) fn transcribe(
-        &self,
-        samples: &[f32],
-        worker: &Worker<'_>,
-    ) -> Result<String, ProviderError> {
+    pub(super) fn transcribe(&self, samples: &[f32], worker: &Worker<'_>) -> Result<String, ProviderError> {
         if samples.len() < SHORTEST {
             return Ok(String::new());
         }
         // Entered once here, so that the net is not handed to that thread anew for each token.
         let tokens = worker.rten().run(|| self.decode(samples, worker));
-        tokens
-            .map(|tokens| self.vocabulary.text(&tokens))
-            .map_err(ProviderError::Other)
+        tokens.map(|tokens| self.vocabulary.text(&tokens)).map_err(ProviderError::Other)
     }
 
     fn decode(&self, samples: &[f32], worker: &Worker<'_>) -> Result<Vec<i32>, BoxError> {
@@ -124,13 +103,10 @@ impl Net {
         let len = doubled.len();
         let mask = Tensor::from_data(&[1, len], vec![1_i32; len]);
         let audio = Tensor::from_data(&[1, len], doubled);
-        let encoded = self
-            .encoder
-            .run(vec![audio.view().into(), mask.view().into()], rten)?;
+        let encoded = self.encoder.run(vec![audio.view().into(), mask.view().into()], rten)?;
         let hidden = tensor(encoded.into_iter().next())?;
 
-        let mut caches =
-            vec![Tensor::from_data(&[1, HEADS, 0, HEAD_WIDTH], Vec::<f32>::new()); self.caches];
+        let mut caches = vec![Tensor::from_data(&[1, HEADS, 0, HEAD_WIDTH], Vec::<f32>::new()); self.caches];
         let crossed = self.cross.run(vec![hidden.view().into()], rten)?;
         for (&slot, value) in self.cross_fills.iter().zip(crossed) {
             caches[slot] = tensor(Some(value))?;
@@ -181,44 +157,24 @@ impl Part {
         let model = ModelOptions::with_all_ops()
             .prepack_weights(true)
             .load(bytes)
-            .map_err(|error| ModelError::Rejected {
-                file: file.to_owned(),
-                source: error.into(),
-            })?;
+            .map_err(|error| ModelError::Rejected { file: file.to_owned(), source: error.into() })?;
         let names = |ids: &[NodeId]| {
             let name = |id: &NodeId| Some(model.node_info(*id)?.name()?.to_owned());
             ids.iter().map(|id| name(id).unwrap_or_default()).collect()
         };
         let (inputs, outputs) = (model.input_ids().to_vec(), model.output_ids().to_vec());
-        Ok(Self {
-            input_names: names(&inputs),
-            output_names: names(&outputs),
-            inputs,
-            outputs,
-            model,
-        })
+        Ok(Self { input_names: names(&inputs), output_names: names(&outputs), inputs, outputs, model })
     }
 
     /// Runs the net; `values` are in the order of its inputs.
-    fn run(
-        &self,
-        values: Vec<ValueOrView<'_>>,
-        rten: &Arc<ThreadPool>,
-    ) -> Result<Vec<Value>, RunError> {
+    fn run(&self, values: Vec<ValueOrView<'_>>, rten: &Arc<ThreadPool>) -> Result<Vec<Value>, RunError> {
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(rten)));
-        self.model.run(
-            self.inputs.iter().copied().zip(values).collect(),
-            &self.outputs,
-            Some(options),
-        )
+        self.model.run(self.inputs.iter().copied().zip(values).collect(), &self.outputs, Some(options))
     }
 }
 
 fn unknown(file: &str, name: &str) -> ModelError {
-    ModelError::Rejected {
-        file: file.to_owned(),
-        source: format!("`{name}` is not known").into(),
-    }
+    ModelError::Rejected { file: file.to_owned(), source: format!("`{name}` is not known").into() }
 }
 
 fn tensor(value: Option<Value>) -> Result<Tensor<f32>, BoxError> {
@@ -227,8 +183,7 @@ fn tensor(value: Option<Value>) -> Result<Tensor<f32>, BoxError> {
 
 fn likeliest(logits: &Tensor<f32>) -> i32 {
     let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-    best.and_then(|(token, _)| i32::try_from(token).ok())
-        .unwrap_or(END)
+    best.and_then(|(token, _)| i32::try_from(token).ok()).unwrap_or(END)
 }
 
 /// Notices a decoder that repeats itself for ever: the same tokens, up to 12 of them, six times over and at least eight in all.
@@ -241,10 +196,7 @@ fn before_loop(tokens: &[i32]) -> Option<usize> {
     (1..=LONGEST).find_map(|period| {
         let len = (period * ROUNDS).max(AT_LEAST);
         let tail = &tokens[tokens.len().checked_sub(len)?..];
-        tail[period..]
-            .iter()
-            .eq(&tail[..len - period])
-            .then(|| tokens.len() - len + period)
+        tail[period..].iter().eq(&tail[..len - period]).then(|| tokens.len() - len + period)
     })
 }
 
@@ -264,11 +216,8 @@ struct TokenizerModel {
 impl Vocabulary {
     fn load(folder: &Path) -> Result<Self, ModelError> {
         let bytes = models::load(folder, VOCABULARY)?;
-        let tokenizer: Tokenizer =
-            serde_json::from_slice(&bytes).map_err(|error| ModelError::Rejected {
-                file: VOCABULARY.to_owned(),
-                source: error.into(),
-            })?;
+        let tokenizer: Tokenizer = serde_json::from_slice(&bytes)
+            .map_err(|error| ModelError::Rejected { file: VOCABULARY.to_owned(), source: error.into() })?;
         let vocab = tokenizer.model.vocab;
         let mut tokens = vec![Vec::new(); vocab.len()];
         for (token, id) in vocab {
@@ -280,9 +229,7 @@ impl Vocabulary {
     }
 
     fn text(&self, tokens: &[i32]) -> String {
-        let written = tokens
-            .iter()
-            .filter_map(|&token| self.0.get(usize::try_from(token).ok()?));
+        let written = tokens.iter().filter_map(|&token| self.0.get(usize::try_from(token).ok()?));
         let bytes = written.flatten().copied().collect::<Vec<u8>>();
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
@@ -294,9 +241,7 @@ fn written(token: &str) -> Vec<u8> {
         "<unk>" | "<s>" | "</s>" => return Vec::new(),
         _ => (),
     }
-    let byte = token
-        .strip_prefix("<0x")
-        .and_then(|hex| hex.strip_suffix('>'));
+    let byte = token.strip_prefix("<0x").and_then(|hex| hex.strip_suffix('>'));
     match byte.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
         Some(byte) => vec![byte],
         None => token.replace('▁', " ").into_bytes(),
@@ -318,10 +263,7 @@ mod tests {
         assert_eq!(before_loop(&tokens), Some(5));
         assert_eq!(before_loop(&[9, 9, 9, 9, 9, 9, 9]), None);
         assert_eq!(before_loop(&[1, 9, 9, 9, 9, 9, 9, 9, 9]), Some(2));
-        assert_eq!(
-            before_loop(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]),
-            None
-        );
+        assert_eq!(before_loop(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]), None);
     }
 
     #[test]

@@ -49,11 +49,7 @@ fn unaccented(letter: char) -> Option<char> {
     ];
     let lower = letter.to_lowercase().next()?;
     let (_, plain) = FORMS.iter().find(|(forms, _)| forms.contains(lower))?;
-    Some(if letter.is_uppercase() {
-        plain.to_ascii_uppercase()
-    } else {
-        *plain
-    })
+    Some(if letter.is_uppercase() { plain.to_ascii_uppercase() } else { *plain })
 }
 
 /// The sentences of a text in plain ASCII, those that have something to say.
@@ -84,10 +80,7 @@ pub(super) fn sentences(text: &str) -> Vec<String> {
 }
 
 fn close(words: &mut Vec<&str>, sentences: &mut Vec<String>) {
-    if words
-        .iter()
-        .any(|word| word.contains(|char: char| char.is_ascii_alphanumeric()))
-    {
+    if words.iter().any(|word| word.contains(|char: char| char.is_ascii_alphanumeric())) {
         sentences.push(words.join(" "));
     }
     words.clear();
@@ -108,24 +101,14 @@ mod tests {
 
     #[test]
     fn signs_and_accents_become_plain() {
-        assert_eq!(
-            sayable("“Zoë’s café” — 20°"),
-            "\"Zoe's cafe\" ,  20 degrees "
-        );
+        assert_eq!(sayable("“Zoë’s café” — 20°"), "\"Zoe's cafe\" ,  20 degrees ");
         assert_eq!(sayable("Ünal *is* 👋 in"), "Unal  is    in");
     }
 
     #[test]
     fn texts_are_cut_at_their_sentences() {
         let text = "Dr. J. Parker is in. That is $3.50! \"Really?\" Yes\n- one\n- two";
-        let expected = [
-            "Dr. J. Parker is in.",
-            "That is $3.50!",
-            "\"Really?\"",
-            "Yes",
-            "- one",
-            "- two",
-        ];
+        let expected = ["Dr. J. Parker is in.", "That is $3.50!", "\"Really?\"", "Yes", "- one", "- two"];
         assert_eq!(sentences(text), expected);
         assert_eq!(sentences(" ... !? \n -- "), [""; 0]);
     }

@@ -1,0 +1,147 @@
+//! `redial call`: ring a gateway as Twilio would, and talk to it.
+
+mod steps;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use futures_util::StreamExt as _;
+
+use super::environment::Environment;
+use crate::config::Vars as _;
+use crate::simulate::{HangUp, Report, Script, Simulator, Speaker, Step};
+use crate::speech::pool::WorkerPool;
+use crate::speech::tts::Tts as _;
+use crate::speech::tts::flite::Flite;
+use crate::speech::wav;
+
+use self::steps::{Steps, What};
+
+/// Ring a gateway as Twilio would, and talk to it.
+///
+/// The caller says each --wav and --say, and presses each --dtmf, in the order given, each time the agent has finished;
+/// then waits for the agent to hang up. Prints what each side sounded, with times in ms, and how long answers took.
+///
+///   redial call --url http://127.0.0.1:8080 --from +14155550123 --say "I'd like to move my appointment." --record call.wav
+#[derive(Debug, clap::Args)]
+pub(super) struct Call {
+    /// The gateway's origin.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// The caller's number, or a word such as "anonymous".
+    #[arg(long, default_value = "+14155550123")]
+    from: String,
+    /// The number called.
+    #[arg(long, default_value = "+18005550199")]
+    to: String,
+    #[command(flatten)]
+    steps: Steps,
+    /// How the caller leaves once everything has been said; without it the agent is waited for.
+    #[arg(long, value_enum)]
+    hangup: Option<Hangup>,
+    /// Write what both heard as a WAV file: the caller on the left, the agent on the right.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// The auth token to sign with; TWILIO_AUTH_TOKEN if not given.
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// Give up after this many seconds.
+    #[arg(long, default_value_t = 180)]
+    limit: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Hangup {
+    /// As a caller does: stop, then close.
+    Normal,
+    /// The connection breaks.
+    Abrupt,
+    /// The socket is closed without a stop.
+    CloseWithoutStop,
+    /// A stop, and the socket stays open.
+    StopWithoutClose,
+    /// The status callback comes first.
+    StatusFirst,
+}
+
+impl Call {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        super::runtime()?.block_on(self.place())
+    }
+
+    async fn place(self) -> anyhow::Result<ExitCode> {
+        let token = match self.token {
+            Some(token) => Some(token),
+            None => Environment::read()?.var("TWILIO_AUTH_TOKEN"),
+        };
+        let mut script = Script::new(&self.from, &self.to);
+        script.time_limit = Duration::from_secs(self.limit);
+        for what in self.steps.0 {
+            script.steps.push(step(what).await?);
+        }
+        if let Some(hangup) = self.hangup {
+            script.steps.push(Step::HangUp(match hangup {
+                Hangup::Normal => HangUp::Normal,
+                Hangup::Abrupt => HangUp::Abrupt,
+                Hangup::CloseWithoutStop => HangUp::CloseWithoutStop,
+                Hangup::StopWithoutClose => HangUp::StopWithoutClose,
+                Hangup::StatusFirst => HangUp::StatusFirst,
+            }));
+        }
+        let report = Simulator::new(&self.url, token).call(script).await?;
+        print(&report);
+        if let Some(path) = &self.record {
+            std::fs::write(path, wav::write_stereo(&report.caller_track, &report.agent_track))
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+            println!("recorded: {}", path.display());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn step(what: What) -> anyhow::Result<Step> {
+    Ok(match what {
+        What::Wav(path) => {
+            let bytes = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let ulaw = wav::read(&bytes).with_context(|| path.display().to_string())?;
+            let label = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            Step::Say { label, ulaw }
+        }
+        What::Say(text) => Step::Say { ulaw: synthesize(&text).await?, label: text },
+        What::Dtmf(digits) => Step::Dtmf(digits),
+    })
+}
+
+/// A caller's voice for words without a recording.
+async fn synthesize(text: &str) -> anyhow::Result<Vec<u8>> {
+    let voice = Flite::new(Arc::new(WorkerPool::new(1, 1)?)).map_err(|error| anyhow::anyhow!(error))?;
+    let mut frames = voice.speak(text);
+    let mut ulaw = Vec::new();
+    while let Some(frame) = frames.next().await {
+        ulaw.extend_from_slice(frame?.as_bytes());
+    }
+    Ok(ulaw)
+}
+
+/// Prints what each side sounded.
+pub(super) fn print(report: &Report) {
+    println!("call {}", report.call_sid);
+    for spoken in &report.spoken {
+        let who = match spoken.who {
+            Speaker::Caller => "caller",
+            Speaker::Agent => "agent",
+        };
+        println!("{:>7} .. {:>6} ms  {who:<6}  {}", spoken.start_ms, spoken.end_ms, spoken.label);
+    }
+    for latency in &report.latencies_ms {
+        println!("answered after {latency} ms");
+    }
+    for warning in &report.warnings {
+        println!("warning: {warning}");
+    }
+    println!("ended by {}", report.ended_by);
+}

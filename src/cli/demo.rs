@@ -1,0 +1,211 @@
+//! `redial demo`: a stranger calls twice, and is known the second time.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use redial_call::Role;
+
+use super::environment::Environment;
+use crate::app::Providers;
+use crate::config::{Backend, Config, Vars};
+use crate::gateway::Gateway;
+use crate::memory::model::Session;
+use crate::simulate::{Report, Script, Simulator, Step};
+use crate::speech::wav;
+use crate::telemetry;
+
+/// Let a stranger call twice, over the real webhook and socket on this machine.
+///
+/// Four calls with recorded voices: a caller, the same caller again, another one, and a withheld number. Signed
+/// webhooks, media stream, speech recognition, voice and memory are the real ones; nothing leaves this machine. With
+/// REDIS_URL set, callers are remembered there, else in an embedded store that is removed afterwards.
+/// Exit code 0 only if the second greeting, and no other, holds what the first call was about.
+#[derive(Debug, clap::Args)]
+pub(super) struct Demo {}
+
+macro_rules! voice {
+    ($name:literal) => {
+        Voice { label: $name, wav: include_bytes!(concat!("../../fixtures/audio/synthetic/", $name, ".wav")) }
+    };
+}
+
+/// What the first caller says, and what of it the second greeting has to hold.
+const NAME: &str = "Jennifer";
+const TOPIC: &str = "appointment";
+const FIRST: &[Voice] = &[voice!("hibari_appt"), voice!("hibari_name"), voice!("hibari_yes"), voice!("hibari_no")];
+const AGAIN: &[Voice] = &[voice!("hibari_yes"), voice!("hibari_no")];
+const OTHER: &[Voice] = &[voice!("fliteslt_hours"), voice!("hibari_no")];
+const WITHHELD: &[Voice] = &[voice!("hibari_cancel"), voice!("hibari_no")];
+
+struct Voice {
+    label: &'static str,
+    wav: &'static [u8],
+}
+
+/// A call and what the gateway kept of it.
+struct Outcome {
+    title: &'static str,
+    report: Report,
+    session: Session,
+}
+
+impl Demo {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let data = tempfile::tempdir().context("no temporary directory can be made")?;
+        // Signed for real, with a token of this run.
+        let token = uuid::Uuid::new_v4().simple().to_string();
+        let vars = Overlay::new(Environment::read()?)
+            .set("BIND_ADDR", "127.0.0.1:0")
+            .set("DATA_DIR", data.path().to_string_lossy().into_owned())
+            .set("TWILIO_AUTH_TOKEN", token.clone())
+            .default("RUST_LOG", "warn")
+            .unset(&["PORT", "PUBLIC_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN_FILE", "TWILIO_AUTH_TOKEN_OLD"]);
+        let config = Config::from_vars(&vars, false)?;
+        telemetry::init(&config.log)?;
+        super::runtime()?.block_on(demo(config, token))
+    }
+}
+
+async fn demo(config: Config, token: String) -> anyhow::Result<ExitCode> {
+    let store = match &config.memory.backend {
+        Backend::Redis(redis) => format!("Redis at {}", redis.redacted()),
+        Backend::Embedded => "an embedded store".to_owned(),
+        Backend::Process => "this process only".to_owned(),
+    };
+    let models_dir: PathBuf = config.models_dir.clone();
+    let began = Instant::now();
+    let providers = tokio::task::spawn_blocking(move || Providers::local(&models_dir)).await??;
+    let gateway = Gateway::start(config, providers).await?;
+    println!("The gateway listens on http://{} and remembers callers in {store}.", gateway.address());
+    println!("Models loaded and port open after {} ms. Calls take their real time; please wait.\n", began.elapsed().as_millis());
+    let simulator = Simulator::new(&format!("http://{}", gateway.address()), Some(token));
+
+    // Numbers of this run, so that a shared Redis has not met them.
+    let number = || format!("+1415555{:04}", uuid::Uuid::new_v4().as_u128() % 10_000);
+    let (known, other) = (number(), number());
+    let (first, other, withheld) = tokio::try_join!(
+        place(&gateway, &simulator, "First call", &known, FIRST),
+        place(&gateway, &simulator, "Somebody else", &other, OTHER),
+        place(&gateway, &simulator, "A withheld number", "anonymous", WITHHELD),
+    )?;
+    show(&first);
+    let again = place(&gateway, &simulator, "The first caller again", &known, AGAIN).await?;
+    for outcome in [&again, &other, &withheld] {
+        show(outcome);
+    }
+    let written = gateway.shut_down(Duration::from_secs(5)).await;
+
+    let mut faults = Vec::new();
+    let holds = |outcome: &Outcome| (greeting(outcome).contains(NAME), greeting(outcome).contains(TOPIC));
+    if holds(&again) != (true, true) {
+        faults.push(format!("the second greeting lacks {NAME:?} or {TOPIC:?}: {:?}", greeting(&again)));
+    }
+    for outcome in [&first, &other, &withheld] {
+        if holds(outcome) != (false, false) {
+            faults.push(format!("a greeting says what it must not: {:?}", greeting(outcome)));
+        }
+        if !outcome.session.conversation_history.iter().any(|message| message.turn.role == Role::Caller) {
+            faults.push(format!("{}: nothing was understood", outcome.title));
+        }
+    }
+    if !written {
+        faults.push("a session was not written".to_owned());
+    }
+    if faults.is_empty() {
+        println!("The second greeting, and no other, holds what the first call was about.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    for fault in faults {
+        println!("FAILED: {fault}");
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+async fn place(
+    gateway: &Gateway,
+    simulator: &Simulator,
+    title: &'static str,
+    from: &str,
+    voices: &[Voice],
+) -> anyhow::Result<Outcome> {
+    let mut script = Script::new(from, "+18005550199");
+    for voice in voices {
+        script.steps.push(Step::Say { label: voice.label.to_owned(), ulaw: wav::read(voice.wav)? });
+    }
+    let report = simulator.call(script).await.with_context(|| title)?;
+    let session = session(gateway, report.call_sid.as_str()).await.with_context(|| format!("{title}: not written"))?;
+    Ok(Outcome { title, report, session })
+}
+
+/// The session document, once the hang-up has been written.
+async fn session(gateway: &Gateway, sid: &str) -> anyhow::Result<Session> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(session) = gateway.session(sid).await? {
+            return Ok(session);
+        }
+        anyhow::ensure!(Instant::now() < deadline, "the session document did not appear within 10 s");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn greeting(outcome: &Outcome) -> &str {
+    let history = &outcome.session.conversation_history;
+    history.iter().find(|message| message.turn.role == Role::Agent).map_or("", |message| message.turn.text.as_str())
+}
+
+fn show(outcome: &Outcome) {
+    println!("{} ({})", outcome.title, outcome.session.end_reason);
+    println!("  greeting: {}", greeting(outcome));
+    for message in &outcome.session.conversation_history {
+        let turn = &message.turn;
+        let who = match turn.role {
+            Role::Caller => "caller",
+            Role::Agent => "agent",
+        };
+        let cut = if turn.cut.is_empty() { String::new() } else { format!(" [cut: {}]", turn.cut) };
+        let seconds = turn.start_ms as f64 / 1000.0;
+        println!("  {seconds:>6.1} s  {who:<6}  {}{cut}", turn.text);
+    }
+    let latencies: Vec<String> = outcome.report.latencies_ms.iter().map(|ms| format!("{ms} ms")).collect();
+    println!("  answered after {}\n", latencies.join(", "));
+}
+
+/// Variables with some of them replaced.
+struct Overlay {
+    base: Environment,
+    over: BTreeMap<&'static str, Option<String>>,
+}
+
+impl Overlay {
+    const fn new(base: Environment) -> Self {
+        Self { base, over: BTreeMap::new() }
+    }
+
+    fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.over.insert(name, Some(value.into()));
+        self
+    }
+
+    fn default(self, name: &'static str, value: &str) -> Self {
+        if self.base.var(name).is_some() { self } else { self.set(name, value) }
+    }
+
+    fn unset(mut self, names: &[&'static str]) -> Self {
+        self.over.extend(names.iter().map(|name| (*name, None)));
+        self
+    }
+}
+
+impl Vars for Overlay {
+    fn var(&self, name: &str) -> Option<String> {
+        self.over.get(name).cloned().unwrap_or_else(|| self.base.var(name))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.base.names()
+    }
+}

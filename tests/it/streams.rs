@@ -1,0 +1,268 @@
+//! The media socket: who gets in, and what a stranger or a broken peer can do to a call, or to others.
+
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use redial::carrier::signature;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+
+use crate::support::gateway::{Setup, TOKEN, TestGateway};
+use crate::support::line::{STREAM, call_sid, start, stop};
+
+fn status(result: Result<crate::support::line::Socket, Error>) -> u16 {
+    match result {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        Err(other) => panic!("{other}"),
+        Ok(_) => 101,
+    }
+}
+
+/// A gateway with a healthy call on it, which must be greeted and written whatever happens beside it.
+struct Bystander {
+    gateway: TestGateway,
+    sid: String,
+    socket: crate::support::line::Socket,
+}
+
+impl Bystander {
+    async fn on(gateway: TestGateway) -> Self {
+        let sid = call_sid();
+        let mut socket = gateway.stream(&sid, "+14155550100").await;
+        socket.expect("media").await;
+        Self { gateway, sid, socket }
+    }
+
+    /// Ends the healthy call and checks that it is whole.
+    async fn is_unharmed(mut self) {
+        self.socket.send(&stop(&self.sid)).await;
+        let session = self.gateway.session(&self.sid).await;
+        assert_eq!(session.end_reason, "caller_hung_up");
+        assert!(!session.conversation_history.is_empty(), "the greeting is not in the record");
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_is_refused_before_101() {
+    let gateway = Setup::hearing([""]).start().await;
+    gateway.ring(&call_sid(), "+14155550123").await;
+    let of_https = signature::sign_websocket(TOKEN, &gateway.url("/media-stream"));
+    let of_other_token = signature::sign_websocket("x", &gateway.url("/media-stream").replacen("http", "ws", 1));
+    assert_eq!(status(gateway.try_socket(&[("x-twilio-signature", "")]).await), 403);
+    assert_eq!(status(gateway.try_socket(&[("x-twilio-signature", "junk")]).await), 403);
+    assert_eq!(status(gateway.try_socket(&[("x-twilio-signature", &of_https)]).await), 403);
+    assert_eq!(status(gateway.try_socket(&[("x-twilio-signature", &of_other_token)]).await), 403);
+    assert_eq!(status(gateway.try_socket(&[("origin", "https://evil.example.com")]).await), 403);
+    assert_eq!(status(gateway.try_socket(&[]).await), 101);
+}
+
+#[tokio::test]
+async fn no_socket_is_opened_when_no_call_waits_for_one() {
+    let gateway = Setup::hearing([""]).start().await;
+    assert_eq!(status(gateway.try_socket(&[]).await), 503);
+}
+
+#[tokio::test]
+async fn compression_is_not_negotiated() {
+    let gateway = Setup::hearing([""]).start().await;
+    gateway.ring(&call_sid(), "+14155550123").await;
+    let mut raw = TcpStream::connect(gateway.gateway.address()).await.unwrap();
+    let signature = signature::sign_websocket(TOKEN, &gateway.url("/media-stream").replacen("http", "ws", 1));
+    let request = format!(
+        "GET /media-stream HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\
+         Sec-WebSocket-Protocol: chat\r\nX-Twilio-Signature: {signature}\r\n\r\n"
+    );
+    raw.write_all(request.as_bytes()).await.unwrap();
+    let mut head = vec![0; 1024];
+    let read = raw.read(&mut head).await.unwrap();
+    let head = String::from_utf8_lossy(&head[..read]).to_lowercase();
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    assert!(!head.contains("sec-websocket-extensions") && !head.contains("sec-websocket-protocol"), "{head}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_opens_one_stream_of_its_own_call() {
+    let bystander = Bystander::on(Setup::hearing([""]).start().await).await;
+    let gateway = &bystander.gateway;
+    let (mine, other) = (call_sid(), call_sid());
+    let token = gateway.ring(&mine, "+14155550123").await;
+    let others_token = gateway.ring(&other, "+14155550124").await;
+    let long = "x".repeat(400);
+    for (what, sid, token) in [
+        ("none", &mine, ""),
+        ("of another call", &mine, others_token.as_str()),
+        ("cut", &mine, &token[..token.len() - 2]),
+        ("too long", &mine, long.as_str()),
+        ("of an unknown call", &call_sid(), token.as_str()),
+    ] {
+        let mut socket = gateway.socket().await;
+        socket.send(&start(sid, token)).await;
+        assert_eq!(socket.closed().await, Some(1008), "{what}");
+    }
+    let mut first = gateway.socket().await;
+    first.send(&start(&mine, &token)).await;
+    first.expect("media").await;
+    let mut second = gateway.socket().await;
+    second.send(&start(&mine, &token)).await;
+    assert_eq!(second.closed().await, Some(1008), "used before");
+    bystander.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_does_not_start_is_closed() {
+    let gateway = Setup::hearing([""]).start().await;
+    let sid = call_sid();
+    let token = gateway.ring(&sid, "+14155550123").await;
+    let mut silent = gateway.socket().await;
+    let mut chatty = gateway.socket().await;
+    chatty.send(&json!({ "event": "connected", "protocol": "Call", "version": "1.0.0" })).await;
+    chatty.send(&json!({ "event": "media", "media": { "payload": "//8=" } })).await;
+    assert_eq!(silent.closed().await, Some(1008));
+    assert_eq!(chatty.closed().await, Some(1008));
+    let mut wrong_format = gateway.socket().await;
+    let mut message = start(&sid, &token);
+    message["start"]["mediaFormat"]["sampleRate"] = json!(16_000);
+    wrong_format.send(&message).await;
+    assert_eq!(wrong_format.closed().await, Some(1008));
+    // None of them used up the token.
+    let mut right = gateway.socket().await;
+    right.send(&start(&sid, &token)).await;
+    right.expect("media").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_start_for_another_stream_ends_the_call() {
+    let bystander = Bystander::on(Setup::hearing([""]).start().await).await;
+    for (member, value) in [("streamSid", format!("MZ{}", "1".repeat(32))), ("callSid", call_sid())] {
+        let sid = call_sid();
+        let mut socket = bystander.gateway.stream(&sid, "+14155550123").await;
+        socket.expect("media").await;
+        let mut second = start(&sid, "");
+        second["start"][member] = json!(value);
+        socket.send(&second).await;
+        assert_eq!(socket.closed().await, Some(1008), "{member}");
+        assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
+    }
+    bystander.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_messages_are_ignored_and_the_call_goes_on() {
+    let gateway = Setup::hearing([""]).start().await;
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    let deep = format!(r#"{{"event":"mark","mark":{}}}"#, "[".repeat(10_000));
+    for text in [
+        "",
+        "null",
+        "{",
+        r#"{"event":"media","media":{"payload":"%%%"}}"#,
+        r#"{"event":"media","media":{"payload":""}}"#,
+        r#"{"event":"media","event":"stop"}"#,
+        r#"{"event":"media","sequenceNumber":18446744073709551616,"media":{"payload":"/w=="}}"#,
+        r#"{"event":"media","sequenceNumber":NaN,"media":{"payload":"/w=="}}"#,
+        r#"{"event":"mark","mark":{"name":"\ud800"}}"#,
+        r#"{"event":"dtmf","dtmf":{"digit":"<script>"}}"#,
+        deep.as_str(),
+    ] {
+        socket.send_text(text).await;
+    }
+    socket.0.send(Message::binary(Bytes::from_static(&[0; 160]))).await.unwrap();
+    socket.0.send(Message::Ping(Bytes::from_static(b"still there?"))).await.unwrap();
+    socket.send(&stop(&sid)).await;
+    assert_eq!(gateway.session(&sid).await.end_reason, "caller_hung_up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_a_megabyte_ends_only_its_own_call() {
+    let bystander = Bystander::on(Setup::hearing([""]).start().await).await;
+    let sid = call_sid();
+    let mut socket = bystander.gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    let payload = "A".repeat(1 << 20);
+    socket.send(&json!({ "event": "media", "streamSid": STREAM, "media": { "payload": payload } })).await;
+    assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
+    bystander.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_messages_ends_only_its_own_call() {
+    let bystander = Bystander::on(Setup::hearing([""]).start().await).await;
+    for flood in [Message::text(r#"{"event":"x"}"#), Message::Ping(Bytes::new())] {
+        let sid = call_sid();
+        let mut socket = bystander.gateway.stream(&sid, "+14155550123").await;
+        socket.expect("media").await;
+        for _ in 0..2000 {
+            if socket.0.send(flood.clone()).await.is_err() {
+                break;
+            }
+        }
+        assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
+    }
+    bystander.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_breaks_the_framing_or_the_connection_loses_only_its_call() {
+    let bystander = Bystander::on(Setup::hearing([""]).start().await).await;
+    // Bytes that are no frame: reserved bits and a fragmented control frame.
+    for junk in [&[0xff, 0xff, 0xff, 0xff][..], &[0x09, 0x80, 1, 2, 3, 4], &[0x81, 0x05, b'h', b'e', b'l', b'l', b'o']] {
+        let sid = call_sid();
+        let mut socket = bystander.gateway.stream(&sid, "+14155550123").await;
+        socket.expect("media").await;
+        match socket.0.get_mut() {
+            tokio_tungstenite::MaybeTlsStream::Plain(tcp) => tcp.write_all(junk).await.unwrap(),
+            _ => unreachable!("loopback is plain"),
+        }
+        assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected", "{junk:?}");
+    }
+    let sid = call_sid();
+    let mut socket = bystander.gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    drop(socket);
+    assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
+    bystander.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_and_oversized_heads_are_cut_off() {
+    let bystander = Bystander::on(Setup::hearing([""]).start().await).await;
+    let address = bystander.gateway.gateway.address();
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
+    let mut big = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX-Big: {}\r\n\r\n", "x".repeat(1 << 20));
+    // The gateway may hang up while the head is still being written.
+    let _ = timeout(Duration::from_secs(5), big.write_all(head.as_bytes())).await;
+    let mut many = TcpStream::connect(address).await.unwrap();
+    let headers: String = (0..200).map(|n| format!("X-{n}: y\r\n")).collect();
+    many.write_all(format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()).await.unwrap();
+    for (what, mut socket) in [("slow", slow), ("big", big), ("many", many)] {
+        let mut answer = Vec::new();
+        let ended = timeout(Duration::from_secs(8), socket.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "{what}: the connection is kept");
+        let text = String::from_utf8_lossy(&answer);
+        assert!(!text.contains("200 OK"), "{what}: {text}");
+    }
+    bystander.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_do_not_keep_calls_out() {
+    let bystander = Bystander::on(Setup::hearing([""]).start().await).await;
+    let address = bystander.gateway.gateway.address();
+    let mut idle = Vec::new();
+    for _ in 0..400 {
+        idle.push(TcpStream::connect(address).await.unwrap());
+    }
+    let sid = call_sid();
+    let mut socket = bystander.gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    bystander.is_unharmed().await;
+    drop(idle);
+}

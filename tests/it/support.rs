@@ -1,0 +1,4 @@
+//! What the tests start: a gateway in this process, a real Redis, a hand on the wire.
+
+pub(crate) mod gateway;
+pub(crate) mod line;

@@ -1,0 +1,125 @@
+//! A gateway on a free port in this process, with scripted ears, voice and agent unless a test wants others.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use redial::agent::builtin::BuiltIn;
+use redial::app::Providers;
+use redial::config::{Config, Vars};
+use redial::gateway::Gateway;
+use redial::memory::model::Session;
+use redial::simulate::Simulator;
+use redial::speech::scripted::{Heard, ScriptedStt, ScriptedTts};
+use redial::speech::vad::silero::Silero;
+use tempfile::TempDir;
+
+/// The auth token of every test gateway.
+pub(crate) const TOKEN: &str = "3f9a1c77b20e4d58a6c1e0d94b7f2a85";
+
+/// Variables of a test.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Map(BTreeMap<String, String>);
+
+impl Vars for Map {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+}
+
+/// How a test gateway is to be.
+pub(crate) struct Setup {
+    vars: Map,
+    pub(crate) providers: Providers,
+}
+
+impl Setup {
+    /// Embedded store, signatures on; the recogniser hears these words, one entry an utterance.
+    pub(crate) fn hearing<H: Into<Heard>>(script: impl IntoIterator<Item = H>) -> Self {
+        let providers = Providers {
+            stt: Arc::new(ScriptedStt::new(script)),
+            tts: Arc::new(ScriptedTts::new().per_char_ms(20)),
+            agent: Arc::new(BuiltIn),
+            vad: silero(),
+        };
+        let setup = Self { vars: Map::default(), providers };
+        setup.var("BIND_ADDR", "127.0.0.1:0").var("TWILIO_AUTH_TOKEN", TOKEN)
+    }
+
+    pub(crate) fn var(mut self, name: &str, value: &str) -> Self {
+        self.vars.0.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.vars.0.remove(name);
+        self
+    }
+
+    pub(crate) async fn start(self) -> TestGateway {
+        let dir = tempfile::tempdir().unwrap();
+        let setup = self.var("DATA_DIR", dir.path().to_str().unwrap());
+        let signed = setup.vars.var("TWILIO_AUTH_TOKEN").is_some();
+        let config = Config::from_vars(&setup.vars, false).unwrap();
+        let gateway = Gateway::start(config, setup.providers).await.unwrap();
+        TestGateway { gateway, dir, token: signed.then(|| TOKEN.to_owned()) }
+    }
+}
+
+/// A running gateway and its data directory.
+pub(crate) struct TestGateway {
+    pub(crate) gateway: Gateway,
+    pub(crate) dir: TempDir,
+    token: Option<String>,
+}
+
+impl TestGateway {
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.gateway.address())
+    }
+
+    pub(crate) fn simulator(&self) -> Simulator {
+        Simulator::new(&self.url(""), self.token.clone())
+    }
+
+    /// The document of a session, once it is written.
+    pub(crate) async fn session(&self, sid: &str) -> Session {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(session) = self.gateway.session(sid).await.unwrap() {
+                return session;
+            }
+            assert!(Instant::now() < deadline, "session {sid} was not written");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until no call rings or is live.
+    pub(crate) async fn idle(&self) {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while self.gateway.calls() > 0 {
+            assert!(Instant::now() < deadline, "{} calls do not end", self.gateway.calls());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// The voice activity net, loaded once.
+pub(crate) fn silero() -> Arc<Silero> {
+    static NET: OnceLock<Arc<Silero>> = OnceLock::new();
+    Arc::clone(NET.get_or_init(|| Arc::new(Silero::load(Path::new("models")).unwrap())))
+}
+
+/// A fixture's audio as μ-law.
+pub(crate) fn audio(name: &str) -> Option<Vec<u8>> {
+    let file = ["fixtures/audio", "fixtures/audio/synthetic"]
+        .iter()
+        .map(|folder| Path::new(folder).join(format!("{name}.wav")))
+        .find(|path| path.exists())?;
+    Some(redial::speech::wav::read(&std::fs::read(file).unwrap()).unwrap())
+}
