@@ -22,7 +22,7 @@ use crate::speech::pool::WorkerPool;
 /// Frames that may wait for a call's task: 1.28 s. The task never waits for a recognition, so this only has to outlast a
 /// busy moment of the runtime, and the pre-roll that comes at once.
 const INPUT_CAPACITY: usize = 64;
-/// Answers that may wait for the session.
+/// Answers that may wait for the session. When it does not take them, the task takes no more input either.
 const OUTPUT_CAPACITY: usize = 8;
 
 /// Recognises English on a [`WorkerPool`]. The nets (about 80 MB in memory) are shared by all calls.

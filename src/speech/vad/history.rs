@@ -3,8 +3,8 @@
 use redial_call::Frame;
 use redial_call::audio::{self, FRAME_BYTES};
 
-/// Frames kept: 400 ms. Speech is reported 64 to 200 ms after it began (two windows of the net, and the soft beginning
-/// of a word that it is not sure of); the rest is the breath before it, which recognisers like.
+/// Frames kept: 400 ms. The net is sure of speech two windows (64 ms) after it notices it, and later still when a word
+/// begins softly; the rest is for that, and for the 320 ms that it goes back when it wakes.
 const FRAMES: usize = 20;
 const BYTES: usize = FRAMES * FRAME_BYTES;
 
