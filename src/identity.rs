@@ -1,6 +1,14 @@
 //! Who is calling: phone number → E.164 → keyed hash. Withheld numbers are nobody twice.
 
+mod address;
+mod keys;
+mod pepper;
+
 use std::fmt;
+
+pub use address::{Address, CallerAddress, E164, Extension, PhoneNumber, warm_up};
+pub use keys::Keys;
+pub use pepper::{PepperError, load_or_create_pepper};
 
 /// Who is calling, without the number: what the rest of the gateway and the store may know.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,208 @@
+//! From an address to names that do not tell it: keyed hashes, one key for each purpose.
+//!
+//! There are few enough phone numbers to hash them all within minutes, so only a secret protects a hash of one.
+
+use std::fmt;
+
+use data_encoding::BASE32_NOPAD;
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use super::pepper::{self, PepperError};
+use super::{Caller, CallerAddress, PhoneHash, UserId};
+
+/// Sets these keys apart from anything else that a secret might be used for.
+const SALT: &[u8] = b"redial caller keys v1";
+
+/// 26 base32 characters are 130 bits: among 10^10 numbers, two share a hash with a chance of 4 × 10^-20.
+const HASH_CHARS: usize = 26;
+
+/// 50 bits: enough to follow a caller through a log, too few to be mistaken for a hash.
+const PSEUDONYM_CHARS: usize = 10;
+
+type Key = SecretBox<[u8; 32]>;
+
+/// The keys derived from one pepper. None can be computed from another one, so that a log's pseudonym does not
+/// lead to a caller's memory. All instances that share a store need the same pepper.
+///
+/// `Debug` shows nothing.
+pub struct Keys {
+    phone: Key,
+    uid: Key,
+    log: Key,
+    stream: Key,
+}
+
+impl Keys {
+    /// Derives the keys (HKDF-SHA256) from a secret of at least 32 bytes; white space around it, such as the line
+    /// break at a file's end, does not count.
+    ///
+    /// # Errors
+    /// When the secret is too short.
+    pub fn derive(pepper: &SecretString) -> Result<Self, PepperError> {
+        let secret = pepper::long_enough(pepper)?;
+        let hkdf = Hkdf::<Sha256>::new(Some(SALT), secret.as_bytes());
+        let key = |purpose: &str| {
+            SecretBox::init_with_mut(|key: &mut [u8; 32]| {
+                hkdf.expand(purpose.as_bytes(), key).expect("HKDF-SHA256 gives up to 8160 bytes");
+            })
+        };
+        Ok(Self { phone: key("phone"), uid: key("uid"), log: key("log"), stream: key("stream") })
+    }
+
+    /// Names a caller: always the same for a number or an address, a new name each time for a withheld one.
+    pub fn caller(&self, address: &CallerAddress) -> Caller {
+        let identity = match address {
+            CallerAddress::Number(number) => match &number.extension {
+                None => format!("v1{}", number.e164.as_str()),
+                Some(extension) => format!("v1{};ext={}", number.e164.as_str(), extension.as_str()),
+            },
+            CallerAddress::Address(address) => format!("v1id:{}", address.as_str()),
+            CallerAddress::Withheld => {
+                return Caller { user_id: UserId(format!("anon_{}", Uuid::new_v4().simple())), hash: None };
+            }
+        };
+        Caller {
+            user_id: UserId(format!("u_{}", keyed_hash(&self.uid, &identity, HASH_CHARS))),
+            hash: Some(PhoneHash(keyed_hash(&self.phone, &identity, HASH_CHARS))),
+        }
+    }
+
+    /// A short name for log lines, which finds nothing in the store.
+    pub fn log_pseudonym(&self, caller: &Caller) -> String {
+        keyed_hash(&self.log, caller.user_id.as_str(), PSEUDONYM_CHARS)
+    }
+
+    /// The key that signs the tokens of media streams. A secret: not for logs.
+    pub fn stream_key(&self) -> [u8; 32] {
+        *self.stream.expose_secret()
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
+/// The first characters of HMAC-SHA256 in base32 (RFC 4648), lower case, without padding.
+fn keyed_hash(key: &Key, message: &str, chars: usize) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret()).expect("HMAC takes a key of any size");
+    mac.update(message.as_bytes());
+    let mut text = BASE32_NOPAD.encode(&mac.finalize().into_bytes());
+    text.truncate(chars);
+    text.make_ascii_lowercase();
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn keys() -> Keys {
+        Keys::derive(&"0123456789abcdef0123456789abcdef".into()).unwrap()
+    }
+
+    fn caller(raw: &str) -> Caller {
+        keys().caller(&CallerAddress::parse(raw, "US"))
+    }
+
+    fn hash(raw: &str) -> String {
+        caller(raw).hash.unwrap().as_str().to_owned()
+    }
+
+    /// Computed with another implementation (Python's `hmac` and `base64`): a change here forgets every caller.
+    #[test]
+    fn names_stay_the_same_from_release_to_release() {
+        let known = [
+            ("+14155552671", "7gvcauov7bsohctq4zgx3ozsr2", "u_6ne4xfhl2l6x6cu3rvulm36qrx"),
+            ("+14155552671;ext=12", "25rcszqkbkn337e4i5hjbplw76", "u_zps3tiw23jswg3mij7bf7shcxu"),
+            ("sip:Bob@example.com", "e5sie6poc5xdij43lid2xxnckq", "u_c2dhnk5brru3xknsc6q5ymis3f"),
+        ];
+        for (raw, hash, user_id) in known {
+            let caller = caller(raw);
+            assert_eq!(caller.hash.as_ref().unwrap().as_str(), hash, "{raw}");
+            assert_eq!(caller.user_id.as_str(), user_id, "{raw}");
+        }
+        assert_eq!(
+            hex::encode(keys().stream_key()),
+            "8cd4da94b479a5d5d8da65af2361d191afe1d67e6a22076f06929ecb04333085"
+        );
+        assert_eq!(keys().log_pseudonym(&caller("+14155552671")), "fy4gdfdll2");
+    }
+
+    #[test]
+    fn names_can_be_part_of_a_key() {
+        for raw in ["+14155552671", "sip:b*b{x}@example.com", "client:a:b/c", "anonymous"] {
+            let caller = caller(raw);
+            assert!(UserId::parse(caller.user_id.as_str()).is_ok(), "{caller:?}");
+            assert!(caller.hash.is_none_or(|hash| PhoneHash::parse(hash.as_str()).is_ok()), "{raw}");
+        }
+    }
+
+    #[test]
+    fn another_pepper_gives_other_names() {
+        let other = Keys::derive(&"0123456789abcdef0123456789abcdeF".into()).unwrap();
+        let address = CallerAddress::parse("+14155552671", "US");
+        assert_ne!(keys().caller(&address), other.caller(&address));
+        assert_ne!(keys().stream_key(), other.stream_key());
+    }
+
+    #[test]
+    fn a_withheld_caller_is_somebody_else_each_time() {
+        let (first, second) = (caller("anonymous"), caller("anonymous"));
+        assert!(first.user_id.as_str().starts_with("anon_"));
+        assert_ne!(first.user_id, second.user_id);
+        assert_eq!((first.hash, second.hash), (None, None));
+    }
+
+    #[test]
+    fn the_line_break_at_a_files_end_is_not_part_of_the_pepper() {
+        let with_break = Keys::derive(&"0123456789abcdef0123456789abcdef\n".into()).unwrap();
+        assert_eq!(with_break.stream_key(), keys().stream_key());
+    }
+
+    #[test]
+    fn a_short_pepper_is_refused() {
+        for short in ["", "abc", "0123456789abcdef0123456789abcde", "  0123456789abcdef0123456789abcde "] {
+            let error = Keys::derive(&short.into()).unwrap_err();
+            assert!(matches!(error, PepperError::TooShort { .. }), "{error}");
+            assert!(short.trim().is_empty() || !error.to_string().contains(short.trim()));
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        assert_eq!(format!("{:?}", keys()), "Keys { .. }");
+    }
+
+    proptest! {
+        #[test]
+        fn distinct_numbers_have_distinct_hashes(a in r"\+[1-9][0-9]{6,14}", b in r"\+[1-9][0-9]{6,14}") {
+            let (ours, theirs) = (caller(&a), caller(&b));
+            // A number on the keypad list has none, and is unlikely to come up here.
+            prop_assert_eq!(a == b, ours.hash.is_some() && ours.hash == theirs.hash);
+            prop_assert_eq!(a == b, ours.user_id == theirs.user_id);
+        }
+
+        #[test]
+        fn distinct_extensions_have_distinct_hashes(a in "[0-9]{1,6}", b in "[0-9]{1,6}") {
+            let of = |extension: &str| hash(&format!("+1 415 555 2671 x{extension}"));
+            prop_assert_eq!(a == b, of(&a) == of(&b));
+            prop_assert_ne!(of(&a), hash("+14155552671"));
+        }
+
+        #[test]
+        fn only_a_withheld_caller_has_no_hash(raw in any::<String>()) {
+            let address = CallerAddress::parse(&raw, "US");
+            let caller = keys().caller(&address);
+            prop_assert_eq!(address == CallerAddress::Withheld, caller.hash.is_none());
+            prop_assert_eq!(caller.hash.is_none(), caller.user_id.as_str().starts_with("anon_"));
+        }
+    }
+}
