@@ -2,6 +2,7 @@
 
 pub(crate) mod clean;
 pub mod model;
+pub mod redis;
 pub mod settings;
 pub mod store;
 pub mod summary;

@@ -1,0 +1,267 @@
+//! What went wrong with Redis, and what an operator should do about it.
+//!
+//! The client's own error texts stay out: they may hold a host, a user or whatever the peer chose to say.
+//! What each situation looks like was measured against `redis` 1.8.1 and a Redis 7.0 server.
+
+use std::time::Duration;
+
+use redis::{ConnectionAddr, ErrorKind, RedisError, ServerErrorKind};
+
+use crate::memory::store::MemoryError;
+
+/// How the URL says to connect; the same error means another thing over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// `redis://`
+    Plain,
+    /// `rediss://`
+    Tls,
+    /// `unix://`
+    Socket,
+}
+
+impl Scheme {
+    pub(super) fn of(addr: &ConnectionAddr) -> Self {
+        match addr {
+            ConnectionAddr::TcpTls { .. } => Self::Tls,
+            ConnectionAddr::Unix(_) => Self::Socket,
+            // Plain TCP, and whatever a later client may add.
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// A failure, told apart by what an operator does about it. Holds no text of the peer's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error("the first connection is still being made")]
+    Connecting,
+    #[error("no answer within {} ms", .0.as_millis())]
+    NoAnswer(Duration),
+    #[error("connection refused")]
+    Refused,
+    #[error("connecting timed out")]
+    ConnectTimeout,
+    #[error("connection lost")]
+    Lost,
+    #[error("host name not found")]
+    UnknownHost,
+    #[error("certificate not accepted")]
+    Certificate,
+    #[error("input or output error")]
+    Io,
+    #[error("password required (NOAUTH)")]
+    PasswordRequired,
+    #[error("password rejected")]
+    PasswordRejected,
+    #[error("command not allowed (NOPERM)")]
+    NotAllowed,
+    #[error("no such database")]
+    Database,
+    #[error("loading its data (LOADING)")]
+    Loading,
+    #[error("read-only replica (READONLY)")]
+    ReadOnly,
+    #[error("replica without its primary (MASTERDOWN)")]
+    MasterDown,
+    #[error("memory full (OOM)")]
+    Full,
+    #[error("value of another type (WRONGTYPE)")]
+    WrongType,
+    #[error("not the Redis protocol")]
+    NotRedis,
+    #[error("unexpected error {0}")]
+    Other(String),
+}
+
+impl Trouble {
+    /// Reads a client error by its kind and code.
+    pub(super) fn of(error: &RedisError) -> Self {
+        match error.kind() {
+            ErrorKind::Io => Self::of_io(error),
+            ErrorKind::Parse | ErrorKind::RESP3NotSupported => Self::NotRedis,
+            ErrorKind::AuthenticationFailed => Self::PasswordRejected,
+            ErrorKind::Server(ServerErrorKind::BusyLoading) => Self::Loading,
+            ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::ReadOnly,
+            ErrorKind::Server(ServerErrorKind::MasterDown) => Self::MasterDown,
+            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::NotAllowed,
+            ErrorKind::Server(ServerErrorKind::ResponseError) => Self::of_response(error),
+            kind => match error.code() {
+                Some("NOAUTH") => Self::PasswordRequired,
+                Some("WRONGPASS") => Self::PasswordRejected,
+                Some("OOM") => Self::Full,
+                Some("WRONGTYPE") => Self::WrongType,
+                Some(code) if is_code(code) => Self::Other(code.to_owned()),
+                _ => Self::Other(format!("{kind:?}")),
+            },
+        }
+    }
+
+    fn of_io(error: &RedisError) -> Self {
+        if error.is_connection_refusal() {
+            return Self::Refused;
+        }
+        if error.is_timeout() {
+            return Self::ConnectTimeout;
+        }
+        // Name resolution and TLS have no kind of their own; the text is looked at, and not passed on.
+        let text = error.to_string();
+        if text.contains("lookup") {
+            Self::UnknownHost
+        } else if text.contains("certificate") {
+            Self::Certificate
+        } else if error.is_connection_dropped() {
+            Self::Lost
+        } else {
+            Self::Io
+        }
+    }
+
+    /// `ERR` says little by itself: choosing a database fails so, and before Redis 7 whatever fails in a script.
+    fn of_response(error: &RedisError) -> Self {
+        let text = error.to_string();
+        let says = |word| text.contains(word);
+        if says("database") {
+            Self::Database
+        } else if says("-READONLY ") {
+            Self::ReadOnly
+        } else if says("-OOM ") {
+            Self::Full
+        } else if says("-NOPERM ") {
+            Self::NotAllowed
+        } else {
+            Self::Other("ERR".to_owned())
+        }
+    }
+
+    /// True when the connection is of no more use, whatever the server does next.
+    pub(super) fn breaks_the_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused
+                | Self::ConnectTimeout
+                | Self::Lost
+                | Self::UnknownHost
+                | Self::Certificate
+                | Self::Io
+                | Self::PasswordRequired
+                | Self::PasswordRejected
+                | Self::ReadOnly
+                | Self::MasterDown
+                | Self::NotRedis
+        )
+    }
+
+    /// What an operator should look at.
+    pub(super) fn advice(&self, scheme: Scheme) -> &'static str {
+        match (self, scheme) {
+            (Self::Connecting, _) => "Redis is still being connected to",
+            (Self::NoAnswer(_), _) => {
+                "Redis does not answer in time; look at its load, at slow commands and at the network between"
+            }
+            (Self::Refused, Scheme::Socket) => "nothing listens on the socket; check its path and that Redis runs",
+            (Self::Refused, _) => "nothing listens there; check that Redis runs, and the host and port in the URL",
+            (Self::ConnectTimeout, Scheme::Tls) => {
+                "no TLS answer; if the server speaks plain text, use redis:// (REDIS_SSL=false), \
+                 else check host, port and firewall"
+            }
+            (Self::ConnectTimeout, _) => "no answer from that host and port; check both, and the firewall between",
+            (Self::Lost, Scheme::Plain) => {
+                "the server closed the connection; if it wants TLS (most cloud services do), use rediss:// \
+                 (REDIS_SSL=true), else check its maxclients and its log"
+            }
+            (Self::Lost, _) => "the server closed the connection; check its maxclients and its log",
+            (Self::UnknownHost, _) => "the host name in the URL does not resolve; check its spelling and the DNS",
+            (Self::Certificate, _) => {
+                "the server's certificate is not from a known authority or for another name; \
+                 use the name that is in the certificate"
+            }
+            (Self::Io, Scheme::Tls) => {
+                "the TLS connection failed; check that the port speaks TLS, or use redis:// (REDIS_SSL=false)"
+            }
+            (Self::Io, _) => "the connection failed; check host, port and network",
+            (Self::PasswordRequired, _) => "the server wants a password; set REDIS_PASSWORD or put it into the URL",
+            (Self::PasswordRejected, _) => {
+                "the server refuses the user or password; check REDIS_USERNAME and REDIS_PASSWORD, \
+                 and percent-encode special characters in a URL"
+            }
+            (Self::NotAllowed, _) => {
+                "the user may not do this; allow it our keys with `+@read +@write +eval +evalsha +script|load +ping +role`"
+            }
+            (Self::Database, _) => "the server has no database of that number; check REDIS_DB or the URL's path",
+            (Self::Loading, _) => "Redis is loading its data after a start; it answers when it is done",
+            (Self::ReadOnly, _) => "this server is a replica; point the URL at the primary",
+            (Self::MasterDown, _) => "this replica has lost its primary; point the URL at the primary",
+            (Self::Full, _) => {
+                "Redis has no memory left; raise maxmemory, shorten the TTLs or move other data away \
+                 (with the policy noeviction nothing is lost meanwhile)"
+            }
+            (Self::WrongType, _) => "a key of ours holds another type of value; move it aside",
+            (Self::NotRedis, Scheme::Plain) => {
+                "what listens there does not speak Redis; check host and port, and whether it wants rediss:// (REDIS_SSL=true)"
+            }
+            (Self::NotRedis, _) => "what listens there does not speak Redis; check host and port",
+            (Self::Other(_), _) => "Redis answered with an error; look at its log",
+        }
+    }
+
+    /// The error for the caller of the store.
+    pub(super) fn unavailable(self, scheme: Scheme) -> MemoryError {
+        MemoryError::Unavailable { advice: self.advice(scheme).to_owned(), source: Some(Box::new(self)) }
+    }
+}
+
+/// An error code as Redis writes them. Anything else a peer says is not repeated.
+fn is_code(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn io_trouble(kind: io::ErrorKind, text: &str) -> Trouble {
+        Trouble::of(&RedisError::from(io::Error::new(kind, text)))
+    }
+
+    #[test]
+    fn a_lost_plain_connection_suggests_tls_and_a_tls_timeout_suggests_plain() {
+        let reset = io_trouble(io::ErrorKind::ConnectionReset, "Connection reset by peer");
+        assert_eq!(reset, Trouble::Lost);
+        assert!(reset.advice(Scheme::Plain).contains("rediss://"));
+        assert!(!reset.advice(Scheme::Tls).contains("rediss://"));
+        let timeout = io_trouble(io::ErrorKind::TimedOut, "deadline has elapsed");
+        assert_eq!(timeout, Trouble::ConnectTimeout);
+        assert!(timeout.advice(Scheme::Tls).contains("redis://"));
+        assert!(!timeout.advice(Scheme::Plain).contains("redis://"));
+    }
+
+    #[test]
+    fn io_errors_are_told_apart() {
+        assert_eq!(io_trouble(io::ErrorKind::ConnectionRefused, "refused"), Trouble::Refused);
+        assert_eq!(io_trouble(io::ErrorKind::Other, "failed to lookup address information"), Trouble::UnknownHost);
+        let tls = io_trouble(io::ErrorKind::InvalidData, "invalid peer certificate: not valid for name secret.host");
+        assert_eq!(tls, Trouble::Certificate);
+        assert!(!format!("{:?}", tls.unavailable(Scheme::Tls)).contains("secret.host"));
+    }
+
+    #[test]
+    fn what_a_peer_says_is_repeated_only_when_it_is_a_code() {
+        assert!(is_code("CLUSTERDOWN"));
+        for other in ["", "User-alice", "THISISFARTOOLONGTOBEACODE", "A B"] {
+            assert!(!is_code(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_full_memory_and_a_wrong_type_do_not_break_the_connection() {
+        for trouble in [Trouble::Full, Trouble::WrongType, Trouble::Loading, Trouble::NotAllowed] {
+            assert!(!trouble.breaks_the_connection(), "{trouble}");
+        }
+        for trouble in [Trouble::ReadOnly, Trouble::MasterDown, Trouble::PasswordRequired, Trouble::NotRedis] {
+            assert!(trouble.breaks_the_connection(), "{trouble}");
+        }
+    }
+}
