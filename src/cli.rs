@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
+use crate::tls;
 
 /// The exit code of a wrong configuration or command line (`EX_USAGE` of sysexits.h).
 const EXIT_USAGE: u8 = 64;
@@ -42,6 +43,7 @@ enum Command {
 impl Cli {
     /// Runs the command. The exit code is 0 for success, 64 for a wrong configuration, 1 for any other failure.
     pub fn run(self) -> ExitCode {
+        tls::install_provider();
         let result = match self.command {
             Command::Serve(command) => command.run(),
             //            Command::Demo(command) => command.run(),

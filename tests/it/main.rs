@@ -3,3 +3,6 @@
 
 mod agent;
 mod speech;
+mod streams;
+mod support;
+mod webhooks;
