@@ -194,3 +194,41 @@ impl Records for View<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    fn ana() -> Caller {
+        Caller { user_id: UserId::parse("u_ana").unwrap(), hash: Some(PhoneHash::parse("hash").unwrap()) }
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_takes_no_space() {
+        let time = Arc::new(AtomicU64::new(0));
+        let told = Arc::clone(&time);
+        let settings = StoreSettings::default();
+        let ttl_ms = settings.profile_ttl.unwrap().as_secs() * 1000;
+        let store = ProcessStore::with_clock(settings, Arc::new(move || told.load(Ordering::SeqCst)));
+        store.begin_call(&ana()).await.unwrap();
+        assert_eq!(lock(&store.tables).phones.len(), 1);
+        time.store(ttl_ms, Ordering::SeqCst);
+        assert_eq!(store.load_session("CA1").await.unwrap(), None);
+        assert_eq!(lock(&store.tables).phones.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_erased_caller_comes_back_as_somebody_new() {
+        let store = ProcessStore::new(StoreSettings::default());
+        store.begin_call(&ana()).await.unwrap();
+        lock(&store.tables).gone.insert(ana().user_id);
+        let anew = store.begin_call(&ana()).await.unwrap();
+        assert!(anew.created);
+        assert_ne!(anew.user_id, ana().user_id);
+        let again = store.begin_call(&ana()).await.unwrap();
+        assert_eq!((again.created, again.user_id), (false, anew.user_id));
+    }
+}

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 use uuid::Uuid;
@@ -268,10 +269,11 @@ pub(super) fn check_session_id(sid: &str) -> Result<(), MemoryError> {
 /// The profile in a record, the empty one if none was written yet; `None` when this build cannot read what is there.
 fn readable_profile(user_id: &UserId, record: &UserRecord) -> Option<Profile> {
     let Some(document) = &record.profile else { return Some(Profile::default()) };
-    let profile = match serde_json::from_str::<Profile>(document) {
-        Ok(profile) if record.v.max(profile.v) <= SCHEMA_VERSION => Some(profile),
-        Ok(_) | Err(_) => None,
-    };
+    // By way of an object: serde would take an array for a profile too, field by field.
+    let profile = serde_json::from_str::<Map<String, Value>>(document)
+        .and_then(|fields| serde_json::from_value::<Profile>(Value::Object(fields)))
+        .ok()
+        .filter(|profile| record.v.max(profile.v) <= SCHEMA_VERSION);
     if profile.is_none() {
         warn!(user.id = user_id.as_str(), "a stored profile cannot be read by this version and is left alone");
     }
