@@ -1,6 +1,7 @@
 //! Writing a finished call: in order for each caller, merged with what others wrote, and until it is written.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,13 +75,13 @@ pub async fn write(
             }
             Err(error @ MemoryError::Unavailable { .. }) => {
                 if pause.is_first() {
-                    warn!(session.id = commit.session.chat_id, %error, "a finished call waits to be written");
+                    warn!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call waits to be written");
                 }
                 tokio::time::sleep(pause.next()).await;
             }
             Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
                 // An id that was refused may hold anything; the debug form has no line breaks.
-                error!(session.id = ?commit.session.chat_id, %error, "a finished call is lost");
+                error!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
                 return Err(error);
             }
         }

@@ -8,6 +8,7 @@ mod sqlite;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock::Clock;
@@ -39,7 +40,7 @@ impl Bench {
         let directory = TempDir::new().unwrap();
         let store = SqliteStore::open_with_clock(&file_in(&directory), settings, clock).unwrap();
         // The suite is about what is stored, on machines that may be busy with other tests.
-        let store = store.begin_call_within(std::time::Duration::from_secs(20));
+        let store = store.begin_call_within(Duration::from_secs(20));
         Self { store: Arc::new(store), time, _directory: Some(directory) }
     }
 

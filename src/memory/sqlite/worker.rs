@@ -1,5 +1,6 @@
 //! The thread that owns the connection, so that nothing on a call's path waits for a disk.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -30,12 +31,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread.
+    /// Starts the thread, on a connection that was swept just now.
     pub(super) fn start(connection: Connection, path: PathBuf, clock: Clock) -> Result<Self, MemoryError> {
         let (jobs, queue) = sync_channel(QUEUE);
+        let next_sweep_at = clock().saturating_add(SWEEP_EVERY_MS);
         let thread = thread::Builder::new()
             .name("memory-sqlite".to_owned())
-            .spawn(move || Desk { connection, path, clock, next_sweep_at: 0 }.serve(&queue))
+            .spawn(move || Desk { connection, path, clock, next_sweep_at }.serve(&queue))
             .map_err(|error| {
                 unavailable("no thread could be started; raise the limit of threads", Some(error.into()))
             })?;
@@ -133,7 +135,10 @@ impl Desk {
             Ok(false) => self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS),
             Err(error) => {
                 let error = file::failed(&self.path, &error);
-                error!(%error, "expired rows could not be deleted; the next attempt is in an hour");
+                error!(
+                    error = &error as &dyn Error,
+                    "expired rows could not be deleted; the next attempt is in an hour"
+                );
                 self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS);
             }
         }

@@ -1,5 +1,7 @@
 //! What the local stores forget, and when; by a clock that the test moves.
 
+use std::time::Duration;
+
 use redial::identity::Caller;
 use redial::memory::model::Profile;
 use redial::memory::settings::{StoreSettings, TtlRefresh};
@@ -108,7 +110,7 @@ async fn the_index_keeps_the_newest_and_all_whose_documents_live() {
 #[tokio::test]
 async fn a_hang_up_that_is_replayed_after_its_id_left_the_index_counts_once() {
     // Documents that die before their markers.
-    let settings = StoreSettings { session_ttl: std::time::Duration::from_secs(60), keep_sessions: 1, ..settings() };
+    let settings = StoreSettings { session_ttl: Duration::from_secs(60), keep_sessions: 1, ..settings() };
     for bench in local(&settings) {
         let ana = caller("ana");
         let first = commit(&ana, session("CA1", &ana, &["hello"], NOON), &bench.known(&ana).await);
