@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may")]
 
 mod agent;
+mod memory;
 mod speech;
 mod streams;
 mod support;
