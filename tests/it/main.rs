@@ -1,2 +1,5 @@
 //! The integration tests: one binary, one module a theme.
 #![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod redis;
+mod support;

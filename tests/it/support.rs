@@ -1,0 +1,3 @@
+//! What the tests start for themselves: real servers on loopback, and their ends.
+
+pub(crate) mod redis;
