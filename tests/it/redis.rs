@@ -33,8 +33,15 @@ fn connect(url: &str, settings: StoreSettings) -> RedisStore {
     RedisStore::connect(&url.into(), settings).unwrap()
 }
 
-fn store(server: &RedisServer) -> RedisStore {
-    connect(&server.url(), StoreSettings::default())
+/// A store that is connected, so that a busy machine does not spend a call start's deadline on connecting.
+async fn store(server: &RedisServer) -> RedisStore {
+    store_with(server, StoreSettings::default()).await
+}
+
+async fn store_with(server: &RedisServer, settings: StoreSettings) -> RedisStore {
+    let store = connect(&server.url(), settings);
+    eventually(|| store.health()).await;
+    store
 }
 
 fn user(id: &str) -> UserId {
@@ -117,11 +124,6 @@ async fn eventually<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(mut
     }
 }
 
-/// A connected store: its first call start has been answered, for somebody else than the test's caller.
-async fn warm(store: &RedisStore) {
-    eventually(|| store.health()).await;
-}
-
 /// Every key with its value as the server would dump it.
 async fn everything(raw: &mut MultiplexedConnection) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
@@ -145,7 +147,7 @@ async fn assert_ttl(raw: &mut MultiplexedConnection, key: &str, expected_s: i64)
 #[tokio::test]
 async fn one_call_leaves_these_keys_with_these_ttls() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
+    let (store, mut raw) = (store(&server).await, server.raw().await);
 
     let known = store.begin_call(&caller()).await.unwrap();
     let stranger = Known {
@@ -158,7 +160,6 @@ async fn one_call_leaves_these_keys_with_these_ttls() {
         sessions: vec![],
     };
     assert_eq!(known, stranger);
-    warm(&store).await;
     assert_eq!(store.commit_session(&hang_up("CA1", 3, NOON, 0)).await.unwrap(), Outcome::Applied { revision: 1 });
 
     let all = everything(&mut raw).await;
@@ -204,7 +205,7 @@ async fn the_mapping_of_a_first_call_has_a_ttl_even_if_nothing_follows() {
     let mut raw = server.raw().await;
     for refresh in [TtlRefresh::Access, TtlRefresh::Write] {
         raw.flushall().await.unwrap();
-        let store = connect(&server.url(), StoreSettings { refresh, ..StoreSettings::default() });
+        let store = store_with(&server, StoreSettings { refresh, ..StoreSettings::default() }).await;
         store.begin_call(&caller()).await.unwrap();
         assert_ttl(&mut raw, PHONE, 90 * DAY_S).await;
     }
@@ -215,8 +216,7 @@ async fn a_call_start_extends_ttls_by_access_and_leaves_them_by_write() {
     let server = RedisServer::start().await;
     let mut raw = server.raw().await;
     for (refresh, expected_s) in [(TtlRefresh::Write, 1000), (TtlRefresh::Access, 90 * DAY_S)] {
-        let store = connect(&server.url(), StoreSettings { refresh, ..StoreSettings::default() });
-        warm(&store).await;
+        let store = store_with(&server, StoreSettings { refresh, ..StoreSettings::default() }).await;
         store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap();
         for key in [PHONE, PROFILE, SESSIONS] {
             raw.expire(key, 1000).await.unwrap();
@@ -233,14 +233,12 @@ async fn a_call_start_extends_ttls_by_access_and_leaves_them_by_write() {
 async fn zero_keeps_for_ever_and_takes_an_old_ttl_away() {
     let server = RedisServer::start().await;
     let mut raw = server.raw().await;
-    let store = store(&server);
+    let store = store(&server).await;
     store.begin_call(&caller()).await.unwrap();
-    warm(&store).await;
     store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap();
 
     let for_ever = StoreSettings { profile_ttl: None, session_ttl: Duration::ZERO, ..StoreSettings::default() };
-    let store = connect(&server.url(), for_ever);
-    warm(&store).await;
+    let store = store_with(&server, for_ever).await;
     store.begin_call(&caller()).await.unwrap();
     for key in [PHONE, PROFILE, SESSIONS] {
         assert_eq!(ttl_s(&mut raw, key).await, -1, "{key}");
@@ -255,7 +253,7 @@ async fn zero_keeps_for_ever_and_takes_an_old_ttl_away() {
 #[tokio::test]
 async fn an_erased_caller_comes_back_as_somebody_else() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     raw.set(GONE, "1").await.unwrap();
 
     let new = store.begin_call(&caller()).await.unwrap();
@@ -265,7 +263,6 @@ async fn an_erased_caller_comes_back_as_somebody_else() {
     assert_eq!(again, Known { created: false, ..new.clone() });
 
     let before = everything(&mut raw).await;
-    warm(&store).await;
     assert_eq!(store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap(), Outcome::Erased);
     assert_eq!(everything(&mut raw).await, before);
 
@@ -277,7 +274,7 @@ async fn an_erased_caller_comes_back_as_somebody_else() {
 #[tokio::test]
 async fn a_number_that_still_points_at_an_erased_caller_is_given_a_new_one() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     raw.set(GONE, "1").await.unwrap();
     raw.set(PHONE, "u_derived").await.unwrap();
     let starts = join_all((0..50).map(|_| async { store.begin_call(&caller()).await.unwrap() })).await;
@@ -290,10 +287,9 @@ async fn a_number_that_still_points_at_an_erased_caller_is_given_a_new_one() {
 #[tokio::test]
 async fn a_linked_number_has_the_memory_of_the_user_that_it_is_linked_to() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     raw.set(PHONE, "u_other").await.unwrap();
     let commit = Commit { user_id: user("u_other"), ..hang_up("CA1", 1, NOON, 0) };
-    warm(&store).await;
     store.commit_session(&commit).await.unwrap();
 
     let known = store.begin_call(&caller()).await.unwrap();
@@ -307,8 +303,7 @@ async fn a_linked_number_has_the_memory_of_the_user_that_it_is_linked_to() {
 #[tokio::test]
 async fn a_value_of_another_type_is_reported_and_nothing_is_written() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
-    warm(&store).await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     for key in [PHONE, PROFILE, SESSIONS, GONE, SESSION, DONE] {
         raw.flushall().await.unwrap();
         raw.rpush(key, "a list").await.unwrap();
@@ -327,8 +322,7 @@ async fn a_value_of_another_type_is_reported_and_nothing_is_written() {
 #[tokio::test]
 async fn a_profile_that_cannot_be_read_is_never_overwritten() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
-    warm(&store).await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     let good = serde_json::to_string(&profile("good")).unwrap();
     let large = format!(r#"{{"summary":"{}"}}"#, "x".repeat(1_000_000));
     for (what, v, rev, calls, doc) in [
@@ -368,8 +362,7 @@ async fn a_profile_that_cannot_be_read_is_never_overwritten() {
 #[tokio::test]
 async fn a_session_that_cannot_be_read_is_reported_and_stays() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
-    warm(&store).await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     for doc in ["hello", "{}", r#"{"chat_id":1}"#, &"x".repeat(1_000_000)] {
         raw.hset_multiple(SESSION, &[("v", "1"), ("doc", doc)]).await.unwrap();
         assert_eq!(wrong_key(store.load_session("CA1").await), SESSION);
@@ -383,8 +376,7 @@ async fn a_session_that_cannot_be_read_is_reported_and_stays() {
 async fn a_repeated_commit_changes_nothing_even_after_its_id_has_left_the_index() {
     let server = RedisServer::start().await;
     let settings = StoreSettings { keep_sessions: 2, ..StoreSettings::default() };
-    let (store, mut raw) = (connect(&server.url(), settings), server.raw().await);
-    warm(&store).await;
+    let (store, mut raw) = (store_with(&server, settings).await, server.raw().await);
     let first = hang_up("CA1", 1, NOON, 0);
     assert_eq!(store.commit_session(&first).await.unwrap(), Outcome::Applied { revision: 1 });
     for (i, sid) in ["CA2", "CA3", "CA4"].into_iter().enumerate() {
@@ -404,8 +396,7 @@ async fn a_repeated_commit_changes_nothing_even_after_its_id_has_left_the_index(
 #[tokio::test]
 async fn a_longer_copy_wins_and_is_counted_once() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
-    warm(&store).await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     assert_eq!(store.commit_session(&hang_up("CA1", 3, NOON, 0)).await.unwrap(), Outcome::Applied { revision: 1 });
     let before = everything(&mut raw).await;
     assert_eq!(store.commit_session(&hang_up("CA1", 2, NOON, 1)).await.unwrap(), Outcome::Stale);
@@ -423,8 +414,7 @@ async fn a_longer_copy_wins_and_is_counted_once() {
 #[tokio::test]
 async fn a_conflict_keeps_the_session_and_is_settled_by_a_second_commit() {
     let server = RedisServer::start().await;
-    let store = store(&server);
-    warm(&store).await;
+    let store = store(&server).await;
     store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap();
     let late = NOON - 1000; // the other call ended first, and its commit comes second
     let conflict = store.commit_session(&hang_up("CA2", 1, late, 0)).await.unwrap();
@@ -443,8 +433,7 @@ async fn a_conflict_keeps_the_session_and_is_settled_by_a_second_commit() {
 async fn a_session_stays_in_the_index_while_its_document_lives() {
     let server = RedisServer::start().await;
     let settings = StoreSettings { keep_sessions: 3, recent_sessions: 100, ..StoreSettings::default() };
-    let store = connect(&server.url(), settings);
-    warm(&store).await;
+    let store = store_with(&server, settings).await;
     for i in 0..20 {
         store.commit_session(&hang_up(&format!("CA{i}"), 1, NOON + i * 60_000, i)).await.unwrap();
     }
@@ -457,10 +446,7 @@ async fn a_session_stays_in_the_index_while_its_document_lives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_first_calls_from_one_number_make_one_user() {
     let server = RedisServer::start().await;
-    let stores: Vec<Arc<RedisStore>> = (0..4).map(|_| Arc::new(store(&server))).collect();
-    for store in &stores {
-        warm(store).await;
-    }
+    let stores = join_all((0..4).map(async |_| Arc::new(store(&server).await))).await;
     // Each gateway would choose another id, as if none were derived.
     let calls = (0..2000).map(|i| {
         let store = Arc::clone(&stores[i % stores.len()]);
@@ -487,8 +473,7 @@ async fn two_thousand_first_calls_from_one_number_make_one_user() {
 #[tokio::test]
 async fn two_hundred_hang_ups_at_once_all_reach_the_profile() {
     let server = RedisServer::start().await;
-    let store = store(&server);
-    warm(&store).await;
+    let store = store(&server).await;
     join_all((0..200_u32).map(|i| {
         let store = &store;
         async move {
@@ -509,10 +494,9 @@ async fn two_hundred_hang_ups_at_once_all_reach_the_profile() {
 #[tokio::test]
 async fn a_withheld_number_leaves_its_session_and_nothing_else() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     let known = store.begin_call(&withheld()).await.unwrap();
     assert_eq!((known.user_id, known.created, known.revision), (user("anon_1"), true, 0));
-    warm(&store).await;
     let commit = Commit { caller: withheld(), user_id: user("anon_1"), ..hang_up("CA1", 1, NOON, 0) };
     assert_eq!(store.commit_session(&commit).await.unwrap(), Outcome::Applied { revision: 0 });
     assert_eq!(store.commit_session(&commit).await.unwrap(), Outcome::Duplicate);
@@ -530,8 +514,7 @@ async fn a_withheld_number_needs_no_server() {
 #[tokio::test]
 async fn what_is_too_large_or_no_id_is_refused() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
-    warm(&store).await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     let mut long = hang_up("CA1", 1, NOON, 0);
     long.session.conversation_history[0].turn.text = "x".repeat(300_000);
     let mut wide = hang_up("CA1", 1, NOON, 0);
@@ -545,7 +528,7 @@ async fn what_is_too_large_or_no_id_is_refused() {
 #[tokio::test]
 async fn a_killed_server_fails_at_once_and_works_again_after_its_restart() {
     let mut server = RedisServer::start().await;
-    let store = store(&server);
+    let store = store(&server).await;
     store.begin_call(&caller()).await.unwrap();
     server.kill();
     eventually(|| async { store.begin_call(&caller()).await.err().ok_or("still there") }).await;
@@ -569,10 +552,17 @@ async fn a_killed_server_fails_at_once_and_works_again_after_its_restart() {
 }
 
 #[tokio::test]
+async fn a_new_store_waits_for_its_first_connection_and_no_longer_than_that() {
+    let server = RedisServer::start().await;
+    connect(&server.url(), StoreSettings::default()).health().await.unwrap();
+    connect(&server.url(), StoreSettings::default()).begin_call(&caller()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_server_that_starts_later_is_found() {
     let mut server = RedisServer::start().await;
     server.kill();
-    let store = store(&server);
+    let store = connect(&server.url(), StoreSettings::default());
     let since = Instant::now();
     assert!(advice(store.begin_call(&caller()).await).contains("nothing listens"));
     assert!(since.elapsed() < Duration::from_millis(250), "{:?}", since.elapsed());
@@ -584,7 +574,7 @@ async fn a_server_that_starts_later_is_found() {
 #[tokio::test]
 async fn a_frozen_server_costs_a_caller_a_quarter_of_a_second_at_most() {
     let server = RedisServer::start().await;
-    let store = store(&server);
+    let store = store(&server).await;
     store.begin_call(&caller()).await.unwrap();
     server.freeze();
     for _ in 0..5 {
@@ -605,7 +595,7 @@ async fn a_store_made_while_the_server_is_frozen_does_not_wait_for_it() {
     let server = RedisServer::start().await;
     server.freeze();
     let since = Instant::now();
-    let store = store(&server);
+    let store = connect(&server.url(), StoreSettings::default());
     assert!(since.elapsed() < Duration::from_millis(50), "{:?}", since.elapsed());
     assert!(advice(store.commit_session(&hang_up("CA1", 1, NOON, 0)).await).contains("still being connected"));
     advice(store.begin_call(&caller()).await);
@@ -617,7 +607,7 @@ async fn a_store_made_while_the_server_is_frozen_does_not_wait_for_it() {
 #[tokio::test]
 async fn a_password_that_is_missing_or_wrong_is_advised_on_and_never_shown() {
     let server = RedisServer::start_with(&["--requirepass", "right-word"]).await;
-    let missing = store(&server);
+    let missing = connect(&server.url(), StoreSettings::default());
     assert!(advice(missing.health().await).contains("REDIS_PASSWORD"));
 
     let wrong = connect(&server.url().replace("//", "//:wrong-word@"), StoreSettings::default());
@@ -671,9 +661,8 @@ async fn tls_against_a_plain_port_is_advised_on() {
 #[tokio::test]
 async fn a_demoted_server_is_left_and_taken_back_when_it_is_promoted() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     store.begin_call(&caller()).await.unwrap();
-    warm(&store).await;
     let nobody = free_port();
     let () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(nobody).query_async(&mut raw).await.unwrap();
     eventually(|| async {
@@ -688,8 +677,7 @@ async fn a_demoted_server_is_left_and_taken_back_when_it_is_promoted() {
 #[tokio::test]
 async fn a_full_memory_is_advised_on_and_nothing_is_half_written() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
-    warm(&store).await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     let () = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).query_async(&mut raw).await.unwrap();
     assert!(advice(store.begin_call(&caller()).await).contains("maxmemory"));
     assert!(advice(store.commit_session(&hang_up("CA1", 1, NOON, 0)).await).contains("maxmemory"));
@@ -701,9 +689,8 @@ async fn a_full_memory_is_advised_on_and_nothing_is_half_written() {
 #[tokio::test]
 async fn scripts_that_the_server_has_forgotten_are_sent_again() {
     let server = RedisServer::start().await;
-    let (store, mut raw) = (store(&server), server.raw().await);
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     store.begin_call(&caller()).await.unwrap();
-    warm(&store).await;
     store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap();
     let () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut raw).await.unwrap();
     assert_eq!(store.begin_call(&caller()).await.unwrap().calls, 1);
@@ -736,8 +723,7 @@ async fn the_documented_acl_user_is_enough() {
 async fn a_dropped_store_closes_its_connections() {
     let server = RedisServer::start().await;
     let mut raw = server.raw().await;
-    let store = store(&server);
-    warm(&store).await;
+    let store = store(&server).await;
     let mut clients = async || {
         let list: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut raw).await.unwrap();
         list.lines().count()
@@ -763,9 +749,8 @@ async fn the_number_itself_is_nowhere() {
 
     // Uncompressed, so that a dump can be searched.
     let server = RedisServer::start_with(&["--rdbcompression", "no"]).await;
-    let (store, mut raw) = (store(&server), server.raw().await);
+    let (store, mut raw) = (store(&server).await, server.raw().await);
     store.begin_call(&caller).await.unwrap();
-    warm(&store).await;
     let commit = Commit { caller, ..hang_up("CA1", 5, NOON, 0) };
     store.commit_session(&commit).await.unwrap();
     let all = everything(&mut raw).await;
