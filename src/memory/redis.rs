@@ -39,7 +39,7 @@ const MAX_TRIPS: usize = 4;
 /// TTLs are cut to 100 years; Redis refuses those that overflow its clock, and it would do so halfway through a script.
 const MAX_TTL_S: u64 = 100 * 365 * 24 * 3600;
 
-/// Callers and sessions in Redis (6.2 or later, standalone or behind a proxy).
+/// Callers and sessions in one Redis server, no cluster. Tested with Redis 7.0.
 ///
 /// Each operation is one script and one round trip, except for a call start whose number belongs to another user id than
 /// the derived one (two). Without a connection everything fails at once with [`MemoryError::Unavailable`], only

@@ -3,6 +3,7 @@
 
 mod agent;
 mod memory;
+mod redis;
 mod speech;
 mod streams;
 mod support;
