@@ -1,9 +1,9 @@
 //! The command line, one file a command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
-//mod call;
+mod call;
 mod config;
-//mod demo;
+mod demo;
 mod environment;
 mod health;
 mod replay;
@@ -33,8 +33,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
-    //    Demo(demo::Demo),
-    //    Call(call::Call),
+    Demo(demo::Demo),
+    Call(call::Call),
     Replay(replay::Replay),
     Config(config::Config),
     Health(health::Health),
@@ -46,8 +46,8 @@ impl Cli {
         tls::install_provider();
         let result = match self.command {
             Command::Serve(command) => command.run(),
-            //            Command::Demo(command) => command.run(),
-            //            Command::Call(command) => command.run(),
+            Command::Demo(command) => command.run(),
+            Command::Call(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Config(command) => command.run(),
             Command::Health(command) => command.run(),

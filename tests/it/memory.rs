@@ -15,11 +15,15 @@ use redial::memory::clock::Clock;
 use redial::memory::hang_up::{self, HangUp, Written};
 use redial::memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, Session};
 use redial::memory::process::ProcessStore;
+use redial::memory::redis::RedisStore;
 use redial::memory::settings::StoreSettings;
 use redial::memory::sqlite::SqliteStore;
 use redial::memory::store::{Commit, Known, Outcome, Store};
 use redial_call::{Role, Turn, TurnId, Via};
+use secrecy::SecretString;
 use tempfile::TempDir;
+
+use crate::support::redis::RedisServer;
 
 /// A store under test, and what it needs to live.
 struct Bench {
@@ -27,12 +31,13 @@ struct Bench {
     /// Unix ms. Only the local stores go by it.
     time: Arc<AtomicU64>,
     _directory: Option<TempDir>,
+    _server: Option<RedisServer>,
 }
 
 impl Bench {
     fn process(settings: StoreSettings) -> Self {
         let (clock, time) = clock();
-        Self { store: Arc::new(ProcessStore::with_clock(settings, clock)), time, _directory: None }
+        Self { store: Arc::new(ProcessStore::with_clock(settings, clock)), time, _directory: None, _server: None }
     }
 
     fn sqlite(settings: StoreSettings) -> Self {
@@ -41,7 +46,16 @@ impl Bench {
         let store = SqliteStore::open_with_clock(&file_in(&directory), settings, clock).unwrap();
         // The suite is about what is stored, on machines that may be busy with other tests.
         let store = store.begin_call_within(Duration::from_secs(20));
-        Self { store: Arc::new(store), time, _directory: Some(directory) }
+        Self { store: Arc::new(store), time, _directory: Some(directory), _server: None }
+    }
+
+    async fn redis(settings: StoreSettings) -> Self {
+        let (_, time) = clock();
+        let server = RedisServer::start().await;
+        let store = RedisStore::connect(&SecretString::from(server.url()), settings).unwrap();
+        let store = store.begin_call_within(Duration::from_secs(20));
+        store.health().await.unwrap();
+        Self { store: Arc::new(store), time, _directory: None, _server: Some(server) }
     }
 
     async fn known(&self, caller: &Caller) -> Known {
