@@ -1,1 +1,4 @@
 //! A carrier in the box: it speaks the carrier's side of the protocol.
+
+pub mod playback;
+pub mod twiml;
