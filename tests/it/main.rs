@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may")]
 
 mod agent;
+mod ancestor;
 mod memory;
 mod redis;
+mod replays;
+mod simulate;
 mod speech;
 mod streams;
 mod support;
