@@ -121,9 +121,9 @@ async fn step(what: What) -> anyhow::Result<Step> {
             let bytes = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
             let ulaw = wav::read(&bytes).with_context(|| path.display().to_string())?;
             let label = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            Step::Say { label, ulaw }
+            Step::say(label, ulaw)
         }
-        What::Say(text) => Step::Say { ulaw: synthesize(&text).await?, label: text },
+        What::Say(text) => Step::say(text.clone(), synthesize(&text).await?),
         What::Dtmf(digits) => Step::Dtmf(digits),
     })
 }

@@ -62,7 +62,7 @@ impl Demo {
             .set("BIND_ADDR", "127.0.0.1:0")
             .set("DATA_DIR", data.path().to_string_lossy().into_owned())
             .set("TWILIO_AUTH_TOKEN", token.clone())
-            .default("RUST_LOG", "warn")
+            .default("RUST_LOG", "error")
             .unset(&["PORT", "PUBLIC_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN_FILE", "TWILIO_AUTH_TOKEN_OLD"]);
         let config = Config::from_vars(&vars, false)?;
         telemetry::init(&config.log)?;
@@ -137,7 +137,7 @@ async fn place(
 ) -> anyhow::Result<Outcome> {
     let mut script = Script::new(from, "+18005550199");
     for voice in voices {
-        script.steps.push(Step::Say { label: voice.label.to_owned(), ulaw: wav::read(voice.wav)? });
+        script.steps.push(Step::say(voice.label, wav::read(voice.wav)?));
     }
     let report = simulator.call(script).await.with_context(|| title)?;
     let session = session(gateway, &report.call_sid).await.with_context(|| format!("{title}: not written"))?;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use redial_call::audio;
+
 use super::playback::Marks;
 
 /// A call to be placed.
@@ -67,6 +69,17 @@ pub enum HangUp {
     StatusFirst,
 }
 
+impl Step {
+    /// [`Step::Say`] without the silence at the end of a recording.
+    pub fn say(label: impl Into<String>, mut ulaw: Vec<u8>) -> Self {
+        /// Samples below this are no speech: 1 % of full scale, -40 dB.
+        const QUIET: u16 = 330;
+        let spoken = ulaw.iter().rposition(|byte| audio::decode(*byte).unsigned_abs() > QUIET);
+        ulaw.truncate(spoken.map_or(0, |last| last + 1));
+        Self::Say { label: label.into(), ulaw }
+    }
+}
+
 impl Script {
     /// A call from this number, under a fresh random id, that does nothing yet; five minutes at most, and not recorded.
     pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
@@ -117,5 +130,19 @@ impl fmt::Debug for Step {
             Self::Dtmf(keys) => write!(f, "Dtmf({} keys)", keys.len()),
             Self::HangUp(how) => write!(f, "HangUp({how:?})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_at_the_end_of_a_recording_is_not_said() {
+        let mut ulaw = vec![0xff; 160];
+        ulaw.extend([0x80; 160]);
+        ulaw.extend([0xff; 1600]);
+        let Step::Say { ulaw, .. } = Step::say("x", ulaw) else { panic!("another step") };
+        assert_eq!(ulaw.len(), 320);
     }
 }

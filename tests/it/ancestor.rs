@@ -103,7 +103,7 @@ async fn fault_06_a_hang_up_is_saved_without_waiting_for_a_model() {
     let gateway = setup.start().await;
     let mut script = Script::new("+14155550123", "+18005550199");
     script.steps = vec![
-        Step::Say { label: "appt".to_owned(), ulaw: audio("hibari_appt").unwrap() },
+        Step::say("appt", audio("hibari_appt").unwrap()),
         Step::Wait(Duration::from_millis(600)),
         Step::HangUp(redial::simulate::HangUp::Normal),
     ];

@@ -31,7 +31,7 @@ async fn place(gateway: &TestGateway, from: &str, says: &[&str]) -> Report {
     let mut script = Script::new(from, "+18005550199");
     script.steps = says
         .iter()
-        .map(|name| Step::Say { label: (*name).to_owned(), ulaw: audio(name).unwrap() })
+        .map(|name| Step::say(*name, audio(name).unwrap()))
         .chain([Step::Wait(Duration::from_millis(1500)), Step::HangUp(HangUp::Normal)])
         .collect();
     gateway.simulator().call(script).await.unwrap()

@@ -37,7 +37,7 @@ impl Bystander {
     }
 
     /// Ends the healthy call and checks that it is whole.
-    async fn is_unharmed(mut self) {
+    async fn finish_unharmed(mut self) {
         self.socket.send(&stop(&self.sid)).await;
         let session = self.gateway.session(&self.sid).await;
         assert_eq!(session.end_reason, "caller_hung_up");
@@ -109,7 +109,7 @@ async fn a_token_opens_one_stream_of_its_own_call() {
     let mut second = gateway.socket().await;
     second.send(&start(&mine, &token)).await;
     assert_eq!(second.closed().await, Some(1008), "used before");
-    bystander.is_unharmed().await;
+    bystander.finish_unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,7 +147,7 @@ async fn a_second_start_for_another_stream_ends_the_call() {
         assert_eq!(socket.closed().await, Some(1008), "{member}");
         assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
     }
-    bystander.is_unharmed().await;
+    bystander.finish_unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +187,7 @@ async fn a_message_of_a_megabyte_ends_only_its_own_call() {
     let payload = "A".repeat(1 << 20);
     socket.send(&json!({ "event": "media", "streamSid": STREAM, "media": { "payload": payload } })).await;
     assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
-    bystander.is_unharmed().await;
+    bystander.finish_unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +204,7 @@ async fn a_flood_of_messages_ends_only_its_own_call() {
         }
         assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
     }
-    bystander.is_unharmed().await;
+    bystander.finish_unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,7 +226,7 @@ async fn a_peer_that_breaks_the_framing_or_the_connection_loses_only_its_call() 
     socket.expect("media").await;
     drop(socket);
     assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
-    bystander.is_unharmed().await;
+    bystander.finish_unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,7 +249,7 @@ async fn slow_and_oversized_heads_are_cut_off() {
         let text = String::from_utf8_lossy(&answer);
         assert!(!text.contains("200 OK"), "{what}: {text}");
     }
-    bystander.is_unharmed().await;
+    bystander.finish_unharmed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,6 +263,6 @@ async fn idle_connections_do_not_keep_calls_out() {
     let sid = call_sid();
     let mut socket = bystander.gateway.stream(&sid, "+14155550123").await;
     socket.expect("media").await;
-    bystander.is_unharmed().await;
+    bystander.finish_unharmed().await;
     drop(idle);
 }
