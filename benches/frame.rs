@@ -1,11 +1,7 @@
 //! What one inbound frame costs before the core sees it: μ-law, voice activity on speech and on a quiet line.
 //!
 //! `cargo bench --bench frame` prints the median over many passes, in ns a frame. Compare only runs on one machine.
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a bench prints, and stops at the first error"
-)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and stops at the first error")]
 
 use std::hint::black_box;
 use std::path::Path;
@@ -23,9 +19,7 @@ const PASSES: usize = 41;
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let net = Arc::new(Silero::load(&root.join(models::DEFAULT_FOLDER)).unwrap());
-    let speech = frames(
-        &wav::read(&std::fs::read(root.join("fixtures/audio/lv0870.wav")).unwrap()).unwrap(),
-    );
+    let speech = frames(&wav::read(&std::fs::read(root.join("fixtures/audio/lv0870.wav")).unwrap()).unwrap());
     // The least that μ-law can carry: a line with nobody on it.
     let quiet = frames(&[0xff, 0xfe, 0x7e, 0xff].repeat(50 * FRAME_BYTES));
 
@@ -37,11 +31,7 @@ fn main() {
     let vad = |awake: bool| {
         let net = &net;
         move || {
-            let mut vad = if awake {
-                Vad::always_awake(Arc::clone(net))
-            } else {
-                Vad::new(Arc::clone(net))
-            };
+            let mut vad = if awake { Vad::always_awake(Arc::clone(net)) } else { Vad::new(Arc::clone(net)) };
             // The first frames of a call find the net awake.
             for frame in &frames(&[audio::SILENCE; 50 * FRAME_BYTES]) {
                 vad.push(frame);
@@ -53,11 +43,7 @@ fn main() {
     };
     report("voice activity, speech", &speech, vad(false));
     report("voice activity, quiet line", &quiet, vad(false));
-    report(
-        "voice activity, quiet line, never asleep",
-        &quiet,
-        vad(true),
-    );
+    report("voice activity, quiet line, never asleep", &quiet, vad(true));
 }
 
 fn frames(ulaw: &[u8]) -> Vec<Frame> {

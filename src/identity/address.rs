@@ -187,8 +187,7 @@ pub struct Extension(String);
 
 impl Extension {
     fn parse(text: &str) -> Option<Self> {
-        let is_extension =
-            (1..=MAX_EXTENSION_DIGITS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        let is_extension = (1..=MAX_EXTENSION_DIGITS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
         is_extension.then(|| Self(text.to_owned()))
     }
 

@@ -58,12 +58,14 @@ impl Record {
         }
     }
 
-    /// How many messages are missing before this sequence number. Over one TCP connection it should be none.
+    /// How many messages are missing before this sequence number, which all events share. Over one TCP connection it
+    /// should be none.
     pub(crate) fn sequence_gap(&self, number: Option<u64>) -> Option<u64> {
         let number = number?;
         let mut inner = self.lock();
         let last = inner.last_sequence.replace(number)?;
-        number.checked_sub(last + 1).filter(|gap| *gap > 0)
+        // Saturating, as the numbers are the peer's.
+        Some(number.saturating_sub(last).saturating_sub(1)).filter(|gap| *gap > 0)
     }
 
     /// The caller, as far as is known by now.

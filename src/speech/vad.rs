@@ -168,8 +168,7 @@ mod tests {
 
     const SECOND: usize = SAMPLE_RATE_HZ as usize;
 
-    static NET: LazyLock<Arc<Silero>> =
-        LazyLock::new(|| Arc::new(Silero::load(&root().join(DEFAULT_FOLDER)).unwrap()));
+    static NET: LazyLock<Arc<Silero>> = LazyLock::new(|| Arc::new(Silero::load(&root().join(DEFAULT_FOLDER)).unwrap()));
 
     fn root() -> &'static Path {
         Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -177,29 +176,19 @@ mod tests {
 
     /// All recordings, as 16-bit samples.
     fn recordings() -> Vec<(PathBuf, Vec<f32>)> {
-        let folders =
-            ["fixtures/audio", "fixtures/audio/synthetic"].map(|folder| root().join(folder));
+        let folders = ["fixtures/audio", "fixtures/audio/synthetic"].map(|folder| root().join(folder));
         let mut files: Vec<PathBuf> = folders
             .iter()
-            .flat_map(|folder| {
-                std::fs::read_dir(folder)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path())
-            })
+            .flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
             .filter(|path| path.extension().is_some_and(|extension| extension == "wav"))
             .collect();
         files.sort();
         assert_eq!(files.len(), 31);
         let read = |path: &PathBuf| {
             let ulaw = wav::read(&std::fs::read(path).unwrap()).unwrap();
-            ulaw.into_iter()
-                .map(|byte| f32::from(audio::decode(byte)))
-                .collect()
+            ulaw.into_iter().map(|byte| f32::from(audio::decode(byte))).collect()
         };
-        files
-            .iter()
-            .map(|path| (path.clone(), read(path)))
-            .collect()
+        files.iter().map(|path| (path.clone(), read(path))).collect()
     }
 
     /// A sample for each place in time.
@@ -217,20 +206,13 @@ mod tests {
     }
 
     fn frames(samples: &[f32]) -> Vec<Frame> {
-        let ulaw: Vec<u8> = samples
-            .iter()
-            .map(|&sample| audio::encode(sample as i16))
-            .collect();
+        let ulaw: Vec<u8> = samples.iter().map(|&sample| audio::encode(sample as i16)).collect();
         ulaw.chunks(FRAME_BYTES).map(Frame::padded).collect()
     }
 
     /// Which frame each edge came with.
     fn edges(mut vad: Vad, frames: &[Frame]) -> Vec<(usize, VadEdge)> {
-        frames
-            .iter()
-            .enumerate()
-            .filter_map(|(at, frame)| Some((at, vad.push(frame)?)))
-            .collect()
+        frames.iter().enumerate().filter_map(|(at, frame)| Some((at, vad.push(frame)?))).collect()
     }
 
     /// Leaves out pauses of at most 100 ms within speech: whether the net sees one hangs on a hair, and the pre-roll of
@@ -285,10 +267,7 @@ mod tests {
             for ((gated, edge), (awake, same)) in gated.iter().zip(&awake) {
                 assert_eq!(edge, same);
                 // Two windows of 32 ms.
-                assert!(
-                    gated.abs_diff(*awake) <= 3,
-                    "noise {level}: {edge:?} at {gated}, not {awake}"
-                );
+                assert!(gated.abs_diff(*awake) <= 3, "noise {level}: {edge:?} at {gated}, not {awake}");
             }
         }
     }
@@ -296,17 +275,9 @@ mod tests {
     #[test]
     fn the_net_sleeps_on_a_quiet_line() {
         for level in [0.0, 16.0, 100.0] {
-            let line: Vec<f32> = noise()
-                .map(|noise| level * noise)
-                .take(60 * SECOND)
-                .collect();
+            let line: Vec<f32> = noise().map(|noise| level * noise).take(60 * SECOND).collect();
             let mut gate = Gate::default();
-            let open = frames(&line)
-                .iter()
-                .map(|frame| gate.hears(frame))
-                .skip(500)
-                .filter(|open| *open)
-                .count();
+            let open = frames(&line).iter().map(|frame| gate.hears(frame)).skip(500).filter(|open| *open).count();
             assert!(open < 50, "noise {level}: awake in {open} of 2500 frames");
         }
     }
@@ -319,48 +290,25 @@ mod tests {
             line.extend([0.0; SECOND]);
             let edges = edges(Vad::new(NET.clone()), &frames(&line));
             let name = path.display();
-            assert!(
-                edges.len() >= 2 && edges.len().is_multiple_of(2),
-                "{name}: {edges:?}"
-            );
+            assert!(edges.len() >= 2 && edges.len().is_multiple_of(2), "{name}: {edges:?}");
             let (first, last) = (edges[0], edges[edges.len() - 1]);
-            assert!(
-                first.1 == VadEdge::Started && first.0 >= 50,
-                "{name}: {edges:?}"
-            );
+            assert!(first.1 == VadEdge::Started && first.0 >= 50, "{name}: {edges:?}");
             let spoken = 50 + recording.len() / FRAME_BYTES;
-            assert!(
-                last.1 == VadEdge::Stopped && last.0 < spoken + 20,
-                "{name}: {edges:?} of {spoken}"
-            );
+            assert!(last.1 == VadEdge::Stopped && last.0 < spoken + 20, "{name}: {edges:?} of {spoken}");
         }
     }
 
     #[test]
     fn what_is_not_speech_does_not_open() {
         let time = |n: usize| n as f32 / SECOND as f32;
-        let tones = |hz: &'static [f32]| {
-            move |n: usize| {
-                hz.iter()
-                    .map(|hz| 5000.0 * (TAU * hz * time(n)).sin())
-                    .sum::<f32>()
-            }
-        };
+        let tones =
+            |hz: &'static [f32]| move |n: usize| hz.iter().map(|hz| 5000.0 * (TAU * hz * time(n)).sin()).sum::<f32>();
         let hiss: Vec<f32> = noise().take(10 * SECOND).collect();
         let ringback = tones(&[440.0, 480.0]);
         let (digit, other_digit) = (tones(&[770.0, 1336.0]), tones(&[941.0, 1477.0]));
         let chord = tones(&[261.6, 329.6, 392.0]);
         let sounds: [(&str, Sound<'_>); 5] = [
-            (
-                "ringback",
-                Box::new(|n| {
-                    if n % (6 * SECOND) < 2 * SECOND {
-                        ringback(n)
-                    } else {
-                        0.0
-                    }
-                }),
-            ),
+            ("ringback", Box::new(|n| if n % (6 * SECOND) < 2 * SECOND { ringback(n) } else { 0.0 })),
             (
                 "keypad",
                 Box::new(|n| match n / 800 % 4 {
@@ -370,14 +318,8 @@ mod tests {
                 }),
             ),
             ("chord", Box::new(chord)),
-            (
-                "clicks",
-                Box::new(|n| 15_000.0 * hiss[n] * (-((n % 2000) as f32) / 20.0).exp()),
-            ),
-            (
-                "breath",
-                Box::new(|n| 800.0 * hiss[n] * (TAU * 0.25 * time(n)).sin().max(0.0)),
-            ),
+            ("clicks", Box::new(|n| 15_000.0 * hiss[n] * (-((n % 2000) as f32) / 20.0).exp())),
+            ("breath", Box::new(|n| 800.0 * hiss[n] * (TAU * 0.25 * time(n)).sin().max(0.0))),
         ];
         for (name, sound) in &sounds {
             let line: Vec<f32> = (0..10 * SECOND).map(sound).collect();
@@ -387,10 +329,7 @@ mod tests {
 
     #[test]
     fn the_pre_roll_holds_the_first_word_and_nothing_of_the_speech_before() {
-        let (_, recording) = recordings()
-            .into_iter()
-            .find(|(path, _)| path.ends_with("goforward.wav"))
-            .unwrap();
+        let (_, recording) = recordings().into_iter().find(|(path, _)| path.ends_with("goforward.wav")).unwrap();
         let mut line = vec![0.0; 2 * SECOND];
         line.extend(&recording);
         line.extend([0.0; SECOND / 2]);

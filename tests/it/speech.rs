@@ -97,19 +97,10 @@ fn normal(text: &str) -> Vec<String> {
         "eighteen",
         "nineteen",
     ];
-    const TENS: [&str; 10] = [
-        "", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-    ];
-    let lower = text
-        .to_lowercase()
-        .replace("p.m.", "pm")
-        .replace(['\'', '’'], "")
-        .replace("mr.", "mister");
+    const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+    let lower = text.to_lowercase().replace("p.m.", "pm").replace(['\'', '’'], "").replace("mr.", "mister");
     let mut words = Vec::new();
-    for word in lower
-        .split(|char: char| !char.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-    {
+    for word in lower.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()) {
         match (word, word.parse::<usize>()) {
             ("mr", _) => words.push("mister".to_owned()),
             // As it is said in "ten meters"; longer numbers are read digit by digit.
@@ -120,10 +111,7 @@ fn normal(text: &str) -> Vec<String> {
                     words.push(ONES[number % 10].to_owned());
                 }
             }
-            (_, Ok(_)) => words.extend(
-                word.bytes()
-                    .map(|digit| ONES[usize::from(digit - b'0') % 10].to_owned()),
-            ),
+            (_, Ok(_)) => words.extend(word.bytes().map(|digit| ONES[usize::from(digit - b'0') % 10].to_owned())),
             (_, Err(_)) => words.push(word.to_owned()),
         }
     }
@@ -150,15 +138,10 @@ async fn recorded_callers_are_understood() {
     let net = Arc::new(Silero::load(&root().join(DEFAULT_FOLDER)).unwrap());
     let folder = root().join("fixtures/audio");
     let mut by_voice: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    for line in std::fs::read_to_string(folder.join("words.tsv"))
-        .unwrap()
-        .lines()
-    {
+    for line in std::fs::read_to_string(folder.join("words.tsv")).unwrap().lines() {
         let [voice, file, text] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
         let mut line = vec![Frame::SILENT; 50];
-        line.extend(frames(
-            &wav::read(&std::fs::read(folder.join(file)).unwrap()).unwrap(),
-        ));
+        line.extend(frames(&wav::read(&std::fs::read(folder.join(file)).unwrap()).unwrap()));
         line.extend([Frame::SILENT; 50]);
         let heard = hear(&net, &line).await;
         let (wanted, words) = (normal(text), normal(&heard));
@@ -171,16 +154,9 @@ async fn recorded_callers_are_understood() {
     for (voice, count) in &by_voice {
         eprintln!("{voice}: {:.1} % of {} words wrong", rate(*count), count.1);
     }
-    let all = by_voice
-        .values()
-        .fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    let all = by_voice.values().fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
     eprintln!("all: {:.1} % of {} words wrong", rate(all), all.1);
-    assert!(
-        all.1 > 250 && rate(all) < 15.0,
-        "{:.1} % of {} words are wrong",
-        rate(all),
-        all.1
-    );
+    assert!(all.1 > 250 && rate(all) < 15.0, "{:.1} % of {} words are wrong", rate(all), all.1);
 }
 
 #[tokio::test]
@@ -209,10 +185,7 @@ async fn audio_of_any_length_is_answered() {
         send(&stream, SttInput::Transcribe(id)).await;
         let (utterance, text) = answer(&mut stream).await;
         assert_eq!(utterance, id);
-        assert!(
-            count >= 5 || text.is_empty(),
-            "{count} frames hold no words: {text}"
-        );
+        assert!(count >= 5 || text.is_empty(), "{count} frames hold no words: {text}");
     }
 }
 
@@ -233,12 +206,7 @@ async fn a_discarded_utterance_is_forgotten_and_the_next_one_is_answered() {
     }
     send(&stream, SttInput::Transcribe(second)).await;
     let answers = [answer(&mut stream).await, answer(&mut stream).await];
-    assert!(
-        answers
-            .iter()
-            .all(|(id, text)| *id == second && !text.is_empty()),
-        "{answers:?}"
-    );
+    assert!(answers.iter().all(|(id, text)| *id == second && !text.is_empty()), "{answers:?}");
     assert_eq!(answers[0], answers[1]);
     send(&stream, SttInput::Discard(second)).await;
     send(&stream, SttInput::Transcribe(second)).await;

@@ -107,10 +107,7 @@ mod tests {
     use super::*;
 
     fn sha256(bytes: impl AsRef<[u8]>) -> String {
-        Sha256::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     #[test]
@@ -138,13 +135,8 @@ mod tests {
         for (byte, sample) in listed {
             assert_eq!(decode(byte), sample, "{byte:02x}");
         }
-        let all: Vec<u8> = (0..=u8::MAX)
-            .flat_map(|byte| decode(byte).to_le_bytes())
-            .collect();
-        assert_eq!(
-            sha256(all),
-            "3dab54339e520bb2c924826e3b72a917a2b612e9fd12fc867500f1d983a75827"
-        );
+        let all: Vec<u8> = (0..=u8::MAX).flat_map(|byte| decode(byte).to_le_bytes()).collect();
+        assert_eq!(sha256(all), "3dab54339e520bb2c924826e3b72a917a2b612e9fd12fc867500f1d983a75827");
     }
 
     #[test]
@@ -171,10 +163,7 @@ mod tests {
             assert_eq!(encode(sample), byte, "{sample}");
         }
         let all: Vec<u8> = (i16::MIN..=i16::MAX).map(encode).collect();
-        assert_eq!(
-            sha256(all),
-            "5ee7cf5f273f842d2234121e4cb0c98d6b20a99ac29026f94e05b36955b195be"
-        );
+        assert_eq!(sha256(all), "5ee7cf5f273f842d2234121e4cb0c98d6b20a99ac29026f94e05b36955b195be");
     }
 
     #[test]
