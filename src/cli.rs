@@ -1,9 +1,9 @@
 //! The command line, one file a command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
-//mod call;
+mod call;
 mod config;
-//mod demo;
+mod demo;
 mod environment;
 mod health;
 mod replay;
@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
+use crate::tls;
 
 /// The exit code of a wrong configuration or command line (`EX_USAGE` of sysexits.h).
 const EXIT_USAGE: u8 = 64;
@@ -32,8 +33,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
-    //    Demo(demo::Demo),
-    //    Call(call::Call),
+    Demo(demo::Demo),
+    Call(call::Call),
     Replay(replay::Replay),
     Config(config::Config),
     Health(health::Health),
@@ -42,10 +43,11 @@ enum Command {
 impl Cli {
     /// Runs the command. The exit code is 0 for success, 64 for a wrong configuration, 1 for any other failure.
     pub fn run(self) -> ExitCode {
+        tls::install_provider();
         let result = match self.command {
             Command::Serve(command) => command.run(),
-            //            Command::Demo(command) => command.run(),
-            //            Command::Call(command) => command.run(),
+            Command::Demo(command) => command.run(),
+            Command::Call(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Config(command) => command.run(),
             Command::Health(command) => command.run(),

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::http;
 use crate::memory::model::Session;
 use crate::memory::store::MemoryError;
+use crate::tls;
 
 /// The last part of the grace period: running calls say goodbye.
 const GOODBYE: Duration = Duration::from_secs(10);
@@ -35,6 +36,8 @@ impl Gateway {
     /// # Errors
     /// When the data directory, the embedded store or the port cannot be used.
     pub async fn start(config: Config, providers: Providers) -> anyhow::Result<Self> {
+        tls::install_provider();
+        http::install_metrics();
         let bind = config.server.bind;
         let listener = http::listener::bind(bind).with_context(|| format!("BIND_ADDR {bind} cannot be used"))?;
         let address = listener.local_addr()?;

@@ -16,7 +16,7 @@
 //! | [`agent`] | what the agent says: the trait, the built-in agent, the greeting |
 //! | [`speech`] | speech to text, text to speech, voice activity |
 //! | [`simulate`] | a carrier in the box: it speaks the carrier's side of the protocol |
-//! | [`telemetry`] | logs |
+//! | [`telemetry`], [`tls`] | logs; the process's cryptography |
 //!
 //! The call's behaviour is decided in the crate `redial_call`.
 
@@ -32,6 +32,7 @@ pub mod memory;
 pub mod simulate;
 pub mod speech;
 pub mod telemetry;
+pub mod tls;
 
 mod http;
 mod media_stream;

@@ -1,1 +1,99 @@
 //! A carrier in the box: it speaks the carrier's side of the protocol.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`script`], [`report`] | what the caller is to do; what happened |
+//! | `line` | one call: webhooks, TwiML, streams, the end |
+//! | `caller` | the caller, 20 ms at a time |
+//! | [`playback`] | what the caller hears, and when marks come back |
+//! | [`replay`] | recorded calls, message by message |
+//! | [`twiml`], `message`, `webhook`, `socket` | the formats and the connections |
+//!
+//! Modelled on Twilio, and stricter: what Twilio drops in silence is a [`Warning`](report::Warning) in the report.
+
+pub mod playback;
+pub mod replay;
+pub mod report;
+pub mod script;
+pub mod twiml;
+
+mod caller;
+mod line;
+mod message;
+mod socket;
+mod webhook;
+
+use secrecy::SecretString;
+
+pub use playback::Marks;
+pub use replay::{ReplayEnd, ReplayError, Replayed, replay};
+pub use report::{EndedBy, Report, Spoken, Warning, WarningCode, Who};
+pub use script::{HangUp, Script, Step};
+
+/// A carrier with one account, which places calls to one gateway. Any number of calls may be up at the same time.
+#[derive(Debug, Clone)]
+pub struct Simulator {
+    webhooks: webhook::Webhooks,
+}
+
+/// Why a call could not be placed, or followed from its first answer on.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// The gateway's URL is none.
+    #[error("{url:?}: not a URL")]
+    BaseUrl {
+        /// As given.
+        url: String,
+        /// Why.
+        source: url::ParseError,
+    },
+    /// No HTTP client can be had, or no request made of the call's fields.
+    #[error("no HTTP request can be made")]
+    Client(#[source] reqwest::Error),
+    /// The gateway did not answer.
+    #[error("{url}: no answer")]
+    Request {
+        /// What was asked.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// The gateway refused.
+    #[error("{url}: status {status}")]
+    Status {
+        /// What was asked.
+        url: String,
+        /// The answer's status.
+        status: u16,
+    },
+    /// The gateway answered something that no carrier would follow.
+    #[error("{url}: not the TwiML of a call")]
+    Twiml {
+        /// What was asked.
+        url: String,
+        /// What is wrong.
+        source: twiml::TwimlError,
+    },
+}
+
+impl Simulator {
+    /// A carrier in front of the gateway at `base_url`, such as `http://127.0.0.1:8080`; the webhooks are `/voice` and
+    /// `/voice/status` below it. With an auth token, requests and upgrades are signed.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn new(base_url: &str, account_sid: &str, auth_token: Option<SecretString>) -> Result<Self, SimulateError> {
+        Ok(Self { webhooks: webhook::Webhooks::new(base_url, account_sid, auth_token)? })
+    }
+
+    /// Places a call, carries out the script, and returns when the call is over and its status reported.
+    ///
+    /// # Errors
+    /// When the gateway does not answer the first webhook with TwiML. What goes wrong later is in the report.
+    ///
+    /// # Cancel safety
+    /// Dropped, it drops the connection as [`HangUp::Abrupt`] does, and reports no status.
+    pub async fn call(&self, script: Script) -> Result<Report, SimulateError> {
+        line::call(&self.webhooks, script).await
+    }
+}

@@ -36,8 +36,15 @@ pub(super) async fn metrics() -> String {
     recorder().map(PrometheusHandle::render).unwrap_or_default()
 }
 
+/// Starts counting; what is counted before is lost. A second call changes nothing.
+pub(crate) fn install_metrics() {
+    if recorder().is_none() {
+        tracing::warn!("another metrics recorder is installed: /metrics stays empty");
+    }
+}
+
 /// The process's metrics; `None` when another recorder was installed before.
-pub(crate) fn recorder() -> Option<&'static PrometheusHandle> {
+fn recorder() -> Option<&'static PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
 }

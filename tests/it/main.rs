@@ -2,4 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may")]
 
 mod agent;
+mod ancestor;
+mod memory;
+mod redis;
+mod replays;
+mod simulate;
 mod speech;
+mod streams;
+mod support;
+mod webhooks;

@@ -2,3 +2,4 @@
 
 pub(crate) mod gateway;
 pub(crate) mod line;
+pub(crate) mod redis;

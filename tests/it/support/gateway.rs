@@ -10,7 +10,7 @@ use redial::app::Providers;
 use redial::config::{Config, Vars};
 use redial::gateway::Gateway;
 use redial::memory::model::Session;
-use redial::simulate::Simulator;
+
 use redial::speech::scripted::{Heard, ScriptedStt, ScriptedTts};
 use redial::speech::vad::silero::Silero;
 use tempfile::TempDir;
@@ -41,6 +41,7 @@ pub(crate) struct Setup {
 impl Setup {
     /// Embedded store, signatures on; the recogniser hears these words, one entry an utterance.
     pub(crate) fn hearing<H: Into<Heard>>(script: impl IntoIterator<Item = H>) -> Self {
+        redial::tls::install_provider();
         let providers = Providers {
             stt: Arc::new(ScriptedStt::new(script)),
             tts: Arc::new(ScriptedTts::new().per_char_ms(20)),
@@ -83,6 +84,7 @@ impl TestGateway {
         format!("http://{}{path}", self.gateway.address())
     }
 
+    #[cfg(any())]
     pub(crate) fn simulator(&self) -> Simulator {
         Simulator::new(&self.url(""), self.token.clone())
     }

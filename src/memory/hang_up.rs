@@ -1,0 +1,305 @@
+//! Writing a finished call: in order for each caller, merged with what others wrote, and until it is written.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use super::model::{Profile, Session};
+use super::store::{Commit, MemoryError, Outcome, Store};
+use crate::identity::{Caller, UserId};
+
+/// A finished call.
+#[derive(Debug, Clone)]
+pub struct HangUp {
+    /// Whose call, with the user id that [`Store::begin_call`] answered, or the derived one when it was not reached.
+    pub caller: Caller,
+    /// The session to write; its `user_id` is the caller's.
+    pub session: Session,
+    /// Revision and profile as the call began; `None` when the store was not reached.
+    pub base: Option<(u64, Profile)>,
+}
+
+/// How a finished call was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// Session and profile are stored.
+    Applied {
+        /// The profile's new revision.
+        revision: u64,
+    },
+    /// They were already.
+    Duplicate,
+    /// A longer copy of the call is stored.
+    Stale,
+    /// The caller was erased in the meantime; nothing is kept.
+    Erased,
+}
+
+/// Writes a finished call and what `fold` makes of the profile with it.
+///
+/// One write at a time for each caller, in the order of the calls to this function. A profile that has moved on is
+/// folded again, so `fold` may run several times; a store that is not reachable is tried again, without end, after
+/// 20 ms to 10 s: whoever waits for this bounds it by the shutdown.
+///
+/// # Errors
+/// What trying again would not help. It is logged here.
+///
+/// # Cancel safety
+/// Dropped, this write may be lost or half-way, never another one; writing it again is harmless.
+pub async fn write(
+    store: &dyn Store,
+    hang_up: HangUp,
+    fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
+) -> Result<Written, MemoryError> {
+    let HangUp { caller, session, base } = hang_up;
+    let lane = Lane::of(&caller.user_id);
+    let _turn = lane.mutex.lock().await;
+
+    let (base_revision, profile) = base.unwrap_or_default();
+    let profile = fold(profile, &session);
+    let mut commit = Commit { user_id: caller.user_id.clone(), caller, session, profile, base_revision };
+    let mut pause = Pause::default();
+    loop {
+        match store.commit_session(&commit).await {
+            Ok(Outcome::Applied { revision }) => return Ok(Written::Applied { revision }),
+            Ok(Outcome::Duplicate) => return Ok(Written::Duplicate),
+            Ok(Outcome::Stale) => return Ok(Written::Stale),
+            Ok(Outcome::Erased) => return Ok(Written::Erased),
+            Ok(Outcome::Conflict { revision, profile }) => {
+                // Each conflict is another process's success, so this ends. No pause: the lane keeps our own apart.
+                commit.profile = fold(profile, &commit.session);
+                commit.base_revision = revision;
+            }
+            Err(error @ MemoryError::Unavailable { .. }) => {
+                if pause.is_first() {
+                    warn!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call waits to be written");
+                }
+                tokio::time::sleep(pause.next()).await;
+            }
+            Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
+                // An id that was refused may hold anything; the debug form has no line breaks.
+                error!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// The waiting between attempts: 20 ms, doubled up to 10 s, with up to half of it taken off at random so that many
+/// waiting calls do not come back at once.
+struct Pause(Duration);
+
+impl Pause {
+    const FIRST: Duration = Duration::from_millis(20);
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    fn is_first(&self) -> bool {
+        self.0 == Self::FIRST
+    }
+
+    fn next(&mut self) -> Duration {
+        let full = self.0;
+        self.0 = (full * 2).min(Self::LONGEST);
+        // Without randomness the pause is the whole one; nothing depends on it.
+        let share = getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX));
+        full.mul_f64(1.0 - share / 2.0)
+    }
+}
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(Self::FIRST)
+    }
+}
+
+type Lanes = HashMap<UserId, Arc<tokio::sync::Mutex<()>>>;
+
+/// The callers whose calls are being written in this process, no more.
+static LANES: LazyLock<Mutex<Lanes>> = LazyLock::new(Mutex::default);
+
+fn lanes() -> MutexGuard<'static, Lanes> {
+    // The map is whole between any two statements.
+    LANES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The queue of one caller's hang-ups. The last one to leave takes it away.
+struct Lane {
+    user_id: UserId,
+    mutex: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Lane {
+    fn of(user_id: &UserId) -> Self {
+        let mutex = Arc::clone(lanes().entry(user_id.clone()).or_default());
+        Self { user_id: user_id.clone(), mutex }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let mut lanes = lanes();
+        // The map's and ours; others are only made and dropped under the map's lock.
+        if Arc::strong_count(&self.mutex) == 2 {
+            lanes.remove(&self.user_id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use async_trait::async_trait;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::memory::model::{Episode, Metadata};
+    use crate::memory::store::{Health, Known};
+
+    /// Answers commits as it was told to, and keeps what was asked.
+    struct Scripted {
+        answers: Mutex<VecDeque<Result<Outcome, MemoryError>>>,
+        asked: Mutex<Vec<Commit>>,
+    }
+
+    impl Scripted {
+        fn new(answers: impl IntoIterator<Item = Result<Outcome, MemoryError>>) -> Self {
+            Self { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() }
+        }
+    }
+
+    #[async_trait]
+    impl Store for Scripted {
+        async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError> {
+            self.asked.lock().unwrap().push(commit.clone());
+            tokio::task::yield_now().await; // lets another writer in, if nothing keeps it out
+            self.answers.lock().unwrap().pop_front().expect("no more commits than answers")
+        }
+
+        async fn begin_call(&self, _: &Caller) -> Result<Known, MemoryError> {
+            unreachable!("a hang-up reads nothing")
+        }
+
+        async fn load_session(&self, _: &str) -> Result<Option<Session>, MemoryError> {
+            unreachable!("a hang-up reads nothing")
+        }
+
+        async fn health(&self) -> Result<Health, MemoryError> {
+            unreachable!("a hang-up reads nothing")
+        }
+    }
+
+    fn away() -> Result<Outcome, MemoryError> {
+        Err(MemoryError::Unavailable { advice: "start it".to_owned(), source: None })
+    }
+
+    fn applied(revision: u64) -> Result<Outcome, MemoryError> {
+        Ok(Outcome::Applied { revision })
+    }
+
+    fn hang_up(user: &str, sid: &str) -> HangUp {
+        let user_id = UserId::parse(user).unwrap();
+        let session = Session {
+            chat_id: sid.to_owned(),
+            conversation_history: Vec::new(),
+            last_update: String::new(),
+            metadata: Metadata::default(),
+            v: 1,
+            user_id: user.to_owned(),
+            started_at: 0,
+            ended_at: 0,
+            end_reason: String::new(),
+        };
+        HangUp { caller: Caller { user_id, hash: None }, session, base: None }
+    }
+
+    fn fold(mut profile: Profile, session: &Session) -> Profile {
+        let (sid, s) = (session.chat_id.clone(), String::new());
+        profile.episodes.push(Episode { sid, at: 0, s, open: Vec::new(), topic: None });
+        profile
+    }
+
+    fn has_lane(user: &str) -> bool {
+        lanes().contains_key(&UserId::parse(user).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_is_away_is_tried_until_it_is_back() {
+        let store = Scripted::new((0..20).map(|_| away()).chain([applied(1)]));
+        let began = Instant::now();
+        let written = write(&store, hang_up("u_away", "CA1"), fold).await;
+        assert!(matches!(written, Ok(Written::Applied { revision: 1 })));
+        // 20 ms doubled nine times, then eleven times 10 s; up to half of it is taken off.
+        let full = Duration::from_millis((0..9).map(|n| 20 << n).sum::<u64>() + 11 * 10_000);
+        assert!((full / 2..=full + Duration::from_millis(100)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_profile_that_moved_on_is_folded_again() {
+        let theirs = fold(Profile::default(), &hang_up("u_moved", "CA0").session);
+        let store = Scripted::new([Ok(Outcome::Conflict { revision: 7, profile: theirs }), applied(8)]);
+        let written = write(&store, hang_up("u_moved", "CA1"), fold).await;
+        assert!(matches!(written, Ok(Written::Applied { revision: 8 })));
+        let asked = store.asked.into_inner().unwrap();
+        assert_eq!(asked.iter().map(|commit| commit.base_revision).collect::<Vec<_>>(), [0, 7]);
+        let sids: Vec<_> = asked[1].profile.episodes.iter().map(|episode| episode.sid.as_str()).collect();
+        assert_eq!(sids, ["CA0", "CA1"]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_final() {
+        let store = Scripted::new([Err(MemoryError::Refused("too long".to_owned()))]);
+        let written = write(&store, hang_up("u_refused", "CA1"), fold).await;
+        assert!(matches!(written, Err(MemoryError::Refused(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_callers_hang_ups_are_written_one_after_the_other() {
+        let store = Scripted::new([away(), applied(1), applied(2)]);
+        let (first, second) = tokio::join!(
+            write(&store, hang_up("u_order", "CA1"), fold),
+            write(&store, hang_up("u_order", "CA2"), fold)
+        );
+        assert!(matches!(first, Ok(Written::Applied { revision: 1 })));
+        assert!(matches!(second, Ok(Written::Applied { revision: 2 })));
+        let asked = store.asked.into_inner().unwrap();
+        let order: Vec<_> = asked.iter().map(|commit| commit.session.chat_id.as_str()).collect();
+        assert_eq!(order, ["CA1", "CA1", "CA2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_caller_who_waits_keeps_no_other_waiting() {
+        let stuck = Scripted::new((0..1000).map(|_| away()));
+        let works = Scripted::new([applied(1)]);
+        tokio::select! {
+            biased;
+            _ = write(&stuck, hang_up("u_stuck", "CA1"), fold) => panic!("the store is away"),
+            written = write(&works, hang_up("u_works", "CA2"), fold) => assert!(written.is_ok()),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_lane_is_forgotten_even_if_its_writers_were_dropped() {
+        let store = Scripted::new((0..1000).map(|_| away()));
+        {
+            let both = async {
+                tokio::join!(
+                    write(&store, hang_up("u_idle", "CA1"), fold),
+                    write(&store, hang_up("u_idle", "CA2"), fold)
+                )
+            };
+            assert!(tokio::time::timeout(Duration::from_secs(1), both).await.is_err());
+        }
+        assert!(!has_lane("u_idle"));
+
+        let store = Scripted::new([away(), applied(1)]);
+        let written = tokio::spawn(async move { write(&store, hang_up("u_idle", "CA3"), fold).await });
+        tokio::task::yield_now().await;
+        assert!(has_lane("u_idle"));
+        assert!(written.await.unwrap().is_ok());
+        assert!(!has_lane("u_idle"));
+    }
+}

@@ -1,0 +1,92 @@
+//! Memory in one SQLite file: callers are remembered over restarts with nothing else installed.
+//!
+//! An answered write is on the disk (WAL, `synchronous = FULL`), so it survives `kill -9` and a power failure. Several
+//! processes may open the same file.
+
+mod file;
+mod rows;
+mod worker;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use self::worker::Worker;
+use super::clock::{self, Clock};
+use super::model::Session;
+use super::rules::{self, Writing};
+use super::settings::StoreSettings;
+use super::store::{Commit, Health, Known, MemoryError, Outcome, Store};
+use crate::identity::Caller;
+
+/// How long a call start waits before the call goes on as a stranger's: the caller hears a pause much beyond it.
+const BEGIN_CALL_WITHIN: Duration = Duration::from_millis(150);
+
+/// How long everything else waits; nobody is on the phone then. Longer than a checkpoint of a large log takes.
+const OTHERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// A [`Store`] in one SQLite file, with mode 0600. One file holds one deployment: `prefix` is not used.
+///
+/// A thread of its own owns the connection; it ends, with all that is queued written, when the store is dropped.
+pub struct SqliteStore {
+    settings: StoreSettings,
+    worker: Worker,
+    begin_call_within: Duration,
+}
+
+impl SqliteStore {
+    /// Opens the file, or creates it and its directory, and deletes what has expired. Blocks until that is done.
+    ///
+    /// # Errors
+    /// [`MemoryError::Unavailable`] when the file cannot be written; [`MemoryError::WrongShape`] when it is no database,
+    /// another program's or of a newer version. Both name the file and the way out.
+    pub fn open(path: &Path, settings: StoreSettings) -> Result<Self, MemoryError> {
+        Self::open_with_clock(path, settings, clock::system())
+    }
+
+    /// As [`SqliteStore::open`], with the time told by `clock`.
+    ///
+    /// # Errors
+    /// As for [`SqliteStore::open`].
+    pub fn open_with_clock(path: &Path, settings: StoreSettings, clock: Clock) -> Result<Self, MemoryError> {
+        let mut connection = file::open(path)?;
+        while file::sweep(&mut connection, clock()).map_err(|error| file::failed(path, &error))? {}
+        let worker = Worker::start(connection, path.to_owned(), clock)?;
+        Ok(Self { settings, worker, begin_call_within: BEGIN_CALL_WITHIN })
+    }
+
+    /// Changes how long [`Store::begin_call`] may take, 150 ms at first.
+    #[must_use]
+    pub fn begin_call_within(self, deadline: Duration) -> Self {
+        Self { begin_call_within: deadline, ..self }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn begin_call(&self, caller: &Caller) -> Result<Known, MemoryError> {
+        if caller.hash.is_none() {
+            return Ok(rules::stranger(caller.user_id.clone()));
+        }
+        let (settings, caller) = (self.settings.clone(), caller.clone());
+        self.worker.ask(self.begin_call_within, move |rows| rules::begin_call(rows, &settings, rows.now, &caller)).await
+    }
+
+    async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError> {
+        let (settings, writing) = (self.settings.clone(), Writing::prepare(commit)?);
+        self.worker.ask(OTHERS_WITHIN, move |rows| rules::commit(rows, &settings, rows.now, &writing)).await
+    }
+
+    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+        rules::check_session_id(sid)?;
+        let sid = sid.to_owned();
+        self.worker.ask(OTHERS_WITHIN, move |rows| rules::load_session(rows, &sid)).await
+    }
+
+    async fn health(&self) -> Result<Health, MemoryError> {
+        let asked = Instant::now();
+        self.worker.ask(OTHERS_WITHIN, |rows| rows.answers()).await?;
+        Ok(Health { kind: "sqlite", latency_ms: asked.elapsed().as_secs_f64() * 1000.0 })
+    }
+}

@@ -1,0 +1,190 @@
+//! The thread that owns the connection, so that nothing on a call's path waits for a disk.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::{iter, thread};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+use tracing::error;
+
+use super::super::clock::{Clock, SWEEP_EVERY_MS};
+use super::super::store::MemoryError;
+use super::file;
+use super::rows::Rows;
+
+/// Requests that may wait. At some 50 µs each that is 0.2 s; beyond that a request is refused at once, as
+/// [`MemoryError::Unavailable`], and its sender tries again later.
+const QUEUE: usize = 4096;
+
+/// Requests that share one transaction, and so one wait for the disk. Without it a burst of hang-ups would wait a
+/// quarter of a millisecond each.
+const BATCH: usize = 256;
+
+/// The worker's handle. Dropping it lets the thread finish what is queued, and waits for that.
+pub(super) struct Worker {
+    jobs: Option<SyncSender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts the thread, on a connection that was swept just now.
+    pub(super) fn start(connection: Connection, path: PathBuf, clock: Clock) -> Result<Self, MemoryError> {
+        let (jobs, queue) = sync_channel(QUEUE);
+        let next_sweep_at = clock().saturating_add(SWEEP_EVERY_MS);
+        let thread = thread::Builder::new()
+            .name("memory-sqlite".to_owned())
+            .spawn(move || Desk { connection, path, clock, next_sweep_at }.serve(&queue))
+            .map_err(|error| {
+                unavailable("no thread could be started; raise the limit of threads", Some(error.into()))
+            })?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Runs `work` in a transaction and answers once it is on the disk.
+    ///
+    /// # Cancel safety
+    /// Dropped, the work still runs; only its answer is lost. The same holds when `deadline` passes.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
+    ) -> Result<T, MemoryError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Request { work: Some(work), result: None, reply });
+        let Some(jobs) = &self.jobs else { return Err(stopped()) };
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                unavailable("more is to be written than the disk can take; use a faster one", None)
+            }
+            TrySendError::Disconnected(_) => stopped(),
+        })?;
+        match tokio::time::timeout(deadline, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(stopped()),
+            Err(elapsed) => Err(unavailable("the disk is slow; use a faster one", Some(elapsed.into()))),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            error!("the thread that keeps memory has panicked");
+        }
+    }
+}
+
+/// What the thread works with.
+struct Desk {
+    connection: Connection,
+    path: PathBuf,
+    clock: Clock,
+    /// Unix ms.
+    next_sweep_at: u64,
+}
+
+impl Desk {
+    fn serve(mut self, queue: &Receiver<Box<dyn Job>>) {
+        loop {
+            let until_sweep = self.next_sweep_at.saturating_sub((self.clock)()).min(SWEEP_EVERY_MS);
+            match queue.recv_timeout(Duration::from_millis(until_sweep)) {
+                Ok(first) => self.run(iter::once(first).chain(queue.try_iter()).take(BATCH).collect()),
+                Err(RecvTimeoutError::Timeout) => (),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = (self.clock)();
+            if now >= self.next_sweep_at {
+                self.sweep(now);
+            }
+        }
+    }
+
+    /// Runs all jobs in one transaction, each in a savepoint of its own: one that fails takes back only its own writes.
+    fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let written = self.try_run(&mut jobs);
+        for job in jobs {
+            let failure = written.as_ref().err().map(|error| file::failed(&self.path, error));
+            job.answer(failure);
+        }
+    }
+
+    fn try_run(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+        let now = (self.clock)();
+        let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for job in jobs {
+            let savepoint = transaction.savepoint()?;
+            if job.run(&mut Rows { connection: &savepoint, now, path: &self.path }) {
+                savepoint.commit()?;
+            } else {
+                savepoint.finish()?; // rolls back
+            }
+        }
+        transaction.commit()
+    }
+
+    fn sweep(&mut self, now: u64) {
+        match file::sweep(&mut self.connection, now) {
+            Ok(true) => (), // goes on after the next batch
+            Ok(false) => self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS),
+            Err(error) => {
+                let error = file::failed(&self.path, &error);
+                error!(
+                    error = &error as &dyn Error,
+                    "expired rows could not be deleted; the next attempt is in an hour"
+                );
+                self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS);
+            }
+        }
+    }
+}
+
+/// A request whose answer waits until the transaction is on the disk.
+trait Job: Send {
+    /// True when what it wrote is to be kept.
+    fn run(&mut self, rows: &mut Rows<'_>) -> bool;
+
+    /// Answers with the result, or with what the transaction died of.
+    fn answer(self: Box<Self>, failure: Option<MemoryError>);
+}
+
+struct Request<W, T> {
+    work: Option<W>,
+    result: Option<Result<T, MemoryError>>,
+    reply: oneshot::Sender<Result<T, MemoryError>>,
+}
+
+impl<W, T> Job for Request<W, T>
+where
+    W: FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send,
+    T: Send,
+{
+    fn run(&mut self, rows: &mut Rows<'_>) -> bool {
+        self.result = self.work.take().map(|work| work(rows));
+        matches!(self.result, Some(Ok(_)))
+    }
+
+    fn answer(self: Box<Self>, failure: Option<MemoryError>) {
+        let result = match (failure, self.result) {
+            (Some(failure), _) => Err(failure),
+            (None, Some(result)) => result,
+            (None, None) => Err(stopped()),
+        };
+        // Nobody may be waiting any more: the deadline has passed, or the call's task was dropped.
+        drop(self.reply.send(result));
+    }
+}
+
+fn stopped() -> MemoryError {
+    unavailable("its thread has stopped; restart the program", None)
+}
+
+fn unavailable(advice: &str, source: Option<crate::speech::BoxError>) -> MemoryError {
+    MemoryError::Unavailable { advice: advice.to_owned(), source }
+}

@@ -1,0 +1,164 @@
+//! The stores: one conformance suite over all of them, and what each must do on its own.
+
+mod conformance;
+mod expiry;
+mod interleavings;
+mod sqlite;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use redial::identity::{Caller, PhoneHash, UserId};
+use redial::memory::clock::Clock;
+use redial::memory::hang_up::{self, HangUp, Written};
+use redial::memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial::memory::process::ProcessStore;
+use redial::memory::redis::RedisStore;
+use redial::memory::settings::StoreSettings;
+use redial::memory::sqlite::SqliteStore;
+use redial::memory::store::{Commit, Known, Outcome, Store};
+use redial_call::{Role, Turn, TurnId, Via};
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+use crate::support::redis::RedisServer;
+
+/// A store under test, and what it needs to live.
+struct Bench {
+    store: Arc<dyn Store>,
+    /// Unix ms. Only the local stores go by it.
+    time: Arc<AtomicU64>,
+    _directory: Option<TempDir>,
+    _server: Option<RedisServer>,
+}
+
+impl Bench {
+    fn process(settings: StoreSettings) -> Self {
+        let (clock, time) = clock();
+        Self { store: Arc::new(ProcessStore::with_clock(settings, clock)), time, _directory: None, _server: None }
+    }
+
+    fn sqlite(settings: StoreSettings) -> Self {
+        let (clock, time) = clock();
+        let directory = TempDir::new().unwrap();
+        let store = SqliteStore::open_with_clock(&file_in(&directory), settings, clock).unwrap();
+        // The suite is about what is stored, on machines that may be busy with other tests.
+        let store = store.begin_call_within(Duration::from_secs(20));
+        Self { store: Arc::new(store), time, _directory: Some(directory), _server: None }
+    }
+
+    async fn redis(settings: StoreSettings) -> Self {
+        let (_, time) = clock();
+        let server = RedisServer::start().await;
+        let store = RedisStore::connect(&SecretString::from(server.url()), settings).unwrap();
+        let store = store.begin_call_within(Duration::from_secs(20));
+        store.health().await.unwrap();
+        Self { store: Arc::new(store), time, _directory: None, _server: Some(server) }
+    }
+
+    async fn known(&self, caller: &Caller) -> Known {
+        self.store.begin_call(caller).await.unwrap()
+    }
+
+    /// A whole call: it begins, and its hang-up is written.
+    async fn call(&self, caller: &Caller, sid: &str) -> Written {
+        let known = self.known(caller).await;
+        let session = session(sid, caller, &["hello"], NOON);
+        let hang_up = HangUp { caller: caller.clone(), session, base: Some((known.revision, known.profile)) };
+        hang_up::write(self.store.as_ref(), hang_up, fold).await.unwrap()
+    }
+
+    fn advance_ms(&self, ms: u64) {
+        self.time.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+/// 2026-01-05 12:00 UTC, the moment at which the tests begin.
+const NOON: u64 = 1_767_614_400_000;
+
+/// A clock that stands still until it is moved.
+fn clock() -> (Clock, Arc<AtomicU64>) {
+    let time = Arc::new(AtomicU64::new(NOON));
+    let told = Arc::clone(&time);
+    (Arc::new(move || told.load(Ordering::SeqCst)), time)
+}
+
+fn file_in(directory: &TempDir) -> PathBuf {
+    directory.path().join("data").join("memory.db")
+}
+
+/// Settings under which an index that is trimmed wrongly shows it soon.
+fn settings() -> StoreSettings {
+    StoreSettings { keep_sessions: 3, recent_sessions: 20, ..StoreSettings::default() }
+}
+
+fn caller(name: &str) -> Caller {
+    Caller {
+        user_id: UserId::parse(&format!("u_{name}")).unwrap(),
+        hash: Some(PhoneHash::parse(&format!("hash-of-{name}")).unwrap()),
+    }
+}
+
+fn withheld(name: &str) -> Caller {
+    Caller { user_id: UserId::parse(&format!("anon_{name}")).unwrap(), hash: None }
+}
+
+/// A session in which the caller said `said`.
+fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) -> Session {
+    let turn = |(n, text): (usize, &&str)| Turn {
+        id: TurnId(u32::try_from(n).unwrap()),
+        role: Role::Caller,
+        via: Via::Voice,
+        text: (*text).to_owned(),
+        cut: String::new(),
+        never_sent: String::new(),
+        start_ms: 0,
+        end_ms: 900,
+    };
+    Session {
+        chat_id: sid.to_owned(),
+        conversation_history: said.iter().enumerate().map(turn).map(|turn| Message { turn }).collect(),
+        last_update: "2026-01-05T12:00:00.000Z".to_owned(),
+        metadata: Metadata::default(),
+        v: SCHEMA_VERSION,
+        user_id: caller.user_id.as_str().to_owned(),
+        started_at: ended_at.saturating_sub(60_000),
+        ended_at,
+        end_reason: "caller_hung_up".to_owned(),
+    }
+}
+
+/// Adds the call to the profile, once.
+fn fold(mut profile: Profile, session: &Session) -> Profile {
+    if !profile.episodes.iter().any(|episode| episode.sid == session.chat_id) {
+        profile.episodes.push(Episode {
+            sid: session.chat_id.clone(),
+            at: session.ended_at,
+            s: "said hello".to_owned(),
+            open: Vec::new(),
+            topic: None,
+        });
+    }
+    profile
+}
+
+/// A commit of `session`, with the profile that was read in `base` folded.
+fn commit(caller: &Caller, session: Session, base: &Known) -> Commit {
+    Commit {
+        caller: caller.clone(),
+        user_id: base.user_id.clone(),
+        profile: fold(base.profile.clone(), &session),
+        session,
+        base_revision: base.revision,
+    }
+}
+
+fn episodes(profile: &Profile) -> Vec<&str> {
+    profile.episodes.iter().map(|episode| episode.sid.as_str()).collect()
+}
+
+fn is_applied(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Applied { .. })
+}

@@ -1,0 +1,294 @@
+//! What every store does. A rule is a function over a store; each store runs each rule.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream};
+use redial::memory::hang_up::{self, HangUp, Written};
+use redial::memory::model::{Confidence, Name, Profile};
+use redial::memory::store::{MemoryError, Outcome};
+
+use super::{Bench, NOON, caller, commit, episodes, fold, is_applied, session, settings, withheld};
+
+/// Runs the rules on the store that an expression makes. A new store is one more line at the end of this file.
+macro_rules! every_rule_holds {
+    ($store:ident, $bench:expr) => {
+        every_rule_holds!(@each $store, $bench,
+            a_first_call_makes_one_caller_however_many_come_at_once
+            a_returning_caller_is_known
+            a_session_is_read_as_it_was_written
+            a_hang_up_that_comes_1000_times_counts_once
+            of_200_hang_ups_at_once_none_is_lost
+            a_hang_up_whose_start_was_not_known_is_merged
+            a_shorter_copy_is_stale_and_a_longer_one_replaces
+            a_profile_that_has_moved_on_is_not_overwritten
+            a_withheld_number_leaves_only_the_session
+            ids_that_are_none_are_refused
+            an_over_long_document_is_refused
+            a_call_that_is_saved_again_and_again_pushes_no_other_out
+            facts_do_not_decay_over_ten_calls
+            the_last_call_is_the_one_that_ended_last
+            a_store_that_answers_says_what_it_is
+        );
+    };
+    (@each $store:ident, $bench:expr, $($rule:ident)*) => {
+        mod $store {
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $rule() {
+                    super::$rule($bench).await;
+                }
+            )*
+        }
+    };
+}
+
+async fn a_first_call_makes_one_caller_however_many_come_at_once(bench: Bench) {
+    let calls = (0..2000).map(|_| {
+        let store = Arc::clone(&bench.store);
+        tokio::spawn(async move { store.begin_call(&caller("ana")).await.unwrap() })
+    });
+    // Spawned before the first is awaited.
+    let calls: Vec<_> = calls.collect();
+    let mut ids = HashSet::new();
+    let mut created = 0;
+    for call in calls {
+        let known = call.await.unwrap();
+        created += u32::from(known.created);
+        ids.insert(known.user_id);
+    }
+    assert_eq!(ids, HashSet::from([caller("ana").user_id]));
+    assert_eq!(created, 1);
+}
+
+async fn a_returning_caller_is_known(bench: Bench) {
+    let ana = caller("ana");
+    let first = bench.known(&ana).await;
+    assert!(first.created);
+    assert_eq!((first.calls, first.last_call_at, first.revision), (0, None, 0));
+    assert_eq!(first.profile, Profile::default());
+
+    for (sid, ended_at) in [("CA1", NOON), ("CA2", NOON + 1), ("CA3", NOON + 2)] {
+        let known = bench.known(&ana).await;
+        let outcome =
+            bench.store.commit_session(&commit(&ana, session(sid, &ana, &["hello"], ended_at), &known)).await.unwrap();
+        assert_eq!(outcome, Outcome::Applied { revision: known.revision + 1 });
+    }
+
+    let back = bench.known(&ana).await;
+    assert!(!back.created);
+    assert_eq!((back.calls, back.last_call_at, back.revision), (3, Some(NOON + 2), 3));
+    assert_eq!(back.sessions, ["CA3", "CA2", "CA1"]);
+    assert_eq!(episodes(&back.profile), ["CA1", "CA2", "CA3"]);
+}
+
+async fn a_session_is_read_as_it_was_written(bench: Bench) {
+    let ana = caller("ana");
+    assert_eq!(bench.store.load_session("CA1").await.unwrap(), None);
+    let known = bench.known(&ana).await;
+    let session = session("CA1", &ana, &["¿Qué tal?", "a \"quote\"\nand a line", ""], NOON);
+    bench.store.commit_session(&commit(&ana, session.clone(), &known)).await.unwrap();
+    assert_eq!(bench.store.load_session("CA1").await.unwrap(), Some(session));
+}
+
+async fn a_hang_up_that_comes_1000_times_counts_once(bench: Bench) {
+    let ana = caller("ana");
+    let known = bench.known(&ana).await;
+    let hang_up = Arc::new(commit(&ana, session("CA1", &ana, &["hello"], NOON), &known));
+    let outcomes: Vec<_> = stream::iter(0..1000)
+        .map(|_| {
+            let (store, hang_up) = (Arc::clone(&bench.store), Arc::clone(&hang_up));
+            tokio::spawn(async move { store.commit_session(&hang_up).await.unwrap() })
+        })
+        .buffer_unordered(64)
+        .map(Result::unwrap)
+        .collect()
+        .await;
+    assert_eq!(outcomes.iter().filter(|outcome| is_applied(outcome)).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Duplicate).count(), 999);
+    assert_eq!(bench.known(&ana).await.calls, 1);
+}
+
+async fn of_200_hang_ups_at_once_none_is_lost(bench: Bench) {
+    let ana = caller("ana");
+    let known = bench.known(&ana).await;
+    let writes: Vec<_> = (0..200)
+        .map(|n| {
+            let store = Arc::clone(&bench.store);
+            let session = session(&format!("CA{n:03}"), &ana, &["hello"], NOON + n);
+            // All from the same start: each but the first meets a profile that has moved on.
+            let base = Some((known.revision, known.profile.clone()));
+            let hang_up = HangUp { caller: ana.clone(), session, base };
+            tokio::spawn(async move { hang_up::write(store.as_ref(), hang_up, fold).await.unwrap() })
+        })
+        .collect();
+    for write in writes {
+        assert!(matches!(write.await.unwrap(), Written::Applied { .. }));
+    }
+    let known = bench.known(&ana).await;
+    assert_eq!((known.calls, known.revision), (200, 200));
+    let folded: HashSet<_> = episodes(&known.profile).into_iter().map(str::to_owned).collect();
+    assert_eq!(folded, (0..200).map(|n| format!("CA{n:03}")).collect());
+}
+
+async fn a_hang_up_whose_start_was_not_known_is_merged(bench: Bench) {
+    let ana = caller("ana");
+    bench.call(&ana, "CA1").await;
+    let hang_up = HangUp { caller: ana.clone(), session: session("CA2", &ana, &["again"], NOON + 1), base: None };
+    let written = hang_up::write(bench.store.as_ref(), hang_up, fold).await.unwrap();
+    assert_eq!(written, Written::Applied { revision: 2 });
+    let known = bench.known(&ana).await;
+    assert_eq!((known.calls, episodes(&known.profile)), (2, vec!["CA1", "CA2"]));
+}
+
+async fn a_shorter_copy_is_stale_and_a_longer_one_replaces(bench: Bench) {
+    let ana = caller("ana");
+    let known = bench.known(&ana).await;
+    let two = session("CA1", &ana, &["hello", "it is Ana"], NOON);
+    let three = session("CA1", &ana, &["hello", "it is Ana", "bye"], NOON + 1);
+    assert!(is_applied(&bench.store.commit_session(&commit(&ana, two.clone(), &known)).await.unwrap()));
+    for shorter_or_other in [&["hello"][..], &["hello", "it is Bob"]] {
+        let session = session("CA1", &ana, shorter_or_other, NOON);
+        let outcome = bench.store.commit_session(&commit(&ana, session, &bench.known(&ana).await)).await.unwrap();
+        assert_eq!(outcome, Outcome::Stale);
+        assert_eq!(bench.store.load_session("CA1").await.unwrap().as_ref(), Some(&two));
+    }
+    let longer = commit(&ana, three.clone(), &bench.known(&ana).await);
+    assert!(is_applied(&bench.store.commit_session(&longer).await.unwrap()));
+    assert_eq!(bench.store.load_session("CA1").await.unwrap(), Some(three));
+    let known = bench.known(&ana).await;
+    assert_eq!((known.calls, known.sessions.len()), (1, 1));
+}
+
+async fn a_profile_that_has_moved_on_is_not_overwritten(bench: Bench) {
+    let ana = caller("ana");
+    let before = bench.known(&ana).await;
+    bench.call(&ana, "CA1").await;
+
+    let mut late = commit(&ana, session("CA2", &ana, &["hello"], NOON), &before);
+    let Outcome::Conflict { revision, profile } = bench.store.commit_session(&late).await.unwrap() else {
+        panic!("the revision is not the one that was read");
+    };
+    assert_eq!((revision, episodes(&profile)), (1, vec!["CA1"]));
+    // Counted already; only the profile is to be merged.
+    assert_eq!(bench.known(&ana).await.calls, 2);
+    assert!(bench.store.load_session("CA2").await.unwrap().is_some());
+
+    late.profile = fold(profile, &late.session);
+    late.base_revision = revision;
+    assert_eq!(bench.store.commit_session(&late).await.unwrap(), Outcome::Applied { revision: 2 });
+    assert_eq!(bench.store.commit_session(&late).await.unwrap(), Outcome::Duplicate);
+    let known = bench.known(&ana).await;
+    assert_eq!((known.calls, episodes(&known.profile)), (2, vec!["CA1", "CA2"]));
+}
+
+async fn a_withheld_number_leaves_only_the_session(bench: Bench) {
+    let nobody = withheld("4711");
+    let known = bench.known(&nobody).await;
+    assert_eq!((known.calls, known.sessions.len(), known.revision), (0, 0, 0));
+    assert_eq!(known.user_id, nobody.user_id);
+    let document = session("CA1", &nobody, &["hello"], NOON);
+    let write = commit(&nobody, document.clone(), &known);
+    assert!(is_applied(&bench.store.commit_session(&write).await.unwrap()));
+    assert_eq!(bench.store.commit_session(&write).await.unwrap(), Outcome::Duplicate);
+    assert_eq!(bench.store.load_session("CA1").await.unwrap(), Some(document));
+
+    // Even under the same id there is nothing to be found.
+    let same_id = redial::identity::Caller { hash: caller("ana").hash, ..nobody };
+    let known = bench.known(&same_id).await;
+    assert!(known.created);
+    assert_eq!((known.calls, known.last_call_at, known.sessions.len(), known.revision), (0, None, 0, 0));
+    assert_eq!(known.profile, Profile::default());
+}
+
+async fn ids_that_are_none_are_refused(bench: Bench) {
+    let ana = caller("ana");
+    let known = bench.known(&ana).await;
+    let long = "x".repeat(129);
+    for sid in ["", "*", "CA1*", "{CA1}", "CA1\n", "CA1\r\nDEL x", "../CA1", "a:b", "CA 1", "CA1\0", "СА1", &long] {
+        let refused = bench.store.commit_session(&commit(&ana, session(sid, &ana, &["hello"], NOON), &known)).await;
+        assert!(matches!(refused, Err(MemoryError::Refused(_))), "{sid:?} was written: {refused:?}");
+        let refused = bench.store.load_session(sid).await;
+        assert!(matches!(refused, Err(MemoryError::Refused(_))), "{sid:?} was looked up: {refused:?}");
+    }
+    let known = bench.known(&ana).await;
+    assert_eq!((known.calls, known.sessions.len()), (0, 0));
+}
+
+async fn an_over_long_document_is_refused(bench: Bench) {
+    let ana = caller("ana");
+    let known = bench.known(&ana).await;
+    let much = "word ".repeat(60_000);
+    let long_session = commit(&ana, session("CA1", &ana, &[&much], NOON), &known);
+    let mut long_profile = commit(&ana, session("CA2", &ana, &["hello"], NOON), &known);
+    long_profile.profile.summary = much;
+    for long in [long_session, long_profile] {
+        let refused = bench.store.commit_session(&long).await;
+        assert!(matches!(refused, Err(MemoryError::Refused(_))), "{refused:?}");
+        assert_eq!(bench.store.load_session(&long.session.chat_id).await.unwrap(), None);
+    }
+    assert_eq!(bench.known(&ana).await.calls, 0);
+}
+
+async fn a_call_that_is_saved_again_and_again_pushes_no_other_out(bench: Bench) {
+    let ana = caller("ana");
+    for n in 0..8 {
+        bench.call(&ana, &format!("CA{n}")).await;
+    }
+    let mut said = Vec::new();
+    for n in 1..=30 {
+        said.push("and another thing");
+        let growing = session("CA8", &ana, &said, NOON + n * 30_000);
+        assert!(is_applied(
+            &bench.store.commit_session(&commit(&ana, growing, &bench.known(&ana).await)).await.unwrap()
+        ));
+    }
+    let known = bench.known(&ana).await;
+    let mut sessions = known.sessions;
+    sessions.sort_unstable();
+    assert_eq!(sessions, ["CA0", "CA1", "CA2", "CA3", "CA4", "CA5", "CA6", "CA7", "CA8"]);
+    assert_eq!(known.calls, 9);
+    assert_eq!(bench.store.load_session("CA8").await.unwrap().unwrap().conversation_history.len(), 30);
+}
+
+async fn facts_do_not_decay_over_ten_calls(bench: Bench) {
+    let ana = caller("ana");
+    let known = bench.known(&ana).await;
+    let mut first = commit(&ana, session("CA0", &ana, &["this is Ana"], NOON), &known);
+    first.profile.name = Some(Name { say: "Ana".to_owned(), src: "CA0#0".to_owned(), conf: Confidence::Confirmed });
+    first.profile.summary = "Ana asks for Fridays, \"after four\".".to_owned();
+    first.profile.summary_at = NOON;
+    first.profile.episodes[0].open = vec!["send the form".to_owned()];
+    first.profile.episodes[0].topic = Some("your form".to_owned());
+    bench.store.commit_session(&first).await.unwrap();
+    for n in 1..10 {
+        bench.call(&ana, &format!("CA{n}")).await;
+    }
+    let profile = bench.known(&ana).await.profile;
+    assert_eq!(profile.name, first.profile.name);
+    assert_eq!((profile.summary, profile.summary_at), (first.profile.summary, NOON));
+    assert_eq!(profile.episodes[0], first.profile.episodes[0]);
+    assert_eq!(profile.episodes.len(), 10);
+}
+
+async fn the_last_call_is_the_one_that_ended_last(bench: Bench) {
+    let ana = caller("ana");
+    for (sid, ended_at) in [("CA1", NOON + 5), ("CA2", NOON)] {
+        let known = bench.known(&ana).await;
+        bench.store.commit_session(&commit(&ana, session(sid, &ana, &["hello"], ended_at), &known)).await.unwrap();
+    }
+    let known = bench.known(&ana).await;
+    assert_eq!(known.last_call_at, Some(NOON + 5));
+    assert_eq!(known.sessions, ["CA1", "CA2"]);
+}
+
+async fn a_store_that_answers_says_what_it_is(bench: Bench) {
+    let health = bench.store.health().await.unwrap();
+    assert!(["process", "sqlite", "redis"].contains(&health.kind));
+    assert!(health.latency_ms >= 0.0);
+}
+
+every_rule_holds!(process, Bench::process(settings()));
+every_rule_holds!(sqlite, Bench::sqlite(settings()));
+every_rule_holds!(redis, Bench::redis(settings()).await);

@@ -1,0 +1,131 @@
+//! A real `redis-server` of a test's own: on a free loopback port, in a directory that goes away with it.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A busy machine may take a while to start a process.
+const START_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The server. Killed when dropped, frozen or not.
+pub(crate) struct RedisServer {
+    port: u16,
+    args: Vec<String>,
+    dir: tempfile::TempDir,
+    child: Child,
+}
+
+impl RedisServer {
+    /// Starts a server that keeps its data in memory only.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a server with further arguments, such as `["--requirepass", "secret"]`.
+    pub(crate) async fn start_with(args: &[&str]) -> Self {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            // Somebody else may take the port between our closing it and the server's opening it.
+            let port = free_port();
+            let dir = tempfile::tempdir().expect("a temporary directory");
+            let child = spawn(port, &args, dir.path());
+            let mut server = Self { port, args: args.clone(), dir, child };
+            if server.ready(deadline).await {
+                return server;
+            }
+            assert!(Instant::now() < deadline, "redis-server does not start");
+        }
+    }
+
+    /// Where it listens, without user and password.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it at once (SIGKILL); the port then refuses connections.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the server can be killed");
+        self.child.wait().expect("the server ends");
+    }
+
+    /// Starts it again on the same port.
+    pub(crate) async fn restart(&mut self) {
+        self.child = spawn(self.port, &self.args, self.dir.path());
+        assert!(self.ready(Instant::now() + START_DEADLINE).await, "redis-server does not start again");
+    }
+
+    /// Stops it from running while its connections stay open (SIGSTOP).
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it run again (SIGCONT).
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// A connection to look at what is really there.
+    pub(crate) async fn raw(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        client.get_multiplexed_async_connection().await.expect("a connection")
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(status.expect("the kill command").success());
+    }
+
+    /// True once it answers, false when the process has ended or the time is up.
+    async fn ready(&mut self, deadline: Instant) -> bool {
+        while Instant::now() < deadline {
+            if self.child.try_wait().expect("a child of ours").is_some() {
+                return false;
+            }
+            if answers(self.port).await {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        false
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        // It may be dead already, by the test's own hand.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+fn spawn(port: u16, args: &[String], dir: &std::path::Path) -> Child {
+    Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string(), "--dir"])
+        .arg(dir)
+        .args(args)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed")
+}
+
+/// Whether a server answers a PING there, be it with NOAUTH.
+async fn answers(port: u16) -> bool {
+    let asked = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(b"PING\r\n").await?;
+        stream.read_u8().await
+    };
+    matches!(asked.await, Ok(b'+' | b'-'))
+}
