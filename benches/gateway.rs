@@ -114,7 +114,8 @@ async fn call(port: u16, http: &reqwest::Client, n: usize) -> (Socket, Duration)
 /// Sends a frame every 20 ms and reads what comes, until it is dropped. `noise`: not digital silence.
 async fn line(mut socket: Socket, noise: bool) {
     // One step either side of zero: a quiet analogue line.
-    let payload = if noise { "fv5+/v7+fn7+/n5+fv7+/n7+fv5+fv7+/n5+".repeat(6) } else { format!("{}w==", "/".repeat(213)) };
+    let payload =
+        if noise { "fv5+/v7+fn7+/n5+fv7+/n7+fv5+fv7+/n5+".repeat(6) } else { format!("{}w==", "/".repeat(213)) };
     let mut tick = interval_at(tokio::time::Instant::now(), Duration::from_millis(20));
     for sequence in 2u64.. {
         tokio::select! {

@@ -2,7 +2,7 @@
 
 mod steps;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,21 +10,31 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use futures_util::StreamExt as _;
+use redial_call::audio::FRAME_BYTES;
+use redial_call::{Frame, UtteranceId};
+use secrecy::SecretString;
 
 use super::environment::Environment;
 use crate::config::Vars as _;
-use crate::simulate::{HangUp, Report, Script, Simulator, Speaker, Step};
+use crate::simulate::{HangUp, Report, Script, Simulator, Step, Who};
+use crate::speech::models::DEFAULT_FOLDER;
 use crate::speech::pool::WorkerPool;
+use crate::speech::stt::moonshine::Moonshine;
+use crate::speech::stt::{Stt as _, SttInput, SttOutput};
 use crate::speech::tts::Tts as _;
 use crate::speech::tts::flite::Flite;
 use crate::speech::wav;
 
 use self::steps::{Steps, What};
 
+/// The account that signs when none is configured.
+pub(super) const ACCOUNT_SID: &str = "AC00000000000000000000000000000000";
+
 /// Ring a gateway as Twilio would, and talk to it.
 ///
 /// The caller says each --wav and --say, and presses each --dtmf, in the order given, each time the agent has finished;
-/// then waits for the agent to hang up. Prints what each side sounded, with times in ms, and how long answers took.
+/// then waits for the agent to hang up. Prints what each side said, with times in ms, and how long answers took; the
+/// agent's words are as the local models hear them.
 ///
 ///   redial call --url http://127.0.0.1:8080 --from +14155550123 --say "I'd like to move my appointment." --record call.wav
 #[derive(Debug, clap::Args)]
@@ -74,11 +84,12 @@ impl Call {
     }
 
     async fn place(self) -> anyhow::Result<ExitCode> {
-        let token = match self.token {
-            Some(token) => Some(token),
-            None => Environment::read()?.var("TWILIO_AUTH_TOKEN"),
-        };
+        let environment = Environment::read()?;
+        let token = self.token.or_else(|| environment.var("TWILIO_AUTH_TOKEN"));
+        let models_dir = environment.var("MODELS_DIR").unwrap_or_else(|| DEFAULT_FOLDER.to_owned());
+        let account_sid = environment.var("TWILIO_ACCOUNT_SID").unwrap_or_else(|| ACCOUNT_SID.to_owned());
         let mut script = Script::new(&self.from, &self.to);
+        script.record = true;
         script.time_limit = Duration::from_secs(self.limit);
         for what in self.steps.0 {
             script.steps.push(step(what).await?);
@@ -92,8 +103,9 @@ impl Call {
                 Hangup::StatusFirst => HangUp::StatusFirst,
             }));
         }
-        let report = Simulator::new(&self.url, token).call(script).await?;
-        print(&report);
+        let simulator = Simulator::new(&self.url, &account_sid, token.map(SecretString::from))?;
+        let report = simulator.call(script).await?;
+        print(&report, &agent_words(&report, Path::new(&models_dir)).await);
         if let Some(path) = &self.record {
             std::fs::write(path, wav::write_stereo(&report.caller_track, &report.agent_track))
                 .with_context(|| format!("{} cannot be written", path.display()))?;
@@ -127,21 +139,53 @@ async fn synthesize(text: &str) -> anyhow::Result<Vec<u8>> {
     Ok(ulaw)
 }
 
-/// Prints what each side sounded.
-pub(super) fn print(report: &Report) {
-    println!("call {}", report.call_sid);
-    for spoken in &report.spoken {
-        let who = match spoken.who {
-            Speaker::Caller => "caller",
-            Speaker::Agent => "agent",
-        };
-        println!("{:>7} .. {:>6} ms  {who:<6}  {}", spoken.start_ms, spoken.end_ms, spoken.label);
+/// What the agent says in each of its stretches, as the local models hear it; nothing when they are not there.
+async fn agent_words(report: &Report, models_dir: &Path) -> Vec<String> {
+    let Ok(pool) = WorkerPool::sized_to_cores() else { return Vec::new() };
+    let stt = match Moonshine::load(models_dir, Arc::new(pool)) {
+        Ok(stt) => stt,
+        Err(error) => {
+            eprintln!("redial: the agent's words are not shown: {error}");
+            return Vec::new();
+        }
+    };
+    let mut stream = stt.open();
+    let mut words = Vec::new();
+    let agent = report.spoken.iter().filter(|spoken| spoken.who == Who::Agent);
+    for (utterance, spoken) in (1..).map(UtteranceId).zip(agent) {
+        let frames = spoken.ulaw.chunks(FRAME_BYTES).map(|ulaw| SttInput::Audio(utterance, Frame::padded(ulaw)));
+        for input in frames.chain([SttInput::Transcribe(utterance)]) {
+            if stream.input.send(input).await.is_err() {
+                return words;
+            }
+        }
+        words.push(match stream.output.recv().await {
+            Some(SttOutput::Transcript { text, .. }) => text,
+            Some(SttOutput::Failed { .. }) | None => String::new(),
+        });
     }
-    for latency in &report.latencies_ms {
-        println!("answered after {latency} ms");
+    words
+}
+
+fn print(report: &Report, agent_words: &[String]) {
+    println!("call {}", report.call_sid);
+    let mut agent_words = agent_words.iter();
+    for spoken in &report.spoken {
+        let (who, words) = match spoken.who {
+            Who::Caller => ("caller", spoken.label.as_deref().unwrap_or_default()),
+            Who::Agent => ("agent", agent_words.next().map_or("", String::as_str)),
+        };
+        let cut = if spoken.cut { " [cut off]" } else { "" };
+        println!("{:>7} .. {:>6} ms  {who:<6}  {words}{cut}", spoken.start_ms, spoken.end_ms);
+    }
+    for said in &report.said {
+        println!("the carrier says: {said}");
+    }
+    for latency in &report.latencies {
+        println!("answered after {} ms: {}", latency.waited.as_millis(), latency.label);
     }
     for warning in &report.warnings {
-        println!("warning: {warning}");
+        println!("warning {warning}");
     }
-    println!("ended by {}", report.ended_by);
+    println!("ended by {:?} after {:.1} s", report.ended_by, report.duration.as_secs_f64());
 }

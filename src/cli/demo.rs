@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use redial_call::Role;
 
+use super::call::ACCOUNT_SID;
 use super::environment::Environment;
 use crate::app::Providers;
 use crate::config::{Backend, Config, Vars};
@@ -80,8 +81,11 @@ async fn demo(config: Config, token: String) -> anyhow::Result<ExitCode> {
     let providers = tokio::task::spawn_blocking(move || Providers::local(&models_dir)).await??;
     let gateway = Gateway::start(config, providers).await?;
     println!("The gateway listens on http://{} and remembers callers in {store}.", gateway.address());
-    println!("Models loaded and port open after {} ms. Calls take their real time; please wait.\n", began.elapsed().as_millis());
-    let simulator = Simulator::new(&format!("http://{}", gateway.address()), Some(token));
+    println!(
+        "Models loaded and port open after {} ms. Calls take their real time; please wait.\n",
+        began.elapsed().as_millis()
+    );
+    let simulator = Simulator::new(&format!("http://{}", gateway.address()), ACCOUNT_SID, Some(token.into()))?;
 
     // Numbers of this run, so that a shared Redis has not met them.
     let number = || format!("+1415555{:04}", uuid::Uuid::new_v4().as_u128() % 10_000);
@@ -136,7 +140,7 @@ async fn place(
         script.steps.push(Step::Say { label: voice.label.to_owned(), ulaw: wav::read(voice.wav)? });
     }
     let report = simulator.call(script).await.with_context(|| title)?;
-    let session = session(gateway, report.call_sid.as_str()).await.with_context(|| format!("{title}: not written"))?;
+    let session = session(gateway, &report.call_sid).await.with_context(|| format!("{title}: not written"))?;
     Ok(Outcome { title, report, session })
 }
 
@@ -170,7 +174,8 @@ fn show(outcome: &Outcome) {
         let seconds = turn.start_ms as f64 / 1000.0;
         println!("  {seconds:>6.1} s  {who:<6}  {}{cut}", turn.text);
     }
-    let latencies: Vec<String> = outcome.report.latencies_ms.iter().map(|ms| format!("{ms} ms")).collect();
+    let latencies: Vec<String> =
+        outcome.report.latencies.iter().map(|latency| format!("{} ms", latency.waited.as_millis())).collect();
     println!("  answered after {}\n", latencies.join(", "));
 }
 

@@ -25,8 +25,8 @@ use self::reply::{Begun, Committed, Stored, UNREADABLE};
 use super::model::{Profile, SCHEMA_VERSION, Session};
 use super::settings::{StoreSettings, TtlRefresh};
 use super::store::{Commit, Health, Known, MemoryError, Outcome, Store};
-use crate::tls;
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
+use crate::tls;
 
 /// A caller is waiting for "hello"; later than this, the call goes on as a stranger's.
 const BEGIN_DEADLINE: Duration = Duration::from_millis(150);

@@ -62,8 +62,7 @@ async fn fault_02_a_number_cannot_be_found_again_without_the_key() {
 async fn fault_03_first_calls_at_once_are_one_user() {
     let gateway = Setup::hearing(["Hello."]).start().await;
     let (one, two) = (call_sid(), call_sid());
-    let mut sockets =
-        [gateway.stream(&one, "+14155550123").await, gateway.stream(&two, "+1 (415) 555-0123").await];
+    let mut sockets = [gateway.stream(&one, "+14155550123").await, gateway.stream(&two, "+1 (415) 555-0123").await];
     for (socket, sid) in sockets.iter_mut().zip([&one, &two]) {
         socket.expect("media").await;
         socket.send(&stop(sid)).await;
@@ -92,7 +91,7 @@ async fn fault_06_a_hang_up_is_saved_without_waiting_for_a_model() {
     ];
     let report = gateway.simulator().call(script).await.unwrap();
     let began = std::time::Instant::now();
-    let session = gateway.session(report.call_sid.as_str()).await;
+    let session = gateway.session(&report.call_sid).await;
     assert!(began.elapsed() < Duration::from_secs(2), "saved after {:?}", began.elapsed());
     let words: Vec<&str> = session
         .conversation_history

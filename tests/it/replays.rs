@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use redial::memory::model::Session;
-use redial::simulate::replay::{Replayed, replay};
+use redial::simulate::{Replayed, replay};
 use redial_call::Role;
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ async fn live(name: &str) -> String {
         header["transcripts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
     let gateway = Setup::hearing(transcripts).start().await;
     let replayed = replay(&gateway.simulator(), &text, audio).await.unwrap();
-    let session = gateway.session(replayed.call_sid.as_str()).await;
+    let session = gateway.session(&replayed.call_sid).await;
     gateway.idle().await;
     assert!(replayed.warnings.is_empty(), "the carrier would complain: {:?}", replayed.warnings);
     outcome(&replayed, &session)

@@ -55,11 +55,8 @@ async fn a_webhook_without_the_right_signature_is_refused_with_a_reason() {
 
 #[tokio::test]
 async fn a_token_being_replaced_is_believed_until_it_is_gone() {
-    let gateway = Setup::hearing([""])
-        .var("TWILIO_AUTH_TOKEN", "a new token")
-        .var("TWILIO_AUTH_TOKEN_OLD", TOKEN)
-        .start()
-        .await;
+    let gateway =
+        Setup::hearing([""]).var("TWILIO_AUTH_TOKEN", "a new token").var("TWILIO_AUTH_TOKEN_OLD", TOKEN).start().await;
     let (status, _) = gateway.post("/voice", &fields(&call_sid(), "+14155550123")).await;
     assert_eq!(status, 200);
 }
@@ -105,8 +102,7 @@ async fn a_webhook_that_comes_twice_gets_the_same_answer() {
 
 #[tokio::test]
 async fn what_is_too_much_is_declined_before_it_is_answered() {
-    let gateway =
-        Setup::hearing([""]).var("MAX_CALLS", "4").var("MAX_CALLS_PER_CALLER", "2").start().await;
+    let gateway = Setup::hearing([""]).var("MAX_CALLS", "4").var("MAX_CALLS_PER_CALLER", "2").start().await;
     let ring = |from: &'static str| {
         let gateway = &gateway;
         async move { gateway.post("/voice", &fields(&call_sid(), from)).await.1 }

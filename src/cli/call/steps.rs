@@ -26,7 +26,13 @@ impl Args for Steps {
                     .value_parser(value_parser!(PathBuf))
                     .help("Say the speech of a WAV file (mono, PCM or μ-law)"),
             )
-            .arg(Arg::new("say").long("say").value_name("TEXT").action(ArgAction::Append).help("Say this, in a robot's voice"))
+            .arg(
+                Arg::new("say")
+                    .long("say")
+                    .value_name("TEXT")
+                    .action(ArgAction::Append)
+                    .help("Say this, in a robot's voice"),
+            )
             .arg(
                 Arg::new("dtmf")
                     .long("dtmf")

@@ -10,13 +10,16 @@ use redial::app::Providers;
 use redial::config::{Config, Vars};
 use redial::gateway::Gateway;
 use redial::memory::model::Session;
-
+use redial::simulate::Simulator;
 use redial::speech::scripted::{Heard, ScriptedStt, ScriptedTts};
 use redial::speech::vad::silero::Silero;
 use tempfile::TempDir;
 
 /// The auth token of every test gateway.
 pub(crate) const TOKEN: &str = "3f9a1c77b20e4d58a6c1e0d94b7f2a85";
+
+/// The account of every simulated call.
+const ACCOUNT_SID: &str = "AC0a1b2c3d4e5f60718293a4b5c6d7e8f9";
 
 /// Variables of a test.
 #[derive(Debug, Default, Clone)]
@@ -84,9 +87,8 @@ impl TestGateway {
         format!("http://{}{path}", self.gateway.address())
     }
 
-    #[cfg(any())]
     pub(crate) fn simulator(&self) -> Simulator {
-        Simulator::new(&self.url(""), self.token.clone())
+        Simulator::new(&self.url(""), ACCOUNT_SID, self.token.clone().map(Into::into)).unwrap()
     }
 
     /// The document of a session, once it is written.
