@@ -16,7 +16,7 @@ use crate::calls::Calls;
 use crate::carrier::signature::Verifier;
 use crate::carrier::token::Tokens;
 use crate::config::{Backend, Config};
-use crate::identity::{Keys, load_or_create_pepper};
+use crate::identity::{Keys, load_or_create_pepper, warm_up};
 use crate::memory::process::ProcessStore;
 use crate::memory::redis::RedisStore;
 use crate::memory::sqlite::SqliteStore;
@@ -83,6 +83,8 @@ impl App {
             None => load_or_create_pepper(&config.server.data_dir)?,
         };
         let keys = Keys::derive(&pepper)?;
+        // The first number that is not plain E.164 would wait for it.
+        tokio::task::spawn_blocking(warm_up);
         let store = open_store(&config).await?;
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));

@@ -6,10 +6,10 @@
 //! | `line` | one call: webhooks, TwiML, streams, the end |
 //! | `caller` | the caller, 20 ms at a time |
 //! | [`playback`] | what the caller hears, and when marks come back |
-//! | [`replay`] | recorded calls, message by message |
+//! | [`mod@replay`] | recorded calls, message by message |
 //! | [`twiml`], `message`, `webhook`, `socket` | the formats and the connections |
 //!
-//! Modelled on Twilio, and stricter: what Twilio drops in silence is a [`Warning`](report::Warning) in the report.
+//! Modelled on Twilio, and stricter: what Twilio drops in silence is a [`Warning`] in the report.
 
 pub mod playback;
 pub mod replay;

@@ -1,4 +1,6 @@
 //! The nearest ancestor's faults, one test each: what it got wrong is our first list of promises.
+//!
+//! Faults 3, 4 and 8 are held against every store in `memory/conformance.rs`, under names that begin with `fault_`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +70,22 @@ async fn fault_03_first_calls_at_once_are_one_user() {
         socket.send(&stop(sid)).await;
     }
     assert_eq!(gateway.session(&one).await.user_id, gateway.session(&two).await.user_id);
+}
+
+/// 5: calls that started or ended during the autosave's loop broke it, and the rest was not saved.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_05_calls_that_come_and_go_at_once_are_all_saved() {
+    let gateway = Setup::hearing(["Hello."]).start().await;
+    let calls: Vec<(String, String)> = (0..60).map(|n| (call_sid(), format!("+1415555{n:04}"))).collect();
+    let live = calls.iter().map(|(sid, from)| async {
+        let mut socket = gateway.stream(sid, from).await;
+        socket.expect("media").await;
+        socket.send(&stop(sid)).await;
+    });
+    futures_util::future::join_all(live).await;
+    for (sid, _) in &calls {
+        assert_eq!(gateway.session(sid).await.end_reason, "caller_hung_up");
+    }
 }
 
 /// 6: up to two model calls of 10 s ran before a hang-up was saved.

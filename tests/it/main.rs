@@ -3,6 +3,8 @@
 
 mod agent;
 mod ancestor;
+mod calls;
+mod commands;
 mod memory;
 mod redis;
 mod replays;

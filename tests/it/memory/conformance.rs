@@ -14,7 +14,7 @@ use super::{Bench, NOON, caller, commit, episodes, fold, is_applied, session, se
 macro_rules! every_rule_holds {
     ($store:ident, $bench:expr) => {
         every_rule_holds!(@each $store, $bench,
-            a_first_call_makes_one_caller_however_many_come_at_once
+            fault_03_a_first_call_makes_one_caller_however_many_come_at_once
             a_returning_caller_is_known
             a_session_is_read_as_it_was_written
             a_hang_up_that_comes_1000_times_counts_once
@@ -25,8 +25,8 @@ macro_rules! every_rule_holds {
             a_withheld_number_leaves_only_the_session
             ids_that_are_none_are_refused
             an_over_long_document_is_refused
-            a_call_that_is_saved_again_and_again_pushes_no_other_out
-            facts_do_not_decay_over_ten_calls
+            fault_04_a_call_saved_again_and_again_pushes_no_other_out
+            fault_08_facts_do_not_decay_over_ten_calls
             the_last_call_is_the_one_that_ended_last
             a_store_that_answers_says_what_it_is
         );
@@ -44,7 +44,7 @@ macro_rules! every_rule_holds {
     };
 }
 
-async fn a_first_call_makes_one_caller_however_many_come_at_once(bench: Bench) {
+async fn fault_03_a_first_call_makes_one_caller_however_many_come_at_once(bench: Bench) {
     let calls = (0..2000).map(|_| {
         let store = Arc::clone(&bench.store);
         tokio::spawn(async move { store.begin_call(&caller("ana")).await.unwrap() })
@@ -231,7 +231,7 @@ async fn an_over_long_document_is_refused(bench: Bench) {
     assert_eq!(bench.known(&ana).await.calls, 0);
 }
 
-async fn a_call_that_is_saved_again_and_again_pushes_no_other_out(bench: Bench) {
+async fn fault_04_a_call_saved_again_and_again_pushes_no_other_out(bench: Bench) {
     let ana = caller("ana");
     for n in 0..8 {
         bench.call(&ana, &format!("CA{n}")).await;
@@ -252,7 +252,7 @@ async fn a_call_that_is_saved_again_and_again_pushes_no_other_out(bench: Bench) 
     assert_eq!(bench.store.load_session("CA8").await.unwrap().unwrap().conversation_history.len(), 30);
 }
 
-async fn facts_do_not_decay_over_ten_calls(bench: Bench) {
+async fn fault_08_facts_do_not_decay_over_ten_calls(bench: Bench) {
     let ana = caller("ana");
     let known = bench.known(&ana).await;
     let mut first = commit(&ana, session("CA0", &ana, &["this is Ana"], NOON), &known);

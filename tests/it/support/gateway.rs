@@ -60,11 +60,6 @@ impl Setup {
         self
     }
 
-    pub(crate) fn without(mut self, name: &str) -> Self {
-        self.vars.0.remove(name);
-        self
-    }
-
     pub(crate) async fn start(self) -> TestGateway {
         let dir = tempfile::tempdir().unwrap();
         let setup = self.var("DATA_DIR", dir.path().to_str().unwrap());
@@ -100,6 +95,18 @@ impl TestGateway {
             }
             assert!(Instant::now() < deadline, "session {sid} was not written");
             tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The same while the store is on its way back.
+    pub(crate) async fn session_when_up(&self, sid: &str) -> Session {
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            if let Ok(Some(session)) = self.gateway.session(sid).await {
+                return session;
+            }
+            assert!(Instant::now() < deadline, "session {sid} was not written");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 

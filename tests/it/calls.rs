@@ -1,0 +1,230 @@
+//! Whole calls through the webhook and the socket: memory between them, providers that fail, shutdown, privacy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use redial::agent::{Agent, Delta, Prompt};
+use redial::memory::model::Session;
+use redial::simulate::{HangUp, Script, Step};
+use redial::speech::ProviderError;
+use redial::speech::scripted::{Heard, ScriptedTts};
+use redial_call::Role;
+
+use crate::support::gateway::{Setup, TestGateway, audio};
+use crate::support::line::{call_sid, fields, stop};
+use crate::support::redis::RedisServer;
+
+const APPOINTMENT: &str = "I would like to change my appointment to Tuesday at three pm.";
+const NAME: &str = "My name is Jennifer Parker and I live in Chicago.";
+
+/// A caller who says these fixtures, one at a time, and hangs up.
+async fn call(gateway: &TestGateway, from: &str, says: &[&str]) -> Session {
+    let mut script = Script::new(from, "+18005550199");
+    script.steps = says
+        .iter()
+        .map(|name| Step::Say { label: (*name).to_owned(), ulaw: audio(name).unwrap() })
+        .chain([Step::Wait(Duration::from_millis(1500)), Step::HangUp(HangUp::Normal)])
+        .collect();
+    let report = gateway.simulator().call(script).await.unwrap();
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    gateway.session(&report.call_sid).await
+}
+
+fn said_by(session: &Session, role: Role) -> Vec<&str> {
+    let history = &session.conversation_history;
+    history.iter().filter(|message| message.turn.role == role).map(|message| message.turn.text.as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_is_greeted_by_what_the_last_call_was_about_and_nobody_else_is() {
+    let gateway = Setup::hearing([APPOINTMENT, NAME]).start().await;
+    let first = call(&gateway, "+14155550123", &["hibari_appt", "hibari_name"]).await;
+    assert_eq!(said_by(&first, Role::Caller), [APPOINTMENT, NAME]);
+    gateway.idle().await;
+    let again = call(&gateway, "+14155550123", &[]).await;
+    assert_eq!(said_by(&again, Role::Agent)[0], "Welcome back, Jennifer. Is this about your appointment?");
+    assert_eq!(again.user_id, first.user_id);
+    for stranger in ["+14155550124", "anonymous", "anonymous", "+266696687", ""] {
+        let session = call(&gateway, stranger, &[]).await;
+        let greeting = said_by(&session, Role::Agent)[0].to_owned();
+        assert!(!greeting.contains("Jennifer") && !greeting.contains("appointment"), "{stranger:?}: {greeting}");
+        assert!(!greeting.starts_with("Welcome back"), "{stranger:?}: {greeting}");
+        assert_ne!(session.user_id, first.user_id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_one_call_redis_holds_the_documented_keys_and_no_number() {
+    let server = RedisServer::start().await;
+    let gateway = Setup::hearing([APPOINTMENT, NAME]).var("REDIS_URL", &server.url()).start().await;
+    let session = call(&gateway, "+14155550123", &["hibari_appt", "hibari_name"]).await;
+    let uid = &session.user_id;
+    let mut redis = server.raw().await;
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
+    let phone = keys.iter().find(|key| key.starts_with("sarah:phone:")).expect("a mapping");
+    let mut expected = vec![
+        phone.clone(),
+        format!("sarah:user:{uid}:profile"),
+        format!("sarah:user:{uid}:sessions"),
+        format!("sarah:session:{}", session.chat_id),
+        format!("sarah:done:{}", session.chat_id),
+    ];
+    let mut found = keys.clone();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected);
+    let mapped: String = redis::cmd("GET").arg(phone).query_async(&mut redis).await.unwrap();
+    assert_eq!(mapped, *uid);
+    for (key, ttl) in [
+        (phone.clone(), 90 * 86_400),
+        (format!("sarah:user:{uid}:profile"), 90 * 86_400),
+        (format!("sarah:user:{uid}:sessions"), 90 * 86_400),
+        (format!("sarah:session:{}", session.chat_id), 86_400),
+    ] {
+        let left: i64 = redis::cmd("TTL").arg(&key).query_async(&mut redis).await.unwrap();
+        assert!((ttl - 120..=ttl).contains(&left), "{key}: {left} s");
+    }
+    for key in &keys {
+        let dump: Vec<u8> = redis::cmd("DUMP").arg(key).query_async(&mut redis).await.unwrap();
+        assert!(!holds_number(&dump) && !holds_number(key.as_bytes()), "{key} holds the number");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_the_caller_hears_a_greeting_and_the_session_arrives_later() {
+    let mut server = RedisServer::start().await;
+    let gateway = Setup::hearing([APPOINTMENT]).var("REDIS_URL", &server.url()).start().await;
+    server.kill();
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    socket.send(&stop(&sid)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.restart().await;
+    assert_eq!(gateway.session_when_up(&sid).await.end_reason, "caller_hung_up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_fails_is_covered_by_the_built_in_agent() {
+    struct Broken;
+    impl Agent for Broken {
+        fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
+            stream::iter([Err(ProviderError::Timeout(Duration::from_secs(1)))]).boxed()
+        }
+    }
+    let mut setup = Setup::hearing([APPOINTMENT]);
+    setup.providers.agent = Arc::new(Broken);
+    let gateway = setup.start().await;
+    let session = call(&gateway, "+14155550123", &["hibari_appt"]).await;
+    let answers = said_by(&session, Role::Agent);
+    assert!(answers.get(1).is_some_and(|answer| answer.contains("name")), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voice_that_fails_does_not_end_the_call() {
+    let mut setup = Setup::hearing([APPOINTMENT]);
+    setup.providers.tts = Arc::new(ScriptedTts::new().failing_after(0));
+    let gateway = setup.start().await;
+    let session = call(&gateway, "+14155550123", &["hibari_appt"]).await;
+    assert_eq!(session.end_reason, "caller_hung_up");
+    assert_eq!(said_by(&session, Role::Caller), [APPOINTMENT]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_that_are_not_understood_are_asked_for_again() {
+    let gateway = Setup::hearing([Heard::Failure, Heard::Text(APPOINTMENT.to_owned())]).start().await;
+    let session = call(&gateway, "+14155550123", &["hibari_appt", "hibari_appt"]).await;
+    let answers = said_by(&session, Role::Agent);
+    assert!(answers[1].starts_with("Sorry"), "{answers:?}");
+    assert_eq!(said_by(&session, Role::Caller), ["", APPOINTMENT]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_panics_ends_one_call_and_what_was_said_is_kept() {
+    struct Panics;
+    impl Agent for Panics {
+        fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
+            stream::once(async { panic!("a fault of the agent's own") }).boxed()
+        }
+    }
+    let mut setup = Setup::hearing([APPOINTMENT]);
+    setup.providers.agent = Arc::new(Panics);
+    let gateway = setup.start().await;
+    let bystander = call_sid();
+    let mut socket = gateway.stream(&bystander, "+14155550124").await;
+    socket.expect("media").await;
+    let session = call(&gateway, "+14155550123", &["hibari_appt"]).await;
+    assert_eq!(session.end_reason, "internal_error");
+    assert_eq!(said_by(&session, Role::Caller), [APPOINTMENT]);
+    socket.send(&stop(&bystander)).await;
+    assert_eq!(gateway.session(&bystander).await.end_reason, "caller_hung_up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_takes_no_new_calls_says_goodbye_and_writes_everything() {
+    let server = RedisServer::start().await;
+    let gateway = Setup::hearing([""]).var("REDIS_URL", &server.url()).start().await;
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    let url = gateway.url("");
+    let TestGateway { gateway: running, dir: _dir, .. } = gateway;
+    let stopping = tokio::spawn(running.shut_down(Duration::from_secs(8)));
+    let closed = socket.closed().await;
+    assert_eq!(closed, Some(1000), "the goodbye was heard and the socket closed");
+    drop(socket);
+    assert!(stopping.await.unwrap(), "everything is written");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert!(client.get(url).send().await.is_err(), "the port is closed");
+    let mut redis = server.raw().await;
+    let document: String =
+        redis::cmd("HGET").arg(format!("sarah:session:{sid}")).arg("doc").query_async(&mut redis).await.unwrap();
+    assert!(document.contains("\"end_reason\":\"shutdown\""), "{document}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_number_is_nowhere_but_in_the_carriers_request() {
+    let gateway = Setup::hearing([APPOINTMENT, NAME]).var("CALL_LOG", "true").start().await;
+    let session = call(&gateway, "+14155550123", &["hibari_appt", "hibari_name"]).await;
+    call(&gateway, "+14155550123", &[]).await;
+    let (_, twiml) = gateway.post("/voice", &fields(&call_sid(), "+14155550123")).await;
+    assert!(!holds_number(twiml.as_bytes()));
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for path in ["/metrics", "/readyz"] {
+        let text = client.get(gateway.url(path)).send().await.unwrap().text().await.unwrap();
+        assert!(!holds_number(text.as_bytes()), "{path}");
+    }
+    let mut files = 0;
+    let mut folders = vec![gateway.dir.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files += 1;
+                assert!(!holds_number(&std::fs::read(&path).unwrap()), "{}", path.display());
+            }
+        }
+    }
+    assert!(files >= 3, "store, pepper and call log were looked at");
+    let log = std::fs::read_to_string(gateway.dir.path().join(format!("calls/{}.ndjson", session.chat_id))).unwrap();
+    let replayed = redial_call::log::Log::parse(&log).unwrap().replay();
+    let turns: Vec<&str> = replayed
+        .iter()
+        .filter_map(|(_, action)| match action {
+            redial_call::Action::TurnDone(turn) => Some(turn.text.as_str()),
+            _ => None,
+        })
+        .collect();
+    let stored: Vec<&str> = session.conversation_history.iter().map(|message| message.turn.text.as_str()).collect();
+    assert_eq!(turns, stored, "the log replays as the call was");
+}
+
+/// The digits of the tests' number, however they are written.
+fn holds_number(bytes: &[u8]) -> bool {
+    let digits = b"4155550123";
+    bytes.windows(digits.len()).any(|window| window == digits)
+}

@@ -1,0 +1,99 @@
+//! The binary as a person runs it.
+
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn redial(args: &[&str], vars: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redial"));
+    command.args(args).env_clear().envs(vars.iter().copied()).stdin(Stdio::null());
+    command
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), output.stderr.as_slice()].concat()).into_owned()
+}
+
+#[test]
+fn the_demo_works_with_nothing_configured() {
+    let output = redial(&["demo"], &[]).output().unwrap();
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("greeting: Welcome back, Jennifer. Is this about your appointment?"), "{text}");
+    assert!(!text.contains("415555"), "a number is shown: {text}");
+}
+
+#[test]
+fn a_wrong_configuration_is_told_whole_and_exits_64_before_a_port_is_bound() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let vars =
+        [("BIND_ADDR", address.as_str()), ("GREETING_LEVEL", "9"), ("REDIS_URL", "http://x"), ("MAX_CALLS", "many")];
+    for command in ["serve", "demo", "config"] {
+        let output = redial(&[command], &vars).output().unwrap();
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(64), "{command}: {text}");
+        for name in ["GREETING_LEVEL", "REDIS_URL", "MAX_CALLS"] {
+            assert!(text.contains(name), "{command}: {text}");
+        }
+    }
+    assert!(std::net::TcpStream::connect(&address).is_err());
+}
+
+#[test]
+fn a_missing_model_is_named_with_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = redial(&["demo"], &[("MODELS_DIR", dir.path().to_str().unwrap())]).output().unwrap();
+    let text = text(&output);
+    assert!(!output.status.success());
+    assert!(text.contains("silero8k.f32"), "{text}");
+}
+
+#[test]
+fn every_variable_is_shown_and_secrets_are_not() {
+    let vars = [("TWILIO_AUTH_TOKEN", "hunter2"), ("REDIS_URL", "redis://me:hunter2@h/0"), ("GREETING_LEVEL", "1")];
+    let output = redial(&["config"], &vars).output().unwrap();
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    for variable in redial::config::VARIABLES {
+        assert!(text.contains(variable.name), "{}", variable.name);
+    }
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_gateway_serves_reports_its_health_and_stops_on_sigterm() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let vars = [("BIND_ADDR", address.as_str()), ("DATA_DIR", dir.path().to_str().unwrap()), ("RUST_LOG", "trace")];
+    let mut gateway = redial(&["serve"], &vars).stderr(Stdio::piped()).spawn().unwrap();
+    let errors = gateway.stderr.take().unwrap();
+    let log = std::thread::spawn(move || std::io::read_to_string(errors).unwrap());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !redial(&["health"], &vars).output().unwrap().status.success() {
+        assert!(Instant::now() < deadline, "the gateway does not become healthy");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let url = format!("http://{address}");
+    let output = redial(&["call", "--url", &url, "--from", "+14155550123", "--dtmf", "12#", "--hangup", "normal"], &[])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("agent"), "{}", text(&output));
+    let term = Command::new("kill").args(["-TERM", &gateway.id().to_string()]).status().unwrap();
+    assert!(term.success());
+    assert!(gateway.wait().unwrap().success());
+    let log = log.join().unwrap();
+    assert!(log.contains("a call comes in") && log.contains("the call is over"), "{log}");
+    assert!(!log.contains("4155550123"), "the number is in the log");
+}
+
+#[test]
+fn a_recorded_call_replays() {
+    let log = "crates/call/tests/it/calls/a_short_call.ndjson";
+    let output = redial(&["replay", log], &[]).output().unwrap();
+    assert!(output.status.success());
+    assert!(text(&output).contains("turn t2 Caller \"What time do you close?\""), "{}", text(&output));
+    let missing = redial(&["replay", "no/such/file"], &[]).output().unwrap();
+    assert!(text(&missing).contains("no/such/file cannot be read"), "{}", text(&missing));
+}
