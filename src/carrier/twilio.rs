@@ -263,13 +263,7 @@ fn start<'a>(raw: &RawValue, outer_stream: Option<&Text<'_>>) -> Result<Incoming
         let encoding: String = format.encoding.0.chars().filter(|c| !c.is_control()).take(40).collect();
         return Err(ParseError::Format(format!("{encoding} at {rate} Hz with {channels} channel(s)")));
     }
-    let stream = match (&start.stream_sid, outer_stream) {
-        (Some(inner), Some(outer)) if inner.0 != outer.0 => {
-            return Err(fault("start.streamSid", "not the message's streamSid".to_owned()));
-        }
-        (Some(stream), _) | (None, Some(stream)) => stream.0.as_ref(),
-        (None, None) => "",
-    };
+    let stream = start.stream_sid.as_ref().or(outer_stream).map_or("", |sid| sid.0.as_ref());
     let stream_sid =
         stream.parse().map_err(|error: redial_call::IdError| fault("start.streamSid", error.to_string()))?;
     let call_sid =

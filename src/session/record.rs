@@ -105,3 +105,18 @@ fn unix_ms(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::UserId;
+
+    #[test]
+    fn missing_messages_are_counted_whatever_numbers_the_peer_sends() {
+        let caller = Caller { user_id: UserId::parse("anon_1").unwrap(), hash: None };
+        let record = Record::new("session".to_owned(), caller, Vec::new());
+        let gaps = [Some(2), Some(3), None, Some(7), Some(7), Some(1), Some(u64::MAX), Some(u64::MAX), Some(0)]
+            .map(|number| record.sequence_gap(number));
+        assert_eq!(gaps, [None, None, None, Some(3), None, None, Some(u64::MAX - 2), None, None]);
+    }
+}
