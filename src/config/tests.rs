@@ -167,3 +167,12 @@ fn a_secret_may_be_in_a_file() {
     let both = [("TWILIO_AUTH_TOKEN_FILE", path.to_str().unwrap()), ("TWILIO_AUTH_TOKEN", "x")];
     assert!(faults(&both)[0].contains("set one of them"));
 }
+
+#[test]
+fn the_readme_has_every_variable_as_it_is() {
+    let readme = include_str!("../../README.md");
+    for variable in VARIABLES {
+        let row = format!("| `{}` | {} | {} | {} |", variable.name, variable.unit, variable.default, variable.about);
+        assert!(readme.contains(&row), "the README lacks this row:\n{row}");
+    }
+}

@@ -94,12 +94,14 @@ impl CallerAddress {
         };
         let host = host.split([';', '?']).next().unwrap_or_default();
         let user = user.split(':').next().unwrap_or_default();
+        // Some trunks escape the plus sign, which need not be escaped.
+        let user = user.strip_prefix("%2b").map_or_else(|| user.to_owned(), |rest| format!("+{rest}"));
         let subscriber = user.split(';').next().unwrap_or_default();
         if subscriber.is_empty() || host.is_empty() || is_withheld(subscriber) || is_nowhere(host) {
             return Self::Withheld;
         }
         match E164::parse(subscriber) {
-            Some(e164) => match split_parameters(user) {
+            Some(e164) => match split_parameters(&user) {
                 Some((_, extension)) => Self::number(e164, extension),
                 None => Self::Withheld,
             },
@@ -393,6 +395,7 @@ mod tests {
             "TEL:+14155552671;verstat=TN-Validation-Passed",
             "whatsapp:+14155552671",
             "sip:+14155552671@example.com;user=phone",
+            "sip:%2B14155552671@example.com",
             "sips:+14155552671@example.com:5061",
             "SIP:+14155552671;verstat=TN-Validation-Passed@example.com;user=phone",
             "(415) 555-2671",
@@ -518,6 +521,7 @@ mod tests {
                 format!("+1{digits}"),
                 format!("tel:+{digits}"),
                 format!("sip:+{digits}@example.com"),
+                format!("sip:%2B{digits}@example.com"),
                 format!("sip:{digits}@example.com"),
                 format!("client:{digits}"),
                 format!("+{} {}", &digits[..3], &digits[3..]),

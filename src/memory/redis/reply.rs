@@ -81,7 +81,10 @@ impl Stored {
 
 /// A profile document, unless it is damaged or newer than this build.
 pub(super) fn profile(doc: &[u8]) -> Option<Profile> {
-    serde_json::from_slice(doc).ok().filter(|profile: &Profile| profile.v <= SCHEMA_VERSION)
+    // By way of an object: serde would take an array for a profile too, field by field.
+    let fields = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(doc).ok()?;
+    let profile: Profile = serde_json::from_value(serde_json::Value::Object(fields)).ok()?;
+    (profile.v <= SCHEMA_VERSION).then_some(profile)
 }
 
 /// A counter; a missing one is 0, one that is no number is `None`.
@@ -125,6 +128,7 @@ mod tests {
             ("document without a revision", [Some("1"), None, Some("3"), None, doc]),
             ("no JSON", [Some("1"), Some("7"), Some("3"), None, Some("hello")]),
             ("JSON of another shape", [Some("1"), Some("7"), Some("3"), None, Some(r#"["v"]"#)]),
+            ("an array", [Some("1"), Some("7"), Some("3"), None, Some("[]")]),
         ] {
             let stored = read(fields);
             assert_eq!((stored.revision, stored.calls), (UNREADABLE, 3), "{what}");
