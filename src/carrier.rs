@@ -7,7 +7,9 @@
 //! | [`twiml`] | the documents that webhooks are answered with |
 //! | [`webhook`] | the forms that webhooks bring |
 //! | [`twilio`] | the messages of a media stream |
+//! | [`reframe`] | their audio in frames of 20 ms |
 
+pub mod reframe;
 pub mod signature;
 pub mod token;
 pub mod twilio;

@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::agent::sentences::Sentences;
 use crate::agent::{Agent, Delta, Prompt};
 use crate::calls::{Calls, Control, Lookup};
+use crate::carrier::reframe::Reframer;
 use crate::carrier::twilio::{self, Incoming};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::speech::ProviderError;
@@ -64,6 +65,7 @@ pub(crate) struct Session {
     began: Instant,
     socket: MediaStream,
     control: mpsc::Receiver<Control>,
+    reframer: Reframer,
     vad: Vad,
     stt: SttStream,
     /// The utterance that inbound audio belongs to.
@@ -137,6 +139,7 @@ impl Session {
             began: now,
             socket: opening.socket,
             control: opening.control,
+            reframer: Reframer::default(),
             vad: opening.vad,
             listening: None,
             lookup: Some(opening.lookup),
@@ -250,7 +253,7 @@ impl Session {
         }
         match message {
             Inbound::Text(text) => match twilio::decode(&text) {
-                Ok(incoming) => self.on_carrier(incoming),
+                Ok(message) => self.on_carrier(message),
                 Err(error) => refuse("undecodable", &error),
             },
             Inbound::Binary => refuse("binary", &"the protocol has text messages only"),
@@ -259,14 +262,20 @@ impl Session {
         }
     }
 
-    fn on_carrier(&mut self, incoming: Incoming<'_>) {
-        match incoming {
+    fn on_carrier(&mut self, message: twilio::Message<'_>) {
+        if let Some(gap) = self.record.sequence_gap(message.sequence_number) {
+            metrics::counter!("redial_sequence_gaps_total").increment(gap);
+        }
+        // A second start that names another stream is worse than lost, and ends the call below.
+        if !message.is_of(&self.stream_sid) && !matches!(message.event, Incoming::Start(_)) {
+            refuse("other_stream", &"it names another stream");
+            return;
+        }
+        match message.event {
             Incoming::Media(media) => {
-                if let Some(gap) = self.record.sequence_gap(media.sequence_number) {
-                    metrics::counter!("redial_sequence_gaps_total").increment(gap);
-                }
                 if media.is_inbound() {
-                    for frame in media.frames() {
+                    let mut ulaw = media.ulaw();
+                    while let Some(frame) = self.reframer.next(&mut ulaw) {
                         self.on_frame(frame);
                     }
                 }

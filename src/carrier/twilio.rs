@@ -7,10 +7,10 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use redial_call::audio::{FRAME_BYTES, SAMPLE_RATE_HZ};
-use redial_call::{CallSid, Frame, StreamSid};
-use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use redial_call::audio::SAMPLE_RATE_HZ;
+use redial_call::{CallSid, StreamSid};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// Largest message read.
@@ -19,8 +19,8 @@ const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 const MAX_PAYLOAD_BYTES: usize = 16 * 1024;
 /// Parameters of a `start`.
 const MAX_PARAMETERS: usize = 20;
-/// Name and value of one.
-const MAX_PARAMETER_CHARS: usize = 500;
+/// Name and value of one: under 500, by Twilio's documentation of `<Stream>`.
+const MAX_PARAMETER_CHARS: usize = 499;
 
 /// A message that is not one of the protocol's.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +28,13 @@ pub enum ParseError {
     /// Longer than any message of the protocol.
     #[error("the message has more than {MAX_MESSAGE_BYTES} bytes")]
     TooLong,
-    /// No JSON object, or not with the documented members.
+    /// No JSON object, or not with the documented members. The parser's own words quote the peer's, so that they are not
+    /// kept: a parameter may be a token or a number.
     #[error("not a message of Media Streams")]
-    Json(#[source] serde_json::Error),
+    Json {
+        /// Where in the message, or in its `start`; from 1.
+        column: usize,
+    },
     /// A member is missing or wrong.
     #[error("{name}: {reason}")]
     Member {
@@ -51,7 +55,25 @@ impl ParseError {
     }
 }
 
-/// A message from the carrier.
+/// A message from the carrier, with what all of them have.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// Its number on the stream: one more than that of the message before, whatever their events. Without one: `connected`.
+    pub sequence_number: Option<u64>,
+    /// The stream that it says it belongs to.
+    pub stream_sid: Option<Cow<'a, str>>,
+    /// What it says.
+    pub event: Incoming<'a>,
+}
+
+impl Message<'_> {
+    /// False when it names another stream. One that names none belongs to its socket's.
+    pub fn is_of(&self, stream: &StreamSid) -> bool {
+        self.stream_sid.as_deref().is_none_or(|named| named == stream.as_str())
+    }
+}
+
+/// What a message says.
 #[derive(Debug)]
 pub enum Incoming<'a> {
     /// The socket is open.
@@ -99,12 +121,16 @@ impl Start {
 }
 
 /// Audio of one track.
-#[derive(Debug)]
 pub struct Media {
-    /// The message's number on its stream; grows by one.
-    pub sequence_number: Option<u64>,
     ulaw: Vec<u8>,
     outbound: bool,
+}
+
+/// Without the audio.
+impl std::fmt::Debug for Media {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Media({} B)", self.ulaw.len())
+    }
 }
 
 impl Media {
@@ -113,9 +139,9 @@ impl Media {
         !self.outbound
     }
 
-    /// The audio in frames; the last one filled up with silence.
-    pub fn frames(&self) -> impl Iterator<Item = Frame> + '_ {
-        self.ulaw.chunks(FRAME_BYTES).map(Frame::padded)
+    /// The audio: μ-law, of any length, also none. See [`Reframer`](super::reframe::Reframer).
+    pub fn ulaw(&self) -> &[u8] {
+        &self.ulaw
     }
 }
 
@@ -124,136 +150,211 @@ impl Media {
 #[serde(rename_all = "camelCase")]
 struct Wire<'a> {
     #[serde(borrow)]
-    event: Cow<'a, str>,
+    event: Text<'a>,
     #[serde(default, deserialize_with = "lenient_number")]
     sequence_number: Option<u64>,
-    #[serde(borrow, default)]
-    stream_sid: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
+    stream_sid: Option<Text<'a>>,
+    #[serde(borrow)]
     media: Option<WireMedia<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     start: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     mark: Option<WireMark<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     dtmf: Option<WireDtmf<'a>>,
 }
 
 #[derive(Deserialize)]
 struct WireMedia<'a> {
-    #[serde(borrow, default)]
-    track: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    payload: Cow<'a, str>,
+    track: Option<Text<'a>>,
+    #[serde(borrow)]
+    payload: Text<'a>,
 }
 
 #[derive(Deserialize)]
 struct WireMark<'a> {
     #[serde(borrow)]
-    name: Cow<'a, str>,
+    name: Text<'a>,
 }
 
 #[derive(Deserialize)]
 struct WireDtmf<'a> {
     #[serde(borrow)]
-    digit: Cow<'a, str>,
+    digit: Text<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireStart {
-    #[serde(default)]
-    stream_sid: Option<String>,
-    call_sid: String,
-    media_format: WireFormat,
-    #[serde(default)]
-    custom_parameters: Option<serde_json::Map<String, serde_json::Value>>,
+struct WireStart<'a> {
+    #[serde(borrow)]
+    stream_sid: Option<Text<'a>>,
+    #[serde(borrow)]
+    call_sid: Text<'a>,
+    #[serde(borrow)]
+    media_format: WireFormat<'a>,
+    #[serde(borrow)]
+    custom_parameters: Option<Parameters<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireFormat {
-    encoding: String,
+struct WireFormat<'a> {
+    #[serde(borrow)]
+    encoding: Text<'a>,
     #[serde(deserialize_with = "lenient_number")]
     sample_rate: Option<u64>,
     #[serde(default, deserialize_with = "lenient_number")]
     channels: Option<u64>,
 }
 
-/// Reads one message.
+/// Reads one message. Media costs one allocation, its audio.
 ///
 /// # Errors
 /// Says what is wrong with it; the stream can go on unless [`ParseError::is_fatal`].
-pub fn decode(text: &str) -> Result<Incoming<'_>, ParseError> {
+pub fn decode(text: &str) -> Result<Message<'_>, ParseError> {
     if text.len() > MAX_MESSAGE_BYTES {
         return Err(ParseError::TooLong);
     }
-    let wire: Wire<'_> = serde_json::from_str(text).map_err(ParseError::Json)?;
+    let wire: Wire<'_> = from_json(text)?;
     let missing = |name| ParseError::Member { name, reason: "missing".into() };
-    Ok(match wire.event.as_ref() {
-        "media" => media(wire.media.ok_or_else(|| missing("media"))?, wire.sequence_number)?,
-        "mark" => Incoming::Mark { name: wire.mark.ok_or_else(|| missing("mark"))?.name },
+    let event = match wire.event.0.as_ref() {
+        "media" => media(&wire.media.ok_or_else(|| missing("media"))?)?,
+        "mark" => Incoming::Mark { name: wire.mark.ok_or_else(|| missing("mark"))?.name.0 },
         "dtmf" => dtmf(&wire.dtmf.ok_or_else(|| missing("dtmf"))?)?,
-        "start" => start(wire.start.ok_or_else(|| missing("start"))?, wire.stream_sid.as_deref())?,
+        "start" => start(wire.start.ok_or_else(|| missing("start"))?, wire.stream_sid.as_ref())?,
         "stop" => Incoming::Stop,
         "connected" => Incoming::Connected,
-        _ => Incoming::Unknown(wire.event),
-    })
+        _ => Incoming::Unknown(wire.event.0),
+    };
+    Ok(Message { sequence_number: wire.sequence_number, stream_sid: wire.stream_sid.map(|sid| sid.0), event })
 }
 
-fn media<'a>(media: WireMedia<'_>, sequence_number: Option<u64>) -> Result<Incoming<'a>, ParseError> {
+fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ParseError> {
+    serde_json::from_str(text).map_err(|error| ParseError::Json { column: error.column() })
+}
+
+fn media<'a>(media: &WireMedia<'_>) -> Result<Incoming<'a>, ParseError> {
     let fault = |reason: &'static str| ParseError::Member { name: "media.payload", reason: reason.into() };
-    if media.payload.len() > MAX_PAYLOAD_BYTES / 3 * 4 {
+    if media.payload.0.len() > MAX_PAYLOAD_BYTES / 3 * 4 {
         return Err(fault("more than 16 kB"));
     }
-    let ulaw = STANDARD.decode(media.payload.as_bytes()).map_err(|_| fault("not base64"))?;
-    let outbound = media.track.is_some_and(|track| track.starts_with("outbound"));
-    Ok(Incoming::Media(Media { sequence_number, ulaw, outbound }))
+    let ulaw = STANDARD.decode(media.payload.0.as_bytes()).map_err(|_| fault("not base64"))?;
+    let outbound = media.track.as_ref().is_some_and(|track| track.0.starts_with("outbound"));
+    Ok(Incoming::Media(Media { ulaw, outbound }))
 }
 
 fn dtmf<'a>(dtmf: &WireDtmf<'_>) -> Result<Incoming<'a>, ParseError> {
-    let mut chars = dtmf.digit.chars();
+    let mut chars = dtmf.digit.0.chars();
     match (chars.next().map(|c| c.to_ascii_uppercase()), chars.next()) {
         (Some(digit @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) => Ok(Incoming::Dtmf { digit }),
         _ => Err(ParseError::Member { name: "dtmf.digit", reason: "not a key".into() }),
     }
 }
 
-fn start<'a>(raw: &RawValue, outer_stream: Option<&str>) -> Result<Incoming<'a>, ParseError> {
-    let start: WireStart = serde_json::from_str(raw.get()).map_err(ParseError::Json)?;
+fn start<'a>(raw: &RawValue, outer_stream: Option<&Text<'_>>) -> Result<Incoming<'a>, ParseError> {
+    let start: WireStart<'_> = from_json(raw.get())?;
     let fault = |name, reason: String| ParseError::Member { name, reason: reason.into() };
     let format = &start.media_format;
     let rate = format.sample_rate.unwrap_or(0);
     let channels = format.channels.unwrap_or(1);
-    if format.encoding != "audio/x-mulaw" || rate != u64::from(SAMPLE_RATE_HZ) || channels != 1 {
-        let encoding: String = format.encoding.chars().filter(|c| !c.is_control()).take(40).collect();
+    if format.encoding.0 != "audio/x-mulaw" || rate != u64::from(SAMPLE_RATE_HZ) || channels != 1 {
+        let encoding: String = format.encoding.0.chars().filter(|c| !c.is_control()).take(40).collect();
         return Err(ParseError::Format(format!("{encoding} at {rate} Hz with {channels} channel(s)")));
     }
-    let stream = start.stream_sid.as_deref().or(outer_stream).unwrap_or_default();
+    let stream = start.stream_sid.as_ref().or(outer_stream).map_or("", |sid| sid.0.as_ref());
     let stream_sid =
         stream.parse().map_err(|error: redial_call::IdError| fault("start.streamSid", error.to_string()))?;
     let call_sid =
-        start.call_sid.parse().map_err(|error: redial_call::IdError| fault("start.callSid", error.to_string()))?;
-    let parameters = start.custom_parameters.unwrap_or_default();
+        start.call_sid.0.parse().map_err(|error: redial_call::IdError| fault("start.callSid", error.to_string()))?;
+    let parameters = start.custom_parameters.map(|Parameters(list)| list).unwrap_or_default();
     if parameters.len() > MAX_PARAMETERS {
         return Err(fault("start.customParameters", format!("more than {MAX_PARAMETERS}")));
     }
-    let parameters = parameters
-        .into_iter()
-        .map(|(name, value)| match value {
-            serde_json::Value::String(value) if name.len() + value.len() <= MAX_PARAMETER_CHARS => Ok((name, value)),
-            serde_json::Value::String(_) => Err(fault("start.customParameters", "one is too long".to_owned())),
-            _ => Err(fault("start.customParameters", "one is not a string".to_owned())),
-        })
-        .collect::<Result<_, _>>()?;
+    let chars = |(name, value): &(Text<'_>, Text<'_>)| name.0.chars().count() + value.0.chars().count();
+    if parameters.iter().any(|pair| chars(pair) > MAX_PARAMETER_CHARS) {
+        return Err(fault("start.customParameters", "one is too long".to_owned()));
+    }
+    let parameters = parameters.into_iter().map(|(name, value)| (name.0.into_owned(), value.0.into_owned())).collect();
     Ok(Incoming::Start(Start { stream_sid, call_sid, parameters }))
+}
+
+/// A string, or a number in place of one. Borrowed when it has no escapes, inside an `Option` too, which serde's own
+/// `Cow` is not.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct AnyText;
+
+        impl<'de> Visitor<'de> for AnyText {
+            type Value = Cow<'de, str>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or a whole number")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, value: &'de str) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(value))
+            }
+
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(value.to_owned()))
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(value.to_string()))
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(value.to_string()))
+            }
+        }
+
+        from.deserialize_any(AnyText).map(Text)
+    }
+}
+
+/// `customParameters`, each name once: the reader of the first and of the last would see different tokens.
+struct Parameters<'a>(Vec<(Text<'a>, Text<'a>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Parameters<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Vec<(Text<'de>, Text<'de>)>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let mut pairs: Vec<(Text<'de>, Text<'de>)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<Text<'de>, Text<'de>>()? {
+                    if pairs.iter().any(|(known, _)| known.0 == name.0) {
+                        return Err(de::Error::custom("a parameter twice"));
+                    }
+                    pairs.push((name, value));
+                    if pairs.len() > MAX_PARAMETERS {
+                        // Refused by its number later; looking for doubles among thousands would take long.
+                        while map.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_some() {}
+                    }
+                }
+                Ok(pairs)
+            }
+        }
+
+        from.deserialize_map(Pairs).map(Parameters)
+    }
 }
 
 /// A whole number, written as one or as a string. What is neither is no number: it is informative only.
 fn lenient_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     struct Number;
 
-    impl<'de> Visitor<'de> for Number {
+    impl Visitor<'_> for Number {
         type Value = Option<u64>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

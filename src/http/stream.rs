@@ -94,7 +94,7 @@ async fn serve(app: Arc<App>, mut socket: MediaStream) {
 async fn first_start(socket: &mut MediaStream) -> Result<Start, &'static str> {
     loop {
         match socket.next().await {
-            Inbound::Text(text) => match twilio::decode(&text) {
+            Inbound::Text(text) => match twilio::decode(&text).map(|message| message.event) {
                 Ok(Incoming::Start(start)) => return Ok(start),
                 Ok(Incoming::Stop) => return Err("stopped before start"),
                 Ok(_) => (),

@@ -58,12 +58,14 @@ impl Record {
         }
     }
 
-    /// How many messages are missing before this sequence number. Over one TCP connection it should be none.
+    /// How many messages are missing before this sequence number, which all events share. Over one TCP connection it
+    /// should be none.
     pub(crate) fn sequence_gap(&self, number: Option<u64>) -> Option<u64> {
         let number = number?;
         let mut inner = self.lock();
         let last = inner.last_sequence.replace(number)?;
-        number.checked_sub(last + 1).filter(|gap| *gap > 0)
+        // Saturating, as the numbers are the peer's.
+        Some(number.saturating_sub(last).saturating_sub(1)).filter(|gap| *gap > 0)
     }
 
     /// The caller, as far as is known by now.
@@ -102,4 +104,19 @@ impl Record {
 fn unix_ms(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::UserId;
+
+    #[test]
+    fn missing_messages_are_counted_whatever_numbers_the_peer_sends() {
+        let caller = Caller { user_id: UserId::parse("anon_1").unwrap(), hash: None };
+        let record = Record::new("session".to_owned(), caller, Vec::new());
+        let gaps = [Some(2), Some(3), None, Some(7), Some(7), Some(1), Some(u64::MAX), Some(u64::MAX), Some(0)]
+            .map(|number| record.sequence_gap(number));
+        assert_eq!(gaps, [None, None, None, Some(3), None, None, Some(u64::MAX - 2), None, None]);
+    }
 }

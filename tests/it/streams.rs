@@ -166,6 +166,8 @@ async fn broken_messages_are_ignored_and_the_call_goes_on() {
         r#"{"event":"media","event":"stop"}"#,
         r#"{"event":"media","sequenceNumber":18446744073709551616,"media":{"payload":"/w=="}}"#,
         r#"{"event":"media","sequenceNumber":NaN,"media":{"payload":"/w=="}}"#,
+        r#"{"event":"media","sequenceNumber":18446744073709551615,"media":{"payload":"/w=="}}"#,
+        r#"{"event":"media","sequenceNumber":"1","media":{"payload":"/w=="}}"#,
         r#"{"event":"mark","mark":{"name":"\ud800"}}"#,
         r#"{"event":"dtmf","dtmf":{"digit":"<script>"}}"#,
         deep.as_str(),
@@ -176,6 +178,20 @@ async fn broken_messages_are_ignored_and_the_call_goes_on() {
     socket.0.send(Message::Ping(Bytes::from_static(b"still there?"))).await.unwrap();
     socket.send(&stop(&sid)).await;
     assert_eq!(gateway.session(&sid).await.end_reason, "caller_hung_up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_another_stream_is_ignored() {
+    let gateway = Setup::hearing([""]).start().await;
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    let mut foreign = stop(&sid);
+    foreign["streamSid"] = json!(format!("MZ{}", "1".repeat(32)));
+    socket.send(&foreign).await;
+    drop(socket);
+    // Had it counted, the caller would have hung up.
+    assert_eq!(gateway.session(&sid).await.end_reason, "disconnected");
 }
 
 #[tokio::test(flavor = "multi_thread")]

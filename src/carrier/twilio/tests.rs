@@ -24,47 +24,83 @@ fn fault(text: &str) -> String {
     decode(text).expect_err("a fault").to_string()
 }
 
+fn event(text: &str) -> Incoming<'_> {
+    decode(text).unwrap_or_else(|error| panic!("{error}: {text}")).event
+}
+
 #[test]
 fn documented_messages_are_read() {
-    assert!(matches!(decode(r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#), Ok(Incoming::Connected)));
+    assert!(matches!(event(r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#), Incoming::Connected));
     let text = start_text(FORMAT, r#","customParameters":{"token":"v1.x","tenant":"acme & co"}"#);
-    let Ok(Incoming::Start(start)) = decode(&text) else { panic!("no start") };
+    let Incoming::Start(start) = event(&text) else { panic!("no start") };
     assert_eq!(start.call_sid.as_str(), "CA5f2b7c9e0d1a4b3c8e7f6a5b4c3d2e1f");
     assert_eq!(start.stream_sid, stream());
     assert_eq!(start.parameter("tenant"), Some("acme & co"));
     let text = format!(
         r#"{{"event":"media","sequenceNumber":"2","streamSid":"{STREAM}","media":{{"track":"inbound","chunk":"1","timestamp":"20","payload":"/7utpqGgoaatu/87LSYhICEmLTv/"}}}}"#
     );
-    let Ok(Incoming::Media(media)) = decode(&text) else { panic!("no media") };
-    assert_eq!(media.sequence_number, Some(2));
+    let message = decode(&text).unwrap();
+    assert_eq!(message.sequence_number, Some(2));
+    assert!(matches!(&message.stream_sid, Some(Cow::Borrowed(STREAM))), "copied");
+    let Incoming::Media(media) = message.event else { panic!("no media") };
     assert!(media.is_inbound());
-    assert_eq!(media.frames().next().unwrap().as_bytes()[..4], [0xff, 0xbb, 0xad, 0xa6]);
+    assert_eq!(media.ulaw()[..4], [0xff, 0xbb, 0xad, 0xa6]);
     let text = r##"{"event":"dtmf","sequenceNumber":"213","dtmf":{"track":"inbound_track","digit":"#"}}"##;
-    assert!(matches!(decode(text), Ok(Incoming::Dtmf { digit: '#' })));
+    assert!(matches!(event(text), Incoming::Dtmf { digit: '#' }));
     let text = r#"{"event":"mark","sequenceNumber":"97","mark":{"name":"u1.end"}}"#;
-    assert!(matches!(decode(text), Ok(Incoming::Mark { name }) if name == "u1.end"));
-    assert!(matches!(decode(r#"{"event":"stop","stop":{"callSid":"x"}}"#), Ok(Incoming::Stop)));
-    assert!(matches!(decode(r#"{"event":"weather","sky":[1,{}]}"#), Ok(Incoming::Unknown(name)) if name == "weather"));
+    assert!(matches!(event(text), Incoming::Mark { name } if name == "u1.end"));
+    assert!(matches!(event(r#"{"event":"stop","stop":{"callSid":"x"}}"#), Incoming::Stop));
+    assert!(matches!(event(r#"{"event":"weather","sky":[1,{}]}"#), Incoming::Unknown(name) if name == "weather"));
 }
 
 #[test]
 fn numbers_and_strings_are_taken_for_each_other() {
     let format = r#"{"encoding":"audio/x-mulaw","sampleRate":"8000","channels":"1"}"#;
-    assert!(matches!(decode(&start_text(format, "")), Ok(Incoming::Start(_))));
+    assert!(matches!(event(&start_text(format, "")), Incoming::Start(_)));
     for number in ["7", "\"7\"", "7.5", "\"seven\"", "null", "-7"] {
         let text = format!(r#"{{"event":"media","sequenceNumber":{number},"media":{{"payload":""}}}}"#);
-        let Ok(Incoming::Media(media)) = decode(&text) else { panic!("{number}") };
         let expected = matches!(number, "7" | "\"7\"").then_some(7);
-        assert_eq!(media.sequence_number, expected, "{number}");
+        assert_eq!(decode(&text).unwrap().sequence_number, expected, "{number}");
     }
+    assert!(matches!(event(r#"{"event":"dtmf","dtmf":{"digit":5}}"#), Incoming::Dtmf { digit: '5' }));
+    assert!(matches!(event(r#"{"event":"mark","mark":{"name":17}}"#), Incoming::Mark { name } if name == "17"));
+    let text = start_text(FORMAT, r#","customParameters":{"attempt":2}"#);
+    let Incoming::Start(start) = event(&text) else { panic!("no start") };
+    assert_eq!(start.parameter("attempt"), Some("2"));
 }
 
 #[test]
 fn the_stream_may_be_named_in_either_place() {
     let inside = start_text(FORMAT, "").replacen(&format!(r#""streamSid":"{STREAM}","start""#), r#""start""#, 1);
-    assert!(matches!(decode(&inside), Ok(Incoming::Start(_))), "{inside}");
+    assert!(matches!(event(&inside), Incoming::Start(_)), "{inside}");
     let outside = start_text(FORMAT, "").replacen(&format!(r#"{{"streamSid":"{STREAM}","#), "{", 1);
-    assert!(matches!(decode(&outside), Ok(Incoming::Start(_))), "{outside}");
+    assert!(matches!(event(&outside), Incoming::Start(_)), "{outside}");
+    let differ = start_text(FORMAT, "").replacen(STREAM, "MZ00000000000000000000000000000000", 1);
+    let message = decode(&differ).unwrap();
+    assert!(!message.is_of(&stream()), "the outer one is the message's");
+    assert!(
+        matches!(message.event, Incoming::Start(start) if start.stream_sid == stream()),
+        "the inner one is the start's"
+    );
+}
+
+#[test]
+fn a_message_of_another_stream_is_told_from_ours() {
+    let of = |stream: &str| format!(r#"{{"event":"stop","streamSid":{stream}}}"#);
+    assert!(decode(&of(&format!("\"{STREAM}\""))).unwrap().is_of(&stream()));
+    assert!(decode(&of("null")).unwrap().is_of(&stream()));
+    for other in ["\"MZ00000000000000000000000000000000\"", "\"\"", "7"] {
+        assert!(!decode(&of(other)).unwrap().is_of(&stream()), "{other}");
+    }
+}
+
+#[test]
+fn nothing_of_the_peers_is_printed() {
+    let text = start_text(FORMAT, r#","customParameters":{"token":"v1.secret"}"#);
+    let number = r#"{"event":"media","media":"+14155550123"}"#;
+    let printed =
+        format!("{:?} {:?}", decode(&text.replace("8000", "\"8k\"")).unwrap_err(), decode(number).unwrap_err());
+    assert!(!printed.contains("secret") && !printed.contains("4155550123"), "{printed}");
 }
 
 #[test]
@@ -84,13 +120,14 @@ fn hostile_messages_are_refused_with_a_reason() {
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     assert_eq!(fault(&start_text(FORMAT, &format!(r#","customParameters":{deep}"#))), "not a message of Media Streams");
     // What nobody reads is skipped, however deep it is.
-    assert!(matches!(decode(&format!(r#"{{"event":"x","y":{deep}}}"#)), Ok(Incoming::Unknown(_))));
+    assert!(matches!(event(&format!(r#"{{"event":"x","y":{deep}}}"#)), Incoming::Unknown(_)));
     for text in [
         "",
         "null",
         "[]",
         "{",
-        r#"{"event":1}"#,
+        r#"{"event":null}"#,
+        r#"{"event":"stop"} x"#,
         r#"{"event":"media","event":"stop"}"#,
         r#"{"event":"media","media":NaN}"#,
         r#"{"event":"\ud800"}"#,
@@ -114,7 +151,12 @@ fn hostile_messages_are_refused_with_a_reason() {
     let long = format!(r#","customParameters":{{"token":"{}"}}"#, "x".repeat(1000));
     assert_eq!(fault(&start_text(FORMAT, &long)), "start.customParameters: one is too long");
     let nested = r#","customParameters":{"token":{"a":1}}"#;
-    assert_eq!(fault(&start_text(FORMAT, nested)), "start.customParameters: one is not a string");
+    assert_eq!(fault(&start_text(FORMAT, nested)), "not a message of Media Streams");
+    let twice = r#","customParameters":{"token":"a","token":"b"}"#;
+    assert_eq!(fault(&start_text(FORMAT, twice)), "not a message of Media Streams");
+    let limit = |chars: usize| start_text(FORMAT, &format!(r#","customParameters":{{"t":"{}"}}"#, "é".repeat(chars)));
+    assert!(matches!(event(&limit(MAX_PARAMETER_CHARS - 1)), Incoming::Start(_)));
+    assert_eq!(fault(&limit(MAX_PARAMETER_CHARS)), "start.customParameters: one is too long");
     let foreign = start_text(FORMAT, "").replace("CA5f2b", "../../");
     assert!(fault(&foreign).starts_with("start.callSid: not a CallSid"), "{}", fault(&foreign));
 }
@@ -155,9 +197,8 @@ proptest! {
     fn audio_comes_back_as_it_was_sent(ulaw in prop::collection::vec(any::<u8>(), 0..1000)) {
         let mut encoder = Encoder::new();
         if let Ok(text) = encoder.media(&stream(), &ulaw) {
-            let Ok(Incoming::Media(media)) = decode(text) else { panic!("{text}") };
-            let back: Vec<u8> = media.frames().flat_map(|frame| *frame.as_bytes()).collect();
-            prop_assert_eq!(&back[..ulaw.len()], &ulaw[..]);
+            let Incoming::Media(media) = event(text) else { panic!("{text}") };
+            prop_assert_eq!(media.ulaw(), &ulaw[..]);
         }
     }
 }
