@@ -20,7 +20,11 @@ const TOKEN: &str = "3f9a1c77b20e4d58a6c1e0d94b7f2a85";
 const STREAM: &str = "MZ9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f";
 /// Twilio connects some 100s of ms after the webhook; the look-up and the greeting's synthesis use that time.
 const CARRIER_DELAY: Duration = Duration::from_millis(300);
-const STEADY: Duration = Duration::from_secs(20);
+/// Measured right after the last call began: some 5 s of greeting and 7 s of listening, before anybody is asked whether they are
+/// still there.
+const STEADY: Duration = Duration::from_secs(12);
+/// Calls that are set up at the same time.
+const RAMP: usize = 50;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -168,11 +172,12 @@ async fn load(calls: usize, noise: bool) {
     );
     let before = gateway.rss_kib();
     let mut lines = Vec::new();
-    for n in 0..calls {
-        let (socket, _) = call(gateway.port, &http, n).await;
-        lines.push(tokio::spawn(line(socket, noise)));
+    for batch in (0..calls).collect::<Vec<_>>().chunks(RAMP) {
+        let sockets = batch.iter().map(|n| call(gateway.port, &http, *n));
+        for (socket, _) in futures_util::future::join_all(sockets).await {
+            lines.push(tokio::spawn(line(socket, noise)));
+        }
     }
-    sleep(Duration::from_secs(12)).await; // greetings end, their audio is freed
     let (cpu, began) = (gateway.cpu(), Instant::now());
     sleep(STEADY).await;
     let share = (gateway.cpu() - cpu).as_secs_f64() / began.elapsed().as_secs_f64() / calls as f64;

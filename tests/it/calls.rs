@@ -32,7 +32,7 @@ async fn place(gateway: &TestGateway, from: &str, says: &[&str]) -> Report {
     script.steps = says
         .iter()
         .map(|name| Step::say(*name, audio(name).unwrap()))
-        .chain([Step::Wait(Duration::from_millis(1500)), Step::HangUp(HangUp::Normal)])
+        .chain([Step::Wait(Duration::from_millis(3000)), Step::HangUp(HangUp::Normal)])
         .collect();
     gateway.simulator().call(script).await.unwrap()
 }
