@@ -6,6 +6,9 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 COPY src src
 COPY benches benches
+COPY tests tests
+# The demo's voices and the models' checksums are compiled in; the models themselves are not.
+COPY fixtures/audio fixtures/audio
 COPY models/SHA256SUMS models/SHA256SUMS
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
     cargo build --release --locked --bin redial && cp target/release/redial /redial
@@ -14,7 +17,6 @@ FROM debian:bookworm-slim
 RUN useradd --uid 65532 --create-home --home-dir /var/lib/redial redial
 COPY --from=build /redial /usr/local/bin/redial
 COPY models /usr/share/redial/models
-COPY fixtures/audio /usr/share/redial/audio
 USER 65532
 WORKDIR /var/lib/redial
 ENV BIND_ADDR=0.0.0.0:8080 DATA_DIR=/var/lib/redial MODELS_DIR=/usr/share/redial/models
