@@ -1,7 +1,7 @@
 //! The first sentence of a call, and how much memory it may show.
 
 use super::{GreetingLevel, name};
-use crate::memory::model::Profile;
+use crate::memory::model::{Episode, Profile};
 use crate::memory::topic;
 
 /// After so many days of silence a number may have a new owner, so the level is lowered by one: in the
@@ -75,7 +75,7 @@ pub fn greeting(profile: &Profile, level: GreetingLevel, days_since_last_call: O
                 Some(name) => format!("Welcome back, {}.", name::address(&name)),
                 None => "Welcome back!".to_owned(),
             };
-            let a_week_old = days_since_last_call.is_some_and(|days| days >= 7);
+            let a_week_old = days_since_last_call.is_some_and(|days| days.saturating_add(days_before_last_call(profile)) >= 7);
             match sayable_topic(profile).filter(|topic| !(a_week_old && topic::names_a_day(topic))) {
                 Some(topic) => format!("{welcome} Is this about {topic}?"),
                 None => format!("{welcome} How can I help you?"),
@@ -91,7 +91,23 @@ pub(crate) fn sayable_name(profile: &Profile) -> Option<String> {
 
 /// What the last call was about, if that may be said aloud.
 pub(crate) fn sayable_topic(profile: &Profile) -> Option<&str> {
-    profile.episodes.last()?.topic.as_deref().filter(|topic| topic::is_safe(topic))
+    last_matter(profile)?.topic.as_deref().filter(|topic| topic::is_safe(topic))
+}
+
+/// The last call that was about something. A call about nothing new ("yes, that is correct") does not hide the one before
+/// it; one that left something open does, whether its topic may be said or not.
+fn last_matter(profile: &Profile) -> Option<&Episode> {
+    /// Calls that are looked back on.
+    const LOOK_BACK: usize = 3;
+    let mut recent = profile.episodes.iter().rev().take(LOOK_BACK);
+    recent.find(|episode| episode.topic.is_some() || !episode.open.is_empty())
+}
+
+/// Whole days from the last call that was about something to the last call.
+fn days_before_last_call(profile: &Profile) -> u32 {
+    const DAY_MS: u64 = 86_400_000;
+    let (Some(matter), Some(last)) = (last_matter(profile), profile.episodes.last()) else { return 0 };
+    u32::try_from(last.at.saturating_sub(matter.at) / DAY_MS).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -99,7 +115,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::memory::model::{Confidence, Episode, Name};
+    use crate::memory::model::{Confidence, Name};
 
     fn profile(name: &str, topic: &str) -> Profile {
         Profile {
@@ -161,6 +177,20 @@ mod tests {
         assert_eq!(level(CallerFacts { maximum: Known, ..BASE }), Known);
         assert_eq!(level(CallerFacts { maximum: Neutral, ..BASE }), Neutral);
         assert_eq!(level(CallerFacts { maximum: Verified, ..BASE }), Hint);
+    }
+
+    #[test]
+    fn a_call_about_nothing_new_does_not_hide_the_one_before() {
+        let mut known = profile("Ana", "your order");
+        let mut empty = Episode { topic: None, open: vec![], ..known.episodes[0].clone() };
+        known.episodes.push(empty.clone());
+        assert_eq!(greeting(&known, GreetingLevel::Hint, None), "Welcome back, Ana. Is this about your order?");
+        known.episodes[0].topic = Some("Friday's visit".to_owned());
+        known.episodes[1].at = 8 * 86_400_000;
+        assert_eq!(greeting(&known, GreetingLevel::Hint, Some(0)), "Welcome back, Ana. How can I help you?");
+        empty.open.push("There is a charge on my bill.".to_owned());
+        known.episodes.push(empty);
+        assert_eq!(greeting(&known, GreetingLevel::Hint, None), "Welcome back, Ana. How can I help you?");
     }
 
     #[test]
