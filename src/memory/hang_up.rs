@@ -81,6 +81,7 @@ pub async fn write(
             }
             Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
                 // An id that was refused may hold anything; the debug form has no line breaks.
+                metrics::counter!("redial_sessions_lost_total").increment(1);
                 error!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
                 return Err(error);
             }

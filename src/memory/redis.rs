@@ -157,7 +157,7 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn begin_call(&self, caller: &Caller) -> Result<Known, MemoryError> {
         let Some(hash) = &caller.hash else {
-            return Ok(stranger(caller.user_id.clone())); // a withheld number has no memory
+            return Ok(Known::stranger(caller.user_id.clone())); // a withheld number has no memory
         };
         let until = Instant::now() + self.begin_within;
         let mut user = caller.user_id.clone();
@@ -299,19 +299,6 @@ async fn ping(link: &Link, until: Instant) -> Result<Duration, Trouble> {
     let mut connection = live.connection();
     link.ask(&live, until, redis::cmd("PING").query_async::<Value>(&mut connection)).await?;
     Ok(asked.elapsed())
-}
-
-/// Somebody of whom nothing is known.
-fn stranger(user_id: UserId) -> Known {
-    Known {
-        user_id,
-        created: true,
-        calls: 0,
-        last_call_at: None,
-        profile: Profile::default(),
-        revision: 0,
-        sessions: Vec::new(),
-    }
 }
 
 fn known(user_id: UserId, begun: &Begun) -> Known {

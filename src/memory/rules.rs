@@ -130,19 +130,6 @@ impl Writing {
     }
 }
 
-/// The answer to a caller who cannot be known: the number is withheld, so there is nothing to look up.
-pub(super) fn stranger(user_id: UserId) -> Known {
-    Known {
-        user_id,
-        created: true,
-        calls: 0,
-        last_call_at: None,
-        profile: Profile::default(),
-        revision: 0,
-        sessions: Vec::new(),
-    }
-}
-
 /// Finds the caller or creates them, and loads what is known.
 pub(super) fn begin_call(
     records: &mut impl Records,
@@ -150,7 +137,7 @@ pub(super) fn begin_call(
     now: u64,
     caller: &Caller,
 ) -> Result<Known, MemoryError> {
-    let Some(hash) = &caller.hash else { return Ok(stranger(caller.user_id.clone())) };
+    let Some(hash) = &caller.hash else { return Ok(Known::stranger(caller.user_id.clone())) };
     let mapped = records.user_of(hash)?;
     let candidate = mapped.clone().unwrap_or_else(|| caller.user_id.clone());
     // An erased caller who comes back is somebody new: the derived id must not lead to the old one's traces.

@@ -67,7 +67,7 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn begin_call(&self, caller: &Caller) -> Result<Known, MemoryError> {
         if caller.hash.is_none() {
-            return Ok(rules::stranger(caller.user_id.clone()));
+            return Ok(Known::stranger(caller.user_id.clone()));
         }
         let (settings, caller) = (self.settings.clone(), caller.clone());
         self.worker.ask(self.begin_call_within, move |rows| rules::begin_call(rows, &settings, rows.now, &caller)).await

@@ -52,6 +52,21 @@ pub struct Known {
     pub sessions: Vec<String>,
 }
 
+impl Known {
+    /// Somebody of whom nothing is known, and nothing can be looked up: the number is withheld.
+    pub(crate) fn stranger(user_id: UserId) -> Self {
+        Self {
+            user_id,
+            created: true,
+            calls: 0,
+            last_call_at: None,
+            profile: Profile::default(),
+            revision: 0,
+            sessions: Vec::new(),
+        }
+    }
+}
+
 /// A hang-up, to be written.
 #[derive(Debug, Clone)]
 pub struct Commit {

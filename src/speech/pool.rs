@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::ProviderError;
 
-/// Jobs that may wait for each thread. Recognising 4 s of speech takes about 120 ms on one thread (our measurement), so
+/// Jobs that may wait for each thread. Recognising 4 s of speech takes some 100 to 200 ms on one thread of a server, so
 /// a job that enters last waits about a second; an answer later than that is of no use to a conversation.
 const WAITING_PER_THREAD: usize = 8;
 

@@ -1,9 +1,8 @@
 //! Text to speech: the trait. One implementation a vendor, in the folder of the same name.
 //!
-//! [`cache`] and [`fallback`] wrap other voices.
+//! [`cache`] wraps another voice.
 
 pub mod cache;
-pub mod fallback;
 pub mod flite;
 
 use futures_util::stream::BoxStream;
