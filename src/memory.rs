@@ -2,6 +2,7 @@
 
 pub(crate) mod clean;
 pub mod clock;
+pub mod directory;
 pub mod hang_up;
 pub mod model;
 pub mod process;

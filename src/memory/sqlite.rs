@@ -3,16 +3,18 @@
 //! An answered write is on the disk (WAL, `synchronous = FULL`), so it survives `kill -9` and a power failure. Several
 //! processes may open the same file.
 
+mod database;
 mod file;
 mod rows;
 mod worker;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use self::worker::Worker;
+pub use self::database::Database;
 use super::clock::{self, Clock};
 use super::model::Session;
 use super::rules::{self, Writing};
@@ -26,12 +28,10 @@ const BEGIN_CALL_WITHIN: Duration = Duration::from_millis(150);
 /// How long everything else waits; nobody is on the phone then. Longer than a checkpoint of a large log takes.
 const OTHERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A [`Store`] in one SQLite file, with mode 0600. One file holds one deployment: `prefix` is not used.
-///
-/// A thread of its own owns the connection; it ends, with all that is queued written, when the store is dropped.
+/// A [`Store`] in one SQLite file. One file holds one deployment: `prefix` is not used.
 pub struct SqliteStore {
     settings: StoreSettings,
-    worker: Worker,
+    database: Arc<Database>,
     begin_call_within: Duration,
 }
 
@@ -50,10 +50,12 @@ impl SqliteStore {
     /// # Errors
     /// As for [`SqliteStore::open`].
     pub fn open_with_clock(path: &Path, settings: StoreSettings, clock: Clock) -> Result<Self, MemoryError> {
-        let mut connection = file::open(path)?;
-        while file::sweep(&mut connection, clock()).map_err(|error| file::failed(path, &error))? {}
-        let worker = Worker::start(connection, path.to_owned(), clock)?;
-        Ok(Self { settings, worker, begin_call_within: BEGIN_CALL_WITHIN })
+        Ok(Self::on(Arc::new(Database::open(path, clock)?), settings))
+    }
+
+    /// A store in a file that is open already, and that others may use as well.
+    pub fn on(database: Arc<Database>, settings: StoreSettings) -> Self {
+        Self { settings, database, begin_call_within: BEGIN_CALL_WITHIN }
     }
 
     /// Changes how long [`Store::begin_call`] may take, 150 ms at first.
@@ -70,23 +72,25 @@ impl Store for SqliteStore {
             return Ok(Known::stranger(caller.user_id.clone()));
         }
         let (settings, caller) = (self.settings.clone(), caller.clone());
-        self.worker.ask(self.begin_call_within, move |rows| rules::begin_call(rows, &settings, rows.now, &caller)).await
+        self.database
+            .ask(self.begin_call_within, move |rows| rules::begin_call(rows, &settings, rows.now, &caller))
+            .await
     }
 
     async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError> {
         let (settings, writing) = (self.settings.clone(), Writing::prepare(commit)?);
-        self.worker.ask(OTHERS_WITHIN, move |rows| rules::commit(rows, &settings, rows.now, &writing)).await
+        self.database.ask(OTHERS_WITHIN, move |rows| rules::commit(rows, &settings, rows.now, &writing)).await
     }
 
     async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
         rules::check_session_id(sid)?;
         let sid = sid.to_owned();
-        self.worker.ask(OTHERS_WITHIN, move |rows| rules::load_session(rows, &sid)).await
+        self.database.ask(OTHERS_WITHIN, move |rows| rules::load_session(rows, &sid)).await
     }
 
     async fn health(&self) -> Result<Health, MemoryError> {
         let asked = Instant::now();
-        self.worker.ask(OTHERS_WITHIN, |rows| rows.answers()).await?;
+        self.database.ask(OTHERS_WITHIN, |rows| rows.answers()).await?;
         Ok(Health { kind: "sqlite", latency_ms: asked.elapsed().as_secs_f64() * 1000.0 })
     }
 }

@@ -1,6 +1,7 @@
 //! The store: one trait, three implementations (Redis, one SQLite file, this process), one conformance suite.
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use super::model::{Profile, Session};
 use crate::identity::{Caller, UserId};
@@ -31,7 +32,17 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The advice that an operator needs is in the error's text.
     async fn health(&self) -> Result<Health, MemoryError>;
+
+    /// Which server answers, and when another one does: what was committed lately is then sent again, as a server that
+    /// restarted, or took over, may have lost it. `None` while none answers. A store without a server is always the same.
+    fn server(&self) -> watch::Receiver<Option<ServerId>> {
+        watch::channel(Some(ServerId("local".to_owned()))).1
+    }
 }
+
+/// Names one life of one server; equal names hold the same data. Opaque.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerId(pub String);
 
 /// What the store knows of a caller at the start of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]

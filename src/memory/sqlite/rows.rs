@@ -10,12 +10,12 @@ use super::file;
 use crate::identity::{PhoneHash, UserId};
 
 /// The rows as of `now`, within the transaction that `connection` is in.
-pub(super) struct Rows<'a> {
-    pub(super) connection: &'a Connection,
+pub(in crate::memory) struct Rows<'a> {
+    pub(in crate::memory) connection: &'a Connection,
     /// Unix ms.
-    pub(super) now: u64,
+    pub(in crate::memory) now: u64,
     /// For errors.
-    pub(super) path: &'a Path,
+    pub(in crate::memory) path: &'a Path,
 }
 
 impl Rows<'_> {

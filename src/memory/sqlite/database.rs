@@ -1,0 +1,42 @@
+//! The file, open: one connection, one thread that owns it, shared by all that is kept in it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::clock::Clock;
+use super::super::store::MemoryError;
+use super::file;
+use super::rows::Rows;
+use super::worker::Worker;
+
+/// An open file with mode 0600: the embedded store, the journal and the outbox, each with tables of its own.
+///
+/// A thread of its own owns the connection; it ends, with all that is queued written, when this is dropped.
+pub struct Database {
+    worker: Worker,
+}
+
+impl Database {
+    /// Opens the file, or creates it and its directory, and deletes what has expired. Blocks until that is done.
+    ///
+    /// # Errors
+    /// [`MemoryError::Unavailable`] when the file cannot be written; [`MemoryError::WrongShape`] when it is no database,
+    /// another program's or of a newer version. Both name the file and the way out.
+    pub fn open(path: &Path, clock: Clock) -> Result<Self, MemoryError> {
+        let mut connection = file::open(path)?;
+        while file::sweep(&mut connection, clock()).map_err(|error| file::failed(path, &error))? {}
+        Ok(Self { worker: Worker::start(connection, path.to_owned(), clock)? })
+    }
+
+    /// Runs `work` in a transaction, together with others that wait, and answers once it is on the disk.
+    ///
+    /// # Cancel safety
+    /// Dropped, the work still runs; only its answer is lost. The same holds when `within` has passed.
+    pub(in crate::memory) async fn ask<T: Send + 'static>(
+        &self,
+        within: Duration,
+        work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
+    ) -> Result<T, MemoryError> {
+        self.worker.ask(within, work).await
+    }
+}
