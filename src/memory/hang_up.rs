@@ -54,66 +54,76 @@ pub async fn write(
     hang_up: HangUp,
     fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
 ) -> Result<Written, MemoryError> {
-    let HangUp { caller, session, base } = hang_up;
-    let lane = Lane::of(&caller.user_id);
+    let lane = Lane::of(&hang_up.caller.user_id);
     let _turn = lane.mutex.lock().await;
-
-    let (base_revision, profile) = base.unwrap_or_default();
-    let profile = fold(profile, &session);
-    let mut commit = Commit { user_id: caller.user_id.clone(), caller, session, profile, base_revision };
-    let mut pause = Pause::default();
+    let mut tries = 0;
     loop {
-        match store.commit_session(&commit).await {
-            Ok(Outcome::Applied { revision }) => return Ok(Written::Applied { revision }),
-            Ok(Outcome::Duplicate) => return Ok(Written::Duplicate),
-            Ok(Outcome::Stale) => return Ok(Written::Stale),
-            Ok(Outcome::Erased) => return Ok(Written::Erased),
-            Ok(Outcome::Conflict { revision, profile }) => {
-                // Each conflict is another process's success, so this ends. No pause: the lane keeps our own apart.
-                commit.profile = fold(profile, &commit.session);
-                commit.base_revision = revision;
-            }
+        match attempt(store, hang_up.clone(), &fold).await {
             Err(error @ MemoryError::Unavailable { .. }) => {
-                if pause.is_first() {
-                    warn!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call waits to be written");
+                if tries == 0 {
+                    warn!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call waits to be written");
                 }
-                tokio::time::sleep(pause.next()).await;
+                tokio::time::sleep(Duration::from_millis(pause_after(tries))).await;
+                tries += 1;
             }
             Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
                 // An id that was refused may hold anything; the debug form has no line breaks.
                 metrics::counter!("redial_sessions_lost_total").increment(1);
-                error!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
+                error!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
                 return Err(error);
+            }
+            Ok(written) => return Ok(written),
+        }
+    }
+}
+
+/// As [`write()`], but gives up when the store is not reachable.
+///
+/// # Errors
+/// [`MemoryError::Unavailable`]: writing it again later is harmless. What else there is, trying again would not help.
+pub async fn write_once(
+    store: &dyn Store,
+    hang_up: HangUp,
+    fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
+) -> Result<Written, MemoryError> {
+    let lane = Lane::of(&hang_up.caller.user_id);
+    let _turn = lane.mutex.lock().await;
+    attempt(store, hang_up, &fold).await
+}
+
+async fn attempt(
+    store: &dyn Store,
+    hang_up: HangUp,
+    fold: &(impl Fn(Profile, &Session) -> Profile + Send + Sync),
+) -> Result<Written, MemoryError> {
+    let HangUp { caller, session, base } = hang_up;
+    let (base_revision, profile) = base.unwrap_or_default();
+    let profile = fold(profile, &session);
+    let mut commit = Commit { user_id: caller.user_id.clone(), caller, session, profile, base_revision };
+    loop {
+        match store.commit_session(&commit).await? {
+            Outcome::Applied { revision } => return Ok(Written::Applied { revision }),
+            Outcome::Duplicate => return Ok(Written::Duplicate),
+            Outcome::Stale => return Ok(Written::Stale),
+            Outcome::Erased => return Ok(Written::Erased),
+            Outcome::Conflict { revision, profile } => {
+                // Each conflict is another process's success, so this ends. No pause: the lane keeps our own apart.
+                commit.profile = fold(profile, &commit.session);
+                commit.base_revision = revision;
             }
         }
     }
 }
 
-/// The waiting between attempts: 20 ms, doubled up to 10 s, with up to half of it taken off at random so that many
-/// waiting calls do not come back at once.
-struct Pause(Duration);
-
-impl Pause {
-    const FIRST: Duration = Duration::from_millis(20);
-    const LONGEST: Duration = Duration::from_secs(10);
-
-    fn is_first(&self) -> bool {
-        self.0 == Self::FIRST
-    }
-
-    fn next(&mut self) -> Duration {
-        let full = self.0;
-        self.0 = (full * 2).min(Self::LONGEST);
-        // Without randomness the pause is the whole one; nothing depends on it.
-        let share = getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX));
-        full.mul_f64(1.0 - share / 2.0)
-    }
-}
-
-impl Default for Pause {
-    fn default() -> Self {
-        Self(Self::FIRST)
-    }
+/// How long to wait after so many failed attempts, in ms: 20, doubled up to 10 s, with up to half of it taken off at
+/// random so that many that wait do not come back at once.
+pub(super) fn pause_after(tries: u32) -> u64 {
+    const FIRST_MS: u64 = 20;
+    const LONGEST_MS: u64 = 10_000;
+    let full = FIRST_MS.saturating_mul(1 << tries.min(20)).min(LONGEST_MS);
+    // Without randomness the pause is the whole one; nothing depends on it.
+    let off = getrandom::u32().map_or(0, |random| u64::from(random) % (full / 2 + 1));
+    full - off
 }
 
 type Lanes = HashMap<UserId, Arc<tokio::sync::Mutex<()>>>;
