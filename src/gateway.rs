@@ -22,6 +22,15 @@ const GOODBYE: Duration = Duration::from_secs(10);
 /// How long the disk, and then the store, may take after the last call has ended.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 
+/// What a shutdown does with running calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunningCalls {
+    /// They may end by themselves; towards the end of the grace period they are told goodbye.
+    Finish,
+    /// Each is let go between two turns, so that the carrier asks another instance, which takes it up.
+    HandOver,
+}
+
 /// A running gateway. Tests and the demo run the same one in their own process.
 pub struct Gateway {
     app: Arc<App>,
@@ -70,13 +79,17 @@ impl Gateway {
         self.app.store.load_session(sid).await
     }
 
-    /// Stops: no new calls; running ones may go on for `grace`, then say goodbye; all that was said is written.
+    /// Stops: no new calls; what happens to running ones says `calls`, within `grace`; all that was said is kept.
     /// Returns false when something that was said could not be kept.
-    pub async fn shut_down(self, grace: Duration) -> bool {
+    pub async fn shut_down(self, grace: Duration, calls: RunningCalls) -> bool {
         self.app.calls.close();
         self.app.tasks.close();
-        let calls = self.app.calls.count();
-        tracing::info!(calls, grace_s = grace.as_secs(), "shutting down: no new calls");
+        tracing::info!(calls = self.app.calls.count(), grace_s = grace.as_secs(), "shutting down: no new calls");
+        if calls == RunningCalls::HandOver {
+            // First of all the carrier's next question goes to whoever else listens.
+            self.stop.cancel();
+            self.app.calls.tell_all(Control::HandOver);
+        }
         let goodbye = grace.min(GOODBYE);
         if tokio::time::timeout(grace - goodbye, self.app.tasks.wait()).await.is_err() {
             self.app.calls.tell_all(Control::Drain);

@@ -24,6 +24,9 @@ use crate::memory::spool::OpenCall;
 /// The name of the `<Parameter>` that carries the one-time token.
 pub(super) const TOKEN_PARAMETER: &str = "token";
 
+/// About how long a restart takes, in s.
+const RETRY_AFTER_SECONDS: &str = "2";
+
 /// `POST /voice`: a call comes in.
 pub(super) async fn incoming(state: State<Arc<App>>, uri: OriginalUri, headers: HeaderMap, body: Bytes) -> Response {
     answer(state, uri, headers, body, Entry::Incoming).await
@@ -94,11 +97,16 @@ async fn answer(
         Err(refusal) => {
             metrics::counter!("redial_calls_refused_total", "reason" => reason(refusal)).increment(1);
             tracing::warn!(call.sid = %request.call_sid, %refusal, "a call is refused");
-            xml(match (refusal, entry) {
+            match (refusal, entry) {
+                // The carrier then asks the fallback URL, which is another instance.
+                (Refusal::ShuttingDown, _) => {
+                    let retry = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
+                    (StatusCode::SERVICE_UNAVAILABLE, retry, "this instance is shutting down\n").into_response()
+                }
                 // Answered already, so that it cannot be rejected any more.
-                (_, Entry::Resume) | (Refusal::TooManyLegs, _) => twiml::say_and_hang_up(prompts::CANNOT_GO_ON),
-                (Refusal::Full | Refusal::CallerBusy | Refusal::ShuttingDown, Entry::Incoming) => twiml::reject_busy(),
-            })
+                (_, Entry::Resume) | (Refusal::TooManyLegs, _) => xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON)),
+                (Refusal::Full | Refusal::CallerBusy, Entry::Incoming) => xml(twiml::reject_busy()),
+            }
         }
     }
 }

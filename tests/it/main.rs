@@ -5,6 +5,7 @@ mod agent;
 mod ancestor;
 mod calls;
 mod commands;
+mod faults;
 mod memory;
 mod redis;
 mod replays;

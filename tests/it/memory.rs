@@ -3,6 +3,7 @@
 mod conformance;
 mod expiry;
 mod interleavings;
+mod spool;
 mod sqlite;
 
 use std::path::PathBuf;

@@ -2,4 +2,5 @@
 
 pub(crate) mod gateway;
 pub(crate) mod line;
+pub(crate) mod process;
 pub(crate) mod redis;
