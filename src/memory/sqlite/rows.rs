@@ -1,5 +1,6 @@
 //! The records as rows of one transaction.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
@@ -16,6 +17,8 @@ pub(in crate::memory) struct Rows<'a> {
     pub(in crate::memory) now: u64,
     /// For errors.
     pub(in crate::memory) path: &'a Path,
+    /// Set when the log is to be emptied once the transaction is on the disk.
+    pub(super) empties_log: &'a Cell<bool>,
 }
 
 impl Rows<'_> {
@@ -24,7 +27,12 @@ impl Rows<'_> {
         self.one("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map(|_| ())
     }
 
-    fn one<T>(
+    /// Has the log emptied before anybody in this transaction is answered: what was deleted would stay readable there.
+    pub(super) fn leave_no_log(&self) {
+        self.empties_log.set(true);
+    }
+
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -36,7 +44,19 @@ impl Rows<'_> {
             .map_err(|error| file::failed(self.path, &error))
     }
 
-    fn write(&self, sql: &str, params: impl Params) -> Result<(), MemoryError> {
+    pub(super) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, MemoryError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(params, read)?.collect())
+            .map_err(|error| file::failed(self.path, &error))
+    }
+
+    pub(super) fn write(&self, sql: &str, params: impl Params) -> Result<(), MemoryError> {
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))
@@ -45,11 +65,15 @@ impl Rows<'_> {
     }
 
     /// A user id that was stored; somebody may have edited the file.
-    fn user_id(&self, text: &str) -> Result<UserId, MemoryError> {
-        UserId::parse(text).map_err(|_| MemoryError::WrongShape {
+    pub(super) fn user_id(&self, text: &str) -> Result<UserId, MemoryError> {
+        UserId::parse(text).map_err(|_| self.damaged("a user id in it is not an id"))
+    }
+
+    pub(super) fn damaged(&self, what: &str) -> MemoryError {
+        MemoryError::WrongShape {
             key: self.path.display().to_string(),
-            advice: "a user id in it is not an id; restore a backup".to_owned(),
-        })
+            advice: format!("{what}; restore a backup"),
+        }
     }
 }
 
@@ -99,10 +123,7 @@ impl Records for Rows<'_> {
     fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<String>, MemoryError> {
         let sql = "SELECT sid FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC LIMIT ?2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_map(params![user.as_str(), limit], |row| row.get(0))?.collect())
-            .map_err(|error| file::failed(self.path, &error))
+        self.all(sql, params![user.as_str(), limit], |row| row.get(0))
     }
 
     fn put_index_entry(&mut self, user: &UserId, sid: &str, ended_at: u64) -> Result<(), MemoryError> {

@@ -5,6 +5,7 @@ CREATE TABLE phone (
     expires INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX phone_by_expiry ON phone (expires);
+CREATE INDEX phone_by_user ON phone (uid);
 
 CREATE TABLE user (
     uid     TEXT PRIMARY KEY,
@@ -34,6 +35,7 @@ CREATE TABLE session (
     expires INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX session_by_expiry ON session (expires);
+CREATE INDEX session_by_user ON session (uid);
 
 -- Commit markers: that a session was written, so that writing it again changes nothing.
 CREATE TABLE done (

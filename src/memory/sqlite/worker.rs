@@ -1,5 +1,6 @@
 //! The thread that owns the connection, so that nothing on a call's path waits for a disk.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -9,7 +10,7 @@ use std::{iter, thread};
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::super::clock::{Clock, SWEEP_EVERY_MS};
 use super::super::store::MemoryError;
@@ -24,6 +25,9 @@ const QUEUE: usize = 4096;
 /// quarter of a millisecond each.
 const BATCH: usize = 256;
 
+/// When emptying the log is tried again.
+const LOG_AGAIN_MS: u64 = 60_000;
+
 /// The worker's handle. Dropping it lets the thread finish what is queued, and waits for that.
 pub(super) struct Worker {
     jobs: Option<SyncSender<Box<dyn Job>>>,
@@ -37,7 +41,7 @@ impl Worker {
         let next_sweep_at = clock().saturating_add(SWEEP_EVERY_MS);
         let thread = thread::Builder::new()
             .name("memory-sqlite".to_owned())
-            .spawn(move || Desk { connection, path, clock, next_sweep_at }.serve(&queue))
+            .spawn(move || Desk { connection, path, clock, next_sweep_at, log_is_due: false }.serve(&queue))
             .map_err(|error| {
                 unavailable("no thread could be started; raise the limit of threads", Some(error.into()))
             })?;
@@ -88,6 +92,8 @@ struct Desk {
     clock: Clock,
     /// Unix ms.
     next_sweep_at: u64,
+    /// True while something that was erased may still be readable in the log.
+    log_is_due: bool,
 }
 
 impl Desk {
@@ -108,19 +114,23 @@ impl Desk {
 
     /// Runs all jobs in one transaction, each in a savepoint of its own: one that fails takes back only its own writes.
     fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let written = self.try_run(&mut jobs);
+        let empties_log = Cell::new(false);
+        let written = self.try_run(&mut jobs, &empties_log);
+        if empties_log.get() {
+            self.empty_log();
+        }
         for job in jobs {
             let failure = written.as_ref().err().map(|error| file::failed(&self.path, error));
             job.answer(failure);
         }
     }
 
-    fn try_run(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    fn try_run(&mut self, jobs: &mut [Box<dyn Job>], empties_log: &Cell<bool>) -> rusqlite::Result<()> {
         let now = (self.clock)();
         let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for job in jobs {
             let savepoint = transaction.savepoint()?;
-            if job.run(&mut Rows { connection: &savepoint, now, path: &self.path }) {
+            if job.run(&mut Rows { connection: &savepoint, now, path: &self.path, empties_log }) {
                 savepoint.commit()?;
             } else {
                 savepoint.finish()?; // rolls back
@@ -129,10 +139,28 @@ impl Desk {
         transaction.commit()
     }
 
+    /// Moves the log into the database and cuts it to nothing. While another process reads the file that cannot be
+    /// done; then every sweep tries again, the next one in a minute.
+    fn empty_log(&mut self) {
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.log_is_due = !matches!(busy, Ok(0));
+        if !self.log_is_due {
+            return;
+        }
+        let file = self.path.display();
+        warn!("what was erased stays in the log of `{file}` while another process reads that file; end it");
+        self.next_sweep_at = self.next_sweep_at.min((self.clock)().saturating_add(LOG_AGAIN_MS));
+    }
+
     fn sweep(&mut self, now: u64) {
         match file::sweep(&mut self.connection, now) {
             Ok(true) => (), // goes on after the next batch
-            Ok(false) => self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS),
+            Ok(false) => {
+                self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS);
+                if self.log_is_due {
+                    self.empty_log();
+                }
+            }
             Err(error) => {
                 let error = file::failed(&self.path, &error);
                 error!(
