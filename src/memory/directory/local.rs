@@ -109,7 +109,10 @@ pub(in crate::memory) fn users(records: &impl DirectoryRecords, page: &Page) -> 
 }
 
 /// A page of sessions.
-pub(in crate::memory) fn sessions(records: &impl DirectoryRecords, page: &Page) -> Result<Listing<String>, MemoryError> {
+pub(in crate::memory) fn sessions(
+    records: &impl DirectoryRecords,
+    page: &Page,
+) -> Result<Listing<String>, MemoryError> {
     let limit = page.limit.max(1);
     let entries = records.sessions_after(page_start(page)?, limit)?;
     let next = if entries.len() < limit { None } else { entries.last().cloned() };

@@ -70,10 +70,7 @@ impl Rows<'_> {
     }
 
     pub(super) fn damaged(&self, what: &str) -> MemoryError {
-        MemoryError::WrongShape {
-            key: self.path.display().to_string(),
-            advice: format!("{what}; restore a backup"),
-        }
+        MemoryError::WrongShape { key: self.path.display().to_string(), advice: format!("{what}; restore a backup") }
     }
 }
 
