@@ -28,6 +28,9 @@ const BATCH: usize = 256;
 /// When emptying the log is tried again.
 const LOG_AGAIN_MS: u64 = 60_000;
 
+/// How long emptying the log waits for a reader to finish; a call start waits behind it.
+const LOG_PATIENCE: Duration = Duration::from_millis(50);
+
 /// The worker's handle. Dropping it lets the thread finish what is queued, and waits for that.
 pub(super) struct Worker {
     jobs: Option<SyncSender<Box<dyn Job>>>,
@@ -142,14 +145,21 @@ impl Desk {
     /// Moves the log into the database and cuts it to nothing. While another process reads the file that cannot be
     /// done; then every sweep tries again, the next one in a minute.
     fn empty_log(&mut self) {
-        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        self.log_is_due = !matches!(busy, Ok(0));
+        self.log_is_due = !self.try_empty_log().unwrap_or(false);
         if !self.log_is_due {
             return;
         }
         let file = self.path.display();
         warn!("what was erased stays in the log of `{file}` while another process reads that file; end it");
         self.next_sweep_at = self.next_sweep_at.min((self.clock)().saturating_add(LOG_AGAIN_MS));
+    }
+
+    /// False when another process is in the way.
+    fn try_empty_log(&self) -> rusqlite::Result<bool> {
+        self.connection.busy_timeout(LOG_PATIENCE)?;
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.connection.busy_timeout(file::BUSY_TIMEOUT)?;
+        Ok(busy? == 0)
     }
 
     fn sweep(&mut self, now: u64) {
