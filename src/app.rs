@@ -19,11 +19,12 @@ use crate::carrier::token::Tokens;
 use crate::config::{Backend, Config};
 use crate::identity::{Keys, load_or_create_pepper, warm_up};
 use crate::memory::clock;
+use crate::memory::directory::Memory;
 use crate::memory::process::ProcessStore;
 use crate::memory::redis::RedisStore;
 use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool};
 use crate::memory::sqlite::{Database, SqliteStore};
-use crate::memory::store::Store;
+use crate::memory::store::Store as _;
 use crate::session::Parts;
 use crate::speech::local::LocalSpeech;
 use crate::speech::stt::Stt;
@@ -63,7 +64,7 @@ pub struct App {
     pub(crate) config: Config,
     pub(crate) public_url: Url,
     pub(crate) keys: Keys,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Memory>,
     /// Journal and outbox.
     pub(crate) spool: Arc<Spool>,
     pub(crate) calls: Arc<Calls>,
@@ -192,7 +193,7 @@ impl App {
 }
 
 /// The store, and the journal and outbox in front of it.
-async fn open_memory(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Arc<Spool>)> {
+async fn open_memory(config: &Config) -> anyhow::Result<(Arc<dyn Memory>, Arc<Spool>)> {
     let settings = config.memory.store.clone();
     let data_dir = config.server.data_dir.as_path();
     let mut spool = config.memory.spool.clone();

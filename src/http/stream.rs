@@ -143,6 +143,7 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
     let log = if app.config.call_log {
         CallLog::create(&app.config.server.data_dir, start.call_sid.as_str(), &settings)
             .await
+            .inspect(|_| app.spool.logged(start.call_sid.as_str(), &record.caller()))
             .inspect_err(|error| tracing::warn!(%error, "the call is not logged"))
             .ok()
     } else {

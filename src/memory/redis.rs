@@ -5,6 +5,7 @@
 
 mod advice;
 mod connection;
+mod directory;
 mod keys;
 mod reply;
 

@@ -254,7 +254,7 @@ pub(super) fn check_session_id(sid: &str) -> Result<(), MemoryError> {
 }
 
 /// The profile in a record, the empty one if none was written yet; `None` when this build cannot read what is there.
-fn readable_profile(user_id: &UserId, record: &UserRecord) -> Option<Profile> {
+pub(super) fn readable_profile(user_id: &UserId, record: &UserRecord) -> Option<Profile> {
     let Some(document) = &record.profile else { return Some(Profile::default()) };
     // By way of an object: serde would take an array for a profile too, field by field.
     let profile = serde_json::from_str::<Map<String, Value>>(document)
@@ -267,7 +267,7 @@ fn readable_profile(user_id: &UserId, record: &UserRecord) -> Option<Profile> {
     profile
 }
 
-fn document(what: &str, value: &impl serde::Serialize) -> Result<String, MemoryError> {
+pub(super) fn document(what: &str, value: &impl serde::Serialize) -> Result<String, MemoryError> {
     // The error's text is dropped: it may quote the document.
     let text =
         serde_json::to_string(value).map_err(|_| MemoryError::Refused(format!("the {what} document is no JSON")))?;
@@ -292,7 +292,7 @@ fn digest(session: &Session) -> Result<Digest, MemoryError> {
     Ok(hash.finalize().into())
 }
 
-fn expiry(now: u64, ttl: Option<Duration>) -> u64 {
+pub(super) fn expiry(now: u64, ttl: Option<Duration>) -> u64 {
     let Some(ttl) = ttl else { return NEVER };
     now.saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(NEVER)).min(NEVER)
 }
@@ -301,6 +301,6 @@ fn random_user_id() -> UserId {
     UserId::parse(&format!("u_{}", Uuid::new_v4().simple())).expect("hex digits are part of ids")
 }
 
-fn to_u64(count: usize) -> u64 {
+pub(super) fn to_u64(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -9,16 +9,18 @@
 //! | `journal` | live calls and their turns, as rows |
 //! | `outbox` | entries that wait, were delivered, or are dead, as rows |
 //! | `writer` | the queue in front of the file: nothing on a call's path waits for a disk |
+//! | `call_logs` | the logs that hold a forgotten caller's words |
 //! | `instance` | which process keeps a call, and whether it still lives |
 //! | `drain` | the deliveries |
 
+mod call_logs;
 mod drain;
 mod instance;
 mod journal;
 mod outbox;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +72,7 @@ pub struct Spool {
     writer: Writer,
     instance: Instance,
     settings: SpoolSettings,
+    data_dir: Option<PathBuf>,
     /// Told when there is something new to deliver.
     wake: Arc<Notify>,
 }
@@ -88,7 +91,7 @@ impl Spool {
         let instance = Instance::register(data_dir)?;
         let wake = Arc::new(Notify::new());
         let writer = Writer::start(Arc::clone(&database), Arc::clone(&wake));
-        Ok(Self { database, writer, instance, settings, wake })
+        Ok(Self { database, writer, instance, settings, data_dir: data_dir.map(Path::to_owned), wake })
     }
 
     /// Notes that a call has begun, or goes on with what was said before. Returns at once.
@@ -99,6 +102,11 @@ impl Spool {
     /// Notes who memory says the caller is. Returns at once.
     pub fn found(&self, sid: &str, caller: &Caller) {
         self.writer.push(Op::Found { sid: sid.to_owned(), caller: caller.clone() }, None);
+    }
+
+    /// Notes that a call's words are written to a log in the data directory as well. Returns at once.
+    pub fn logged(&self, sid: &str, caller: &Caller) {
+        self.writer.push(Op::Logged { sid: sid.to_owned(), caller: caller.clone() }, None);
     }
 
     /// Keeps a finished turn, or the longer version of one. Returns at once; the answer comes when it is on the disk.
@@ -155,16 +163,29 @@ impl Spool {
         Ok(finished)
     }
 
-    /// Deletes what is queued or journaled of a user, and queues the erasure in the store. On the disk when it answers,
-    /// so that a crash does not undo it. Nothing of this user is queued again for 30 days.
+    /// Deletes what this instance holds of a user: journal, outbox, call logs; and queues the erasure in store and
+    /// archive. On the disk when it answers, so that a crash does not undo it. Nothing of this user is queued again for
+    /// 30 days.
     ///
     /// # Errors
-    /// When the file cannot be used.
+    /// When the file cannot be used, or a call log not be deleted.
     pub async fn forget(&self, user: &UserId) -> Result<Forgotten, MemoryError> {
-        let user = user.clone();
-        let forgotten = self.database.ask(PATIENCE, move |rows| outbox::forget(rows, &user, true)).await?;
-        self.database.scrub().await?;
+        let forgotten = self.purge(user, true).await?;
         self.wake.notify_one();
+        Ok(forgotten)
+    }
+
+    /// The same for a user whom somebody else has erased in the store. `tell`: store and archive do not know yet.
+    async fn purge(&self, user: &UserId, tell: bool) -> Result<Forgotten, MemoryError> {
+        let user = user.clone();
+        let forgotten = self.database.ask(PATIENCE, move |rows| outbox::forget(rows, &user, tell)).await?;
+        if let Some(data_dir) = &self.data_dir {
+            for sid in &forgotten.logs {
+                call_logs::delete(data_dir, sid)?;
+            }
+            let sids = forgotten.logs.clone();
+            self.database.ask(PATIENCE, move |rows| outbox::logs_deleted(rows, &sids)).await?;
+        }
         Ok(forgotten)
     }
 
@@ -223,7 +244,7 @@ impl Spool {
 }
 
 /// What [`Spool::forget`] took away on this instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Forgotten {
     /// Live calls' journals.
     pub calls: u64,
@@ -231,4 +252,6 @@ pub struct Forgotten {
     pub turns: u64,
     /// Entries that waited, were delivered lately, or were dead.
     pub entries: u64,
+    /// Sessions whose call logs are now deleted.
+    pub logs: Vec<String>,
 }

@@ -4,6 +4,7 @@
 //! processes may open the same file.
 
 mod database;
+mod directory;
 mod file;
 mod rows;
 mod worker;

@@ -1,6 +1,7 @@
 //! The stores: one conformance suite over all of them, and what each must do on its own.
 
 mod conformance;
+mod directory;
 mod expiry;
 mod interleavings;
 mod spool;
@@ -13,13 +14,14 @@ use std::time::Duration;
 
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock::Clock;
+use redial::memory::directory::Memory;
 use redial::memory::hang_up::{self, HangUp, Written};
 use redial::memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, Session};
 use redial::memory::process::ProcessStore;
 use redial::memory::redis::RedisStore;
 use redial::memory::settings::StoreSettings;
 use redial::memory::sqlite::SqliteStore;
-use redial::memory::store::{Commit, Known, Outcome, Store};
+use redial::memory::store::{Commit, Known, Outcome, Store as _};
 use redial_call::{Role, Turn, TurnId, Via};
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -28,7 +30,7 @@ use crate::support::redis::RedisServer;
 
 /// A store under test, and what it needs to live.
 struct Bench {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Memory>,
     /// Unix ms. Only the local stores go by it.
     time: Arc<AtomicU64>,
     _directory: Option<TempDir>,

@@ -1,5 +1,7 @@
 //! The Redis store against a real server: what is written under which key and for how long, and every way to fail.
 
+mod directory;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;

@@ -11,9 +11,10 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::super::directory::Memory;
 use super::super::hang_up::{self, HangUp, Written};
 use super::super::model::Session;
-use super::super::store::{MemoryError, ServerId, Store};
+use super::super::store::{MemoryError, ServerId};
 use super::super::summary;
 use super::outbox::{self, Entry, Kind};
 use super::{PATIENCE, Spool};
@@ -30,7 +31,7 @@ const ALARM_AT: f64 = 0.8;
 #[derive(Clone)]
 pub struct Sinks {
     /// Sessions and erasures.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Memory>,
     /// The calls of this process.
     pub live: Arc<dyn LiveCalls>,
 }
@@ -192,7 +193,12 @@ impl Drain {
                     Written::Duplicate | Written::Stale | Written::Erased => Vec::new(),
                 })
             }
-            Kind::Erase | Kind::EraseArchived | Kind::Summary | Kind::Archive => Ok(Vec::new()),
+            Kind::Erase => {
+                let erased = self.sinks.store.erase(&entry.caller.user_id).await?;
+                info!(?erased, "a caller is erased");
+                Ok(Vec::new())
+            }
+            Kind::EraseArchived | Kind::Summary | Kind::Archive => Ok(Vec::new()),
         }
     }
 
@@ -205,6 +211,24 @@ impl Drain {
         if let Err(error) = self.sweep().await {
             warn!(error = &error as &dyn Error, "the outbox cannot be swept");
         }
+        if let Err(error) = self.forget_the_erased().await {
+            warn!(error = &error as &dyn Error, "whether callers were erased elsewhere cannot be found out");
+        }
+    }
+
+    /// Keeps nothing of callers whom another process has erased in the store.
+    async fn forget_the_erased(&self) -> Result<(), MemoryError> {
+        let mut users = self.spool.database.ask(PATIENCE, |rows| outbox::users(rows)).await?;
+        users.extend(self.sinks.live.users());
+        if users.is_empty() || self.sinks.store.server().borrow().is_none() {
+            return Ok(());
+        }
+        for user in self.sinks.store.erased_among(&users).await? {
+            self.sinks.live.forget(&user);
+            let forgotten = self.spool.purge(&user, false).await?;
+            info!(?forgotten, "a caller was erased elsewhere; nothing is kept here");
+        }
+        Ok(())
     }
 
     async fn sweep(&self) -> Result<(), MemoryError> {

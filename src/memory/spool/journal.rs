@@ -28,7 +28,7 @@ pub struct OpenCall {
 /// Notes a call as kept by `instance`.
 pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<(), MemoryError> {
     let parameters = serde_json::to_string(&call.parameters).unwrap_or_default();
-    rows.write(
+    rows.change(
         "INSERT INTO call (sid, uid, hash, started, parameters, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (sid) DO UPDATE SET uid = excluded.uid, hash = excluded.hash, instance = excluded.instance",
         params![
@@ -49,7 +49,14 @@ pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<
 /// Notes who the caller is.
 pub(super) fn found(rows: &Rows<'_>, sid: &str, caller: &Caller) -> Result<(), MemoryError> {
     let hash = caller.hash.as_ref().map(PhoneHash::as_str);
-    rows.write("UPDATE call SET uid = ?2, hash = ?3 WHERE sid = ?1", params![sid, caller.user_id.as_str(), hash])?;
+    rows.change("UPDATE call SET uid = ?2, hash = ?3 WHERE sid = ?1", params![sid, caller.user_id.as_str(), hash])?;
+    rows.change("UPDATE log SET uid = ?2 WHERE sid = ?1", params![sid, caller.user_id.as_str()])?;
+    Ok(())
+}
+
+/// Notes that a call's words are written to a log as well.
+pub(super) fn logged(rows: &Rows<'_>, sid: &str, caller: &Caller) -> Result<(), MemoryError> {
+    rows.change("INSERT OR REPLACE INTO log (sid, uid) VALUES (?1, ?2)", params![sid, caller.user_id.as_str()])?;
     Ok(())
 }
 
@@ -57,7 +64,7 @@ pub(super) fn found(rows: &Rows<'_>, sid: &str, caller: &Caller) -> Result<(), M
 pub(super) fn turn(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<(), MemoryError> {
     let doc = serde_json::to_string(message)
         .map_err(|_| MemoryError::Refused("the turn cannot be written as JSON".to_owned()))?;
-    rows.write(
+    rows.change(
         "INSERT OR REPLACE INTO turn (sid, id, doc, crc) SELECT ?1, ?2, ?3, ?4
          WHERE EXISTS (SELECT 1 FROM call WHERE sid = ?1)",
         params![sid, message.turn.id.0, doc, crc32fast::hash(doc.as_bytes())],
@@ -68,7 +75,7 @@ pub(super) fn turn(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<(), 
 /// Takes an open call over, with what was said in it.
 pub(super) fn claim(rows: &Rows<'_>, sid: &str, instance: &str) -> Result<Option<OpenCall>, MemoryError> {
     let Some(call) = read(rows, sid)? else { return Ok(None) };
-    rows.write("UPDATE call SET instance = ?2 WHERE sid = ?1", params![sid, instance])?;
+    rows.change("UPDATE call SET instance = ?2 WHERE sid = ?1", params![sid, instance])?;
     Ok(Some(call))
 }
 
@@ -92,8 +99,8 @@ pub(super) fn close_all_of(rows: &Rows<'_>, instance: &str) -> Result<Vec<String
 
 /// Ends a call and queues its session, in the one transaction that `rows` is.
 pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &Session) -> Result<(), MemoryError> {
-    rows.write("DELETE FROM turn WHERE sid = ?1", params![session.chat_id])?;
-    rows.write("DELETE FROM call WHERE sid = ?1", params![session.chat_id])?;
+    rows.change("DELETE FROM turn WHERE sid = ?1", params![session.chat_id])?;
+    rows.change("DELETE FROM call WHERE sid = ?1", params![session.chat_id])?;
     outbox::queue_session(rows, caller, session)
 }
 
@@ -125,7 +132,7 @@ fn turns(rows: &Rows<'_>, sid: &str, uid: &str) -> Result<Vec<Message>, MemoryEr
             Some(message) => turns.push(message),
             None => {
                 outbox::put_aside_turn(rows, sid, uid, &doc)?;
-                rows.write("DELETE FROM turn WHERE sid = ?1 AND id = ?2", params![sid, id])?;
+                rows.change("DELETE FROM turn WHERE sid = ?1 AND id = ?2", params![sid, id])?;
             }
         }
     }

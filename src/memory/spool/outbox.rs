@@ -5,15 +5,13 @@ use std::error::Error;
 use rusqlite::{Row, params};
 use tracing::error;
 
+use super::super::directory::ERASED_FOR;
 use super::super::model::Session;
-use super::super::rules::{NEVER, Records as _};
+use super::super::rules::{Records as _, expiry};
 use super::super::sqlite::Rows;
 use super::super::store::MemoryError;
 use super::{Forgotten, OpenCall};
 use crate::identity::{Caller, PhoneHash, UserId};
-
-/// How long an erased user stays erased, in ms: 30 days, as in the stores.
-const GONE_FOR_MS: u64 = 30 * 24 * 3_600_000;
 
 /// What an entry asks of whom it is delivered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +123,7 @@ pub(super) fn queue_session(rows: &Rows<'_>, caller: &Caller, session: &Session)
 /// Queues an entry.
 pub(super) fn queue(rows: &Rows<'_>, kind: Kind, caller: &Caller, sid: &str, body: &str) -> Result<(), MemoryError> {
     let uid = caller.user_id.as_str();
-    rows.write(
+    rows.change(
         "INSERT INTO outbox (lane, kind, uid, hash, sid, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             format!("{}:{uid}", kind.lane()),
@@ -168,9 +166,9 @@ pub(super) fn next_due(rows: &Rows<'_>) -> Result<Option<u64>, MemoryError> {
 /// Notes a delivery, and what follows from it. `keep`: the entry stays for the replay window.
 pub(super) fn delivered(rows: &Rows<'_>, entry: &Entry, keep: bool, follow_ups: &[Kind]) -> Result<(), MemoryError> {
     let known = if keep {
-        rows.write("UPDATE outbox SET delivered = ?2 WHERE seq = ?1", params![entry.seq, rows.now])?
+        rows.change("UPDATE outbox SET delivered = ?2 WHERE seq = ?1", params![entry.seq, rows.now])?
     } else {
-        rows.write("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?
+        rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?
     };
     if known > 0 {
         for kind in follow_ups {
@@ -182,18 +180,18 @@ pub(super) fn delivered(rows: &Rows<'_>, entry: &Entry, keep: bool, follow_ups: 
 
 /// Notes a failed attempt; the next one is not before `next_at`.
 pub(super) fn failed(rows: &Rows<'_>, seq: i64, next_at: u64) -> Result<(), MemoryError> {
-    rows.write("UPDATE outbox SET tries = tries + 1, next_at = ?2 WHERE seq = ?1", params![seq, next_at])?;
+    rows.change("UPDATE outbox SET tries = tries + 1, next_at = ?2 WHERE seq = ?1", params![seq, next_at])?;
     Ok(())
 }
 
 /// Puts an entry aside that no retry would deliver.
 pub(super) fn park(rows: &Rows<'_>, seq: i64, reason: &str) -> Result<(), MemoryError> {
-    rows.write(
+    rows.change(
         "INSERT OR REPLACE INTO dead (seq, kind, uid, hash, sid, body, reason, parked)
          SELECT seq, kind, uid, hash, sid, body, ?2, ?3 FROM outbox WHERE seq = ?1",
         params![seq, reason, rows.now],
     )?;
-    rows.write("DELETE FROM outbox WHERE seq = ?1", params![seq])?;
+    rows.change("DELETE FROM outbox WHERE seq = ?1", params![seq])?;
     Ok(())
 }
 
@@ -201,7 +199,7 @@ pub(super) fn park(rows: &Rows<'_>, seq: i64, reason: &str) -> Result<(), Memory
 pub(super) fn put_aside_turn(rows: &Rows<'_>, sid: &str, uid: &str, doc: &str) -> Result<(), MemoryError> {
     metrics::counter!("redial_damaged_rows_total").increment(1);
     error!(session.id = sid, "a turn in the journal is damaged and is put aside; see `redial memory dead`");
-    rows.write(
+    rows.change(
         "INSERT INTO dead (seq, kind, uid, sid, body, reason, parked)
          VALUES ((SELECT min(0, coalesce(min(seq), 0)) - 1 FROM dead), 'turn', ?1, ?2, ?3, ?4, ?5)",
         params![uid, sid, doc, "its checksum does not fit: the disk has changed it; check the disk", rows.now],
@@ -247,7 +245,7 @@ pub(super) fn retry_dead(rows: &Rows<'_>, seq: i64) -> Result<bool, MemoryError>
 
 /// Throws a dead entry away.
 pub(super) fn drop_dead(rows: &Rows<'_>, seq: i64) -> Result<bool, MemoryError> {
-    Ok(rows.write("DELETE FROM dead WHERE seq = ?1", params![seq])? > 0)
+    Ok(rows.change("DELETE FROM dead WHERE seq = ?1", params![seq])? > 0)
 }
 
 /// What the last copy of a session holds, for a call that goes on.
@@ -267,18 +265,18 @@ pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall
 
 /// Sends everything again that was delivered within the replay window.
 pub(super) fn replay(rows: &Rows<'_>) -> Result<usize, MemoryError> {
-    rows.write("UPDATE outbox SET delivered = NULL, tries = 0, next_at = 0 WHERE delivered IS NOT NULL", [])
+    rows.change("UPDATE outbox SET delivered = NULL, tries = 0, next_at = 0 WHERE delivered IS NOT NULL", [])
 }
 
 /// Lets everything that waits be tried at once.
 pub(super) fn hurry(rows: &Rows<'_>) -> Result<(), MemoryError> {
-    rows.write("UPDATE outbox SET next_at = 0 WHERE delivered IS NULL AND next_at > 0", [])?;
+    rows.change("UPDATE outbox SET next_at = 0 WHERE delivered IS NULL AND next_at > 0", [])?;
     Ok(())
 }
 
 /// Deletes what was delivered before a time, Unix ms.
 pub(super) fn sweep(rows: &Rows<'_>, before: u64) -> Result<usize, MemoryError> {
-    rows.write("DELETE FROM outbox WHERE delivered IS NOT NULL AND delivered < ?1", params![before])
+    rows.change("DELETE FROM outbox WHERE delivered IS NOT NULL AND delivered < ?1", params![before])
 }
 
 /// The server that took the deliveries so far.
@@ -288,7 +286,7 @@ pub(super) fn server(rows: &Rows<'_>) -> Result<Option<String>, MemoryError> {
 
 /// Notes the server that takes the deliveries from now on.
 pub(super) fn set_server(rows: &Rows<'_>, id: &str) -> Result<(), MemoryError> {
-    rows.write("INSERT OR REPLACE INTO server (one, id) VALUES (1, ?1)", params![id])?;
+    rows.change("INSERT OR REPLACE INTO server (one, id) VALUES (1, ?1)", params![id])?;
     Ok(())
 }
 
@@ -304,21 +302,31 @@ pub(super) fn users(rows: &Rows<'_>) -> Result<Vec<UserId>, MemoryError> {
 /// as well.
 pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<Forgotten, MemoryError> {
     let uid = user.as_str();
-    let turns = rows.write("DELETE FROM turn WHERE sid IN (SELECT sid FROM call WHERE uid = ?1)", params![uid])?;
-    let calls = rows.write("DELETE FROM call WHERE uid = ?1", params![uid])?;
-    let queued = rows.write("DELETE FROM outbox WHERE uid = ?1", params![uid])?;
-    let dead = rows.write("DELETE FROM dead WHERE uid = ?1", params![uid])?;
-    rows.write(
+    let turns = rows.change("DELETE FROM turn WHERE sid IN (SELECT sid FROM call WHERE uid = ?1)", params![uid])?;
+    let calls = rows.change("DELETE FROM call WHERE uid = ?1", params![uid])?;
+    let queued = rows.change("DELETE FROM outbox WHERE uid = ?1", params![uid])?;
+    let dead = rows.change("DELETE FROM dead WHERE uid = ?1", params![uid])?;
+    let logs = rows.all("SELECT sid FROM log WHERE uid = ?1", params![uid], |row| row.get(0))?;
+    rows.change(
         "INSERT OR REPLACE INTO gone (uid, expires) VALUES (?1, ?2)",
-        params![uid, rows.now.saturating_add(GONE_FOR_MS).min(NEVER)],
+        params![uid, expiry(rows.now, Some(ERASED_FOR))],
     )?;
+    rows.leave_no_log();
     if tell {
         let caller = Caller { user_id: user.clone(), hash: None };
         queue(rows, Kind::Erase, &caller, "", "")?;
         queue(rows, Kind::EraseArchived, &caller, "", "")?;
     }
     let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
-    Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead) })
+    Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead), logs })
+}
+
+/// Notes that call logs are deleted.
+pub(super) fn logs_deleted(rows: &Rows<'_>, sids: &[String]) -> Result<(), MemoryError> {
+    for sid in sids {
+        rows.change("DELETE FROM log WHERE sid = ?1", params![sid])?;
+    }
+    Ok(())
 }
 
 /// How much there is.

@@ -43,6 +43,10 @@ pub(super) enum Op {
         caller: Caller,
         session: Box<Session>,
     },
+    Logged {
+        sid: String,
+        caller: Caller,
+    },
     /// Nothing: answered when all before it is written.
     Barrier,
 }
@@ -150,6 +154,7 @@ fn apply(rows: &Rows<'_>, op: &Op) -> Result<(), MemoryError> {
     match op {
         Op::Begin { call, instance } => journal::begin(rows, call, instance),
         Op::Found { sid, caller } => journal::found(rows, sid, caller),
+        Op::Logged { sid, caller } => journal::logged(rows, sid, caller),
         Op::Turn { sid, message } => journal::turn(rows, sid, message),
         Op::Close { caller, session } => journal::close(rows, caller, session),
         Op::Barrier => Ok(()),

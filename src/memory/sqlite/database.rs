@@ -9,9 +9,6 @@ use super::file;
 use super::rows::Rows;
 use super::worker::Worker;
 
-/// Nobody on the phone waits for it.
-const SCRUB_WITHIN: Duration = Duration::from_secs(5);
-
 /// An open file with mode 0600: the embedded store, the journal and the outbox, each with tables of its own.
 ///
 /// A thread of its own owns the connection; it ends, with all that is queued written, when this is dropped.
@@ -49,13 +46,5 @@ impl Database {
         work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
     ) -> Result<T, MemoryError> {
         self.worker.ask(within, work).await
-    }
-
-    /// Takes the bytes of what was deleted out of the file and its log.
-    ///
-    /// # Errors
-    /// When another process reads the file just now: the log keeps its old bytes until it does not.
-    pub(in crate::memory) async fn scrub(&self) -> Result<(), MemoryError> {
-        self.worker.scrub(SCRUB_WITHIN).await
     }
 }

@@ -16,6 +16,9 @@ const SCHEMA_VERSION: i64 = 2;
 /// Marks the file as ours: `Rdil` in ASCII, in the file's `application_id`.
 const APPLICATION_ID: i64 = 0x5264_696c;
 
+/// Another process (a backup, a shell) may hold the lock for a moment. Below the 5 s that a commit may take.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Expired rows that one sweep takes from each table, so that no call start waits for a large one: about 5 ms.
 const SWEEP_ROWS: i64 = 500;
 
@@ -71,14 +74,10 @@ pub(super) fn sweep(connection: &mut Connection, now: u64) -> rusqlite::Result<b
     transaction.commit()?;
     let more = i64::try_from(most).is_ok_and(|most| most >= SWEEP_ROWS);
     if most > 0 && !more {
-        scrub(connection)?;
+        // What was deleted is overwritten in the database, but would stay readable in the log.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }
     Ok(more)
-}
-
-/// Empties the log: what was deleted is overwritten in the database, but would stay readable there.
-pub(super) fn scrub(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// What SQLite says, as an error that an operator can act on.
@@ -140,8 +139,7 @@ fn check_owner(connection: &Connection, path: &Path) -> Result<(), MemoryError> 
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    // Another process (a backup, a shell) may hold the lock for a moment. Below the 5 s that a commit may take.
-    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A commit that was acknowledged is on the disk: it survives a power failure too.
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -1,5 +1,6 @@
 //! The records as rows of one transaction.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
@@ -16,12 +17,19 @@ pub(in crate::memory) struct Rows<'a> {
     pub(in crate::memory) now: u64,
     /// For errors.
     pub(in crate::memory) path: &'a Path,
+    /// Set when the log is to be emptied once the transaction is on the disk.
+    pub(super) empties_log: &'a Cell<bool>,
 }
 
 impl Rows<'_> {
     /// Checks that the file can be read.
     pub(super) fn answers(&self) -> Result<(), MemoryError> {
         self.one("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map(|_| ())
+    }
+
+    /// Has the log emptied before anybody in this transaction is answered: what was deleted would stay readable there.
+    pub(in crate::memory) fn leave_no_log(&self) {
+        self.empties_log.set(true);
     }
 
     /// The first row of an answer.
@@ -50,8 +58,13 @@ impl Rows<'_> {
             .map_err(|error| file::failed(self.path, &error))
     }
 
+    /// Writes.
+    pub(super) fn write(&self, sql: &str, params: impl Params) -> Result<(), MemoryError> {
+        self.change(sql, params).map(drop)
+    }
+
     /// Writes, and answers how many rows that touched.
-    pub(in crate::memory) fn write(&self, sql: &str, params: impl Params) -> Result<usize, MemoryError> {
+    pub(in crate::memory) fn change(&self, sql: &str, params: impl Params) -> Result<usize, MemoryError> {
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))
@@ -60,10 +73,11 @@ impl Rows<'_> {
 
     /// A user id that was stored; somebody may have edited the file.
     pub(in crate::memory) fn user_id(&self, text: &str) -> Result<UserId, MemoryError> {
-        UserId::parse(text).map_err(|_| MemoryError::WrongShape {
-            key: self.path.display().to_string(),
-            advice: "a user id in it is not an id; restore a backup".to_owned(),
-        })
+        UserId::parse(text).map_err(|_| self.damaged("a user id in it is not an id"))
+    }
+
+    pub(super) fn damaged(&self, what: &str) -> MemoryError {
+        MemoryError::WrongShape { key: self.path.display().to_string(), advice: format!("{what}; restore a backup") }
     }
 }
 
@@ -82,8 +96,7 @@ impl Records for Rows<'_> {
     fn put_mapping(&mut self, hash: &PhoneHash, user: &UserId, expires_at: u64) -> Result<(), MemoryError> {
         let sql = "INSERT INTO phone (hash, uid, expires) VALUES (?1, ?2, ?3)
                    ON CONFLICT (hash) DO UPDATE SET uid = excluded.uid, expires = excluded.expires";
-        self.write(sql, params![hash.as_str(), user.as_str(), expires_at])?;
-        Ok(())
+        self.write(sql, params![hash.as_str(), user.as_str(), expires_at])
     }
 
     fn user(&self, user: &UserId) -> Result<Option<UserRecord>, MemoryError> {
@@ -104,13 +117,11 @@ impl Records for Rows<'_> {
                    ON CONFLICT (uid) DO UPDATE SET v = excluded.v, rev = excluded.rev, doc = excluded.doc,
                    calls = excluded.calls, last = excluded.last, expires = excluded.expires";
         let UserRecord { v, revision, profile, calls, last_call_at } = record;
-        self.write(sql, params![user.as_str(), v, revision, profile, calls, last_call_at, expires_at])?;
-        Ok(())
+        self.write(sql, params![user.as_str(), v, revision, profile, calls, last_call_at, expires_at])
     }
 
     fn keep_user(&mut self, user: &UserId, expires_at: u64) -> Result<(), MemoryError> {
-        self.write("UPDATE user SET expires = ?2 WHERE uid = ?1", params![user.as_str(), expires_at])?;
-        Ok(())
+        self.write("UPDATE user SET expires = ?2 WHERE uid = ?1", params![user.as_str(), expires_at])
     }
 
     fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<String>, MemoryError> {
@@ -122,8 +133,7 @@ impl Records for Rows<'_> {
     fn put_index_entry(&mut self, user: &UserId, sid: &str, ended_at: u64) -> Result<(), MemoryError> {
         let sql = "INSERT INTO seen (uid, sid, ended) VALUES (?1, ?2, ?3)
                    ON CONFLICT (uid, sid) DO UPDATE SET ended = excluded.ended";
-        self.write(sql, params![user.as_str(), sid, ended_at])?;
-        Ok(())
+        self.write(sql, params![user.as_str(), sid, ended_at])
     }
 
     fn trim_index(&mut self, user: &UserId, keep: usize) -> Result<(), MemoryError> {
@@ -131,13 +141,11 @@ impl Records for Rows<'_> {
                    AND sid IN (SELECT sid FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC LIMIT -1 OFFSET ?2)
                    AND sid NOT IN (SELECT sid FROM session WHERE sid = seen.sid AND expires > ?3)";
         let keep = i64::try_from(keep).unwrap_or(i64::MAX);
-        self.write(sql, params![user.as_str(), keep, self.now])?;
-        Ok(())
+        self.write(sql, params![user.as_str(), keep, self.now])
     }
 
     fn clear_index(&mut self, user: &UserId) -> Result<(), MemoryError> {
-        self.write("DELETE FROM seen WHERE uid = ?1", params![user.as_str()])?;
-        Ok(())
+        self.write("DELETE FROM seen WHERE uid = ?1", params![user.as_str()])
     }
 
     fn session(&self, sid: &str) -> Result<Option<SessionRecord>, MemoryError> {
@@ -153,8 +161,7 @@ impl Records for Rows<'_> {
                    ON CONFLICT (sid) DO UPDATE SET uid = excluded.uid, doc = excluded.doc, ended = excluded.ended,
                    expires = excluded.expires";
         let SessionRecord { user_id, document, ended_at } = record;
-        self.write(sql, params![sid, user_id.as_str(), document, ended_at, expires_at])?;
-        Ok(())
+        self.write(sql, params![sid, user_id.as_str(), document, ended_at, expires_at])
     }
 
     fn marker(&self, sid: &str) -> Result<Option<Marker>, MemoryError> {
@@ -169,7 +176,6 @@ impl Records for Rows<'_> {
                    ON CONFLICT (sid) DO UPDATE SET digest = excluded.digest, turns = excluded.turns,
                    merged = excluded.merged, expires = excluded.expires";
         let Marker { digest, turns, merged } = marker;
-        self.write(sql, params![sid, digest, turns, merged, expires_at])?;
-        Ok(())
+        self.write(sql, params![sid, digest, turns, merged, expires_at])
     }
 }

@@ -59,3 +59,14 @@ CREATE TABLE server (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     id  TEXT NOT NULL
 ) STRICT;
+
+-- What is a user's, for whoever erases or joins users.
+CREATE INDEX phone_by_user ON phone (uid);
+CREATE INDEX session_by_user ON session (uid);
+
+-- Call logs in the data directory: whose words they hold.
+CREATE TABLE log (
+    sid TEXT PRIMARY KEY,
+    uid TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX log_by_user ON log (uid);

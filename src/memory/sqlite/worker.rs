@@ -1,5 +1,6 @@
 //! The thread that owns the connection, so that nothing on a call's path waits for a disk.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -9,7 +10,7 @@ use std::{iter, thread};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::super::clock::{Clock, SWEEP_EVERY_MS};
 use super::super::store::MemoryError;
@@ -24,6 +25,12 @@ const QUEUE: usize = 4096;
 /// quarter of a millisecond each.
 const BATCH: usize = 256;
 
+/// When emptying the log is tried again.
+const LOG_AGAIN_MS: u64 = 60_000;
+
+/// How long emptying the log waits for a reader to finish; a call start waits behind it.
+const LOG_PATIENCE: Duration = Duration::from_millis(50);
+
 /// The worker's handle. Dropping it lets the thread finish what is queued, and waits for that.
 pub(super) struct Worker {
     jobs: Option<SyncSender<Box<dyn Job>>>,
@@ -37,7 +44,7 @@ impl Worker {
         let next_sweep_at = clock().saturating_add(SWEEP_EVERY_MS);
         let thread = thread::Builder::new()
             .name("memory-sqlite".to_owned())
-            .spawn(move || Desk { connection, path, clock, next_sweep_at }.serve(&queue))
+            .spawn(move || Desk { connection, path, clock, next_sweep_at, log_is_due: false }.serve(&queue))
             .map_err(|error| {
                 unavailable("no thread could be started; raise the limit of threads", Some(error.into()))
             })?;
@@ -53,22 +60,8 @@ impl Worker {
         deadline: Duration,
         work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
     ) -> Result<T, MemoryError> {
-        self.send(deadline, false, work).await
-    }
-
-    /// Writes the log's bytes into the file and empties it, after all that was asked before.
-    pub(super) async fn scrub(&self, deadline: Duration) -> Result<(), MemoryError> {
-        self.send(deadline, true, |_| Ok(())).await
-    }
-
-    async fn send<T: Send + 'static>(
-        &self,
-        deadline: Duration,
-        scrubs: bool,
-        work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
-    ) -> Result<T, MemoryError> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Request { work: Some(work), result: None, scrubs, reply });
+        let job = Box::new(Request { work: Some(work), result: None, reply });
         let Some(jobs) = &self.jobs else { return Err(stopped()) };
         jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => {
@@ -102,6 +95,8 @@ struct Desk {
     clock: Clock,
     /// Unix ms.
     next_sweep_at: u64,
+    /// True while something that was erased may still be readable in the log.
+    log_is_due: bool,
 }
 
 impl Desk {
@@ -122,7 +117,8 @@ impl Desk {
 
     /// Runs all jobs in one transaction, each in a savepoint of its own: one that fails takes back only its own writes.
     fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let mut written = self.try_run(&mut jobs);
+        let empties_log = Cell::new(false);
+        let written = self.try_run(&mut jobs, &empties_log);
         if let Err(error) = &written
             && error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
         {
@@ -130,8 +126,8 @@ impl Desk {
             // what is really there. Whoever waits is told, and writes again.
             self.reopen();
         }
-        if written.is_ok() && jobs.iter().any(|job| job.scrubs()) {
-            written = file::scrub(&self.connection);
+        if empties_log.get() {
+            self.empty_log();
         }
         for job in jobs {
             let failure = written.as_ref().err().map(|error| file::failed(&self.path, error));
@@ -146,12 +142,12 @@ impl Desk {
         }
     }
 
-    fn try_run(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    fn try_run(&mut self, jobs: &mut [Box<dyn Job>], empties_log: &Cell<bool>) -> rusqlite::Result<()> {
         let now = (self.clock)();
         let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for job in jobs {
             let savepoint = transaction.savepoint()?;
-            if job.run(&mut Rows { connection: &savepoint, now, path: &self.path }) {
+            if job.run(&mut Rows { connection: &savepoint, now, path: &self.path, empties_log }) {
                 savepoint.commit()?;
             } else {
                 savepoint.finish()?; // rolls back
@@ -160,10 +156,35 @@ impl Desk {
         transaction.commit()
     }
 
+    /// Moves the log into the database and cuts it to nothing. While another process reads the file that cannot be
+    /// done; then every sweep tries again, the next one in a minute.
+    fn empty_log(&mut self) {
+        self.log_is_due = !self.try_empty_log().unwrap_or(false);
+        if !self.log_is_due {
+            return;
+        }
+        let file = self.path.display();
+        warn!("what was erased stays in the log of `{file}` while another process reads that file; end it");
+        self.next_sweep_at = self.next_sweep_at.min((self.clock)().saturating_add(LOG_AGAIN_MS));
+    }
+
+    /// False when another process is in the way.
+    fn try_empty_log(&self) -> rusqlite::Result<bool> {
+        self.connection.busy_timeout(LOG_PATIENCE)?;
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.connection.busy_timeout(file::BUSY_TIMEOUT)?;
+        Ok(busy? == 0)
+    }
+
     fn sweep(&mut self, now: u64) {
         match file::sweep(&mut self.connection, now) {
             Ok(true) => (), // goes on after the next batch
-            Ok(false) => self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS),
+            Ok(false) => {
+                self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS);
+                if self.log_is_due {
+                    self.empty_log();
+                }
+            }
             Err(error) => {
                 let error = file::failed(&self.path, &error);
                 error!(
@@ -181,9 +202,6 @@ trait Job: Send {
     /// True when what it wrote is to be kept.
     fn run(&mut self, rows: &mut Rows<'_>) -> bool;
 
-    /// True when no byte of what was deleted may stay in the log.
-    fn scrubs(&self) -> bool;
-
     /// Answers with the result, or with what the transaction died of.
     fn answer(self: Box<Self>, failure: Option<MemoryError>);
 }
@@ -191,7 +209,6 @@ trait Job: Send {
 struct Request<W, T> {
     work: Option<W>,
     result: Option<Result<T, MemoryError>>,
-    scrubs: bool,
     reply: oneshot::Sender<Result<T, MemoryError>>,
 }
 
@@ -203,10 +220,6 @@ where
     fn run(&mut self, rows: &mut Rows<'_>) -> bool {
         self.result = self.work.take().map(|work| work(rows));
         matches!(self.result, Some(Ok(_)))
-    }
-
-    fn scrubs(&self) -> bool {
-        self.scrubs
     }
 
     fn answer(self: Box<Self>, failure: Option<MemoryError>) {
