@@ -11,5 +11,6 @@ mod rules;
 pub mod settings;
 pub mod sqlite;
 pub mod store;
+pub mod summarizer;
 pub mod summary;
 pub mod topic;
