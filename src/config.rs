@@ -1,5 +1,6 @@
 //! The configuration: every variable, read once, every fault reported in one go.
 
+mod archive;
 mod chat;
 mod reader;
 mod redis;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::archive::ArchiveConfig;
 pub use self::chat::ChatConfig;
 pub use self::reader::{Fault, Vars};
 pub use self::redis::RedisConfig;
@@ -34,6 +36,8 @@ pub struct Config {
     pub memory: MemoryConfig,
     /// The model that improves summaries, if one is to.
     pub summarizer: Option<ChatConfig>,
+    /// Where finished calls go for good, if anywhere.
+    pub archive: Option<ArchiveConfig>,
     /// Limits on calls.
     pub limits: Limits,
     /// Where the models are.
@@ -168,6 +172,7 @@ impl Config {
             Some(false) | None => Networks::Public,
         };
         let summarizer = ChatConfig::read(&mut reader, networks);
+        let archive = ArchiveConfig::read(&mut reader, networks);
         let limits = Limits {
             calls: reader.in_range("MAX_CALLS", 500, 1..=100_000),
             calls_per_caller: reader.in_range("MAX_CALLS_PER_CALLER", 3, 1..=100_000),
@@ -196,7 +201,7 @@ impl Config {
         if !faults.is_empty() {
             return Err(ConfigError { faults });
         }
-        Ok(Self { server, twilio, memory, summarizer, limits, models_dir, call_log, log, warnings })
+        Ok(Self { server, twilio, memory, summarizer, archive, limits, models_dir, call_log, log, warnings })
     }
 }
 

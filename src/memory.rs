@@ -1,5 +1,6 @@
 //! What is remembered about a caller: the model, the store, and what fills it.
 
+pub mod archive;
 pub(crate) mod clean;
 pub mod clock;
 pub mod directory;

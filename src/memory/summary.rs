@@ -271,7 +271,7 @@ fn is_our_line(line: &str) -> bool {
 }
 
 /// The day of a Unix time in ms, `2026-11-21` (UTC, proleptic Gregorian calendar; the year 9999 at most).
-fn date(at_ms: u64) -> String {
+pub(super) fn date(at_ms: u64) -> String {
     const DAY_MS: u64 = 86_400_000;
     // The last day of 9999: a later one is a broken clock, and would not fit the line's form.
     const LAST_DAY: u64 = 2_932_896;

@@ -1,9 +1,11 @@
 //! The stores: one conformance suite over all of them, and what each must do on its own.
 
+mod archive;
 mod conformance;
 mod expiry;
 mod interleavings;
 mod sqlite;
+mod summarizer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
