@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::reader::Reader;
-use crate::outgoing::{Endpoint, Networks};
+use crate::outgoing::{Endpoint, EndpointError, Networks};
 
 /// A secret that cannot be guessed has at least so many bytes.
 const MIN_SECRET_BYTES: usize = 32;
@@ -52,8 +52,16 @@ impl ArchiveConfig {
                 path => Some(Self::Files { directory: PathBuf::from(path) }),
             };
         }
-        let endpoint =
-            Endpoint::parse(&place, networks).map_err(|why| reader.fault("MEMORY_ARCHIVE", format!("{why}; {FORM}")));
+        let endpoint = match Endpoint::parse(&place, networks) {
+            Ok(endpoint) => Some(endpoint),
+            Err(why) => {
+                reader.fault("MEMORY_ARCHIVE", format!("{why}; {FORM}"));
+                if why == EndpointError::NotAUrl {
+                    return None; // a directory may be meant, which needs no secret
+                }
+                None
+            }
+        };
         match &secret {
             None if !reader.has_fault("MEMORY_ARCHIVE_SECRET") => reader.fault(
                 "MEMORY_ARCHIVE_SECRET",
@@ -66,6 +74,6 @@ impl ArchiveConfig {
             ),
             Some(_) | None => (),
         }
-        Some(Self::Server { endpoint: endpoint.ok()?, secret: secret? })
+        Some(Self::Server { endpoint: endpoint?, secret: secret? })
     }
 }

@@ -54,7 +54,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     // Only 2000::/3 is in use; mapped, unique local, link-local and multicast addresses are outside it.
     let global = a & 0xe000 == 0x2000;
     // Protocol assignments with Teredo; documentation twice; 6to4.
-    let special = (a == 0x2001 && b < 0x0200) || (a == 0x2001 && b == 0x0db8) || a == 0x3fff || a == 0x2002;
+    let special = matches!((a, b), (0x2001, ..0x0200 | 0x0db8) | (0x3fff | 0x2002, _));
     global && !special
 }
 
