@@ -65,6 +65,11 @@ pub enum EndpointError {
     NotPublic,
 }
 
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[error("TLS cannot be set up; are root certificates installed (package ca-certificates)?")]
+pub struct ClientError(#[source] reqwest::Error);
+
 /// Why an answer was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -137,7 +142,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// When TLS cannot be set up, such as on a machine without root certificates.
-    pub fn client(&self, timeout: Duration) -> Result<Client, reqwest::Error> {
+    pub fn client(&self, timeout: Duration) -> Result<Client, ClientError> {
         crate::tls::install_provider();
         Client::builder()
             .user_agent(concat!("redial/", env!("CARGO_PKG_VERSION")))
@@ -150,6 +155,7 @@ impl Endpoint {
             .timeout(timeout)
             .http1_max_headers(MAX_HEADERS)
             .build()
+            .map_err(ClientError)
     }
 }
 

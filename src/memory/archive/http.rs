@@ -61,9 +61,9 @@ impl HttpArchive {
     /// # Errors
     /// As for [`HttpArchive::new`].
     pub fn within(endpoint: Endpoint, secret: SecretString, limit: Duration) -> Result<Self, ArchiveError> {
-        let client = endpoint.client(limit).map_err(|error| {
-            ArchiveError::Refused(format!("TLS cannot be set up for MEMORY_ARCHIVE {endpoint:?}: {error}"))
-        })?;
+        let client = endpoint
+            .client(limit)
+            .map_err(|error| ArchiveError::Refused(format!("MEMORY_ARCHIVE {endpoint:?} cannot be asked: {error}")))?;
         Ok(Self { endpoint, client, secret })
     }
 

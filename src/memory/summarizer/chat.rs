@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::prompt::{Prompt, schema};
 use super::{Draft, Flaw, Summarizer, SummaryError, SummaryRequest, draft};
 use crate::config::ChatConfig;
-use crate::outgoing::{self, BodyError};
+use crate::outgoing::{self, BodyError, ClientError};
 
 /// Longest for one try, from connecting to the last byte.
 const TRY: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ impl ChatSummarizer {
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(config: ChatConfig) -> Result<Self, reqwest::Error> {
+    pub fn new(config: ChatConfig) -> Result<Self, ClientError> {
         Self::try_within(config, TRY)
     }
 
@@ -78,7 +78,7 @@ impl ChatSummarizer {
     ///
     /// # Errors
     /// As for [`ChatSummarizer::new`].
-    pub fn try_within(config: ChatConfig, limit: Duration) -> Result<Self, reqwest::Error> {
+    pub fn try_within(config: ChatConfig, limit: Duration) -> Result<Self, ClientError> {
         Ok(Self { client: config.endpoint.client(limit)?, config, try_within: limit })
     }
 
