@@ -1,5 +1,7 @@
 //! The configuration: every variable, read once, every fault reported in one go.
 
+mod archive;
+mod chat;
 mod reader;
 mod redis;
 mod variables;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::archive::ArchiveConfig;
+pub use self::chat::ChatConfig;
 pub use self::reader::{Fault, Vars};
 pub use self::redis::RedisConfig;
 pub use self::variables::{VARIABLES, Variable};
@@ -20,6 +24,7 @@ use self::reader::Reader;
 use crate::agent::GreetingLevel;
 use crate::memory::settings::{StoreSettings, TtlRefresh};
 use crate::memory::spool::SpoolSettings;
+use crate::outgoing::Networks;
 
 /// Everything that is configured.
 #[derive(Debug)]
@@ -30,6 +35,10 @@ pub struct Config {
     pub twilio: TwilioConfig,
     /// Where callers are remembered.
     pub memory: MemoryConfig,
+    /// The model that improves summaries, if one is to.
+    pub summarizer: Option<ChatConfig>,
+    /// Where finished calls go for good, if anywhere.
+    pub archive: Option<ArchiveConfig>,
     /// Limits on calls.
     pub limits: Limits,
     /// Where the models are.
@@ -168,6 +177,12 @@ impl Config {
             );
         }
         let memory = memory(&mut reader);
+        let networks = match reader.flag("OUTGOING_ALLOW_PRIVATE") {
+            Some(true) => Networks::Private,
+            Some(false) | None => Networks::Public,
+        };
+        let summarizer = ChatConfig::read(&mut reader, networks);
+        let archive = ArchiveConfig::read(&mut reader, networks);
         let limits = Limits {
             calls: reader.in_range("MAX_CALLS", 500, 1..=100_000),
             calls_per_caller: reader.in_range("MAX_CALLS_PER_CALLER", 3, 1..=100_000),
@@ -191,12 +206,12 @@ impl Config {
             filter: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             json: reader.one_of("LOG_FORMAT", "text", &["text", "json"]) == "json",
         };
-        reader.warn_of_unknown(VARIABLES, &["REDIS_", "MEMORY_"]);
+        reader.warn_of_unknown(VARIABLES, &["REDIS_", "MEMORY_", "OUTGOING_"]);
         let (faults, warnings) = reader.finish();
         if !faults.is_empty() {
             return Err(ConfigError { faults });
         }
-        Ok(Self { server, twilio, memory, limits, models_dir, call_log, log, warnings })
+        Ok(Self { server, twilio, memory, summarizer, archive, limits, models_dir, call_log, log, warnings })
     }
 }
 

@@ -169,6 +169,75 @@ fn a_secret_may_be_in_a_file() {
 }
 
 #[test]
+fn a_chat_model_is_asked_only_when_it_is_named_and_paid_for() {
+    assert!(read(&[]).unwrap().summarizer.is_none());
+    let whole =
+        [("OPENAI_API_KEY", "sk-hunter2"), ("OPENAI_MODEL", "m"), ("OPENAI_BASE_URL", "http://localhost:1/v1/")];
+    let chat = read(&whole).unwrap().summarizer.unwrap();
+    assert_eq!((chat.endpoint.url().as_str(), chat.model.as_str()), ("http://localhost:1/v1", "m"));
+    assert!(!format!("{chat:?}").contains("hunter2"));
+    let chat = read(&whole[..2]).unwrap().summarizer.unwrap();
+    assert_eq!(chat.endpoint.url().as_str(), "https://api.openai.com/v1");
+    for (vars, expected) in [
+        (&whole[..1], &["OPENAI_MODEL: is not set beside OPENAI_API_KEY"][..]),
+        (&whole[1..2], &["OPENAI_API_KEY: is not set beside OPENAI_MODEL"]),
+        (
+            &whole[2..],
+            &["OPENAI_API_KEY: is not set beside OPENAI_BASE_URL", "OPENAI_MODEL: is not set beside OPENAI_BASE_URL"],
+        ),
+        (
+            &[("OPENAI_API_KEY", "a\u{1}b"), ("OPENAI_MODEL", "m"), ("OPENAI_BASE_URL", "http://10.0.0.1")],
+            &["OPENAI_API_KEY: has characters", "OPENAI_BASE_URL: is not https"],
+        ),
+    ] {
+        let faults = faults(vars);
+        assert_eq!(faults.len(), expected.len(), "{faults:?}");
+        assert!(faults.iter().zip(expected).all(|(fault, start)| fault.starts_with(start)), "{faults:?}");
+    }
+}
+
+#[test]
+fn an_archive_is_a_directory_or_a_server_with_a_secret() {
+    const SECRET: (&str, &str) = ("MEMORY_ARCHIVE_SECRET", "0123456789abcdef0123456789abcdef");
+    assert!(read(&[]).unwrap().archive.is_none());
+    for (place, path) in
+        [("file:calls", "calls"), ("file:/var/calls", "/var/calls"), ("file:///var/calls", "/var/calls")]
+    {
+        match read(&[("MEMORY_ARCHIVE", place)]).unwrap().archive {
+            Some(ArchiveConfig::Files { directory }) => assert_eq!(directory, PathBuf::from(path)),
+            other => panic!("{other:?}"),
+        }
+    }
+    match read(&[("MEMORY_ARCHIVE", "https://archive.example.com/calls"), SECRET]).unwrap().archive {
+        Some(ArchiveConfig::Server { endpoint, .. }) => {
+            assert_eq!(endpoint.url().as_str(), "https://archive.example.com/calls");
+        }
+        other => panic!("{other:?}"),
+    }
+    let private = [("MEMORY_ARCHIVE", "https://192.168.0.7"), SECRET, ("OUTGOING_ALLOW_PRIVATE", "true")];
+    assert!(read(&private).is_ok());
+    for (vars, fault) in [
+        (&private[..2], "MEMORY_ARCHIVE: names an address that is not public; set OUTGOING_ALLOW_PRIVATE=true"),
+        (&[("MEMORY_ARCHIVE", "https://a.example.com")][..], "MEMORY_ARCHIVE_SECRET: is not set beside MEMORY_ARCHIVE"),
+        (
+            &[("MEMORY_ARCHIVE", "https://a.example.com"), ("MEMORY_ARCHIVE_SECRET", "abc")],
+            "MEMORY_ARCHIVE_SECRET: is s",
+        ),
+        (&[SECRET], "MEMORY_ARCHIVE: is not set beside MEMORY_ARCHIVE_SECRET"),
+        (&[("MEMORY_ARCHIVE", "file:")], "MEMORY_ARCHIVE: \"file:\" names no directory"),
+        (&[("MEMORY_ARCHIVE", "file://host/calls")], "MEMORY_ARCHIVE: \"file://host/calls\" names no directory"),
+        (&[("MEMORY_ARCHIVE", "/var/calls")], "MEMORY_ARCHIVE: is not a URL such as https://host/path; use file:"),
+    ] {
+        let faults = faults(vars);
+        assert!(faults.len() == 1 && faults[0].starts_with(fault), "{vars:?}: {faults:?}");
+    }
+    assert!(
+        faults(&[("MEMORY_ARCHIVE", "https://a.example.com"), ("MEMORY_ARCHIVE_SECRET_FILE", "/no/such/file")])[0]
+            .contains("cannot be read")
+    );
+}
+
+#[test]
 fn the_readme_has_every_variable_as_it_is() {
     let readme = include_str!("../../README.md");
     for variable in VARIABLES {

@@ -19,6 +19,7 @@ use crate::carrier::signature::SignatureHeaders;
 use crate::carrier::twiml;
 use crate::carrier::webhook::{self, VoiceRequest};
 use crate::identity::{Caller, CallerAddress};
+use crate::memory::resume;
 use crate::memory::spool::OpenCall;
 
 /// The name of the `<Parameter>` that carries the one-time token.
@@ -153,12 +154,12 @@ fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, entry: Entry)
     xml(document)
 }
 
-/// What was said in a call whose stream broke.
+/// What was said in a call whose stream broke: from our own journal, else from what another instance has written.
 async fn said_before(app: &App, sid: &CallSid, caller: &Caller) -> Option<OpenCall> {
-    match app.spool.resume(sid.as_str(), caller.hash.as_ref()).await {
+    match resume::find(&app.spool, app.store.as_ref(), sid.as_str(), caller).await {
         Ok(found) => found,
         Err(error) => {
-            tracing::warn!(call.sid = %sid, %error, "the journal cannot be read; the call goes on without its history");
+            tracing::warn!(call.sid = %sid, %error, "the call goes on without its history");
             None
         }
     }

@@ -139,7 +139,7 @@ fn episode(session: &Session, turns: &[Turn], talk: &Talk) -> Episode {
 }
 
 /// For each turn, the words of it that may be stored; empty for those of which nothing may be.
-fn kept_words(turns: &[Turn]) -> Vec<String> {
+pub(super) fn kept_words(turns: &[Turn]) -> Vec<String> {
     let in_pieces = digits_in_pieces(turns);
     let mut asked_for_secret = false;
     turns
@@ -159,7 +159,7 @@ fn kept_words(turns: &[Turn]) -> Vec<String> {
 }
 
 /// The sentences of `text` that are neither secret nor instructions; with `card`, none that has digits.
-fn kept(text: &str, card: bool) -> String {
+pub(super) fn kept(text: &str, card: bool) -> String {
     let text = clean::printable(text);
     // A card number is often read with pauses that look like sentences.
     let card = card || clean::holds_card_number(&clean::digit_runs(&Words::of(&text)).concat());
@@ -271,7 +271,7 @@ fn is_our_line(line: &str) -> bool {
 }
 
 /// The day of a Unix time in ms, `2026-11-21` (UTC, proleptic Gregorian calendar; the year 9999 at most).
-fn date(at_ms: u64) -> String {
+pub(super) fn date(at_ms: u64) -> String {
     const DAY_MS: u64 = 86_400_000;
     // The last day of 9999: a later one is a broken clock, and would not fit the line's form.
     const LAST_DAY: u64 = 2_932_896;

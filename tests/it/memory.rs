@@ -1,11 +1,13 @@
 //! The stores: one conformance suite over all of them, and what each must do on its own.
 
+mod archive;
 mod conformance;
 mod directory;
 mod expiry;
 mod interleavings;
 mod spool;
 mod sqlite;
+mod summarizer;
 
 use std::path::PathBuf;
 use std::sync::Arc;

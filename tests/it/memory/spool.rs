@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock;
-use redial::memory::model::{Message, Metadata, Session};
+use redial::memory::directory::{Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, UserEntry};
+use redial::memory::model::{Message, Metadata, Profile, Session};
 use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial::memory::sqlite::Database;
 use redial::memory::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
@@ -76,6 +77,60 @@ impl Store for Told {
     }
 }
 
+const OPERATORS: &str = "the outbox asks nothing of this kind";
+
+#[async_trait]
+impl Directory for Told {
+    async fn erase(&self, user: &UserId) -> Result<Erased, MemoryError> {
+        self.committed.lock().unwrap().retain(|(uid, _)| uid != user.as_str());
+        Ok(Erased::default())
+    }
+
+    async fn erased_among(&self, _: &[UserId]) -> Result<Vec<UserId>, MemoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn owner(&self, _: &PhoneHash) -> Result<Option<UserId>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn assign(&self, _: &PhoneHash, _: Option<&UserId>) -> Result<Option<UserId>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn numbers(&self, _: &UserId) -> Result<Vec<PhoneHash>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn user(&self, _: &UserId) -> Result<Option<UserEntry>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn users(&self, _: Page) -> Result<Listing<UserId>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn sessions(&self, _: Page) -> Result<Listing<String>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn change_profile(&self, _: &UserId, _: u64, _: &Profile) -> Result<ProfileChange, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn absorb(&self, _: &UserId, _: &UserId, _: u64, _: &Profile) -> Result<ProfileChange, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn figures(&self) -> Result<Figures, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn clear(&self) -> Result<u64, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+}
+
 struct NoCalls;
 
 impl LiveCalls for NoCalls {
@@ -96,7 +151,7 @@ impl Bed {
     fn open(dir: &Path, store: &Arc<Told>) -> Self {
         let spool = Self::idle(dir);
         let stop = CancellationToken::new();
-        let sinks = Sinks { store: Arc::clone(store) as Arc<dyn Store>, live: Arc::new(NoCalls) };
+        let sinks = Sinks { store: Arc::clone(store) as Arc<dyn Memory>, live: Arc::new(NoCalls) };
         tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
         Self { spool, stop }
     }

@@ -41,6 +41,7 @@ pub(crate) struct GatewayProcess {
 impl GatewayProcess {
     /// Starts a gateway with these variables and `data_dir`; its recogniser hears `PROCESS_SCRIPT`, its voice is scripted.
     pub(crate) async fn start(data_dir: &Path, vars: &[(&str, &str)]) -> Self {
+        redial::tls::install_provider();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Self::start_on(listener, data_dir, vars).await
     }
