@@ -2,8 +2,10 @@
 
 pub(crate) mod clean;
 pub mod clock;
+pub mod digest;
 pub mod directory;
 pub mod hang_up;
+pub mod mirror;
 pub mod model;
 pub mod process;
 pub mod redis;
@@ -13,3 +15,4 @@ pub mod sqlite;
 pub mod store;
 pub mod summary;
 pub mod topic;
+pub mod unite;

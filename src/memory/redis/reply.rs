@@ -3,6 +3,7 @@
 use redis::Value;
 
 use super::advice::Trouble;
+use crate::memory::digest::SessionDigest;
 use crate::memory::model::{Profile, SCHEMA_VERSION};
 
 /// A revision that no stored profile has: a change made from it never matches, so an unreadable profile stays as it is.
@@ -24,6 +25,7 @@ pub(super) struct Committed {
     pub(super) status: String,
     pub(super) text: String,
     pub(super) document: Vec<u8>,
+    pub(super) number: u64,
 }
 
 impl Begun {
@@ -36,8 +38,12 @@ impl Begun {
 
 impl Committed {
     pub(super) fn read(reply: Value) -> Result<Self, Trouble> {
-        let (status, text, document) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
-        Ok(Self { status, text, document })
+        let (status, text, document, number) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
+        Ok(Self { status, text, document, number })
+    }
+
+    pub(super) fn digest(&self) -> Option<SessionDigest> {
+        SessionDigest::from_hex(&self.text)
     }
 
     pub(super) fn revision(&self) -> u64 {
@@ -77,6 +83,11 @@ impl Stored {
         let (profile, revision) = readable().unwrap_or((Profile::default(), UNREADABLE));
         Self { profile, revision, calls: calls.unwrap_or(0), last }
     }
+}
+
+/// A profile document as it is in a record: missing until a call has written one.
+pub(super) fn profile_or_none_yet(doc: &[u8]) -> Option<Profile> {
+    if doc.is_empty() { Some(Profile::default()) } else { profile(doc) }
 }
 
 /// A profile document, unless it is damaged or newer than this build.
