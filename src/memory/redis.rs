@@ -264,7 +264,7 @@ impl Store for RedisStore {
                 })?;
                 Ok(rules::differs(sid, stored, done.number, Some(&done.document), writing.turns))
             }
-            "mapped" => match (mapped(done.text.as_bytes()), &commit.caller.hash) {
+            "mapped" => match (mapped(&done.text), &commit.caller.hash) {
                 (Some(user_id), _) => Ok(Outcome::Mapped { user_id }),
                 (None, Some(hash)) => Err(self.no_user_id(hash)),
                 (None, None) => Err(Trouble::NotRedis.unavailable(self.commit.scheme())),
@@ -273,7 +273,7 @@ impl Store for RedisStore {
             "others" => Err(MemoryError::Refused("another caller's session has this id".to_owned())),
             "wrongtype" => {
                 let key = usize::try_from(done.number).ok().and_then(|number| number.checked_sub(1));
-                Err(wrong_type(key.and_then(|i| keys.into_iter().nth(i)), done.text.as_bytes()))
+                Err(wrong_type(key.and_then(|i| keys.into_iter().nth(i)), &done.text))
             }
             _ => Err(Trouble::NotRedis.unavailable(self.commit.scheme())),
         }

@@ -23,7 +23,7 @@ pub(super) struct Begun {
 /// What commit.lua answers.
 pub(super) struct Committed {
     pub(super) status: String,
-    pub(super) text: String,
+    pub(super) text: Vec<u8>,
     pub(super) document: Vec<u8>,
     pub(super) number: u64,
 }
@@ -43,11 +43,11 @@ impl Committed {
     }
 
     pub(super) fn digest(&self) -> Option<SessionDigest> {
-        SessionDigest::from_hex(&self.text)
+        SessionDigest::from_hex(str::from_utf8(&self.text).ok()?)
     }
 
     pub(super) fn revision(&self) -> u64 {
-        counter(Some(self.text.as_bytes())).unwrap_or(UNREADABLE)
+        counter(Some(&self.text)).unwrap_or(UNREADABLE)
     }
 }
 

@@ -33,6 +33,15 @@ async fn mirrored(store: &RedisStore) -> (Vec<String>, u64) {
     (messages.into_iter().map(|message| message.turn.text).collect(), turns)
 }
 
+/// Writes are best effort and say nothing of a failure, so what they leave is looked at.
+pub(super) async fn all_of_it_works(store: &RedisStore) {
+    store.begin(&live()).await;
+    store.turn("CA1", &message(1, "hello"), 1).await;
+    assert_eq!(mirrored(store).await, (vec!["hello".to_owned()], 1));
+    store.end("CA1").await;
+    assert_eq!(store.load("CA1").await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn a_live_call_leaves_these_keys_until_it_ends() {
     let server = RedisServer::start().await;
