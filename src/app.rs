@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use redial_call::Settings;
 use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
@@ -17,9 +18,11 @@ use crate::carrier::signature::Verifier;
 use crate::carrier::token::Tokens;
 use crate::config::{Backend, Config};
 use crate::identity::{Keys, load_or_create_pepper, warm_up};
+use crate::memory::clock;
 use crate::memory::process::ProcessStore;
 use crate::memory::redis::RedisStore;
-use crate::memory::sqlite::SqliteStore;
+use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool};
+use crate::memory::sqlite::{Database, SqliteStore};
 use crate::memory::store::Store;
 use crate::session::Parts;
 use crate::speech::local::LocalSpeech;
@@ -61,6 +64,8 @@ pub struct App {
     pub(crate) public_url: Url,
     pub(crate) keys: Keys,
     pub(crate) store: Arc<dyn Store>,
+    /// Journal and outbox.
+    pub(crate) spool: Arc<Spool>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) tokens: Tokens,
     /// `None`: signatures are not checked.
@@ -68,7 +73,16 @@ pub struct App {
     pub(crate) parts: Parts,
     pub(crate) phrases: Arc<Cached>,
     pub(crate) vad: Arc<Silero>,
-    /// Sessions and hang-up writes: waited for at shutdown.
+    /// Sessions and what they write: waited for at shutdown.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) background: Background,
+}
+
+/// What runs beside the calls.
+#[derive(Default)]
+pub(crate) struct Background {
+    /// Ends all of it.
+    pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
 
@@ -85,7 +99,7 @@ impl App {
         let keys = Keys::derive(&pepper)?;
         // The first number that is not plain E.164 would wait for it.
         tokio::task::spawn_blocking(warm_up);
-        let store = open_store(&config).await?;
+        let (store, spool) = open_memory(&config).await?;
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
         let settings =
@@ -108,7 +122,23 @@ impl App {
         let public_url = config.server.public_url.clone().unwrap_or(local_url);
         let tasks = TaskTracker::new();
         let vad = providers.vad;
-        Ok(Arc::new(Self { config, public_url, keys, store, calls, tokens, verifier, parts, phrases, vad, tasks }))
+        let background = Background::default();
+        let app = Self {
+            config,
+            public_url,
+            keys,
+            store,
+            spool,
+            calls,
+            tokens,
+            verifier,
+            parts,
+            phrases,
+            vad,
+            tasks,
+            background,
+        };
+        Ok(Arc::new(app))
     }
 
     /// A URL of ours as the carrier knows it.
@@ -120,6 +150,30 @@ impl App {
     pub(crate) fn ws_url(&self, path: &str) -> String {
         // `http` becomes `ws`, `https` becomes `wss`.
         self.url(path).replacen("http", "ws", 1)
+    }
+
+    /// Delivers what the outbox holds, and finishes the calls that a dead instance has left, until the process ends.
+    pub(crate) fn spawn_deliveries(self: &Arc<Self>) {
+        let sinks = Sinks { store: Arc::clone(&self.store), live: Arc::clone(&self.calls) as Arc<dyn LiveCalls> };
+        let drain = Drain::new(Arc::clone(&self.spool), sinks);
+        self.background.tasks.spawn(drain.run(self.background.stop.clone()));
+        let (app, stop) = (Arc::clone(self), self.background.stop.clone());
+        self.background.tasks.spawn(async move {
+            loop {
+                // Calls of instances that died meanwhile, as during a deploy, get the same time as those from before.
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(app.config.memory.spool.resume_grace) => (),
+                }
+                match app.spool.finish_orphans().await {
+                    Ok(sids) if sids.is_empty() => (),
+                    Ok(sids) => {
+                        tracing::warn!(calls = sids.len(), "calls of a dead instance are over; what was said is kept")
+                    }
+                    Err(error) => tracing::warn!(%error, "calls of a dead instance cannot be finished yet"),
+                }
+            }
+        });
     }
 
     /// Sweeps the table of calls every few seconds, until the process ends.
@@ -137,8 +191,12 @@ impl App {
     }
 }
 
-async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+/// The store, and the journal and outbox in front of it.
+async fn open_memory(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Arc<Spool>)> {
     let settings = config.memory.store.clone();
+    let data_dir = config.server.data_dir.as_path();
+    let mut spool = config.memory.spool.clone();
+    let file = data_dir.join("redial.sqlite");
     Ok(match &config.memory.backend {
         Backend::Redis(redis) => {
             tracing::info!(url = redis.redacted(), "callers are remembered in Redis");
@@ -149,16 +207,22 @@ async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
                     tracing::warn!(%error, "Redis does not answer yet; calls are taken without memory meanwhile")
                 }
             }
-            Arc::new(store)
+            let database = Arc::new(Database::open(&file, clock::system())?);
+            (Arc::new(store), Arc::new(Spool::open(database, Some(data_dir), spool)?))
         }
         Backend::Embedded => {
-            let file = config.server.data_dir.join("redial.sqlite");
             tracing::info!(file = %file.display(), "callers are remembered in the embedded store");
-            Arc::new(SqliteStore::open(&file, settings)?)
+            let database = Arc::new(Database::open(&file, clock::system())?);
+            // The store is as durable as the outbox: they are one file.
+            spool.replay = Duration::ZERO;
+            let store = SqliteStore::on(Arc::clone(&database), settings);
+            (Arc::new(store), Arc::new(Spool::open(database, Some(data_dir), spool)?))
         }
         Backend::Process => {
             tracing::warn!("MEMORY_PERSISTENCE=false: callers are forgotten when this process stops");
-            Arc::new(ProcessStore::new(settings))
+            let database = Arc::new(Database::open_in_memory(clock::system())?);
+            spool.replay = Duration::ZERO;
+            (Arc::new(ProcessStore::new(settings)), Arc::new(Spool::open(database, None, spool)?))
         }
     })
 }

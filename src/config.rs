@@ -19,6 +19,7 @@ pub use self::variables::{VARIABLES, Variable};
 use self::reader::Reader;
 use crate::agent::GreetingLevel;
 use crate::memory::settings::{StoreSettings, TtlRefresh};
+use crate::memory::spool::SpoolSettings;
 
 /// Everything that is configured.
 #[derive(Debug)]
@@ -76,8 +77,17 @@ pub struct MemoryConfig {
     pub greeting_level: GreetingLevel,
     /// `DEFAULT_REGION`: for numbers without `+`.
     pub default_region: String,
+    /// `SPOOL_…`: journal and outbox.
+    pub spool: SpoolSettings,
     /// `MEMORY_MAX_MESSAGES`: turns of the call that the agent is shown.
     pub max_messages: usize,
+}
+
+impl MemoryConfig {
+    /// False when all that is said is forgotten with the process.
+    pub fn is_durable(&self) -> bool {
+        !matches!(self.backend, Backend::Process)
+    }
 }
 
 /// Which store.
@@ -289,7 +299,17 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
         pepper,
         greeting_level,
         default_region,
+        spool: spool(reader),
         max_messages,
+    }
+}
+
+fn spool(reader: &mut Reader<'_>) -> SpoolSettings {
+    SpoolSettings {
+        replay: Duration::from_secs(reader.in_range("SPOOL_REPLAY_SECONDS", 3600, 0..=86_400)),
+        per_second: reader.in_range("SPOOL_DRAIN_PER_SECOND", 200, 1..=100_000),
+        max_bytes: reader.in_range::<u64>("SPOOL_MAX_MB", 1024, 16..=1_048_576) * 1024 * 1024,
+        resume_grace: Duration::from_secs(reader.in_range("RESUME_GRACE_SECONDS", 30, 1..=600)),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod process;
 pub mod redis;
 mod rules;
 pub mod settings;
+pub mod spool;
 pub mod sqlite;
 pub mod store;
 pub mod summary;

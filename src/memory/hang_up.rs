@@ -51,127 +51,115 @@ pub enum Written {
 /// Dropped, this write may be lost or half-way, never another one; writing it again is harmless.
 pub async fn write(
     store: &dyn Store,
-    hang_up: HangUp,
+    mut hang_up: HangUp,
     fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
 ) -> Result<Written, MemoryError> {
-    let HangUp { caller, session, base } = hang_up;
-    let user_id = caller.user_id.clone();
-    let (base_revision, base) = base.unwrap_or_default();
-    let commit = Commit { caller, user_id, session, profile: base.clone(), base_revision, replaces: None };
-    let mut writing = Writing { commit, base, pause: Pause::default() };
+    let mut tries = 0;
     loop {
-        let lane = Lane::of(&writing.commit.user_id);
+        let lane = Lane::of(&hang_up.caller.user_id);
         let _turn = lane.mutex.lock().await;
-        match writing.as_this_user(store, &fold).await? {
-            Done::Written(written) => return Ok(written),
-            // The lane that was waited for is left before the other one is entered, so two cannot wait for each other.
-            Done::Mapped(user_id) => writing.go_on_as(user_id),
+        let owner = loop {
+            match attempt(store, hang_up.clone(), &fold).await {
+                Ok(Attempt::Written(written)) => return Ok(written),
+                Ok(Attempt::Mapped(owner)) => break owner,
+                Err(error @ MemoryError::Unavailable { .. }) => {
+                    if tries == 0 {
+                        warn!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call waits to be written");
+                    }
+                    tokio::time::sleep(Duration::from_millis(pause_after(tries))).await;
+                    tries += 1;
+                }
+                Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
+                    // An id that was refused may hold anything; the debug form has no line breaks.
+                    metrics::counter!("redial_sessions_lost_total").increment(1);
+                    error!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
+                    return Err(error);
+                }
+            }
+        };
+        // This lane is left before the next one is entered, so two calls cannot wait for each other.
+        hang_up = hang_up.of(owner);
+    }
+}
+
+/// As [`write()`], but gives up when the store is not reachable.
+///
+/// # Errors
+/// [`MemoryError::Unavailable`]: writing it again later is harmless. What else there is, trying again would not help.
+pub async fn write_once(
+    store: &dyn Store,
+    mut hang_up: HangUp,
+    fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
+) -> Result<Written, MemoryError> {
+    loop {
+        let lane = Lane::of(&hang_up.caller.user_id);
+        let _turn = lane.mutex.lock().await;
+        match attempt(store, hang_up.clone(), &fold).await? {
+            Attempt::Written(written) => return Ok(written),
+            Attempt::Mapped(owner) => hang_up = hang_up.of(owner),
         }
     }
 }
 
-/// A hang-up on its way.
-struct Writing {
-    commit: Commit,
-    /// What the profile is folded from: as it was at `commit.base_revision`.
-    base: Profile,
-    pause: Pause,
+impl HangUp {
+    /// The same call as another user's. Their profile is not known, as if the lookup had failed: at revision 0 there is
+    /// none, at any other the store answers with it.
+    fn of(self, user_id: UserId) -> Self {
+        let Self { caller, mut session, .. } = self;
+        session.user_id = user_id.as_str().to_owned();
+        Self { caller: Caller { user_id, ..caller }, session, base: None }
+    }
 }
 
-enum Done {
+enum Attempt {
     Written(Written),
     /// Nothing was written; the number belongs to this user.
     Mapped(UserId),
 }
 
-impl Writing {
-    /// Commits under the user id that it has now, until that is done or turns out to be the wrong one.
-    async fn as_this_user(
-        &mut self,
-        store: &dyn Store,
-        fold: &(impl Fn(Profile, &Session) -> Profile + Send + Sync),
-    ) -> Result<Done, MemoryError> {
-        let commit = &mut self.commit;
-        loop {
-            commit.profile = fold(self.base.clone(), &commit.session);
-            // Each conflict, and each other copy, is another process's success, so this ends. No pause: the lane keeps
-            // our own apart.
-            match patiently(store, commit, &mut self.pause).await? {
-                Outcome::Applied { revision } => return Ok(Done::Written(Written::Applied { revision })),
-                Outcome::Duplicate => return Ok(Done::Written(Written::Duplicate)),
-                Outcome::Erased => return Ok(Done::Written(Written::Erased)),
-                Outcome::Mapped { user_id } => return Ok(Done::Mapped(user_id)),
-                Outcome::Conflict { revision, profile } => {
-                    commit.base_revision = revision;
-                    self.base = profile;
-                }
-                Outcome::Differs { stored, digest } => {
-                    if let Some(stored) = stored {
-                        commit.session = unite(&commit.session, &stored);
-                        commit.session.user_id = commit.user_id.as_str().to_owned();
-                    }
-                    commit.replaces = Some(digest);
-                }
-            }
-        }
-    }
-
-    /// Goes on as another user's call. Their profile is not known, as if the lookup had failed: at revision 0 there is
-    /// none, at any other the store answers with it.
-    fn go_on_as(&mut self, user_id: UserId) {
-        self.commit.session.user_id = user_id.as_str().to_owned();
-        self.commit.user_id = user_id;
-        self.commit.base_revision = 0;
-        self.base = Profile::default();
-    }
-}
-
-/// Commits until the store answers.
-async fn patiently(store: &dyn Store, commit: &Commit, pause: &mut Pause) -> Result<Outcome, MemoryError> {
+async fn attempt(
+    store: &dyn Store,
+    hang_up: HangUp,
+    fold: &(impl Fn(Profile, &Session) -> Profile + Send + Sync),
+) -> Result<Attempt, MemoryError> {
+    let HangUp { caller, session, base } = hang_up;
+    // What the profile is folded from: as it was at the base revision.
+    let (base_revision, mut base) = base.unwrap_or_default();
+    let (user_id, profile) = (caller.user_id.clone(), Profile::default());
+    let mut commit = Commit { caller, user_id, session, profile, base_revision, replaces: None };
     loop {
-        match store.commit_session(commit).await {
-            Ok(outcome) => return Ok(outcome),
-            Err(error @ MemoryError::Unavailable { .. }) => {
-                if pause.is_first() {
-                    warn!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call waits to be written");
-                }
-                tokio::time::sleep(pause.next()).await;
+        commit.profile = fold(base.clone(), &commit.session);
+        // Each conflict, and each other copy, is another process's success, so this ends. No pause: the lane keeps our
+        // own apart.
+        match store.commit_session(&commit).await? {
+            Outcome::Applied { revision } => return Ok(Attempt::Written(Written::Applied { revision })),
+            Outcome::Duplicate => return Ok(Attempt::Written(Written::Duplicate)),
+            Outcome::Erased => return Ok(Attempt::Written(Written::Erased)),
+            Outcome::Mapped { user_id } => return Ok(Attempt::Mapped(user_id)),
+            Outcome::Conflict { revision, profile } => {
+                commit.base_revision = revision;
+                base = profile;
             }
-            Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
-                // An id that was refused may hold anything; the debug form has no line breaks.
-                metrics::counter!("redial_sessions_lost_total").increment(1);
-                error!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
-                return Err(error);
+            Outcome::Differs { stored, digest } => {
+                if let Some(stored) = stored {
+                    commit.session = unite(&commit.session, &stored);
+                    commit.session.user_id = commit.user_id.as_str().to_owned();
+                }
+                commit.replaces = Some(digest);
             }
         }
     }
 }
 
-/// The waiting between attempts: 20 ms, doubled up to 10 s, with up to half of it taken off at random so that many
-/// waiting calls do not come back at once.
-struct Pause(Duration);
-
-impl Pause {
-    const FIRST: Duration = Duration::from_millis(20);
-    const LONGEST: Duration = Duration::from_secs(10);
-
-    fn is_first(&self) -> bool {
-        self.0 == Self::FIRST
-    }
-
-    fn next(&mut self) -> Duration {
-        let full = self.0;
-        self.0 = (full * 2).min(Self::LONGEST);
-        // Without randomness the pause is the whole one; nothing depends on it.
-        let share = getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX));
-        full.mul_f64(1.0 - share / 2.0)
-    }
-}
-
-impl Default for Pause {
-    fn default() -> Self {
-        Self(Self::FIRST)
-    }
+/// How long to wait after so many failed attempts, in ms: 20, doubled up to 10 s, with up to half of it taken off at
+/// random so that many that wait do not come back at once.
+pub(super) fn pause_after(tries: u32) -> u64 {
+    const FIRST_MS: u64 = 20;
+    const LONGEST_MS: u64 = 10_000;
+    let full = FIRST_MS.saturating_mul(1 << tries.min(20)).min(LONGEST_MS);
+    // Without randomness the pause is the whole one; nothing depends on it.
+    let off = getrandom::u32().map_or(0, |random| u64::from(random) % (full / 2 + 1));
+    full - off
 }
 
 type Lanes = HashMap<UserId, Arc<tokio::sync::Mutex<()>>>;

@@ -1,6 +1,6 @@
 //! The file, open: one connection, one thread that owns it, shared by all that is kept in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::clock::Clock;
@@ -8,6 +8,9 @@ use super::super::store::MemoryError;
 use super::file;
 use super::rows::Rows;
 use super::worker::Worker;
+
+/// Nobody on the phone waits for it.
+const SCRUB_WITHIN: Duration = Duration::from_secs(5);
 
 /// An open file with mode 0600: the embedded store, the journal and the outbox, each with tables of its own.
 ///
@@ -28,6 +31,14 @@ impl Database {
         Ok(Self { worker: Worker::start(connection, path.to_owned(), clock)? })
     }
 
+    /// A database that is gone with the process.
+    ///
+    /// # Errors
+    /// When there is no memory or no thread for it.
+    pub fn open_in_memory(clock: Clock) -> Result<Self, MemoryError> {
+        Ok(Self { worker: Worker::start(file::open_in_memory()?, PathBuf::from(":memory:"), clock)? })
+    }
+
     /// Runs `work` in a transaction, together with others that wait, and answers once it is on the disk.
     ///
     /// # Cancel safety
@@ -38,5 +49,13 @@ impl Database {
         work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
     ) -> Result<T, MemoryError> {
         self.worker.ask(within, work).await
+    }
+
+    /// Takes the bytes of what was deleted out of the file and its log.
+    ///
+    /// # Errors
+    /// When another process reads the file just now: the log keeps its old bytes until it does not.
+    pub(in crate::memory) async fn scrub(&self) -> Result<(), MemoryError> {
+        self.worker.scrub(SCRUB_WITHIN).await
     }
 }

@@ -11,13 +11,21 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, TransactionBehavior, par
 use super::super::store::MemoryError;
 
 /// The layout of the tables, in the file's `user_version`.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// Marks the file as ours: `Rdil` in ASCII, in the file's `application_id`.
 const APPLICATION_ID: i64 = 0x5264_696c;
 
 /// Expired rows that one sweep takes from each table, so that no call start waits for a large one: about 5 ms.
 const SWEEP_ROWS: i64 = 500;
+
+/// A database in memory that is gone with its connection.
+pub(super) fn open_in_memory() -> Result<Connection, MemoryError> {
+    let path = Path::new(":memory:");
+    let mut connection = Connection::open_in_memory().map_err(|error| failed(path, &error))?;
+    create_schema(&mut connection).map_err(|error| failed(path, &error))?;
+    Ok(connection)
+}
 
 /// Opens the database and brings its schema up to date, creating file and directory where they are missing.
 pub(super) fn open(path: &Path) -> Result<Connection, MemoryError> {
@@ -63,10 +71,14 @@ pub(super) fn sweep(connection: &mut Connection, now: u64) -> rusqlite::Result<b
     transaction.commit()?;
     let more = i64::try_from(most).is_ok_and(|most| most >= SWEEP_ROWS);
     if most > 0 && !more {
-        // What was deleted is overwritten in the database, but would stay readable in the log.
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        scrub(connection)?;
     }
     Ok(more)
+}
+
+/// Empties the log: what was deleted is overwritten in the database, but would stay readable there.
+pub(super) fn scrub(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// What SQLite says, as an error that an operator can act on.
@@ -146,6 +158,9 @@ fn create_schema(connection: &mut Connection) -> rusqlite::Result<()> {
     if version == 0 {
         transaction.execute_batch(include_str!("schema.sql"))?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    if version < 2 {
+        transaction.execute_batch(include_str!("spool.sql"))?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
     transaction.commit()

@@ -25,7 +25,8 @@ impl Rows<'_> {
         self.one("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map(|_| ())
     }
 
-    fn one<T>(
+    /// The first row of an answer.
+    pub(in crate::memory) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -37,16 +38,29 @@ impl Rows<'_> {
             .map_err(|error| file::failed(self.path, &error))
     }
 
-    fn write(&self, sql: &str, params: impl Params) -> Result<(), MemoryError> {
+    /// All rows of an answer.
+    pub(in crate::memory) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, MemoryError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(params, read)?.collect())
+            .map_err(|error| file::failed(self.path, &error))
+    }
+
+    /// Writes, and answers how many rows that touched.
+    pub(in crate::memory) fn write(&self, sql: &str, params: impl Params) -> Result<usize, MemoryError> {
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))
-            .map(|_| ())
             .map_err(|error| file::failed(self.path, &error))
     }
 
     /// A user id that was stored; somebody may have edited the file.
-    fn user_id(&self, text: &str) -> Result<UserId, MemoryError> {
+    pub(in crate::memory) fn user_id(&self, text: &str) -> Result<UserId, MemoryError> {
         UserId::parse(text).map_err(|_| MemoryError::WrongShape {
             key: self.path.display().to_string(),
             advice: "a user id in it is not an id; restore a backup".to_owned(),
@@ -69,7 +83,8 @@ impl Records for Rows<'_> {
     fn put_mapping(&mut self, hash: &PhoneHash, user: &UserId, expires_at: u64) -> Result<(), MemoryError> {
         let sql = "INSERT INTO phone (hash, uid, expires) VALUES (?1, ?2, ?3)
                    ON CONFLICT (hash) DO UPDATE SET uid = excluded.uid, expires = excluded.expires";
-        self.write(sql, params![hash.as_str(), user.as_str(), expires_at])
+        self.write(sql, params![hash.as_str(), user.as_str(), expires_at])?;
+        Ok(())
     }
 
     fn user(&self, user: &UserId) -> Result<Option<UserRecord>, MemoryError> {
@@ -90,26 +105,26 @@ impl Records for Rows<'_> {
                    ON CONFLICT (uid) DO UPDATE SET v = excluded.v, rev = excluded.rev, doc = excluded.doc,
                    calls = excluded.calls, last = excluded.last, expires = excluded.expires";
         let UserRecord { v, revision, profile, calls, last_call_at } = record;
-        self.write(sql, params![user.as_str(), v, revision, profile, calls, last_call_at, expires_at])
+        self.write(sql, params![user.as_str(), v, revision, profile, calls, last_call_at, expires_at])?;
+        Ok(())
     }
 
     fn keep_user(&mut self, user: &UserId, expires_at: u64) -> Result<(), MemoryError> {
-        self.write("UPDATE user SET expires = ?2 WHERE uid = ?1", params![user.as_str(), expires_at])
+        self.write("UPDATE user SET expires = ?2 WHERE uid = ?1", params![user.as_str(), expires_at])?;
+        Ok(())
     }
 
     fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<String>, MemoryError> {
         let sql = "SELECT sid FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC LIMIT ?2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_map(params![user.as_str(), limit], |row| row.get(0))?.collect())
-            .map_err(|error| file::failed(self.path, &error))
+        self.all(sql, params![user.as_str(), limit], |row| row.get(0))
     }
 
     fn put_index_entry(&mut self, user: &UserId, sid: &str, ended_at: u64) -> Result<(), MemoryError> {
         let sql = "INSERT INTO seen (uid, sid, ended) VALUES (?1, ?2, ?3)
                    ON CONFLICT (uid, sid) DO UPDATE SET ended = excluded.ended";
-        self.write(sql, params![user.as_str(), sid, ended_at])
+        self.write(sql, params![user.as_str(), sid, ended_at])?;
+        Ok(())
     }
 
     fn trim_index(&mut self, user: &UserId, keep: usize) -> Result<(), MemoryError> {
@@ -117,11 +132,13 @@ impl Records for Rows<'_> {
                    AND sid IN (SELECT sid FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC LIMIT -1 OFFSET ?2)
                    AND sid NOT IN (SELECT sid FROM session WHERE sid = seen.sid AND expires > ?3)";
         let keep = i64::try_from(keep).unwrap_or(i64::MAX);
-        self.write(sql, params![user.as_str(), keep, self.now])
+        self.write(sql, params![user.as_str(), keep, self.now])?;
+        Ok(())
     }
 
     fn clear_index(&mut self, user: &UserId) -> Result<(), MemoryError> {
-        self.write("DELETE FROM seen WHERE uid = ?1", params![user.as_str()])
+        self.write("DELETE FROM seen WHERE uid = ?1", params![user.as_str()])?;
+        Ok(())
     }
 
     fn session(&self, sid: &str) -> Result<Option<SessionRecord>, MemoryError> {
@@ -137,7 +154,8 @@ impl Records for Rows<'_> {
                    ON CONFLICT (sid) DO UPDATE SET uid = excluded.uid, doc = excluded.doc, ended = excluded.ended,
                    expires = excluded.expires";
         let SessionRecord { user_id, document, ended_at } = record;
-        self.write(sql, params![sid, user_id.as_str(), document, ended_at, expires_at])
+        self.write(sql, params![sid, user_id.as_str(), document, ended_at, expires_at])?;
+        Ok(())
     }
 
     fn marker(&self, sid: &str) -> Result<Option<Marker>, MemoryError> {
@@ -152,6 +170,7 @@ impl Records for Rows<'_> {
                    ON CONFLICT (sid) DO UPDATE SET digest = excluded.digest, turns = excluded.turns,
                    merged = excluded.merged, expires = excluded.expires";
         let Marker { digest, turns, merged } = marker;
-        self.write(sql, params![sid, digest.as_bytes(), turns, merged, expires_at])
+        self.write(sql, params![sid, digest.as_bytes(), turns, merged, expires_at])?;
+        Ok(())
     }
 }

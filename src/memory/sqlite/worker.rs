@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{iter, thread};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
 use tracing::error;
 
@@ -53,8 +53,22 @@ impl Worker {
         deadline: Duration,
         work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
     ) -> Result<T, MemoryError> {
+        self.send(deadline, false, work).await
+    }
+
+    /// Writes the log's bytes into the file and empties it, after all that was asked before.
+    pub(super) async fn scrub(&self, deadline: Duration) -> Result<(), MemoryError> {
+        self.send(deadline, true, |_| Ok(())).await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        scrubs: bool,
+        work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
+    ) -> Result<T, MemoryError> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Request { work: Some(work), result: None, reply });
+        let job = Box::new(Request { work: Some(work), result: None, scrubs, reply });
         let Some(jobs) = &self.jobs else { return Err(stopped()) };
         jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => {
@@ -108,10 +122,27 @@ impl Desk {
 
     /// Runs all jobs in one transaction, each in a savepoint of its own: one that fails takes back only its own writes.
     fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let written = self.try_run(&mut jobs);
+        let mut written = self.try_run(&mut jobs);
+        if let Err(error) = &written
+            && error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+        {
+            // After a failed fsync, pages may be marked clean that never reached the disk: only a new connection reads
+            // what is really there. Whoever waits is told, and writes again.
+            self.reopen();
+        }
+        if written.is_ok() && jobs.iter().any(|job| job.scrubs()) {
+            written = file::scrub(&self.connection);
+        }
         for job in jobs {
             let failure = written.as_ref().err().map(|error| file::failed(&self.path, error));
             job.answer(failure);
+        }
+    }
+
+    fn reopen(&mut self) {
+        match file::open(&self.path) {
+            Ok(connection) => self.connection = connection,
+            Err(error) => error!(error = &error as &dyn Error, "the file cannot be opened again"),
         }
     }
 
@@ -150,6 +181,9 @@ trait Job: Send {
     /// True when what it wrote is to be kept.
     fn run(&mut self, rows: &mut Rows<'_>) -> bool;
 
+    /// True when no byte of what was deleted may stay in the log.
+    fn scrubs(&self) -> bool;
+
     /// Answers with the result, or with what the transaction died of.
     fn answer(self: Box<Self>, failure: Option<MemoryError>);
 }
@@ -157,6 +191,7 @@ trait Job: Send {
 struct Request<W, T> {
     work: Option<W>,
     result: Option<Result<T, MemoryError>>,
+    scrubs: bool,
     reply: oneshot::Sender<Result<T, MemoryError>>,
 }
 
@@ -168,6 +203,10 @@ where
     fn run(&mut self, rows: &mut Rows<'_>) -> bool {
         self.result = self.work.take().map(|work| work(rows));
         matches!(self.result, Some(Ok(_)))
+    }
+
+    fn scrubs(&self) -> bool {
+        self.scrubs
     }
 
     fn answer(self: Box<Self>, failure: Option<MemoryError>) {
