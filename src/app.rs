@@ -20,6 +20,7 @@ use crate::config::{Backend, Config};
 use crate::identity::{Keys, load_or_create_pepper, warm_up};
 use crate::memory::clock;
 use crate::memory::directory::Memory;
+use crate::memory::mirror::Mirror;
 use crate::memory::process::ProcessStore;
 use crate::memory::redis::RedisStore;
 use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool};
@@ -67,6 +68,8 @@ pub struct App {
     pub(crate) store: Arc<dyn Memory>,
     /// Journal and outbox.
     pub(crate) spool: Arc<Spool>,
+    /// Where live calls are shown to other instances; `None` without a shared store.
+    pub(crate) mirror: Option<Arc<dyn Mirror>>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) tokens: Tokens,
     /// `None`: signatures are not checked.
@@ -100,7 +103,7 @@ impl App {
         let keys = Keys::derive(&pepper)?;
         // The first number that is not plain E.164 would wait for it.
         tokio::task::spawn_blocking(warm_up);
-        let (store, spool) = open_memory(&config).await?;
+        let OpenMemory { store, spool, mirror } = open_memory(&config).await?;
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
         let settings =
@@ -130,6 +133,7 @@ impl App {
             keys,
             store,
             spool,
+            mirror,
             calls,
             tokens,
             verifier,
@@ -155,7 +159,11 @@ impl App {
 
     /// Delivers what the outbox holds, and finishes the calls that a dead instance has left, until the process ends.
     pub(crate) fn spawn_deliveries(self: &Arc<Self>) {
-        let sinks = Sinks { store: Arc::clone(&self.store), live: Arc::clone(&self.calls) as Arc<dyn LiveCalls> };
+        let sinks = Sinks {
+            store: Arc::clone(&self.store),
+            mirror: self.mirror.clone(),
+            live: Arc::clone(&self.calls) as Arc<dyn LiveCalls>,
+        };
         let drain = Drain::new(Arc::clone(&self.spool), sinks);
         self.background.tasks.spawn(drain.run(self.background.stop.clone()));
         let (app, stop) = (Arc::clone(self), self.background.stop.clone());
@@ -192,8 +200,14 @@ impl App {
     }
 }
 
-/// The store, and the journal and outbox in front of it.
-async fn open_memory(config: &Config) -> anyhow::Result<(Arc<dyn Memory>, Arc<Spool>)> {
+struct OpenMemory {
+    store: Arc<dyn Memory>,
+    spool: Arc<Spool>,
+    mirror: Option<Arc<dyn Mirror>>,
+}
+
+/// The store, the journal and outbox in front of it, and the mirror beside it.
+async fn open_memory(config: &Config) -> anyhow::Result<OpenMemory> {
     let settings = config.memory.store.clone();
     let data_dir = config.server.data_dir.as_path();
     let mut spool = config.memory.spool.clone();
@@ -201,7 +215,7 @@ async fn open_memory(config: &Config) -> anyhow::Result<(Arc<dyn Memory>, Arc<Sp
     Ok(match &config.memory.backend {
         Backend::Redis(redis) => {
             tracing::info!(url = redis.redacted(), "callers are remembered in Redis");
-            let store = RedisStore::connect(redis.url(), settings)?;
+            let store = Arc::new(RedisStore::connect(redis.url(), settings)?);
             match store.health().await {
                 Ok(health) => tracing::info!(latency_ms = health.latency_ms, "Redis answers"),
                 Err(error) => {
@@ -209,21 +223,23 @@ async fn open_memory(config: &Config) -> anyhow::Result<(Arc<dyn Memory>, Arc<Sp
                 }
             }
             let database = Arc::new(Database::open(&file, clock::system())?);
-            (Arc::new(store), Arc::new(Spool::open(database, Some(data_dir), spool)?))
+            let spool = Arc::new(Spool::open(database, Some(data_dir), spool)?);
+            OpenMemory { mirror: Some(Arc::clone(&store) as Arc<dyn Mirror>), store, spool }
         }
         Backend::Embedded => {
             tracing::info!(file = %file.display(), "callers are remembered in the embedded store");
             let database = Arc::new(Database::open(&file, clock::system())?);
             // The store is as durable as the outbox: they are one file.
             spool.replay = Duration::ZERO;
-            let store = SqliteStore::on(Arc::clone(&database), settings);
-            (Arc::new(store), Arc::new(Spool::open(database, Some(data_dir), spool)?))
+            let store = Arc::new(SqliteStore::on(Arc::clone(&database), settings));
+            OpenMemory { store, spool: Arc::new(Spool::open(database, Some(data_dir), spool)?), mirror: None }
         }
         Backend::Process => {
             tracing::warn!("MEMORY_PERSISTENCE=false: callers are forgotten when this process stops");
             let database = Arc::new(Database::open_in_memory(clock::system())?);
             spool.replay = Duration::ZERO;
-            (Arc::new(ProcessStore::new(settings)), Arc::new(Spool::open(database, None, spool)?))
+            let store = Arc::new(ProcessStore::new(settings));
+            OpenMemory { store, spool: Arc::new(Spool::open(database, None, spool)?), mirror: None }
         }
     })
 }

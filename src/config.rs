@@ -300,6 +300,7 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
     if default_region.parse::<phonenumber::country::Id>().is_err() {
         reader.fault("DEFAULT_REGION", format!("{default_region:?} is not a country code such as US or DE"));
     }
+    let max_messages = reader.in_range("MEMORY_MAX_MESSAGES", 50, 2..=1000);
     MemoryConfig {
         backend,
         store: StoreSettings {
@@ -307,13 +308,14 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
             session_ttl,
             profile_ttl: (days > 0).then(|| Duration::from_secs(days * 86_400)),
             refresh,
+            mirror_messages: max_messages,
             ..StoreSettings::default()
         },
         pepper,
         greeting_level,
         default_region,
         spool: spool(reader),
-        max_messages: reader.in_range("MEMORY_MAX_MESSAGES", 50, 2..=1000),
+        max_messages,
     }
 }
 

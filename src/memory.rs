@@ -3,8 +3,10 @@
 pub mod archive;
 pub(crate) mod clean;
 pub mod clock;
+pub mod digest;
 pub mod directory;
 pub mod hang_up;
+pub mod mirror;
 pub mod model;
 pub mod process;
 pub mod redis;
@@ -17,3 +19,4 @@ pub mod store;
 pub mod summarizer;
 pub mod summary;
 pub mod topic;
+pub mod unite;

@@ -26,6 +26,7 @@ use crate::calls::{Calls, Control, Lookup};
 use crate::carrier::reframe::Reframer;
 use crate::carrier::twilio::{self, Incoming};
 use crate::media_stream::{Inbound, MediaStream};
+use crate::memory::mirror::feed::Feed;
 use crate::memory::model::Message;
 use crate::memory::spool::Spool;
 use crate::speech::ProviderError;
@@ -68,6 +69,7 @@ pub(crate) struct Session {
     /// How long the call had lasted by then: zero, unless it goes on after its stream broke.
     before: Duration,
     spool: Arc<Spool>,
+    mirror: Option<Feed>,
     socket: MediaStream,
     control: mpsc::Receiver<Control>,
     reframer: Reframer,
@@ -131,6 +133,7 @@ pub(crate) struct Opening {
     pub(crate) record: Record,
     pub(crate) log: Option<CallLog>,
     pub(crate) spool: Arc<Spool>,
+    pub(crate) mirror: Option<Feed>,
     /// What was said before the stream broke; `None` for a new call.
     pub(crate) resumed: Option<Resumed>,
 }
@@ -155,6 +158,7 @@ impl Session {
             began: now,
             before,
             spool: opening.spool,
+            mirror: opening.mirror,
             socket: opening.socket,
             control: opening.control,
             reframer: Reframer::default(),
@@ -369,6 +373,9 @@ impl Session {
         self.record.found(&found);
         self.spool.found(&self.record.session_id(), &found.caller);
         self.parts.calls.found(&self.call_sid, &found.caller);
+        if let Some(mirror) = &self.mirror {
+            mirror.found(&found.caller);
+        }
         self.found = Some(found);
     }
 
@@ -378,6 +385,7 @@ impl Session {
         self.record.forget();
         self.found = None;
         self.log = None;
+        self.mirror = None;
     }
 
     fn on_delta(&mut self, delta: Option<Result<Delta, ProviderError>>) {
@@ -556,9 +564,13 @@ impl Session {
         if turn.role == Role::Agent {
             self.drop_voice(turn.id);
         }
-        if self.record.keep(turn.clone()) {
+        if let Some(turns) = self.record.keep(turn.clone()) {
+            let message = Message { turn };
+            if let Some(mirror) = &self.mirror {
+                mirror.turn(message.clone(), turns);
+            }
             // On the disk a moment later; the talk does not wait for it.
-            drop(self.spool.turn(&self.record.session_id(), Message { turn }));
+            drop(self.spool.turn(&self.record.session_id(), message));
         }
     }
 

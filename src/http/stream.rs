@@ -18,6 +18,8 @@ use crate::calls::{Control, Ringing};
 use crate::carrier::twilio::{self, Incoming, Start};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::memory::hang_up::{self, HangUp};
+use crate::memory::mirror::LiveCall;
+use crate::memory::mirror::feed::Feed;
 use crate::memory::spool::OpenCall;
 use crate::memory::summary;
 use crate::session::log::CallLog;
@@ -138,7 +140,19 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
             (record, None)
         }
     };
-    app.spool.begin(record.open_call());
+    let open = record.open_call();
+    let mirror = app.mirror.as_ref().map(|mirror| {
+        let call = LiveCall {
+            session_id: open.sid.clone(),
+            user_id: open.caller.user_id.clone(),
+            hash: open.caller.hash.clone(),
+            started_at: open.started_at,
+            instance: app.spool.instance().to_owned(),
+            summary: String::new(),
+        };
+        Feed::start(Arc::clone(mirror), call, open.turns.clone())
+    });
+    app.spool.begin(open);
     let settings = app.parts.settings.clone();
     let log = if app.config.call_log {
         CallLog::create(&app.config.server.data_dir, start.call_sid.as_str(), &settings)
@@ -161,6 +175,7 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
             record: record.clone(),
             log,
             spool: Arc::clone(&app.spool),
+            mirror,
             resumed,
         },
     );

@@ -156,7 +156,7 @@ fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, entry: Entry)
 
 /// What was said in a call whose stream broke: from our own journal, else from what another instance has written.
 async fn said_before(app: &App, sid: &CallSid, caller: &Caller) -> Option<OpenCall> {
-    match resume::find(&app.spool, app.store.as_ref(), sid.as_str(), caller).await {
+    match resume::find(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), caller).await {
         Ok(found) => found,
         Err(error) => {
             tracing::warn!(call.sid = %sid, %error, "the call goes on without its history");

@@ -7,6 +7,7 @@ mod advice;
 mod connection;
 mod directory;
 mod keys;
+mod mirror;
 mod reply;
 
 use std::fmt;
@@ -15,7 +16,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, Script, Value};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -23,7 +23,9 @@ use self::advice::Trouble;
 use self::connection::Link;
 use self::keys::Keys;
 use self::reply::{Begun, Committed, Stored, UNREADABLE};
-use super::model::{Profile, SCHEMA_VERSION, Session};
+use super::digest::SessionDigest;
+use super::model::{SCHEMA_VERSION, Session};
+use super::rules;
 use super::settings::{StoreSettings, TtlRefresh};
 use super::store::{Commit, Health, Known, MemoryError, Outcome, Store};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
@@ -61,6 +63,7 @@ pub struct RedisStore {
     begin_within: Duration,
     begin_script: Script,
     commit_script: Script,
+    mirror_scripts: mirror::Scripts,
 }
 
 impl RedisStore {
@@ -90,6 +93,7 @@ impl RedisStore {
             begin_within: BEGIN_DEADLINE,
             begin_script: Script::new(include_str!("redis/begin_call.lua")),
             commit_script: Script::new(include_str!("redis/commit.lua")),
+            mirror_scripts: mirror::Scripts::default(),
         })
     }
 
@@ -125,6 +129,13 @@ impl RedisStore {
         Begun::read(reply).map_err(unavailable)
     }
 
+    fn no_user_id(&self, hash: &PhoneHash) -> MemoryError {
+        MemoryError::WrongShape {
+            key: self.keys.phone(hash),
+            advice: "a user id is expected there; move the key aside".to_owned(),
+        }
+    }
+
     fn begin_keys(&self, hash: &PhoneHash, user: &UserId) -> [String; 4] {
         [self.keys.phone(hash), self.keys.profile(user), self.keys.sessions(user), self.keys.gone(user)]
     }
@@ -140,6 +151,46 @@ impl RedisStore {
             ]);
         }
         keys
+    }
+
+    /// One trip of a hang-up; with no base revision the profile is left as it is.
+    async fn write(
+        &self,
+        keys: &[String],
+        writing: &Writing<'_>,
+        base_revision: Option<u64>,
+        until: Instant,
+    ) -> Result<Committed, MemoryError> {
+        let unavailable = |trouble: Trouble| trouble.unavailable(self.commit.scheme());
+        let live = self.commit.live().map_err(unavailable)?;
+        let Writing { commit, session, profile, digest, turns } = writing;
+        let mut script = self.commit_script.prepare_invoke();
+        for key in keys {
+            script.key(key);
+        }
+        script
+            .arg(commit.session.chat_id.as_str())
+            .arg(digest)
+            .arg(*turns)
+            .arg(session.as_slice())
+            .arg(commit.user_id.as_str())
+            .arg(commit.session.ended_at)
+            .arg(SCHEMA_VERSION)
+            .arg(ttl_s(self.settings.session_ttl))
+            .arg(ttl_s(self.settings.marker_ttl))
+            .arg(commit.replaces.map(|digest| digest.to_hex()).unwrap_or_default())
+            .arg(MAX_DOCUMENT);
+        if commit.caller.hash.is_some() {
+            script
+                .arg(base_revision.map_or_else(|| "none".to_owned(), |revision| revision.to_string()))
+                .arg(profile.as_slice())
+                .arg(profile_ttl_s(&self.settings))
+                .arg(self.settings.keep_sessions)
+                .arg(self.expired_before(commit.session.ended_at));
+        }
+        let mut connection = live.connection();
+        let reply = self.commit.ask(&live, until, script.invoke_async(&mut connection)).await.map_err(unavailable)?;
+        Committed::read(reply).map_err(unavailable)
     }
 
     /// Sessions that ended before this have no document any more, Unix ms; 0 when documents are kept for ever.
@@ -168,10 +219,7 @@ impl Store for RedisStore {
             match begun.status.as_str() {
                 "ok" | "large" => return Ok(known(user, &begun)),
                 "mapped" => {
-                    user = mapped(&begun.text).ok_or_else(|| MemoryError::WrongShape {
-                        key: self.keys.phone(hash),
-                        advice: "a user id is expected there; move the key aside".to_owned(),
-                    })?;
+                    user = mapped(&begun.text).ok_or_else(|| self.no_user_id(hash))?;
                 }
                 "erased" => {
                     erased = user.as_str().to_owned();
@@ -189,41 +237,19 @@ impl Store for RedisStore {
     }
 
     async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError> {
-        let Commit { caller, user_id, session, profile, base_revision } = commit;
+        let session = &commit.session;
         let sid = checked(&session.chat_id)?;
-        let session_doc = document("session", session)?;
-        let profile_doc = document("profile", profile)?;
-
+        let writing = Writing::prepare(commit)?;
+        let keys = self.commit_keys(sid, commit.caller.hash.as_ref().map(|hash| (hash, &commit.user_id)));
         let until = Instant::now() + BACKGROUND_DEADLINE;
-        let unavailable = |trouble: Trouble| trouble.unavailable(self.commit.scheme());
-        let live = self.commit.live().map_err(unavailable)?;
-        let keys = self.commit_keys(sid, caller.hash.as_ref().map(|hash| (hash, user_id)));
-        let mut script = self.commit_script.prepare_invoke();
-        for key in &keys {
-            script.key(key);
+        let mut done = self.write(&keys, &writing, Some(commit.base_revision), until).await?;
+        if done.status == "conflict" {
+            if let Some(profile) = reply::profile_or_none_yet(&done.document) {
+                return Ok(Outcome::Conflict { revision: done.revision(), profile });
+            }
+            // It cannot be merged with, so it stays; that the call is done with it must be marked all the same.
+            done = self.write(&keys, &writing, None, until).await?;
         }
-        script
-            .arg(sid)
-            .arg(digest(session))
-            .arg(session.conversation_history.len())
-            .arg(session_doc)
-            .arg(user_id.as_str())
-            .arg(session.ended_at)
-            .arg(SCHEMA_VERSION)
-            .arg(ttl_s(self.settings.session_ttl))
-            .arg(ttl_s(self.settings.marker_ttl));
-        if caller.hash.is_some() {
-            script
-                .arg(*base_revision)
-                .arg(profile_doc)
-                .arg(profile_ttl_s(&self.settings))
-                .arg(self.settings.keep_sessions)
-                .arg(self.expired_before(session.ended_at))
-                .arg(MAX_DOCUMENT);
-        }
-        let mut connection = live.connection();
-        let reply = self.commit.ask(&live, until, script.invoke_async(&mut connection)).await.map_err(unavailable)?;
-        let done = Committed::read(reply).map_err(unavailable)?;
         match done.status.as_str() {
             "applied" => {
                 let (messages, ttl_s) = (session.conversation_history.len(), ttl_s(self.settings.session_ttl));
@@ -231,16 +257,26 @@ impl Store for RedisStore {
                 Ok(Outcome::Applied { revision: done.revision() })
             }
             "kept" => Ok(Outcome::Applied { revision: UNREADABLE }),
-            "conflict" => Ok(conflict(&done)),
             "duplicate" => Ok(Outcome::Duplicate),
-            "stale" => Ok(Outcome::Stale),
-            "erased" => Ok(Outcome::Erased),
-            "wrongtype" => {
-                let number = str::from_utf8(&done.document).ok().and_then(|number| number.parse::<usize>().ok());
-                let key = number.and_then(|number| number.checked_sub(1)).and_then(|i| keys.into_iter().nth(i));
-                Err(wrong_type(key, done.text.as_bytes()))
+            "differs" => {
+                let stored = done.digest().ok_or_else(|| MemoryError::WrongShape {
+                    key: self.keys.done(sid),
+                    advice: "a digest is expected in its field `d`; move the key aside".to_owned(),
+                })?;
+                Ok(rules::differs(sid, stored, done.number, Some(&done.document), writing.turns))
             }
-            _ => Err(unavailable(Trouble::NotRedis)),
+            "mapped" => match (mapped(&done.text), &commit.caller.hash) {
+                (Some(user_id), _) => Ok(Outcome::Mapped { user_id }),
+                (None, Some(hash)) => Err(self.no_user_id(hash)),
+                (None, None) => Err(Trouble::NotRedis.unavailable(self.commit.scheme())),
+            },
+            "erased" => Ok(Outcome::Erased),
+            "others" => Err(MemoryError::Refused("another caller's session has this id".to_owned())),
+            "wrongtype" => {
+                let key = usize::try_from(done.number).ok().and_then(|number| number.checked_sub(1));
+                Err(wrong_type(key.and_then(|i| keys.into_iter().nth(i)), &done.text))
+            }
+            _ => Err(Trouble::NotRedis.unavailable(self.commit.scheme())),
         }
     }
 
@@ -287,6 +323,29 @@ impl Store for RedisStore {
     }
 }
 
+/// A commit, checked and put into words.
+struct Writing<'a> {
+    commit: &'a Commit,
+    session: Vec<u8>,
+    profile: Vec<u8>,
+    /// In hex.
+    digest: String,
+    turns: u64,
+}
+
+impl<'a> Writing<'a> {
+    fn prepare(commit: &'a Commit) -> Result<Self, MemoryError> {
+        let session = &commit.session;
+        Ok(Self {
+            session: document("session", session)?,
+            profile: document("profile", &commit.profile)?,
+            digest: SessionDigest::of(session).to_hex(),
+            turns: u64::try_from(session.conversation_history.len()).unwrap_or(u64::MAX),
+            commit,
+        })
+    }
+}
+
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore").field("settings", &self.settings).finish_non_exhaustive()
@@ -314,15 +373,6 @@ fn known(user_id: UserId, begun: &Begun) -> Known {
         profile: stored.profile,
         revision: stored.revision,
         sessions: sessions.map(str::to_owned).collect(),
-    }
-}
-
-/// The profile has moved on. One that cannot be read cannot be merged with either: it stays, and the session is written.
-fn conflict(done: &Committed) -> Outcome {
-    let profile = if done.document.is_empty() { Some(Profile::default()) } else { reply::profile(&done.document) };
-    match profile {
-        Some(profile) => Outcome::Conflict { revision: done.revision(), profile },
-        None => Outcome::Applied { revision: UNREADABLE },
     }
 }
 
@@ -359,19 +409,6 @@ fn document<T: serde::Serialize>(what: &str, value: &T) -> Result<Vec<u8>, Memor
     Ok(doc)
 }
 
-/// Names one copy of a session: SHA-256 over its id, the number of its turns and what was said, in hex. Not over the
-/// time of writing, which differs from one attempt to the next.
-fn digest(session: &Session) -> String {
-    let turns = session.conversation_history.len();
-    let mut hash = Sha256::new();
-    hash.update(format!("{}\n{turns}\n", session.chat_id));
-    for message in &session.conversation_history {
-        hash.update(serde_json::to_vec(message).expect("a turn has string keys only"));
-        hash.update("\n");
-    }
-    hex::encode(hash.finalize())
-}
-
 /// Whole seconds, at least one unless it is zero, which keeps for ever.
 fn ttl_s(ttl: Duration) -> u64 {
     let rounded_up = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
@@ -384,47 +421,7 @@ fn profile_ttl_s(settings: &StoreSettings) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use redial_call::{Role, Turn, TurnId, Via};
-
     use super::*;
-    use crate::memory::model::{Message, Metadata};
-
-    fn session(said: &[&str]) -> Session {
-        let turn = |(id, text): (usize, &&str)| Message {
-            turn: Turn {
-                id: TurnId(id as u32),
-                role: Role::Caller,
-                via: Via::Voice,
-                text: (*text).to_owned(),
-                cut: String::new(),
-                never_sent: String::new(),
-                start_ms: 0,
-                end_ms: 0,
-            },
-        };
-        Session {
-            chat_id: "CA1".to_owned(),
-            conversation_history: said.iter().enumerate().map(turn).collect(),
-            last_update: String::new(),
-            metadata: Metadata::default(),
-            v: SCHEMA_VERSION,
-            user_id: "u_1".to_owned(),
-            started_at: 0,
-            ended_at: 0,
-            end_reason: String::new(),
-        }
-    }
-
-    #[test]
-    fn a_digest_names_what_was_said_and_not_when_it_was_written() {
-        let mut later = session(&["hello"]);
-        later.last_update = "2026-11-01T10:00:00.000Z".to_owned();
-        assert_eq!(digest(&session(&["hello"])), digest(&later));
-        assert_ne!(digest(&session(&["hello"])), digest(&session(&["hallo"])));
-        assert_ne!(digest(&session(&["a", "b"])), digest(&session(&["a"])));
-        later.chat_id = "CA2".to_owned();
-        assert_ne!(digest(&session(&["hello"])), digest(&later));
-    }
 
     #[test]
     fn a_ttl_is_never_rounded_down_to_for_ever_and_never_overflows() {

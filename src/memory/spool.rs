@@ -94,6 +94,11 @@ impl Spool {
         Ok(Self { database, writer, instance, settings, data_dir: data_dir.map(Path::to_owned), wake })
     }
 
+    /// This instance's name, new at each start.
+    pub fn instance(&self) -> &str {
+        self.instance.id()
+    }
+
     /// Notes that a call has begun, or goes on with what was said before. Returns at once.
     pub fn begin(&self, call: OpenCall) {
         self.writer.push(Op::Begin { call, instance: self.instance.id().to_owned() }, None);

@@ -74,17 +74,24 @@ impl Record {
         self.lock().caller = found.caller.clone();
     }
 
-    /// Keeps a turn, or the longer version of one. False: nothing of this call is kept.
-    pub(crate) fn keep(&self, turn: Turn) -> bool {
+    /// Keeps a turn, or the longer version of one. Answers its place in the call, from 1 on; `None`: nothing of this
+    /// call is kept.
+    pub(crate) fn keep(&self, turn: Turn) -> Option<u64> {
         let mut inner = self.lock();
         if inner.forgotten {
-            return false;
+            return None;
         }
-        match inner.turns.iter_mut().find(|kept| kept.id == turn.id) {
-            Some(kept) => *kept = turn,
-            None => inner.turns.push(turn),
-        }
-        true
+        let place = match inner.turns.iter().position(|kept| kept.id == turn.id) {
+            Some(place) => {
+                inner.turns[place] = turn;
+                place
+            }
+            None => {
+                inner.turns.push(turn);
+                inner.turns.len() - 1
+            }
+        };
+        u64::try_from(place + 1).ok()
     }
 
     /// Forgets what was said, and keeps nothing that is said from now on.

@@ -23,7 +23,8 @@ use redial::memory::process::ProcessStore;
 use redial::memory::redis::RedisStore;
 use redial::memory::settings::StoreSettings;
 use redial::memory::sqlite::SqliteStore;
-use redial::memory::store::{Commit, Known, Outcome, Store as _};
+use redial::memory::store::{Commit, Known, Outcome, Store};
+use redial::memory::unite::unite;
 use redial_call::{Role, Turn, TurnId, Via};
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -69,8 +70,12 @@ impl Bench {
 
     /// A whole call: it begins, and its hang-up is written.
     async fn call(&self, caller: &Caller, sid: &str) -> Written {
+        self.hang_up(caller, session(sid, caller, &["hello"], NOON)).await
+    }
+
+    /// Writes a session as the gateway does.
+    async fn hang_up(&self, caller: &Caller, session: Session) -> Written {
         let known = self.known(caller).await;
-        let session = session(sid, caller, &["hello"], NOON);
         let hang_up = HangUp { caller: caller.clone(), session, base: Some((known.revision, known.profile)) };
         hang_up::write(self.store.as_ref(), hang_up, fold).await.unwrap()
     }
@@ -149,6 +154,19 @@ fn fold(mut profile: Profile, session: &Session) -> Profile {
     profile
 }
 
+/// What is known of a caller whose lookup failed.
+fn unknown(caller: &Caller) -> Known {
+    Known {
+        user_id: caller.user_id.clone(),
+        created: false,
+        calls: 0,
+        last_call_at: None,
+        profile: Profile::default(),
+        revision: 0,
+        sessions: Vec::new(),
+    }
+}
+
 /// A commit of `session`, with the profile that was read in `base` folded.
 fn commit(caller: &Caller, session: Session, base: &Known) -> Commit {
     Commit {
@@ -157,6 +175,25 @@ fn commit(caller: &Caller, session: Session, base: &Known) -> Commit {
         profile: fold(base.profile.clone(), &session),
         session,
         base_revision: base.revision,
+        replaces: None,
+    }
+}
+
+/// Writes a commit as another process would that knows nothing of this one's order, until it is done.
+async fn settle(store: &dyn Store, mut commit: Commit) -> Outcome {
+    loop {
+        match store.commit_session(&commit).await.unwrap() {
+            Outcome::Conflict { revision, profile } => {
+                assert_ne!(revision, commit.base_revision);
+                commit.profile = fold(profile, &commit.session);
+                commit.base_revision = revision;
+            }
+            Outcome::Differs { stored, digest } => {
+                commit.session = unite(&commit.session, &stored.expect("no document expires in this test"));
+                commit.replaces = Some(digest);
+            }
+            done => return done,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use redis::Value;
 
 use super::advice::Trouble;
+use crate::memory::digest::SessionDigest;
 use crate::memory::model::{Profile, SCHEMA_VERSION};
 
 /// A revision that no stored profile has: a change made from it never matches, so an unreadable profile stays as it is.
@@ -22,8 +23,9 @@ pub(super) struct Begun {
 /// What commit.lua answers.
 pub(super) struct Committed {
     pub(super) status: String,
-    pub(super) text: String,
+    pub(super) text: Vec<u8>,
     pub(super) document: Vec<u8>,
+    pub(super) number: u64,
 }
 
 impl Begun {
@@ -36,12 +38,16 @@ impl Begun {
 
 impl Committed {
     pub(super) fn read(reply: Value) -> Result<Self, Trouble> {
-        let (status, text, document) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
-        Ok(Self { status, text, document })
+        let (status, text, document, number) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
+        Ok(Self { status, text, document, number })
+    }
+
+    pub(super) fn digest(&self) -> Option<SessionDigest> {
+        SessionDigest::from_hex(str::from_utf8(&self.text).ok()?)
     }
 
     pub(super) fn revision(&self) -> u64 {
-        counter(Some(self.text.as_bytes())).unwrap_or(UNREADABLE)
+        counter(Some(&self.text)).unwrap_or(UNREADABLE)
     }
 }
 
@@ -77,6 +83,11 @@ impl Stored {
         let (profile, revision) = readable().unwrap_or((Profile::default(), UNREADABLE));
         Self { profile, revision, calls: calls.unwrap_or(0), last }
     }
+}
+
+/// A profile document as it is in a record: missing until a call has written one.
+pub(super) fn profile_or_none_yet(doc: &[u8]) -> Option<Profile> {
+    if doc.is_empty() { Some(Profile::default()) } else { profile(doc) }
 }
 
 /// A profile document, unless it is damaged or newer than this build.

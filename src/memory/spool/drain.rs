@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 use super::super::directory::Memory;
 use super::super::hang_up::{self, HangUp, Written};
+use super::super::mirror::Mirror;
 use super::super::model::Session;
 use super::super::store::{MemoryError, ServerId};
 use super::super::summary;
@@ -32,6 +33,8 @@ const ALARM_AT: f64 = 0.8;
 pub struct Sinks {
     /// Sessions and erasures.
     pub store: Arc<dyn Memory>,
+    /// Told when a call is over for good.
+    pub mirror: Option<Arc<dyn Mirror>>,
     /// The calls of this process.
     pub live: Arc<dyn LiveCalls>,
 }
@@ -188,9 +191,12 @@ impl Drain {
                 })?;
                 let hang_up = HangUp { caller: entry.caller.clone(), session, base: None };
                 let written = hang_up::write_once(self.sinks.store.as_ref(), hang_up, summary::fold).await?;
+                if let Some(mirror) = &self.sinks.mirror {
+                    mirror.end(&entry.sid).await;
+                }
                 Ok(match written {
                     Written::Applied { .. } => self.follow_ups(),
-                    Written::Duplicate | Written::Stale | Written::Erased => Vec::new(),
+                    Written::Duplicate | Written::Erased => Vec::new(),
                 })
             }
             Kind::Erase => {

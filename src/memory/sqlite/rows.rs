@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
+use super::super::digest::SessionDigest;
 use super::super::rules::{Marker, Records, SessionRecord, UserRecord};
 use super::super::store::MemoryError;
 use super::file;
@@ -167,7 +168,7 @@ impl Records for Rows<'_> {
     fn marker(&self, sid: &str) -> Result<Option<Marker>, MemoryError> {
         let sql = "SELECT digest, turns, merged FROM done WHERE sid = ?1 AND expires > ?2";
         self.one(sql, params![sid, self.now], |row| {
-            Ok(Marker { digest: row.get(0)?, turns: row.get(1)?, merged: row.get(2)? })
+            Ok(Marker { digest: SessionDigest::from_bytes(row.get(0)?), turns: row.get(1)?, merged: row.get(2)? })
         })
     }
 
@@ -176,6 +177,6 @@ impl Records for Rows<'_> {
                    ON CONFLICT (sid) DO UPDATE SET digest = excluded.digest, turns = excluded.turns,
                    merged = excluded.merged, expires = excluded.expires";
         let Marker { digest, turns, merged } = marker;
-        self.write(sql, params![sid, digest, turns, merged, expires_at])
+        self.write(sql, params![sid, digest.as_bytes(), turns, merged, expires_at])
     }
 }

@@ -151,7 +151,7 @@ impl Bed {
     fn open(dir: &Path, store: &Arc<Told>) -> Self {
         let spool = Self::idle(dir);
         let stop = CancellationToken::new();
-        let sinks = Sinks { store: Arc::clone(store) as Arc<dyn Memory>, live: Arc::new(NoCalls) };
+        let sinks = Sinks { store: Arc::clone(store) as Arc<dyn Memory>, mirror: None, live: Arc::new(NoCalls) };
         tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
         Self { spool, stop }
     }

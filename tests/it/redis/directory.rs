@@ -41,6 +41,7 @@ fn commit_of(id: &str, sid: &str, ended_at: u64, base_revision: u64) -> Commit {
         session: Session { user_id: id.to_owned(), ..session(sid, 2, ended_at) },
         profile: profile(sid),
         base_revision,
+        replaces: None,
     }
 }
 
