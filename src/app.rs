@@ -137,7 +137,8 @@ impl App {
     }
 }
 
-async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+/// Opens the store that is configured. Redis may be down meanwhile.
+pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     let settings = config.memory.store.clone();
     Ok(match &config.memory.backend {
         Backend::Redis(redis) => {
