@@ -82,7 +82,7 @@ impl App {
             Some(pepper) => pepper.clone(),
             None => load_or_create_pepper(&config.server.data_dir)?,
         };
-        let keys = Keys::derive(&pepper)?;
+        let keys = Keys::derive(&pepper)?.with_older(config.memory.old_pepper.as_ref(), config.memory.legacy_hash)?;
         // The first number that is not plain E.164 would wait for it.
         tokio::task::spawn_blocking(warm_up);
         let store = open_store(&config).await?;

@@ -72,7 +72,9 @@ mod tests {
         for text in ["sha256", "sha256:12", "sha256:16"] {
             assert_eq!(text.parse::<LegacyHash>().unwrap().to_string(), text);
         }
-        for text in ["", "SHA256", "sha1", "md5", "sha256:", "sha256:0", "sha256:11", "sha256:65", "sha256:1x", "sha256:-1"] {
+        for text in
+            ["", "SHA256", "sha1", "md5", "sha256:", "sha256:0", "sha256:11", "sha256:65", "sha256:1x", "sha256:-1"]
+        {
             assert_eq!(text.parse::<LegacyHash>(), Err(LegacyHashError), "{text}");
         }
     }

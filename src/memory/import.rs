@@ -107,7 +107,9 @@ pub enum ImportError {
     #[error("the source cannot be read: {0}; nothing was lost, run the import again")]
     Source(#[source] redis::RedisError),
     /// The source is a cluster, of which one connection shows a part only.
-    #[error("the source is a cluster, of which one node shows a part only: import each master by itself, without cluster mode")]
+    #[error(
+        "the source is a cluster, of which one node shows a part only: import each master by itself, without cluster mode"
+    )]
     Cluster,
     /// The store went away and did not come back.
     #[error("the import stopped; what was written is found again when it is run again")]

@@ -62,9 +62,7 @@ mod tests {
 
     use super::*;
     use crate::identity::UserId;
-    use crate::memory::directory::{
-        Directory, Erased, Figures, Listing, Page, ProfileChange, UserEntry,
-    };
+    use crate::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, UserEntry};
     use crate::memory::model::{Profile, Session};
     use crate::memory::store::{Commit, Health, Outcome, Store};
 

@@ -11,11 +11,18 @@ use super::documents::{Conversation, Remembered, Unreadable, messages, object};
 pub(super) enum Place<'a> {
     /// `agent:memory:{agent}:{user}:{session}`, with `:messages` behind it or not. Without a user, as the layout's
     /// own accessor builds it, a session is a person of its own.
-    Messages { agent: &'a str, user: Option<&'a str>, session: &'a str },
+    Messages {
+        agent: &'a str,
+        user: Option<&'a str>,
+        session: &'a str,
+    },
     /// `agent:profile:user:{id}` or `agent:profile:{id}`.
     Profile(&'a str),
     /// `agent:memory:{agent}:{user}:profile:{field}`.
-    Field { user: &'a str, field: &'a str },
+    Field {
+        user: &'a str,
+        field: &'a str,
+    },
     /// `agent:memory:{agent}:execution_cache:…`: results of tools, worth nothing without them.
     Cache,
     Other,
@@ -69,7 +76,8 @@ mod tests {
     use super::*;
     use crate::identity::UserId;
 
-    const MESSAGES: &str = include_str!("../../../fixtures/import/agent/memory_stock_analyzer_user_123_session_abc.json");
+    const MESSAGES: &str =
+        include_str!("../../../fixtures/import/agent/memory_stock_analyzer_user_123_session_abc.json");
     const PROFILE: &str = include_str!("../../../fixtures/import/agent/profile_user_123.json");
 
     #[test]
@@ -106,7 +114,10 @@ mod tests {
     fn keys_are_what_they_say() {
         let messages = |agent, user, session| Place::Messages { agent, user, session };
         for (key, expected) in [
-            ("agent:memory:stock:user_123:session_abc123:messages", messages("stock", Some("user_123"), "session_abc123")),
+            (
+                "agent:memory:stock:user_123:session_abc123:messages",
+                messages("stock", Some("user_123"), "session_abc123"),
+            ),
             ("agent:memory:stock:user_123:session_abc", messages("stock", Some("user_123"), "session_abc")),
             ("agent:memory:default:user_123_session_abc", messages("default", None, "user_123_session_abc")),
             ("agent:memory:stock:user_123:profile:risk", Place::Field { user: "user_123", field: "risk" }),

@@ -58,8 +58,7 @@ impl Conversation {
                 },
             }
         }
-        conversation.left_out =
-            left_out.into_iter().map(|(why, count)| format!("{count} left out: {why}")).collect();
+        conversation.left_out = left_out.into_iter().map(|(why, count)| format!("{count} left out: {why}")).collect();
         let mut times = conversation.messages.iter().filter_map(|said| said.at);
         conversation.started_at = times.next();
         conversation.ended_at = times.next_back().or(conversation.started_at);
@@ -347,7 +346,8 @@ mod tests {
 
     #[test]
     fn what_is_known_here_is_not_overwritten_and_nothing_is_added_twice() {
-        let remembered = Remembered { name: Some("Ana".to_owned()), lines: vec!["likes tea".to_owned()], ..Remembered::default() };
+        let remembered =
+            Remembered { name: Some("Ana".to_owned()), lines: vec!["likes tea".to_owned()], ..Remembered::default() };
         let fresh = remembered.adopt_into(Profile::default(), "s1");
         assert_eq!(fresh.name.as_ref().map(|name| (name.say.as_str(), name.conf)), Some(("Ana", Confidence::Inferred)));
         assert_eq!(fresh.summary, "likes tea");
