@@ -161,16 +161,16 @@ async fn conversations_come_with_their_summary_where_the_number_is_known() {
     assert!(is_skipped(&report, "conversation:summary:test_conv", "--phones"));
     assert!(is_skipped(&report, "conversation:turns:test_conv", "number of turns"));
 
-    let bench = Bench { store: Arc::new(ProcessStore::new(import::settings(&StoreSettings::default()))), ..bench };
+    // Now that the number is known, the same conversation is theirs.
     import.phones = Phones::read(&format!("test_conv,{NUMBER}"), &keys(), "US").unwrap();
-    let report = bench.run(&import).await;
-    assert_eq!(
-        outcome(&report, "conversation:summary:test_conv"),
-        &Outcome::Written(ana().user_id.as_str().to_owned())
-    );
-    let known = bench.known(&ana()).await;
-    assert!(known.profile.summary.contains("The caller tested the connection."), "{}", known.profile.summary);
-    assert_eq!((known.calls, known.sessions), (1, vec!["test_conv".to_owned()]));
+    for (written, unchanged) in [(2, 0), (0, 2)] {
+        let report = bench.run(&import).await;
+        assert_eq!((report.written(), report.unchanged(), report.skipped()), (written, unchanged, 1), "{report}");
+        let known = bench.known(&ana()).await;
+        assert!(known.profile.summary.contains("The caller tested the connection."), "{}", known.profile.summary);
+        assert_eq!((known.calls, known.sessions.len()), (1, 1));
+        assert_eq!(bench.said(&known.sessions[0]).await.len(), 2);
+    }
 }
 
 #[tokio::test]

@@ -89,12 +89,21 @@ impl<'a> Writer<'a> {
             if conversation.ended_at.is_none() {
                 notes.push("it does not tell its time: that of the import is taken".to_owned());
             }
-            let sid = session_id(&name);
+            let mut sid = session_id(&name);
             if sid != name {
                 notes.push("its id cannot be part of a key: it has another one here".to_owned());
             }
             let brings = carried.is_none().then_some(&remembered);
-            let done = self.commit(&who, conversation.into_session(&sid, &who.user_id, self.now), brings).await?;
+            let mut session = conversation.into_session(&sid, &who.user_id, self.now);
+            let mut done = self.commit(&who, session.clone(), brings).await?;
+            if matches!(done, Done::Unchanged) && self.is_anothers(&who, &sid).await? {
+                sid = format!("imp-{}", short_hash(&format!("{}:{sid}", who.user_id.as_str())));
+                notes.push(
+                    "it was imported before its number was known: it is kept under another id as well".to_owned(),
+                );
+                session.chat_id.clone_from(&sid);
+                done = self.commit(&who, session, brings).await?;
+            }
             if !matches!(done, Done::Skipped(_)) {
                 carried.get_or_insert_with(|| done.clone());
             }
@@ -236,6 +245,19 @@ impl<'a> Writer<'a> {
             });
         }
         Ok(Done::Skipped("the profile was changed by others all the time: run the import again".to_owned()))
+    }
+
+    /// Whether a session that is there already is not that of the person whom the number leads to.
+    async fn is_anothers(&self, who: &Who, sid: &str) -> Result<bool, ImportError> {
+        let Some((_, known)) = &who.found else { return Ok(false) };
+        if known.calls == 0 {
+            return Ok(true); // this person had none
+        }
+        match self.store.load_session(sid).await {
+            Ok(session) => Ok(session.is_some_and(|session| session.user_id != who.user_id.as_str())),
+            Err(error @ MemoryError::Unavailable { .. }) => Err(ImportError::Store(error)),
+            Err(MemoryError::WrongShape { .. } | MemoryError::Refused(_)) => Ok(false),
+        }
     }
 
     /// What is known here of a caller; of nobody in a dry run, as asking would make them known.
