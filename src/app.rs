@@ -100,7 +100,7 @@ impl App {
             Some(pepper) => pepper.clone(),
             None => load_or_create_pepper(&config.server.data_dir)?,
         };
-        let keys = Keys::derive(&pepper)?;
+        let keys = Keys::derive(&pepper)?.with_older(config.memory.old_pepper.as_ref(), config.memory.legacy_hash)?;
         // The first number that is not plain E.164 would wait for it.
         tokio::task::spawn_blocking(warm_up);
         let OpenMemory { store, spool, mirror } = open_memory(&config).await?;
@@ -200,14 +200,14 @@ impl App {
     }
 }
 
-struct OpenMemory {
-    store: Arc<dyn Memory>,
-    spool: Arc<Spool>,
-    mirror: Option<Arc<dyn Mirror>>,
+pub(crate) struct OpenMemory {
+    pub(crate) store: Arc<dyn Memory>,
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) mirror: Option<Arc<dyn Mirror>>,
 }
 
 /// The store, the journal and outbox in front of it, and the mirror beside it.
-async fn open_memory(config: &Config) -> anyhow::Result<OpenMemory> {
+pub(crate) async fn open_memory(config: &Config) -> anyhow::Result<OpenMemory> {
     let settings = config.memory.store.clone();
     let data_dir = config.server.data_dir.as_path();
     let mut spool = config.memory.spool.clone();

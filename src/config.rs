@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 pub use self::archive::ArchiveConfig;
@@ -22,6 +22,7 @@ pub use self::variables::{VARIABLES, Variable};
 
 use self::reader::Reader;
 use crate::agent::GreetingLevel;
+use crate::identity::LegacyHash;
 use crate::memory::settings::{StoreSettings, TtlRefresh};
 use crate::memory::spool::SpoolSettings;
 use crate::outgoing::Networks;
@@ -82,6 +83,10 @@ pub struct MemoryConfig {
     pub store: StoreSettings,
     /// `MEMORY_PHONE_PEPPER`; `None`: a generated one in the data directory.
     pub pepper: Option<SecretString>,
+    /// `MEMORY_PHONE_PEPPER_OLD`: the former one.
+    pub old_pepper: Option<SecretString>,
+    /// `MEMORY_LEGACY_HASH`: how the deployment that we took over from hashed numbers.
+    pub legacy_hash: Option<LegacyHash>,
     /// `GREETING_LEVEL`: how much memory may be said aloud.
     pub greeting_level: GreetingLevel,
     /// `DEFAULT_REGION`: for numbers without `+`.
@@ -286,16 +291,15 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
         1 => GreetingLevel::Known,
         _ => GreetingLevel::Hint,
     };
-    let pepper = reader.secret("MEMORY_PHONE_PEPPER");
-    if let Some(pepper) = &pepper {
-        use secrecy::ExposeSecret as _;
-        if pepper.expose_secret().len() < 32 {
-            reader.fault(
-                "MEMORY_PHONE_PEPPER",
-                "is shorter than 32 bytes; make one with `openssl rand -hex 32`".to_owned(),
-            );
+    let pepper = read_pepper(reader, "MEMORY_PHONE_PEPPER");
+    let old_pepper = read_pepper(reader, "MEMORY_PHONE_PEPPER_OLD");
+    let legacy_hash = reader.text("MEMORY_LEGACY_HASH").and_then(|text| match text.parse::<LegacyHash>() {
+        Ok(hash) => Some(hash),
+        Err(error) => {
+            reader.fault("MEMORY_LEGACY_HASH", format!("{text:?} {error}"));
+            None
         }
-    }
+    });
     let default_region = reader.text("DEFAULT_REGION").unwrap_or_else(|| "US".to_owned());
     if default_region.parse::<phonenumber::country::Id>().is_err() {
         reader.fault("DEFAULT_REGION", format!("{default_region:?} is not a country code such as US or DE"));
@@ -312,6 +316,8 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
             ..StoreSettings::default()
         },
         pepper,
+        old_pepper,
+        legacy_hash,
         greeting_level,
         default_region,
         spool: spool(reader),
@@ -326,6 +332,15 @@ fn spool(reader: &mut Reader<'_>) -> SpoolSettings {
         max_bytes: reader.in_range::<u64>("SPOOL_MAX_MB", 1024, 16..=1_048_576) * 1024 * 1024,
         resume_grace: Duration::from_secs(reader.in_range("RESUME_GRACE_SECONDS", 30, 1..=600)),
     }
+}
+
+/// A pepper, if it is long enough to be one.
+fn read_pepper(reader: &mut Reader<'_>, name: &str) -> Option<SecretString> {
+    let pepper = reader.secret(name)?;
+    if pepper.expose_secret().len() < 32 {
+        reader.fault(name, "is shorter than 32 bytes; make one with `openssl rand -hex 32`".to_owned());
+    }
+    Some(pepper)
 }
 
 #[cfg(test)]

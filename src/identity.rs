@@ -2,12 +2,14 @@
 
 mod address;
 mod keys;
+mod older;
 mod pepper;
 
 use std::fmt;
 
 pub use address::{Address, CallerAddress, E164, Extension, PhoneNumber, warm_up};
 pub use keys::Keys;
+pub use older::{LegacyHash, LegacyHashError};
 pub use pepper::{PepperError, load_or_create_pepper};
 
 /// Who is calling, without the number: what the rest of the gateway and the store may know.

@@ -238,6 +238,29 @@ fn an_archive_is_a_directory_or_a_server_with_a_secret() {
 }
 
 #[test]
+fn what_older_deployments_set_is_understood() {
+    let config = read(&[
+        ("MEMORY_PERSISTENCE", "false"),
+        ("MEMORY_MAX_MESSAGES", "100"),
+        ("REDIS_CONNECTION_POOL_SIZE", "10"),
+        ("REDIS_URL", "redis://localhost:6379/0"),
+        ("MEMORY_PHONE_PEPPER_OLD", "0123456789abcdef0123456789abcdef"),
+        ("MEMORY_LEGACY_HASH", "sha256:16"),
+    ])
+    .unwrap();
+    assert!(matches!(config.memory.backend, Backend::Process));
+    assert_eq!(config.memory.max_messages, 100);
+    assert_eq!(read(&[]).unwrap().memory.max_messages, 50);
+    assert!(config.memory.old_pepper.is_some());
+    assert_eq!(config.memory.legacy_hash.map(|hash| hash.to_string()), Some("sha256:16".to_owned()));
+    assert_eq!(config.warnings, [""; 0]);
+    let faults = faults(&[("MEMORY_LEGACY_HASH", "md5"), ("MEMORY_PHONE_PEPPER_OLD", "short")]);
+    assert!(faults[0].starts_with("MEMORY_PHONE_PEPPER_OLD: is shorter than 32 bytes"), "{faults:?}");
+    assert!(faults[1].starts_with("MEMORY_LEGACY_HASH: \"md5\" is neither `sha256` nor"), "{faults:?}");
+    assert!(!faults[0].contains("\"short\""), "a secret is shown");
+}
+
+#[test]
 fn the_readme_has_every_variable_as_it_is() {
     let readme = include_str!("../../README.md");
     for variable in VARIABLES {

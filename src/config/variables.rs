@@ -89,6 +89,13 @@ pub const VARIABLES: &[Variable] = &[
         "false",
         "let servers named above be in a private network; never a metadata service",
     ),
+    secret("MEMORY_PHONE_PEPPER_OLD", "none", "the former pepper: callers are moved to the present one when they call"),
+    plain(
+        "MEMORY_LEGACY_HASH",
+        "sha256[:N]",
+        "none",
+        "how an older deployment hashed numbers (N: hex digits kept); its callers are moved when they call",
+    ),
     plain("GREETING_LEVEL", "0, 1, 2", "2", "how much memory may be said aloud"),
     plain("DEFAULT_REGION", "country", "US", "for numbers without +"),
     plain("STT_PROVIDER", "name", "local", "speech to text"),

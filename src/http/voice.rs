@@ -18,9 +18,9 @@ use crate::calls::{Admission, Lookup, Refusal, Ringing};
 use crate::carrier::signature::SignatureHeaders;
 use crate::carrier::twiml;
 use crate::carrier::webhook::{self, VoiceRequest};
-use crate::identity::{Caller, CallerAddress};
-use crate::memory::resume;
+use crate::identity::{Caller, CallerAddress, PhoneHash};
 use crate::memory::spool::OpenCall;
+use crate::memory::{rekey, resume};
 
 /// The name of the `<Parameter>` that carries the one-time token.
 pub(super) const TOKEN_PARAMETER: &str = "token";
@@ -92,7 +92,7 @@ async fn answer(
         app.calls.displace(&request.call_sid).await;
     }
     match app.calls.admit(&request.call_sid, &caller) {
-        Ok(Admission::New) => connect(&app, &request, caller, entry),
+        Ok(Admission::New) => connect(&app, &request, caller, app.keys.older_hashes(&address), entry),
         Ok(Admission::Again(document)) => xml(document),
         Ok(Admission::Finished) => xml(twiml::hang_up()),
         Err(refusal) => {
@@ -113,7 +113,7 @@ async fn answer(
 }
 
 /// Starts the look-up and tells the carrier where to stream.
-fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, entry: Entry) -> Response {
+fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, older: Vec<PhoneHash>, entry: Entry) -> Response {
     let sid = &request.call_sid;
     let token = app.tokens.issue(sid, unix_seconds());
     let document = twiml::connect_stream(
@@ -143,7 +143,7 @@ fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, entry: Entry)
             let opening = Opening::of(entry, before.as_ref());
             // The stream may have given up waiting.
             let _ = before.map(|before| found.send(before));
-            look_up(&app, caller, attested, opening).await
+            look_up(&app, caller, &older, attested, opening).await
         }
         .instrument(span)
     });
@@ -189,9 +189,15 @@ impl Opening {
 }
 
 /// Finds out who calls and how to greet them, and starts to synthesise the greeting.
-async fn look_up(app: &App, caller: Caller, attestation: greeting::Attestation, opening: Opening) -> Lookup {
+async fn look_up(
+    app: &App,
+    caller: Caller,
+    older: &[PhoneHash],
+    attestation: greeting::Attestation,
+    opening: Opening,
+) -> Lookup {
     let began = std::time::Instant::now();
-    let known = match app.store.begin_call(&caller).await {
+    let known = match rekey::find(app.store.as_ref(), caller.clone(), older).await {
         Ok(known) => Some(known),
         Err(error) => {
             metrics::counter!("redial_memory_errors_total", "operation" => "begin_call").increment(1);
