@@ -4,6 +4,7 @@ pub(crate) mod clean;
 pub mod clock;
 pub mod directory;
 pub mod hang_up;
+pub mod jitter;
 pub mod model;
 pub mod process;
 pub mod redis;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
+use super::jitter;
 use super::model::{Profile, Session};
 use super::store::{Commit, MemoryError, Outcome, Store};
 use crate::identity::{Caller, UserId};
@@ -104,9 +105,7 @@ impl Pause {
     fn next(&mut self) -> Duration {
         let full = self.0;
         self.0 = (full * 2).min(Self::LONGEST);
-        // Without randomness the pause is the whole one; nothing depends on it.
-        let share = getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX));
-        full.mul_f64(1.0 - share / 2.0)
+        full.mul_f64(0.5 + jitter::share() / 2.0)
     }
 }
 
