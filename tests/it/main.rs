@@ -12,4 +12,5 @@ mod simulate;
 mod speech;
 mod streams;
 mod support;
+mod toy_redis;
 mod webhooks;

@@ -3,3 +3,4 @@
 pub(crate) mod gateway;
 pub(crate) mod line;
 pub(crate) mod redis;
+pub(crate) mod toy_redis;
