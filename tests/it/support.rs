@@ -2,5 +2,6 @@
 
 pub(crate) mod gateway;
 pub(crate) mod line;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod toy_redis;
