@@ -1,6 +1,7 @@
 //! The toy server answers as `redis-server` does, and the store does not notice the difference.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt;
 use proptest::prelude::*;
@@ -155,6 +156,7 @@ fn the_toy_answers_and_keeps_what_a_real_server_does() {
     let server = runtime.block_on(RedisServer::start());
     let raw = runtime.block_on(server.raw());
     let step = prop_oneof![2 => begin(), 4 => commit(), 1 => left_there()];
+    let answered = RefCell::new(BTreeSet::new());
     let config = Config { cases: 256, failure_persistence: None, ..Config::default() };
     let compared = TestRunner::new(config).run(&prop::collection::vec(step, 1..24), |steps| {
         let mut raw = raw.clone();
@@ -163,6 +165,7 @@ fn the_toy_answers_and_keeps_what_a_real_server_does() {
             let toy = ToyRedis::new(Restart::Keeps);
             for step in steps {
                 let (ours, theirs) = (toy.execute(&step), really(&mut raw, &step).await);
+                answered.borrow_mut().extend(status(&ours));
                 prop_assert_eq!(without_text(ours), theirs, "to {}", shown(&step));
             }
             prop_assert_eq!(toy.with(|keyspace| keyspace.held()), held(&mut raw).await);
@@ -170,6 +173,19 @@ fn the_toy_answers_and_keeps_what_a_real_server_does() {
         })
     });
     compared.unwrap();
+    let both = ["applied", "conflict", "duplicate", "erased", "kept", "large", "mapped", "ok", "stale", "wrongtype"];
+    assert_eq!(answered.into_inner(), both.map(str::to_owned).into(), "every answer of the scripts was compared");
+}
+
+/// The first word of a script's answer.
+fn status(reply: &Reply) -> Option<String> {
+    match reply {
+        Reply::Array(parts) => match parts.first() {
+            Some(Reply::Bulk(status)) => Some(String::from_utf8_lossy(status).into_owned()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// A command without the text of its script.

@@ -57,6 +57,12 @@ pub(super) enum Trouble {
     Clogged,
 }
 
+impl Trouble {
+    pub(super) fn is_of_network(self) -> bool {
+        NETWORK.contains(&self)
+    }
+}
+
 const NETWORK: [Trouble; 4] = [Trouble::Partition, Trouble::RequestsLost, Trouble::RepliesLost, Trouble::Clogged];
 
 impl Plan {

@@ -14,6 +14,7 @@ use redial::memory::jitter;
 use redial::memory::redis::{ByteStream, Dial, RedisStore};
 use redial::memory::settings::StoreSettings;
 use redial::memory::store::Store;
+use tokio::time::Instant;
 use turmoil::Sim;
 use turmoil::net::{TcpListener, TcpStream};
 
@@ -26,7 +27,9 @@ const SERVER: &str = "redis";
 const GATEWAY: &str = "gateway";
 const PORT: u16 = 6379;
 /// Messages arrive at multiples of this; timers in the hosts are exact to the ms.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(10);
+/// The store's first attempt to connect takes no longer: 400 ms for the connection, and as long for its first answer.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(1);
 /// How often it is looked whether all is done.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -90,7 +93,7 @@ pub(super) fn live(seed: u64, restart: Restart, patience: Duration) -> Lived {
         wrong,
         server_crashes: count(|what| what == Trouble::ServerCrash),
         gateway_crashes: count(|what| what == Trouble::GatewayCrash),
-        network_faults: count(|what| !matches!(what, Trouble::ServerCrash | Trouble::GatewayCrash)),
+        network_faults: count(Trouble::is_of_network),
         repeated: desk.repeated.get(),
         history: std::mem::take(&mut desk.history.lock().unwrap()),
     }
@@ -104,6 +107,7 @@ fn run(sim: &mut Sim<'_>, desk: &Desk, toy: &ToyRedis, patience: Duration) -> Re
     due.sort_by_key(|(at, ..)| *at);
     let mut due = due.into_iter().peekable();
     let mut look_at = quiet_from;
+    let mut network = None;
     loop {
         while let Some((_, fault, begins)) = due.next_if(|(at, ..)| Duration::from_millis(*at) <= sim.elapsed()) {
             note_at(
@@ -111,7 +115,21 @@ fn run(sim: &mut Sim<'_>, desk: &Desk, toy: &ToyRedis, patience: Duration) -> Re
                 sim.elapsed(),
                 &format!("{:?} {}", fault.what, if begins { "begins" } else { "ends" }),
             );
-            if begins { begin(sim, fault) } else { end(sim, toy, fault) }
+            if fault.what.is_of_network() {
+                network = begins.then_some(fault.what);
+            }
+            match (fault.what, begins) {
+                (Trouble::ServerCrash, true) => crash(sim, SERVER, network),
+                (Trouble::GatewayCrash, true) => crash(sim, GATEWAY, network),
+                (Trouble::ServerCrash, false) => {
+                    toy.restart();
+                    sim.bounce(SERVER);
+                }
+                (Trouble::GatewayCrash, false) => sim.bounce(GATEWAY),
+                (_, true) => disturb(sim, network),
+                (Trouble::Clogged, false) => sim.release(GATEWAY, SERVER),
+                (_, false) => sim.repair(GATEWAY, SERVER),
+            }
         }
         sim.step().map_err(|error| format!("a host ended: {error}"))?;
         if sim.elapsed() < look_at {
@@ -133,26 +151,24 @@ fn waiting(desk: &Desk) -> String {
     format!("not written: {}", open.join(" "))
 }
 
-fn begin(sim: &mut Sim<'_>, fault: Fault) {
-    match fault.what {
-        Trouble::ServerCrash => sim.crash(SERVER),
-        Trouble::GatewayCrash => sim.crash(GATEWAY),
-        Trouble::Partition => sim.partition(GATEWAY, SERVER),
-        Trouble::RequestsLost => sim.partition_oneway(GATEWAY, SERVER),
-        Trouble::RepliesLost => sim.partition_oneway(SERVER, GATEWAY),
-        Trouble::Clogged => sim.hold(GATEWAY, SERVER),
-    }
+/// Ends a host as a power cut does: nothing that it closes is heard of, and what is under way is lost.
+///
+/// What is closed is closed in the order of tokio's task ids, which a process counts on from one simulation to the next;
+/// were it sent, each message would draw its delay in that order, and no seed would repeat it.
+fn crash(sim: &mut Sim<'_>, host: &str, network: Option<Trouble>) {
+    sim.partition(GATEWAY, SERVER);
+    sim.crash(host);
+    sim.repair(GATEWAY, SERVER);
+    disturb(sim, network);
 }
 
-fn end(sim: &mut Sim<'_>, toy: &ToyRedis, fault: Fault) {
-    match fault.what {
-        Trouble::ServerCrash => {
-            toy.restart();
-            sim.bounce(SERVER);
-        }
-        Trouble::GatewayCrash => sim.bounce(GATEWAY),
-        Trouble::Clogged => sim.release(GATEWAY, SERVER),
-        Trouble::Partition | Trouble::RequestsLost | Trouble::RepliesLost => sim.repair(GATEWAY, SERVER),
+fn disturb(sim: &Sim<'_>, network: Option<Trouble>) {
+    match network {
+        Some(Trouble::Partition) => sim.partition(GATEWAY, SERVER),
+        Some(Trouble::RequestsLost) => sim.partition_oneway(GATEWAY, SERVER),
+        Some(Trouble::RepliesLost) => sim.partition_oneway(SERVER, GATEWAY),
+        Some(Trouble::Clogged) => sim.hold(GATEWAY, SERVER),
+        Some(Trouble::ServerCrash | Trouble::GatewayCrash) | None => (),
     }
 }
 
@@ -191,20 +207,26 @@ async fn answer_calls(desk: Rc<Desk>) -> turmoil::Result {
     });
     let store = Arc::new(RedisStore::over(dial, StoreSettings::default()));
     let writer = Rc::new(Writer::start(Arc::clone(&store)));
+    let since = Instant::now();
     for number in 0..desk.plan.calls.len() {
         if !desk.safe.borrow().contains(&number) {
             // In the order of their ends: those that have ended long ago are handed over in this order.
-            tokio::task::spawn_local(take(Rc::clone(&desk), number, Arc::clone(&store), Rc::clone(&writer)));
+            let (desk, store, writer) = (Rc::clone(&desk), Arc::clone(&store), Rc::clone(&writer));
+            tokio::task::spawn_local(take(desk, number, store, since + FIRST_ATTEMPT, writer));
         }
     }
     pending().await
 }
 
 /// One call, from its start to its being safe.
-async fn take(desk: Rc<Desk>, number: usize, store: Arc<RedisStore>, writer: Rc<Writer>) {
+///
+/// It is looked up only after `connected`, when no call start waits for the very first connection any more: who waits
+/// for the same change of a `watch` channel is woken in an order that tokio draws from its own chance, and no seed would
+/// repeat that.
+async fn take(desk: Rc<Desk>, number: usize, store: Arc<RedisStore>, connected: Instant, writer: Rc<Writer>) {
     let PlannedCall { caller, begins_at, ends_at, session } = &desk.plan.calls[number];
     let mut base = None;
-    if until(*begins_at).await {
+    if until(*begins_at).await && Instant::now() >= connected {
         base = store.begin_call(caller).await.ok().map(|known| (known.revision, known.profile));
     }
     until(*ends_at).await;
