@@ -19,8 +19,8 @@ use crate::support::toy_redis::Restart;
 
 /// Seeds of the ordinary run; `SEEDS` asks for another number, `SEED` for one of them with its history.
 const SEEDS: u64 = 100;
-/// How long after the last fault everything must be written, at the latest; twice over, as a pause may be 10 s, and a
-/// commit's deadline is 5 s.
+/// How long after the last fault all must be written, at the latest. A pause between attempts may be 10 s, and calls of
+/// one caller wait for each other.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Lives the histories of `seeds`, as many at once as there are cores.

@@ -23,7 +23,7 @@ pub(super) struct Plan {
     pub(super) calls: Vec<PlannedCall>,
     /// In the order in which they begin.
     pub(super) faults: Vec<Fault>,
-    /// Share of messages at which the link breaks; what is under way is lost then.
+    /// Share of messages at which the link breaks, until all faults are over; what is under way is lost then.
     pub(super) loss: f64,
     /// No message takes longer.
     pub(super) slowest: Duration,
