@@ -84,7 +84,7 @@ impl RedisStore {
             tls::install_provider();
         }
         let client = Client::open(info.set_tcp_settings(connection::tcp_settings())).map_err(refused)?;
-        Ok(Self::open(Server::Url(client), settings))
+        Ok(Self::open(Server::Url(Box::new(client)), settings))
     }
 
     /// As [`RedisStore::connect`], over byte streams that `dial` opens. For simulations: the streams are a simulated

@@ -25,7 +25,7 @@ pub type Dial = Arc<dyn Fn() -> BoxFuture<'static, io::Result<Box<dyn ByteStream
 #[derive(Clone)]
 pub(super) enum Server {
     /// The client connects, with TLS if the URL says so.
-    Url(Client),
+    Url(Box<Client>),
     /// Plain Redis protocol, without user and password, over the streams that this opens.
     Dialled(Dial),
 }

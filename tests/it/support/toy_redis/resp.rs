@@ -11,7 +11,7 @@ pub(crate) enum Reply {
     Int(i64),
     Bulk(Vec<u8>),
     Nil,
-    Array(Vec<Reply>),
+    Array(Vec<Self>),
 }
 
 impl Reply {
