@@ -66,16 +66,16 @@ async fn what_was_said_to_a_silent_proxy_is_passed_on_when_it_speaks_again() {
 #[tokio::test]
 async fn a_delay_is_each_way_and_not_for_each_byte() {
     let proxy = echo().await;
-    proxy.set(Mode::Delay(Duration::from_millis(40))).await;
+    proxy.set(Mode::Delay(Duration::from_millis(150))).await;
     let mut stream = connect(&proxy).await;
     let asked = Instant::now();
     stream.write_all(b"first").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    tokio::time::sleep(Duration::from_millis(75)).await;
     stream.write_all(b"again").await.unwrap();
     stream.read_exact(&mut [0; 10]).await.unwrap();
     let took = asked.elapsed();
-    assert!(took >= Duration::from_millis(100), "{took:?}");
-    assert!(took < Duration::from_millis(160), "the second waited for the first: {took:?}");
+    assert!(took >= Duration::from_millis(375), "{took:?}");
+    assert!(took < Duration::from_millis(590), "the second waited for the first: {took:?}");
 }
 
 #[tokio::test]
