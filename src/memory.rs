@@ -7,6 +7,7 @@ pub mod digest;
 pub mod directory;
 pub mod hang_up;
 pub mod import;
+pub mod jitter;
 pub mod mirror;
 pub mod model;
 pub mod process;

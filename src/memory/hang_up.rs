@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
+use super::jitter;
 use super::model::{Profile, Session};
 use super::store::{Commit, MemoryError, Outcome, Store};
 use super::unite::unite;
@@ -157,9 +158,7 @@ pub(super) fn pause_after(tries: u32) -> u64 {
     const FIRST_MS: u64 = 20;
     const LONGEST_MS: u64 = 10_000;
     let full = FIRST_MS.saturating_mul(1 << tries.min(20)).min(LONGEST_MS);
-    // Without randomness the pause is the whole one; nothing depends on it.
-    let off = getrandom::u32().map_or(0, |random| u64::from(random) % (full / 2 + 1));
-    full - off
+    full / 2 + (jitter::share() * (full - full / 2) as f64) as u64
 }
 
 type Lanes = HashMap<UserId, Arc<tokio::sync::Mutex<()>>>;

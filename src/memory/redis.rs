@@ -5,6 +5,7 @@
 
 mod advice;
 mod connection;
+mod dial;
 mod directory;
 mod keys;
 mod mirror;
@@ -21,6 +22,8 @@ use uuid::Uuid;
 
 use self::advice::Trouble;
 use self::connection::Link;
+use self::dial::Server;
+pub use self::dial::{ByteStream, Dial};
 use self::keys::Keys;
 use self::reply::{Begun, Committed, Stored, UNREADABLE};
 use super::digest::SessionDigest;
@@ -85,16 +88,27 @@ impl RedisStore {
             tls::install_provider();
         }
         let client = Client::open(info.set_tcp_settings(connection::tcp_settings())).map_err(refused)?;
-        Ok(Self {
-            read: Link::open("read", client.clone()),
-            commit: Link::open("commit", client),
+        Ok(Self::open(Server::Url(Box::new(client)), settings))
+    }
+
+    /// As [`RedisStore::connect`], over byte streams that `dial` opens. For simulations: the streams are a simulated
+    /// network's then, and what runs over them is this very client. No TLS, no password, database 0.
+    #[must_use]
+    pub fn over(dial: Dial, settings: StoreSettings) -> Self {
+        Self::open(Server::Dialled(dial), settings)
+    }
+
+    fn open(server: Server, settings: StoreSettings) -> Self {
+        Self {
+            read: Link::open("read", server.clone()),
+            commit: Link::open("commit", server),
             keys: Keys::new(settings.prefix.clone()),
             settings,
             begin_within: BEGIN_DEADLINE,
             begin_script: Script::new(include_str!("redis/begin_call.lua")),
             commit_script: Script::new(include_str!("redis/commit.lua")),
             mirror_scripts: mirror::Scripts::default(),
-        })
+        }
     }
 
     /// Gives a call start this long instead of 150 ms.

@@ -104,7 +104,7 @@ fn settings() -> StoreSettings {
     StoreSettings { keep_sessions: 3, recent_sessions: 20, ..StoreSettings::default() }
 }
 
-fn caller(name: &str) -> Caller {
+pub(crate) fn caller(name: &str) -> Caller {
     Caller {
         user_id: UserId::parse(&format!("u_{name}")).unwrap(),
         hash: Some(PhoneHash::parse(&format!("hash-of-{name}")).unwrap()),
@@ -116,7 +116,7 @@ fn withheld(name: &str) -> Caller {
 }
 
 /// A session in which the caller said `said`.
-fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) -> Session {
+pub(crate) fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) -> Session {
     let turn = |(n, text): (usize, &&str)| Turn {
         id: TurnId(u32::try_from(n).unwrap()),
         role: Role::Caller,
@@ -141,7 +141,7 @@ fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) -> Session 
 }
 
 /// Adds the call to the profile, once.
-fn fold(mut profile: Profile, session: &Session) -> Profile {
+pub(crate) fn fold(mut profile: Profile, session: &Session) -> Profile {
     if !profile.episodes.iter().any(|episode| episode.sid == session.chat_id) {
         profile.episodes.push(Episode {
             sid: session.chat_id.clone(),
@@ -168,7 +168,7 @@ fn unknown(caller: &Caller) -> Known {
 }
 
 /// A commit of `session`, with the profile that was read in `base` folded.
-fn commit(caller: &Caller, session: Session, base: &Known) -> Commit {
+pub(crate) fn commit(caller: &Caller, session: Session, base: &Known) -> Commit {
     Commit {
         caller: caller.clone(),
         user_id: base.user_id.clone(),
@@ -197,7 +197,7 @@ async fn settle(store: &dyn Store, mut commit: Commit) -> Outcome {
     }
 }
 
-fn episodes(profile: &Profile) -> Vec<&str> {
+pub(crate) fn episodes(profile: &Profile) -> Vec<&str> {
     profile.episodes.iter().map(|episode| episode.sid.as_str()).collect()
 }
 

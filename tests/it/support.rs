@@ -4,4 +4,6 @@ pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod line;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod toy_redis;

@@ -10,15 +10,17 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{AsyncConnectionConfig, Client, RedisResult, Value};
+use redis::{AsyncConnectionConfig, RedisResult, Value};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::advice::{Scheme, Trouble};
+use super::dial::{Driver, Server};
+use crate::memory::jitter;
 
 /// TCP, TLS and the greeting together; a caller is waiting for "hello".
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(400);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(400);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_millis(500);
 /// How often an idle connection is tried, so that it is the supervisor who finds it dead and not a caller.
@@ -47,6 +49,7 @@ enum State {
 #[derive(Clone)]
 pub(super) struct Live {
     connection: MultiplexedConnection,
+    _driver: Option<Driver>,
     /// Tells connections apart, so that a late error of an old one does not end the new one.
     generation: u64,
     timeouts: Arc<AtomicU32>,
@@ -60,10 +63,10 @@ impl Live {
 
 impl Link {
     /// Starts connecting in the background. Must be called on a tokio runtime.
-    pub(super) fn open(name: &'static str, client: Client) -> Self {
-        let scheme = Scheme::of(client.get_connection_info().addr());
+    pub(super) fn open(name: &'static str, server: Server) -> Self {
+        let scheme = server.scheme();
         let (state, _) = watch::channel(State::Connecting);
-        let supervisor = Supervisor { name, client, scheme, state: state.clone() };
+        let supervisor = Supervisor { name, server, scheme, state: state.clone() };
         let supervisor = tokio::spawn(supervisor.run()).abort_handle();
         Self { state, supervisor, scheme }
     }
@@ -147,7 +150,7 @@ fn give_up(state: &watch::Sender<State>, live: &Live, trouble: &Trouble) {
 /// Connects, watches, connects again.
 struct Supervisor {
     name: &'static str,
-    client: Client,
+    server: Server,
     scheme: Scheme,
     state: watch::Sender<State>,
 }
@@ -158,10 +161,10 @@ impl Supervisor {
         let mut reported = None;
         for generation in 0.. {
             match self.connect().await {
-                Ok(connection) => {
+                Ok((connection, _driver)) => {
                     tracing::info!(link = self.name, "Redis connection established");
                     let since = Instant::now();
-                    let live = Live { connection, generation, timeouts: Arc::default() };
+                    let live = Live { connection, _driver, generation, timeouts: Arc::default() };
                     self.state.send_replace(State::Up(live.clone()));
                     let trouble = self.watch_over(&live).await;
                     self.report(&trouble, &mut reported);
@@ -181,21 +184,20 @@ impl Supervisor {
     }
 
     /// Connects and makes sure that commands would work: a server that wants a password or is a replica lets us connect.
-    async fn connect(&self) -> Result<MultiplexedConnection, Trouble> {
+    async fn connect(&self) -> Result<(MultiplexedConnection, Option<Driver>), Trouble> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None) // each operation has its own deadline
             .set_pipeline_buffer_size(PIPELINE_BUFFER);
-        let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connecting.await.map_err(|error| Trouble::of(&error))?;
+        let (mut connection, driver) = self.server.connect(config).await.map_err(|error| Trouble::of(&error))?;
         let role = redis::cmd("ROLE");
         let role = timeout(CONNECT_TIMEOUT, role.query_async::<Value>(&mut connection)).await;
         match role.map_err(|_| Trouble::NoAnswer(CONNECT_TIMEOUT))? {
             Ok(Value::Array(role)) if role.first().is_some_and(is_replica) => Err(Trouble::ReadOnly),
-            Ok(_) => Ok(connection),
+            Ok(_) => Ok((connection, driver)),
             // ROLE may be forbidden or unknown where all that we need is allowed.
             Err(error) => match Trouble::of(&error) {
-                Trouble::NotAllowed | Trouble::Other(_) => Ok(connection),
+                Trouble::NotAllowed | Trouble::Other(_) => Ok((connection, driver)),
                 trouble => Err(trouble),
             },
         }
@@ -209,6 +211,7 @@ impl Supervisor {
                 return trouble.clone();
             }
             tokio::select! {
+                biased; // repeatable in a simulation
                 _ = changes.changed() => (),
                 () = self.beat(live) => (),
             }
@@ -235,8 +238,7 @@ impl Supervisor {
 
 /// Between half of the delay and all of it, so that many instances do not come back in step.
 fn jittered(delay: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(u32::MAX);
-    delay / 2 + (delay / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+    delay / 2 + (delay / 2).mul_f64(jitter::share())
 }
 
 fn is_replica(role: &Value) -> bool {
