@@ -18,6 +18,7 @@ pub use self::variables::{VARIABLES, Variable};
 
 use self::reader::Reader;
 use crate::agent::GreetingLevel;
+use crate::memory::consent::ConsentMode;
 use crate::memory::settings::{StoreSettings, TtlRefresh};
 
 /// Everything that is configured.
@@ -72,6 +73,8 @@ pub struct MemoryConfig {
     pub store: StoreSettings,
     /// `MEMORY_PHONE_PEPPER`; `None`: a generated one in the data directory.
     pub pepper: Option<SecretString>,
+    /// `MEMORY_CONSENT`: how callers agree to being remembered.
+    pub consent: ConsentMode,
     /// `GREETING_LEVEL`: how much memory may be said aloud.
     pub greeting_level: GreetingLevel,
     /// `DEFAULT_REGION`: for numbers without `+`.
@@ -256,6 +259,8 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
         "write" => TtlRefresh::Write,
         _ => TtlRefresh::Access,
     };
+    let consent = reader.one_of("MEMORY_CONSENT", "announce", &["implicit", "announce", "ask", "off"]);
+    let consent = ConsentMode::parse(&consent).unwrap_or_default(); // one that is not known is a fault already
     let greeting_level = match reader.in_range("GREETING_LEVEL", 2, 0..=2) {
         0 => GreetingLevel::Neutral,
         1 => GreetingLevel::Known,
@@ -285,6 +290,7 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
             ..StoreSettings::default()
         },
         pepper,
+        consent,
         greeting_level,
         default_region,
         max_messages: reader.in_range("MEMORY_MAX_MESSAGES", 50, 2..=1000),

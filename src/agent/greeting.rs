@@ -1,7 +1,9 @@
 //! The first sentence of a call, and how much memory it may show.
 
 use super::{GreetingLevel, name};
-use crate::memory::model::{Episode, Profile};
+use super::question::Question;
+use crate::memory::consent::{self, ConsentMode};
+use crate::memory::model::{Choice, Episode, Profile};
 use crate::memory::topic;
 
 /// After so many days of silence a number may have a new owner, so the level is lowered by one: in the
@@ -59,29 +61,57 @@ fn lowered(level: GreetingLevel) -> GreetingLevel {
     }
 }
 
-/// What the caller hears first. A stranger is told that the call may be remembered; a name and a topic are said from
-/// [`GreetingLevel::Hint`] on, each only if there is one and it passes the check that it passed when it was stored.
+/// What decides over the first sentence, beside what is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// How much of the memory may be said aloud.
+    pub level: GreetingLevel,
+    /// Whole days since the last call ended; `None` when that is not known.
+    pub days_since_last_call: Option<u32>,
+    /// How callers agree to being remembered.
+    pub consent: ConsentMode,
+    /// The number was withheld, so nothing can be remembered and nothing is said about it.
+    pub withheld: bool,
+}
+
+/// What the caller hears first. A stranger is told that the call may be remembered, or asked whether it may, as the
+/// configuration has it; a name and a topic are said from [`GreetingLevel::Hint`] on, each only if there is one and it
+/// passes the check that it passed when it was stored. Of a caller who does not want to be remembered, and where
+/// remembering is off, nothing is said that is remembered.
 ///
-/// A topic with a day in it is not said once that day must be over: `days_since_last_call` are whole days.
-pub fn greeting(profile: &Profile, level: GreetingLevel, days_since_last_call: Option<u32>) -> String {
+/// A topic with a day in it is not said once that day must be over.
+pub fn opening(profile: &Profile, opening: Opening) -> String {
+    let Opening { level, days_since_last_call, consent: mode, withheld } = opening;
+    let recalls = consent::may_recall(mode, profile.consent.as_ref());
+    let level = if recalls { level } else { GreetingLevel::Neutral };
+    // What is stored under the number may be another's, but an answer about storing binds either.
+    let asks = consent::is_asked(mode, withheld, profile.consent.as_ref());
+    let ask = if asks { Question::Consent.ask() } else { "How can I help you?".to_owned() };
     match level {
         GreetingLevel::Neutral => {
-            "Hello, this is the automated answering service. I may remember this call for next time. How can I help you?"
-                .to_owned()
+            let refused = profile.consent.as_ref().is_some_and(|given| given.memory == Choice::No);
+            let announces = mode == ConsentMode::Announce && !withheld && !refused;
+            let announced = if announces { " I may remember this call for next time." } else { "" };
+            format!("Hello, this is the automated answering service.{announced} {ask}")
         }
-        GreetingLevel::Known => "Welcome back! How can I help you?".to_owned(),
+        GreetingLevel::Known => format!("Welcome back! {ask}"),
         GreetingLevel::Hint | GreetingLevel::Verified => {
             let welcome = match sayable_name(profile) {
                 Some(name) => format!("Welcome back, {}.", name::address(&name)),
                 None => "Welcome back!".to_owned(),
             };
             let a_week_old = days_since_last_call.is_some_and(|days| days.saturating_add(days_before_last_call(profile)) >= 7);
-            match sayable_topic(profile).filter(|topic| !(a_week_old && topic::names_a_day(topic))) {
+            match sayable_topic(profile).filter(|topic| !asks && !(a_week_old && topic::names_a_day(topic))) {
                 Some(topic) => format!("{welcome} Is this about {topic}?"),
-                None => format!("{welcome} How can I help you?"),
+                None => format!("{welcome} {ask}"),
             }
         }
     }
+}
+
+/// [`opening`] where it is announced that calls may be remembered.
+pub fn greeting(profile: &Profile, level: GreetingLevel, days_since_last_call: Option<u32>) -> String {
+    opening(profile, Opening { level, days_since_last_call, consent: ConsentMode::Announce, withheld: false })
 }
 
 /// The remembered name, if it is one.
@@ -120,7 +150,7 @@ mod tests {
     fn profile(name: &str, topic: &str) -> Profile {
         Profile {
             v: 1,
-            name: Some(Name { say: name.to_owned(), src: "CA1#2".to_owned(), conf: Confidence::Stated }),
+            name: Some(Name { say: name.to_owned(), src: "CA1#2".to_owned(), conf: Confidence::Stated, at: 0 }),
             summary: "a secret summary".to_owned(),
             episodes: vec![Episode {
                 sid: "CA1".to_owned(),

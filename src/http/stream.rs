@@ -164,8 +164,10 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
     let base = record.base();
     let caller = record.caller();
     let session = record.into_session(end_reason, last_event);
+    let consent = app.config.memory.consent;
+    let fold = |profile, session: &_| summary::fold_under(consent, profile, session);
     // A failure that no retry mends was logged where it happened.
-    let _ = hang_up::write(app.store.as_ref(), HangUp { caller, session, base }, summary::fold).await;
+    let _ = hang_up::write(app.store.as_ref(), HangUp { caller, session, base }, fold).await;
 }
 
 /// The carrier's event that the stored document names as the last.
