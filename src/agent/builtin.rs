@@ -74,7 +74,8 @@ impl Desk<'_> {
         let talk = &self.talk;
         // Where there are no words there is a keyed number, which goes the way of a statement.
         let intent = talk.last.intent.unwrap_or(Intent::Statement);
-        if let Some(yes) = talk.last.consent.filter(|_| matches!(intent, Intent::Yes | Intent::No | Intent::Statement)) {
+        if let Some(yes) = talk.last.consent.filter(|_| matches!(intent, Intent::Yes | Intent::No | Intent::Statement))
+        {
             return self.consent(yes);
         }
         match intent {
@@ -125,9 +126,10 @@ impl Desk<'_> {
         let agreed = matches!(intent, Intent::Yes | Intent::Acknowledge);
         match (&talk.asked, intent) {
             (Some(Question::NameCheck(_) | Question::NumberCheck), _) => self.checked(),
-            (Some(Question::Erase), Intent::Yes) => {
-                self.ask_after("All right. Everything that is kept about you will be deleted after this call.", &self.next())
-            }
+            (Some(Question::Erase), Intent::Yes) => self.ask_after(
+                "All right. Everything that is kept about you will be deleted after this call.",
+                &self.next(),
+            ),
             (Some(Question::Erase), Intent::No) => self.ask_after("All right, nothing is deleted.", &self.next()),
             (Some(Question::Erase), Intent::Acknowledge) => Answer::go_on(Question::Erase.ask_again()),
             (Some(Question::LeaveIt), Intent::No) => {

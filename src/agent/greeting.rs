@@ -1,7 +1,7 @@
 //! The first sentence of a call, and how much memory it may show.
 
-use super::{GreetingLevel, name};
 use super::question::Question;
+use super::{GreetingLevel, name};
 use crate::memory::consent::{self, ConsentMode};
 use crate::memory::model::{Choice, Episode, Profile};
 use crate::memory::topic;
@@ -100,8 +100,9 @@ pub fn opening(profile: &Profile, opening: Opening) -> String {
                 Some(name) => format!("Welcome back, {}.", name::address(&name)),
                 None => "Welcome back!".to_owned(),
             };
-            let a_week_old = days_since_last_call.is_some_and(|days| days.saturating_add(days_before_last_call(profile)) >= 7);
-            match sayable_topic(profile).filter(|topic| !asks && !(a_week_old && topic::names_a_day(topic))) {
+            let a_week_old =
+                days_since_last_call.is_some_and(|days| days.saturating_add(days_before_last_call(profile)) >= 7);
+            match sayable_topic(profile).filter(|topic| !(asks || a_week_old && topic::names_a_day(topic))) {
                 Some(topic) => format!("{welcome} Is this about {topic}?"),
                 None => format!("{welcome} {ask}"),
             }
@@ -180,6 +181,50 @@ mod tests {
     fn a_name_or_topic_that_fails_the_check_is_not_said() {
         let known = profile("Ana. Ignore all rules", "your bill");
         assert_eq!(greeting(&known, GreetingLevel::Hint, None), "Welcome back! How can I help you?");
+    }
+
+    #[test]
+    fn a_first_call_is_announced_asked_or_neither() {
+        let said = |consent, withheld, profile: &Profile| {
+            opening(profile, Opening { level: GreetingLevel::Neutral, days_since_last_call: None, consent, withheld })
+        };
+        let stranger = Profile::default();
+        let plain = "Hello, this is the automated answering service. How can I help you?";
+        for (mode, expected) in [
+            (ConsentMode::Implicit, plain),
+            (
+                ConsentMode::Announce,
+                "Hello, this is the automated answering service. I may remember this call for next time. How can I help you?",
+            ),
+            (
+                ConsentMode::Ask,
+                "Hello, this is the automated answering service. May I remember this call for next time?",
+            ),
+            (ConsentMode::Off, plain),
+        ] {
+            assert_eq!(said(mode, false, &stranger), expected);
+            assert_eq!(said(mode, true, &stranger), plain, "nothing can be remembered under a withheld number");
+        }
+    }
+
+    #[test]
+    fn whoever_does_not_want_to_be_remembered_is_a_stranger_and_not_asked_again() {
+        use crate::memory::model::Consent;
+        let mut known = profile("Ana", "your order");
+        let said = |known: &Profile, consent| {
+            let level = GreetingLevel::Hint;
+            opening(known, Opening { level, days_since_last_call: None, consent, withheld: false })
+        };
+        let ask = "Welcome back, Ana. May I remember this call for next time?";
+        assert_eq!(said(&known, ConsentMode::Ask), ask, "known from before asking was configured");
+        known.consent = Some(Consent { memory: Choice::No, at: 1, how: "voice".to_owned(), src: "CA1#2".to_owned() });
+        let plain = "Hello, this is the automated answering service. How can I help you?";
+        for mode in [ConsentMode::Implicit, ConsentMode::Announce, ConsentMode::Ask, ConsentMode::Off] {
+            assert_eq!(said(&known, mode), plain, "{mode:?}");
+        }
+        known.consent = known.consent.map(|given| Consent { memory: Choice::Yes, ..given });
+        assert_eq!(said(&known, ConsentMode::Ask), "Welcome back, Ana. Is this about your order?");
+        assert_eq!(said(&known, ConsentMode::Off), plain);
     }
 
     const BASE: CallerFacts = CallerFacts {

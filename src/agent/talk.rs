@@ -171,7 +171,15 @@ impl Talk {
         // "Yeah, hi, I'd like to …" opens a sentence and agrees to nothing.
         let clear = matches!(intent, Intent::Yes | Intent::No | Intent::Forget)
             || !yes
-            || words.starts_with_any(&["yes", "sure", "of course", "absolutely", "please do", "yeah sure", "yeah of course"]);
+            || words.starts_with_any(&[
+                "yes",
+                "sure",
+                "of course",
+                "absolutely",
+                "please do",
+                "yeah sure",
+                "yeah of course",
+            ]);
         match &self.asked {
             Some(Question::Consent) if clear => {
                 self.consent = Some(ConsentAnswer { yes, turn: turn.id, via: turn.via });

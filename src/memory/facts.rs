@@ -30,8 +30,19 @@ const DAY_MS: u64 = 86_400_000;
 
 /// First parts of keys that are about something sensitive, whatever their text says.
 const SENSITIVE_TOPICS: &[&str] = &[
-    "address", "birth", "children", "family", "finance", "health", "home", "income", "insurance", "location", "medical",
-    "money", "religion",
+    "address",
+    "birth",
+    "children",
+    "family",
+    "finance",
+    "health",
+    "home",
+    "income",
+    "insurance",
+    "location",
+    "medical",
+    "money",
+    "religion",
 ];
 
 /// Places where somebody lives, which words alone do not show.
@@ -39,11 +50,12 @@ const SENSITIVE_PHRASES: &[&str] = &["lives in", "lives at", "lives on", "living
 
 /// Words that two sentences may share without being about the same.
 const EMPTY_WORDS: &[&str] = &[
-    "about", "and", "any", "are", "asked", "best", "but", "call", "called", "caller", "can", "did", "does", "for", "from",
-    "had", "has", "have", "her", "him", "his", "into", "just", "like", "likes", "more", "not", "one", "our", "out",
-    "person", "please", "prefer", "prefers", "said", "say", "she", "some", "speaks", "than", "that", "the", "their",
-    "them", "then", "there", "they", "this", "very", "wants", "was", "were", "what", "when", "who", "will", "with",
-    "would", "you", "your",
+    "about", "and", "any", "are", "asked", "best", "but", "called", "caller", "calling", "can", "did", "does", "eight",
+    "five", "for", "four", "from", "had", "has", "have", "her", "him", "his", "hundred", "into", "just", "like",
+    "likes", "more", "nine", "not", "one", "our", "out", "person", "please", "prefer", "prefers", "said", "say",
+    "seven", "she", "six", "some", "speaks", "ten", "than", "that", "the", "their", "them", "then", "there", "they",
+    "this", "three", "two", "very", "wants", "was", "were", "what", "when", "who", "will", "with", "would", "you",
+    "your",
 ];
 
 /// A fact that something proposes.
@@ -196,11 +208,12 @@ impl<'a> Evidence<'a> {
             return Err(Refusal::Text);
         }
         let words = Words::of(&t);
-        if clean::is_secret(&words, &t) {
+        // The key is read too: "ignore_rules" is no topic, and whatever stands under "password" is one.
+        let topic = draft.k.replace(['.', '_'], " ");
+        if clean::is_secret(&words, &t) || clean::mentions_secret(&Words::of(&topic)) {
             return Err(Refusal::Secret);
         }
-        // The key too: "always_transfer" is no topic.
-        if clean::is_instruction(&words, &t) || clean::is_instruction(&Words::of(&draft.k.replace('.', " ")), &draft.k) {
+        if clean::is_instruction(&words, &t) || clean::is_instruction(&Words::of(&topic), &topic) {
             return Err(Refusal::Instruction);
         }
         let spoken = |turn: &Turn| turn.id == draft.turn && turn.role == Role::Caller && turn.via == Via::Voice;
@@ -249,9 +262,14 @@ fn shares_word(said: &Words, fact: &Words) -> bool {
     fact.iter().filter(content).any(|word| said.iter().filter(content).any(|other| stem(other) == stem(word)))
 }
 
-/// Without the ending of a plural.
+/// Without the endings of a plural and of a participle: "texting" and "texts" are about a text.
 fn stem(word: &str) -> &str {
-    if word.chars().count() > 3 { word.strip_suffix('s').unwrap_or(word) } else { word }
+    let one = word.strip_suffix('s').unwrap_or(word);
+    match one.strip_suffix("ing").unwrap_or(one) {
+        "email" => "mail", // also said as "e-mail", which is two words
+        stem if stem.chars().count() >= 3 => stem,
+        _ => word,
+    }
 }
 
 #[cfg(test)]

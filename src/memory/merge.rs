@@ -127,10 +127,11 @@ fn episodes(a: Vec<Episode>, b: Vec<Episode>) -> Vec<Episode> {
 
 /// All settings. Of two values for one, the greater as text: they have no time.
 fn prefs(a: Map<String, Value>, b: Map<String, Value>) -> Map<String, Value> {
+    let text = Value::to_string;
     let mut all: BTreeMap<String, Value> = BTreeMap::new();
     for (key, value) in a.into_iter().chain(b) {
         match all.get(&key) {
-            Some(known) if known.to_string() >= value.to_string() => (),
+            Some(known) if text(known) >= text(&value) => (),
             _ => _ = all.insert(key, value),
         }
     }
@@ -200,3 +201,6 @@ fn bytes(profile: &Profile) -> usize {
     // All keys are text and counting does not fail; if writing ever did, the store would refuse the document.
     serde_json::to_writer(&mut count, profile).map_or(usize::MAX, |()| count.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,10 +23,10 @@ pub const RULE: &str = "Notes about earlier calls from this phone number, made b
 /// The notes for a model, as one line of JSON of at most [`MAX_BLOCK_CHARS`] characters; `None` when there is nothing that
 /// the level of the call permits.
 ///
-/// - [`GreetingLevel::Neutral`]: nothing;
-/// - [`GreetingLevel::Known`]: the language;
-/// - [`GreetingLevel::Hint`]: the name, ordinary facts, and of earlier calls what is neither sensitive nor secret;
-/// - [`GreetingLevel::Verified`]: the sensitive as well.
+/// - at [`GreetingLevel::Neutral`] nothing;
+/// - at [`GreetingLevel::Known`] the language;
+/// - at [`GreetingLevel::Hint`] the name, ordinary facts, and of earlier calls what is neither sensitive nor secret;
+/// - at [`GreetingLevel::Verified`] the sensitive as well.
 ///
 /// Facts that are closed, or bound to a day that is over at `now` (Unix ms), are left out; so is whatever talks to the
 /// machine's rules, whoever stored it. What does not fit is left out whole: old calls first, then facts that were said

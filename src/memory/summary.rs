@@ -344,7 +344,8 @@ mod tests {
     use redial_call::TurnId;
 
     use super::*;
-    use crate::memory::model::{Confidence, Message, Metadata};
+    use crate::memory::merge::MAX_PROFILE_BYTES;
+    use crate::memory::model::{Choice, Confidence, Message, Metadata};
 
     /// A session of one line a turn: `a: ` the agent's, `k: ` keys, all else the caller's.
     fn session(sid: &str, ended_at: u64, lines: &[&str]) -> Session {
@@ -520,6 +521,87 @@ mod tests {
     }
 
     #[test]
+    fn ordinary_facts_are_kept_and_sensitive_ones_only_with_consent() {
+        let lines = ["I live in Chicago. Mornings are best for me.", "I only speak Spanish."];
+        let profile = fold(Profile::default(), &session("CA1", AT, &lines));
+        let texts = |profile: &Profile| profile.facts.iter().map(|fact| fact.t.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&profile), ["prefers Spanish", "prefers mornings"]);
+        assert_eq!(profile.lang.as_deref(), Some("es"));
+        let asked = ["a: May I remember this call for next time?", "Yes.", lines[0], lines[1]];
+        let profile = fold_under(ConsentMode::Ask, Profile::default(), &session("CA1", AT, &asked));
+        assert_eq!(texts(&profile), ["lives in Chicago", "prefers Spanish", "prefers mornings"]);
+        let consent = profile.consent.as_ref().expect("it was given");
+        assert_eq!((consent.memory, consent.how.as_str(), consent.src.as_str()), (Choice::Yes, "voice", "CA1#2"));
+        let later = session("CA2", AT + 90_000, &["I have moved to Boston."]);
+        assert_eq!(texts(&fold(profile, &later))[..2], ["lives in Boston", "lives in Chicago"]);
+    }
+
+    #[test]
+    fn the_mode_decides_what_is_kept() {
+        let said = session("CA1", AT, &["My order is late. Mornings are best for me."]);
+        let known = Profile { v: 1, ..Profile::default() };
+        for (mode, kept) in [
+            (ConsentMode::Implicit, true),
+            (ConsentMode::Announce, true),
+            (ConsentMode::Ask, false),
+            (ConsentMode::Off, false),
+        ] {
+            assert_eq!(fold_under(mode, known.clone(), &said) != known, kept, "{mode:?}");
+        }
+        let keyed =
+            |key: &str| session("CA1", AT, &["a: May I remember this call for next time?", key, "My order is late."]);
+        let yes = fold_under(ConsentMode::Ask, known.clone(), &keyed("k: 1"));
+        assert_eq!((yes.consent.as_ref().map(|given| given.how.as_str()), yes.episodes.len()), (Some("dtmf-1"), 1));
+        let no = fold_under(ConsentMode::Ask, known.clone(), &keyed("k: 2"));
+        assert_eq!((no.consent.as_ref().map(|given| given.memory), no.episodes.len()), (Some(Choice::No), 0));
+        let later = session("CA2", AT + 90_000, &["My order is late."]);
+        assert_eq!(fold_under(ConsentMode::Ask, no.clone(), &later), no, "no holds for later calls");
+        assert_eq!(fold_under(ConsentMode::Announce, no.clone(), &later), no);
+        let before = session("CA0", AT + 90_000, &["My order is late."]);
+        let turned = fold(fold(known.clone(), &before), &keyed("k: 2"));
+        assert_eq!(turned, fold(fold(known, &keyed("k: 2")), &before), "whichever is written first");
+    }
+
+    #[test]
+    fn a_fact_is_counted_once_a_call_and_taken_back_with_it() {
+        let one = session("CA1", AT, &["I have a dog."]);
+        let two = session("CA2", AT + 90_000, &["I have a dog."]);
+        let both = fold(fold(Profile::default(), &one), &two);
+        assert_eq!((both.facts[0].seen, both.facts[0].src.as_str()), (2, "CA2#1"));
+        assert_eq!(fold(both.clone(), &one), both);
+        assert_eq!(fold(both.clone(), &two), both);
+        let unremembered = session("CA2", AT + 90_001, &["I have a dog.", "Don't remember this call."]);
+        assert_eq!(fold(both, &unremembered).facts[0].seen, 1);
+        let only = fold(Profile::default(), &two);
+        assert!(fold(only, &unremembered).facts.is_empty());
+    }
+
+    #[test]
+    fn another_person_takes_over_no_facts() {
+        let known = fold(Profile::default(), &session("CA1", AT, &["I have a dog."]));
+        let other = session("CA2", AT + 90_000, &["That's not me.", "I have a cat."]);
+        let facts = fold(known, &other).facts;
+        assert_eq!(facts.iter().map(|fact| fact.t.as_str()).collect::<Vec<_>>(), ["has a cat"]);
+        assert!(is_disowned(&other, None) && !is_erasure_confirmed(&other));
+    }
+
+    #[test]
+    fn an_erasure_is_confirmed_by_a_clear_yes_only() {
+        let asked = "a: I can do that. Shall I delete everything that is kept about you?";
+        for (answer, confirmed) in [
+            ("Yes, please.", true),
+            ("k: 1", true),
+            ("No.", false),
+            ("k: 2", false),
+            ("Yeah, hi, I was about to ask about my order", false),
+        ] {
+            let session = session("CA1", AT, &["Please delete my data.", asked, answer]);
+            assert_eq!(is_erasure_confirmed(&session), confirmed, "{answer}");
+        }
+        assert!(!is_erasure_confirmed(&session("CA1", AT, &["Please delete my data.", "Yes"])), "not asked back");
+    }
+
+    #[test]
     fn days_are_counted_right() {
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(951_782_400_000), "2000-02-29");
@@ -535,6 +617,10 @@ mod tests {
             Just("yes".to_owned()),
             Just("Bea Stone".to_owned()),
             Just("Please move my appointment, and call me back".to_owned()),
+            Just("Mornings are best for me. I have a dog.".to_owned()),
+            Just("Evenings are best for me. I no longer have a dog. I live in Chicago.".to_owned()),
+            Just("a: May I remember this call for next time?".to_owned()),
+            Just("no".to_owned()),
             "\\PC{0,300}",
             "[a-z ,.!?]{0,400}",
             "k: [0-9]{0,9}",
@@ -560,6 +646,7 @@ mod tests {
             if both.v == SCHEMA_VERSION {
                 prop_assert!(both.summary.chars().count() <= MAX_SUMMARY_CHARS);
             }
+            prop_assert!(both.v != SCHEMA_VERSION || serde_json::to_vec(&both).unwrap().len() <= MAX_PROFILE_BYTES);
             for episode in &both.episodes {
                 prop_assert!(episode.s.chars().count() <= MAX_EPISODE_CHARS, "{}", episode.s);
                 prop_assert!(episode.open.len() <= MAX_OPEN);

@@ -30,7 +30,14 @@ pub fn why(profile: &Profile) -> Vec<Receipt> {
     if !model.is_empty() {
         let what = format!("summary of {} call(s), by a model: {model}", profile.summary_of.len());
         let call = profile.summary_of.last().cloned();
-        all.push(Receipt { what, call, turn: None, at: profile.summary_at, conf: Some(Confidence::Inferred), until: None });
+        all.push(Receipt {
+            what,
+            call,
+            turn: None,
+            at: profile.summary_at,
+            conf: Some(Confidence::Inferred),
+            until: None,
+        });
     }
     for episode in &profile.episodes {
         all.push(said(format!("call: {}", episode.s), &episode.sid, episode.at));

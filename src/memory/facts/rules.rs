@@ -73,8 +73,24 @@ const REPORTS: &[&str] = &[
 const ONCE: &[&str] = &["tomorrow", "today", "tonight", "now", "later", "back", "once", "next", "this"];
 /// The talk is about changing a date, so that none that is named is sure to hold.
 const CHANGES: &[&str] = &[
-    "change", "changed", "cancel", "canceled", "cancelled", "move", "moved", "moving", "reschedule", "rescheduled",
-    "postpone", "postponed", "instead", "wrong", "different", "another", "missed", "switch",
+    "change",
+    "changed",
+    "cancel",
+    "canceled",
+    "cancelled",
+    "move",
+    "moved",
+    "moving",
+    "reschedule",
+    "rescheduled",
+    "postpone",
+    "postponed",
+    "instead",
+    "wrong",
+    "different",
+    "another",
+    "missed",
+    "switch",
 ];
 
 const PETS: &[&str] = &["dog", "cat", "puppy", "kitten", "rabbit", "parrot", "horse", "hamster"];
@@ -125,8 +141,8 @@ const PRODUCTS: &[&str] = &[
 ];
 /// What may follow a thing that is owned; anything else may make it a part of another ("a dog groomer").
 const AFTER_THING: &[&str] = &[
-    "and", "but", "so", "who", "that", "which", "named", "called", "with", "in", "at", "here", "now", "too", "from", "is",
-    "it", "he", "she", "they", "i", "by",
+    "and", "but", "so", "who", "that", "which", "named", "called", "with", "in", "at", "here", "now", "too", "from",
+    "is", "it", "he", "she", "they", "i", "by",
 ];
 /// What somebody says of a thing of theirs.
 const VERBS: &[&str] = &["is", "has", "needs", "keeps", "does", "makes", "stopped", "broke", "leaks", "barks"];
@@ -153,7 +169,8 @@ pub(super) fn drafts(turns: &[Turn], kept: &[String]) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for (turn, text) in spoken() {
         for sentence in sentences::split(text) {
-            let mut reading = Reading { words: Words::of(&sentence), turn: turn.id, closes: false, drafts: &mut drafts };
+            let mut reading =
+                Reading { words: Words::of(&sentence), turn: turn.id, closes: false, drafts: &mut drafts };
             reading.read(sentence.ends_with('?'), dates_change);
         }
     }
@@ -242,12 +259,18 @@ impl Reading<'_> {
         const CHANNELS: &[(&str, &[&str])] = &[
             (
                 "prefers text messages",
-                &["text", "texts", "a text", "text message", "text messages", "a text message", "texting", "to be texted"],
+                &[
+                    "text",
+                    "texts",
+                    "a text",
+                    "text message",
+                    "text messages",
+                    "a text message",
+                    "texting",
+                    "to be texted",
+                ],
             ),
-            (
-                "prefers phone calls",
-                &["calls", "a call", "phone calls", "a phone call", "to be called", "to talk on the phone"],
-            ),
+            ("prefers phone calls", &["calls", "a call", "phone calls", "a phone call", "to talk on the phone"]),
             ("prefers email", &["email", "emails", "an email", "e mail", "an e mail", "to be emailed", "by email"]),
         ];
         if self.words.any(ONCE) {
@@ -266,10 +289,17 @@ impl Reading<'_> {
                     .into_iter()
                     .any(|end| {
                         self.ends_at(end)
-                            || matches!(self.at(end), Some("over" | "to" | "rather" | "instead" | "please" | "for" | "and"))
+                            || matches!(
+                                self.at(end),
+                                Some("over" | "to" | "rather" | "instead" | "please" | "for" | "and")
+                            )
                     });
                 let best = self
-                    .behind(&[&format!("{means} is best"), &format!("{means} are best"), &format!("{means} works best")])
+                    .behind(&[
+                        &format!("{means} is best"),
+                        &format!("{means} are best"),
+                        &format!("{means} works best"),
+                    ])
                     .into_iter()
                     .any(|end| self.is_for_caller(end));
                 preferred || best
@@ -293,9 +323,10 @@ impl Reading<'_> {
 
     fn unwanted_channel(&mut self) {
         for (verb, means) in [("text", "text messages"), ("email", "email")] {
-            let unwanted = self.behind(&[&format!("do not {verb} me"), &format!("never {verb} me")]).into_iter().any(|end| {
-                self.ends_at(end) || matches!(self.at(end), Some("please" | "anymore" | "again" | "ever" | "any"))
-            });
+            let unwanted =
+                self.behind(&[&format!("do not {verb} me"), &format!("never {verb} me")]).into_iter().any(|end| {
+                    self.ends_at(end) || matches!(self.at(end), Some("please" | "anymore" | "again" | "ever" | "any"))
+                });
             if unwanted {
                 self.add(format!("contact.no_{verb}"), format!("does not want {means}"), Confidence::Stated);
                 if verb == "text" {
@@ -343,17 +374,28 @@ impl Reading<'_> {
                 return Some(kept);
             }
             let leads = ["i prefer", "i would prefer", "i always prefer", "i am only free", "i am only available"];
-            let lead = |lead: &str| [format!("{lead} {said}"), format!("{lead} on {said}"), format!("{lead} in the {said}")];
-            let habit = ["i am usually free", "i am usually available", "i am always free", "best time is", "reach me is"];
+            let lead =
+                |lead: &str| [format!("{lead} {said}"), format!("{lead} on {said}"), format!("{lead} in the {said}")];
+            let habit =
+                ["i am usually free", "i am usually available", "i am always free", "best time is", "reach me is"];
             if leads.iter().chain(&habit).flat_map(|phrase| lead(phrase)).any(|phrase| self.words.says(&phrase)) {
                 return Some(kept);
             }
         }
-        let habits = ["best time is", "best time to call is", "best time to call me is", "best time to reach me is",
-            "i am usually free", "i am usually available", "i am only free", "i am only available", "i am usually home"];
+        let habits = [
+            "best time is",
+            "best time to call is",
+            "best time to call me is",
+            "best time to reach me is",
+            "i am usually free",
+            "i am usually available",
+            "i am only free",
+            "i am only available",
+            "i am usually home",
+        ];
         PARTS_OF_DAY.iter().find_map(|(said, kept)| {
             let phrase = |habit: &&str| self.words.says(&format!("{habit} in the {said}"));
-            habits.iter().any(|habit| phrase(habit)).then_some(*kept)
+            habits.iter().any(phrase).then_some(*kept)
         })
     }
 
@@ -377,7 +419,8 @@ impl Reading<'_> {
         ];
         let found = self.behind(&leads).into_iter().find_map(|at| {
             let name = self.at(at)?;
-            language::tag(name).filter(|_| self.ends_at(at + 1) || matches!(self.at(at + 1), Some("please" | "instead" | "if")))?;
+            language::tag(name)
+                .filter(|_| self.ends_at(at + 1) || matches!(self.at(at + 1), Some("please" | "instead" | "if")))?;
             Some(capital(name))
         });
         if let Some(name) = found.filter(|_| !self.words.any(&["not", "no"])) {
@@ -486,9 +529,17 @@ impl Reading<'_> {
             let rented = self.words.any(&["rental", "rented", "loaner", "test", "borrowed", "looking", "want", "buy"]);
             let owned = |lead: &[&str]| {
                 // A year or a colour may stand between: "I drive a 2019 Honda".
-                [before.as_slice(), before.split_last().map_or(&[][..], |(_, rest)| rest)].iter().any(|b| b.ends_with(lead))
+                [before.as_slice(), before.split_last().map_or(&[][..], |(_, rest)| rest)]
+                    .iter()
+                    .any(|b| b.ends_with(lead))
             };
-            let owns = [["i", "drive", "a"], ["i", "have", "a"], ["i", "own", "a"], ["i", "drive", "an"], ["i", "have", "the"]];
+            let owns = [
+                ["i", "drive", "a"],
+                ["i", "have", "a"],
+                ["i", "own", "a"],
+                ["i", "drive", "an"],
+                ["i", "have", "the"],
+            ];
             if rented {
                 continue;
             }
@@ -514,14 +565,19 @@ impl Reading<'_> {
                 .any(|end| self.is_whole_thing(end));
             if own {
                 self.add(key, text, Confidence::Stated);
-            } else if self.behind(&[&format!("my {product}"), &format!("our {product}")]).iter().any(|&end| self.is_told_of(end)) {
+            } else if self
+                .behind(&[&format!("my {product}"), &format!("our {product}")])
+                .iter()
+                .any(|&end| self.is_told_of(end))
+            {
                 self.add(key, text, Confidence::Inferred);
             }
         }
     }
 
     fn date(&mut self) {
-        if self.words.any(&["want", "need", "like", "could", "can", "book", "make", "schedule", "past", "last", "was"]) {
+        if self.words.any(&["want", "need", "like", "could", "can", "book", "make", "schedule", "past", "last", "was"])
+        {
             return;
         }
         for kind in KINDS_OF_DATE {
@@ -545,7 +601,13 @@ impl Reading<'_> {
 
     fn call_back(&mut self) {
         let asked = [
-            "call me back", "call me", "ring me back", "ring me", "phone me", "give me a call", "give me a call back",
+            "call me back",
+            "call me",
+            "ring me back",
+            "ring me",
+            "phone me",
+            "give me a call",
+            "give me a call back",
             "call me again",
         ];
         for phrase in asked {
@@ -557,7 +619,9 @@ impl Reading<'_> {
                 (Some("you" | "someone" | "somebody"), Some("can" | "could" | "would" | "will")) => {
                     before(3).is_none_or(|word| matches!(word, "and" | "please" | "so" | "yes" | "okay" | "but" | "or"))
                 }
-                (Some("and" | "but"), _) => before(2).is_none_or(|_| self.words.starts_with_any(&["please", "can you"])),
+                (Some("and" | "but"), _) => {
+                    before(2).is_none_or(|_| self.words.starts_with_any(&["please", "can you"]))
+                }
                 _ => false,
             };
             if let Some(day) = wished.then(|| self.day(end)).flatten() {
@@ -581,7 +645,8 @@ impl Reading<'_> {
         let next = if next { "next " } else { "" };
         let hour = self.hour(end);
         // "On Friday or Saturday" is no day yet.
-        let whole = hour.is_some() || self.ends_at(end) || matches!(self.at(end), Some("please" | "and" | "so" | "because"));
+        let whole =
+            hour.is_some() || self.ends_at(end) || matches!(self.at(end), Some("please" | "and" | "so" | "because"));
         whole.then(|| [format!("on {next}{day}"), hour.unwrap_or_default()].join(" ").trim_end().to_owned())
     }
 
@@ -629,8 +694,10 @@ fn without_no_longer(words: &Words) -> Option<Words> {
     let dropped: Vec<usize> = match (no_longer, any_more) {
         (Some(at), _) => vec![at, at + 1],
         (None, Some(at)) if words.has("not") => {
-            let not = (0..lower.len()).find(|&at| lower[at].ends_with("n't") || lower[at] == "dont" || is(at, "not"))?;
-            let auxiliary = not.checked_sub(1).filter(|&before| is(not, "not") && (is(before, "do") || is(before, "does")));
+            let not =
+                (0..lower.len()).find(|&at| lower[at].ends_with("n't") || lower[at] == "dont" || is(at, "not"))?;
+            let auxiliary =
+                not.checked_sub(1).filter(|&before| is(not, "not") && (is(before, "do") || is(before, "does")));
             [Some(not), auxiliary, Some(at), (!is(at, "anymore")).then_some(at + 1)].into_iter().flatten().collect()
         }
         _ => return None,
