@@ -27,7 +27,7 @@ const EPISODES_BEFORE_FACTS: usize = 5;
 
 /// The profile that holds what `a` and `b` hold.
 ///
-/// Each part is joined by itself: facts by key ([`settle`]), episodes by call, the name by its evidence, a model's summary
+/// Each part is joined by itself: facts by key, episodes by call, the name by its evidence, a model's summary
 /// and the consent by their time. Nothing else is compared, so nothing is retired by what it has nothing to do with.
 ///
 /// # Laws

@@ -273,7 +273,7 @@ impl Reading<'_> {
             ("prefers phone calls", &["calls", "a call", "phone calls", "a phone call", "to talk on the phone"]),
             ("prefers email", &["email", "emails", "an email", "e mail", "an e mail", "to be emailed", "by email"]),
         ];
-        if self.words.any(ONCE) {
+        if self.words.any(ONCE) || !self.words.any(&["prefer", "rather", "best"]) {
             return;
         }
         for (value, means) in CHANNELS {
@@ -323,6 +323,9 @@ impl Reading<'_> {
 
     fn unwanted_channel(&mut self) {
         for (verb, means) in [("text", "text messages"), ("email", "email")] {
+            if !self.words.has(verb) {
+                continue;
+            }
             let unwanted =
                 self.behind(&[&format!("do not {verb} me"), &format!("never {verb} me")]).into_iter().any(|end| {
                     self.ends_at(end) || matches!(self.at(end), Some("please" | "anymore" | "again" | "ever" | "any"))
@@ -354,6 +357,10 @@ impl Reading<'_> {
 
     /// The time that comes again and suits the caller, if there is just one.
     fn preferred_slot(&self) -> Option<&'static str> {
+        let known = |word: &str| SLOTS.iter().chain(PARTS_OF_DAY).any(|(said, _)| *said == word);
+        if !self.words.iter().any(known) {
+            return None; // nearly every sentence; what follows builds many phrases
+        }
         let named = self.words.iter().filter(|word| SLOTS.iter().any(|(said, _)| said == word)).count();
         for (said, kept) in SLOTS {
             let Some(end) = self.words.after(said) else { continue };
@@ -403,8 +410,6 @@ impl Reading<'_> {
         let leads = [
             "i only speak",
             "i speak only",
-            "i would prefer",
-            "i prefer",
             "i prefer to speak",
             "i would prefer to speak",
             "i would rather speak",
@@ -492,6 +497,9 @@ impl Reading<'_> {
     fn pets(&mut self) {
         for pet in PETS {
             let plural = if *pet == "puppy" { "puppies".to_owned() } else { format!("{pet}s") };
+            if !self.words.has(pet) && !self.words.has(&plural) {
+                continue;
+            }
             let key = format!("pet.{pet}");
             for (count, said) in [("a", *pet), ("one", *pet), ("two", &plural), ("three", &plural), ("four", &plural)] {
                 let leads = [format!("have {count} {said}"), format!("have got {count} {said}")];
@@ -555,6 +563,9 @@ impl Reading<'_> {
 
     fn products(&mut self) {
         for product in PRODUCTS {
+            if !self.words.says(product) {
+                continue;
+            }
             let article = if product.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
             let (key, text) = (format!("product.{}", product.replace(' ', "_")), format!("has {article} {product}"));
             let owns = ["i have", "i own", "i bought", "we have", "we own", "we bought"];
@@ -581,6 +592,9 @@ impl Reading<'_> {
             return;
         }
         for kind in KINDS_OF_DATE {
+            if !self.words.has(kind) {
+                continue;
+            }
             let leads = [
                 format!("my {kind} is"),
                 format!("our {kind} is"),
