@@ -13,7 +13,7 @@
 //! | `instance` | which process keeps a call, and whether it still lives |
 //! | `drain` | the deliveries |
 
-mod call_logs;
+pub(crate) mod call_logs;
 mod drain;
 mod instance;
 mod journal;
