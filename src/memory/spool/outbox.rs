@@ -263,6 +263,12 @@ pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall
     }))
 }
 
+/// Sessions and erasures that wait.
+pub(super) fn pending_sessions(rows: &Rows<'_>) -> Result<u64, MemoryError> {
+    let sql = "SELECT count(*) FROM outbox WHERE delivered IS NULL AND kind IN ('session', 'erase')";
+    Ok(rows.one(sql, [], |row| row.get(0))?.unwrap_or(0))
+}
+
 /// Sends everything again that was delivered within the replay window.
 pub(super) fn replay(rows: &Rows<'_>) -> Result<usize, MemoryError> {
     rows.change("UPDATE outbox SET delivered = NULL, tries = 0, next_at = 0 WHERE delivered IS NOT NULL", [])
