@@ -1,10 +1,11 @@
 //! A small Redis of our own, for networks that are not there: it speaks RESP2 over any byte stream, keeps strings, hashes
-//! and sorted sets, and runs the store's two scripts, which are written again here in Rust.
+//! and sorted sets, and runs the store's scripts for calls, hang-ups and erasures, which are written again here in Rust.
 //!
 //! It knows no expiry, no users, no replicas. That it answers as `redis-server` does is tested against one.
 
 mod begin_call;
 mod commit;
+mod erasure;
 mod keyspace;
 mod resp;
 
@@ -174,6 +175,10 @@ impl State {
             begin_call::run(&mut self.keyspace, keys, args)
         } else if sha == sha1(COMMIT.as_bytes()) {
             commit::run(&mut self.keyspace, keys, args)
+        } else if sha == sha1(ERASE.as_bytes()) {
+            erasure::erase(&mut self.keyspace, keys)
+        } else if sha == sha1(HAND_OVER.as_bytes()) {
+            erasure::hand_over(&mut self.keyspace, keys, args)
         } else {
             Reply::error("ERR this script is not written in the toy")
         }
@@ -183,6 +188,8 @@ impl State {
 /// The scripts as the store has them.
 pub(crate) const BEGIN_CALL: &str = include_str!("../../../src/memory/redis/begin_call.lua");
 pub(crate) const COMMIT: &str = include_str!("../../../src/memory/redis/commit.lua");
+pub(crate) const ERASE: &str = include_str!("../../../src/memory/redis/erase.lua");
+pub(crate) const HAND_OVER: &str = include_str!("../../../src/memory/redis/hand_over.lua");
 
 fn sha1(text: &[u8]) -> String {
     Script::new(&String::from_utf8_lossy(text)).get_hash().to_owned()
