@@ -42,12 +42,10 @@ impl Worker {
     pub(super) fn start(connection: Connection, path: PathBuf, clock: Clock) -> Result<Self, MemoryError> {
         let (jobs, queue) = sync_channel(QUEUE);
         let desk = Desk::new(connection, path, clock);
-        let thread = thread::Builder::new()
-            .name("memory-sqlite".to_owned())
-            .spawn(move || desk.serve(&queue))
-            .map_err(|error| {
-                unavailable("no thread could be started; raise the limit of threads", Some(error.into()))
-            })?;
+        let thread =
+            thread::Builder::new().name("memory-sqlite".to_owned()).spawn(move || desk.serve(&queue)).map_err(
+                |error| unavailable("no thread could be started; raise the limit of threads", Some(error.into())),
+            )?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 

@@ -24,7 +24,7 @@ use super::server::KnownServer;
 use super::world::{PORT, SERVER};
 
 /// How often the carrier brings calls.
-const RINGS_EVERY: Duration = Duration::from_millis(20);
+const RINGS_EVERY: Duration = Duration::from_millis(50);
 /// How long calls of an earlier life wait to be brought back.
 const RESUME_GRACE: Duration = Duration::from_secs(2);
 /// The store's first attempt to connect takes no longer: 400 ms for the connection, and as long for its first answer.
@@ -78,7 +78,11 @@ pub(super) async fn live(premises: Premises, desk: Rc<Desk>) -> turmoil::Result 
         ..SpoolSettings::default()
     };
     let spool = Arc::new(Spool::open(Arc::new(database), Some(&premises.data_dir), settings)?);
-    let sinks = Sinks { store: Arc::clone(&store) as _, mirror: Some(Arc::clone(&store.redis) as _), live: Arc::new(OnTheLine) };
+    let sinks = Sinks {
+        store: Arc::clone(&store) as _,
+        mirror: Some(Arc::clone(&store.redis) as _),
+        live: Arc::new(OnTheLine),
+    };
     spawn_local(Drain::new(Arc::clone(&spool), sinks).run(CancellationToken::new()));
     let life = Rc::new(Life { number: premises.number, desk, spool, store, since: Instant::now() });
     spawn_local(Rc::clone(&life).finish_orphans());

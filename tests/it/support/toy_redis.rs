@@ -11,7 +11,7 @@ mod resp;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use redis::Script;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -171,19 +171,30 @@ impl State {
         let Some((keys, args)) = numbered else {
             return Reply::error("ERR Number of keys can't be greater than number of args");
         };
-        if sha == sha1(BEGIN_CALL.as_bytes()) {
-            begin_call::run(&mut self.keyspace, keys, args)
-        } else if sha == sha1(COMMIT.as_bytes()) {
-            commit::run(&mut self.keyspace, keys, args)
-        } else if sha == sha1(ERASE.as_bytes()) {
-            erasure::erase(&mut self.keyspace, keys)
-        } else if sha == sha1(HAND_OVER.as_bytes()) {
-            erasure::hand_over(&mut self.keyspace, keys, args)
-        } else {
-            Reply::error("ERR this script is not written in the toy")
+        let script = SCRIPTS.iter().find(|(known, _)| known == sha).map(|(_, script)| script);
+        match script {
+            Some(Known::BeginCall) => begin_call::run(&mut self.keyspace, keys, args),
+            Some(Known::Commit) => commit::run(&mut self.keyspace, keys, args),
+            Some(Known::Erase) => erasure::erase(&mut self.keyspace, keys),
+            Some(Known::HandOver) => erasure::hand_over(&mut self.keyspace, keys, args),
+            None => Reply::error("ERR this script is not written in the toy"),
         }
     }
 }
+
+/// The scripts that are written again here.
+enum Known {
+    BeginCall,
+    Commit,
+    Erase,
+    HandOver,
+}
+
+/// By the SHA-1 of their texts.
+static SCRIPTS: LazyLock<[(String, Known); 4]> = LazyLock::new(|| {
+    [(BEGIN_CALL, Known::BeginCall), (COMMIT, Known::Commit), (ERASE, Known::Erase), (HAND_OVER, Known::HandOver)]
+        .map(|(text, script)| (sha1(text.as_bytes()), script))
+});
 
 /// The scripts as the store has them.
 pub(crate) const BEGIN_CALL: &str = include_str!("../../../src/memory/redis/begin_call.lua");
