@@ -139,15 +139,15 @@ impl Spool {
     /// When the file cannot be read.
     pub async fn resume(&self, sid: &str, hash: Option<&PhoneHash>) -> Result<Option<OpenCall>, MemoryError> {
         self.writer.flushed(Duration::from_millis(500)).await;
-        let (sid, hash, instance) = (sid.to_owned(), hash.cloned(), self.instance.id().to_owned());
+        let (sid, asked, instance) = (sid.to_owned(), hash.cloned(), self.instance.id().to_owned());
         let found = self
             .database
-            .ask(PATIENCE, move |rows| match journal::claim(rows, &sid, &instance)? {
+            .ask(PATIENCE, move |rows| match journal::claim(rows, &sid, asked.as_ref(), &instance)? {
                 Some(call) => Ok(Some(call)),
                 None => outbox::last_session(rows, &sid),
             })
             .await?;
-        Ok(found.filter(|call| call.caller.hash == hash || call.caller.hash.is_none() && hash.is_none()))
+        Ok(found.filter(|call| call.caller.hash.as_ref() == hash))
     }
 
     /// Closes the calls that dead instances have left open and that nobody has taken up. Answers their ids.
