@@ -6,6 +6,7 @@
 
 pub(crate) mod caller;
 pub(crate) mod contents;
+pub(crate) mod monitor;
 pub(crate) mod outbox;
 mod verdict;
 
@@ -47,18 +48,22 @@ pub(crate) fn is_long() -> bool {
     std::env::var("FAULTS").is_ok_and(|faults| faults == "long")
 }
 
+/// The same on all gateways, so that they know a caller by the same key.
+const PEPPER: &str = "6d0f2c1b9a8e7d6c5b4a39281706f5e4d3c2b1a0998877665544332211000fed";
+
 pub(crate) const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// The gateway, its callers and the way to Redis.
+/// The gateways, their callers and the way to Redis.
 pub(crate) struct Bed {
     pub(crate) redis: RedisServer,
     pub(crate) proxy: Proxy,
-    pub(crate) gateway: GatewayProcess,
-    pub(crate) dir: TempDir,
+    pub(crate) instances: Vec<Instance>,
     /// How long each caller takes for a turn.
     pub(crate) pace: Duration,
+    /// How many numbers call, one after another.
+    pub(crate) numbers: usize,
     rung: usize,
     live: Vec<LiveCall>,
     ended: Vec<Ended>,
@@ -66,6 +71,21 @@ pub(crate) struct Bed {
     /// Of the calls that began while something was broken.
     starts: Vec<Duration>,
     healings: Vec<Healing>,
+}
+
+/// A gateway with a disk of its own.
+pub(crate) struct Instance {
+    pub(crate) process: GatewayProcess,
+    pub(crate) dir: TempDir,
+}
+
+impl Instance {
+    async fn start(vars: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let process = GatewayProcess::start(dir.path(), vars).await;
+        process.ready().await;
+        Self { process, dir }
+    }
 }
 
 /// What followed the end of a fault.
@@ -80,25 +100,31 @@ pub(crate) struct Healing {
 impl Bed {
     /// A gateway before a Redis that works.
     pub(crate) async fn start() -> Self {
-        Self::with(RedisServer::start().await, Mode::Pass, &[]).await
+        Self::with(RedisServer::start().await, Mode::Pass, 1, &[]).await
     }
 
-    /// A gateway with further variables, before this Redis, with the way there as `mode` says.
-    pub(crate) async fn with(redis: RedisServer, mode: Mode, vars: &[(&str, &str)]) -> Self {
+    /// So many gateways with further variables, before this Redis, with the way there as `mode` says.
+    pub(crate) async fn with(redis: RedisServer, mode: Mode, gateways: usize, vars: &[(&str, &str)]) -> Self {
         let proxy = Proxy::before(redis.port()).await;
         proxy.set(mode).await;
-        let url = format!("redis://127.0.0.1:{}", proxy.port());
-        let mut all = vec![("REDIS_URL", url.as_str()), ("RUST_LOG", "info,redial::memory::spool=debug")];
+        let port = proxy.port().to_string();
+        let mut all = vec![
+            ("REDIS_HOST", "127.0.0.1"),
+            ("REDIS_PORT", port.as_str()),
+            ("MEMORY_PHONE_PEPPER", PEPPER),
+            ("RUST_LOG", "info,redial::memory::spool=debug"),
+        ];
         all.extend_from_slice(vars);
-        let dir = TempDir::new().unwrap();
-        let gateway = GatewayProcess::start(dir.path(), &all).await;
-        gateway.ready().await;
+        let mut instances = Vec::new();
+        for _ in 0..gateways {
+            instances.push(Instance::start(&all).await);
+        }
         Self {
             redis,
             proxy,
-            gateway,
-            dir,
+            instances,
             pace: Duration::from_millis(500),
+            numbers: calls(),
             rung: 0,
             live: Vec::new(),
             ended: Vec::new(),
@@ -108,13 +134,17 @@ impl Bed {
         }
     }
 
+    /// Rings this many times at once, with the numbers in turn, at the gateways in turn.
+    fn dial(&mut self, calls: usize) -> Vec<LiveCall> {
+        let wires: Vec<_> = self.instances.iter().map(|instance| instance.process.wire()).collect();
+        let new = self.rung..self.rung + calls;
+        self.rung += calls;
+        new.map(|n| LiveCall::ring(&wires[n % wires.len()], number(n % self.numbers), self.pace)).collect()
+    }
+
     /// Rings this many times at once, and waits until all hear the agent. How long each took.
     pub(crate) async fn ring(&mut self, calls: usize) -> Vec<Duration> {
-        let wire = self.gateway.wire();
-        let mut new: Vec<LiveCall> = (self.rung..self.rung + calls)
-            .map(|n| LiveCall::ring(&wire, number(n % self::calls()), self.pace))
-            .collect();
-        self.rung += calls;
+        let mut new = self.dial(calls);
         let starts = join_all(new.iter_mut().map(LiveCall::heard)).await;
         self.live.extend(new);
         starts
@@ -143,12 +173,21 @@ impl Bed {
 
     /// While the fault lasts.
     pub(crate) async fn through(&mut self, fault: Duration) {
-        let (began, third) = (Instant::now(), calls() / 3);
+        self.struck(fault, Duration::ZERO, |_| ()).await;
+    }
+
+    /// The same; Redis is struck this long after a third has begun to ring, and a third to hang up.
+    pub(crate) async fn struck(&mut self, fault: Duration, after: Duration, strike: impl FnOnce(&mut RedisServer)) {
+        let third = calls() / 3;
         self.faults += 1;
         let ending: Vec<LiveCall> = self.live.drain(..third.min(self.live.len())).collect();
         let ending = tokio::spawn(join_all(ending.into_iter().map(LiveCall::end)));
-        let starts = self.ring(calls() - third - self.live.len()).await;
-        self.starts.extend(starts);
+        let mut new = self.dial(calls() - third - self.live.len());
+        tokio::time::sleep(after).await;
+        strike(&mut self.redis);
+        let began = Instant::now();
+        self.starts.extend(join_all(new.iter_mut().map(LiveCall::heard)).await);
+        self.live.extend(new);
         self.ended.extend(ending.await.unwrap());
         tokio::time::sleep((fault / 2).saturating_sub(began.elapsed())).await;
         let short = self.live.len();
@@ -164,7 +203,8 @@ impl Bed {
     pub(crate) async fn healed(&mut self) -> Healing {
         let (began, since) = (Instant::now(), unix_ms());
         let drained = self.drained().await;
-        let first = Outbox::first_delivery_since(self.data_dir(), since);
+        let dirs = self.instances.iter().map(|instance| instance.dir.path());
+        let first = dirs.filter_map(|dir| Outbox::first_delivery_since(dir, since)).min();
         let first_write = first.map(|at| Duration::from_millis(at.saturating_sub(since)).min(began.elapsed()));
         let healing = Healing { first_write, drained };
         self.healings.push(healing);
@@ -175,13 +215,18 @@ impl Bed {
     pub(crate) async fn drained(&self) -> Duration {
         let began = Instant::now();
         loop {
-            let outbox = Outbox::of(self.data_dir());
+            let outbox = self.outbox();
             if outbox.waiting == 0 && outbox.open <= self.live.len() as u64 {
                 return began.elapsed();
             }
             assert!(began.elapsed() < DRAIN_LIMIT, "{outbox:?} after {DRAIN_LIMIT:?}\n{}", self.last_words());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// What waits in all outboxes.
+    pub(crate) fn outbox(&self) -> Outbox {
+        self.instances.iter().map(|instance| Outbox::of(instance.dir.path())).fold(Outbox::default(), Outbox::and)
     }
 
     /// All hang up; then nothing may be lost, doubled or dropped. Prints the row's line.
@@ -237,7 +282,7 @@ impl Bed {
 
     /// The slowest lookup of the last minute, as the gateway itself measures it.
     pub(crate) async fn slowest_lookup(&self) -> Duration {
-        let metrics = self.gateway.wire().get("/metrics").await;
+        let metrics = self.gateway().wire().get("/metrics").await;
         let line = metrics.lines().find_map(|line| line.strip_prefix("redial_lookup_seconds{quantile=\"1\"} "));
         Duration::from_secs_f64(line.unwrap_or_else(|| panic!("no lookups in {metrics}")).parse().unwrap())
     }
@@ -247,13 +292,19 @@ impl Bed {
         &self.ended
     }
 
+    /// The first gateway.
+    pub(crate) fn gateway(&self) -> &GatewayProcess {
+        &self.instances[0].process
+    }
+
+    /// The first gateway's disk.
     pub(crate) fn data_dir(&self) -> &Path {
-        self.dir.path()
+        self.instances[0].dir.path()
     }
 
     /// The gateway's latest warnings, for a test that fails.
     pub(crate) fn last_words(&self) -> String {
-        let log = self.gateway.log();
+        let log: String = self.instances.iter().map(|instance| instance.process.log()).collect();
         let mut warnings: Vec<&str> =
             log.lines().rev().filter(|line| !line.contains("\"INFO\"") && !line.contains("\"DEBUG\"")).take(12).collect();
         warnings.reverse();

@@ -31,6 +31,7 @@ pub(crate) fn keys(turns: u32) -> String {
 
 /// A call on the line.
 pub(crate) struct LiveCall {
+    pub(crate) sid: String,
     hang_up: CancellationToken,
     heard: oneshot::Receiver<Duration>,
     task: JoinHandle<Ended>,
@@ -45,6 +46,8 @@ pub(crate) struct Ended {
     pub(crate) turns: u32,
     /// The gateway closed the stream before the caller hung up.
     pub(crate) dropped: bool,
+    /// The gateway was killed while the call was live, by the test's own hand; what was pressed last may be missing.
+    pub(crate) cut_off: bool,
     /// The longest silence in the middle of what the agent said.
     pub(crate) longest_gap: Duration,
 }
@@ -54,14 +57,16 @@ impl LiveCall {
     pub(crate) fn ring(wire: &Wire, number: String, pace: Duration) -> Self {
         let hang_up = CancellationToken::new();
         let (tell, heard) = oneshot::channel();
+        let sid = call_sid();
+        let longest_gap = Duration::ZERO;
         let talk = Talk {
-            ended: Ended { sid: call_sid(), number, turns: 0, dropped: false, longest_gap: Duration::ZERO },
+            ended: Ended { sid: sid.clone(), number, turns: 0, dropped: false, cut_off: false, longest_gap },
             pace,
             hang_up: hang_up.clone(),
             heard: Some(tell),
             plays_until: None,
         };
-        Self { hang_up, heard, task: tokio::spawn(talk.run(wire.clone())) }
+        Self { sid, hang_up, heard, task: tokio::spawn(talk.run(wire.clone())) }
     }
 
     /// Waits for the agent's first sound; from the webhook to there.
@@ -74,6 +79,14 @@ impl LiveCall {
     pub(crate) async fn end(self) -> Ended {
         self.hang_up.cancel();
         self.task.await.unwrap()
+    }
+}
+
+impl LiveCall {
+    /// What came of a call whose gateway was killed.
+    pub(crate) async fn cut_off(self) -> Ended {
+        let ended = self.task.await.unwrap();
+        Ended { dropped: false, cut_off: true, ..ended }
     }
 }
 

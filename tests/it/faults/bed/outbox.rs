@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, params};
 
 /// Counts of the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Outbox {
     /// Calls in the journal.
     pub(crate) open: u64,
@@ -24,18 +24,15 @@ impl Outbox {
             .unwrap()
     }
 
+    /// The sum of two gateways'.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { open: self.open + other.open, waiting: self.waiting + other.waiting, dead: self.dead + other.dead }
+    }
+
     /// When the first delivery after a time was acknowledged; both Unix ms.
     pub(crate) fn first_delivery_since(data_dir: &Path, since: u64) -> Option<u64> {
         let sql = "SELECT min(delivered) FROM outbox WHERE delivered >= ?1";
         open(data_dir).query_row(sql, params![since], |row| row.get(0)).unwrap()
-    }
-
-    /// Why entries were put aside.
-    pub(crate) fn reasons(data_dir: &Path) -> Vec<(String, String)> {
-        let connection = open(data_dir);
-        let mut select = connection.prepare("SELECT sid, reason FROM dead").unwrap();
-        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        rows.map(Result::unwrap).collect()
     }
 }
 
