@@ -18,6 +18,7 @@ use crate::carrier::signature::Verifier;
 use crate::carrier::token::Tokens;
 use crate::config::{Backend, Config};
 use crate::identity::{Keys, load_or_create_pepper, warm_up};
+use crate::memory::archive::{self, Archive};
 use crate::memory::clock;
 use crate::memory::directory::Memory;
 use crate::memory::mirror::Mirror;
@@ -26,6 +27,8 @@ use crate::memory::redis::RedisStore;
 use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool};
 use crate::memory::sqlite::{Database, SqliteStore};
 use crate::memory::store::Store as _;
+use crate::memory::summarizer::Summarizer;
+use crate::memory::summarizer::chat::ChatSummarizer;
 use crate::session::Parts;
 use crate::speech::local::LocalSpeech;
 use crate::speech::stt::Stt;
@@ -70,6 +73,10 @@ pub struct App {
     pub(crate) spool: Arc<Spool>,
     /// Where live calls are shown to other instances; `None` without a shared store.
     pub(crate) mirror: Option<Arc<dyn Mirror>>,
+    /// Where finished calls go for good.
+    pub(crate) archive: Option<Arc<dyn Archive>>,
+    /// The model that improves summaries.
+    pub(crate) summarizer: Option<Arc<dyn Summarizer>>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) tokens: Tokens,
     /// `None`: signatures are not checked.
@@ -104,6 +111,11 @@ impl App {
         // The first number that is not plain E.164 would wait for it.
         tokio::task::spawn_blocking(warm_up);
         let OpenMemory { store, spool, mirror } = open_memory(&config).await?;
+        let archive = config.archive.as_ref().map(archive::open).transpose()?;
+        let summarizer = match &config.summarizer {
+            Some(chat) => Some(Arc::new(ChatSummarizer::new(chat.clone())?) as Arc<dyn Summarizer>),
+            None => None,
+        };
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
         let settings =
@@ -134,6 +146,8 @@ impl App {
             store,
             spool,
             mirror,
+            archive,
+            summarizer,
             calls,
             tokens,
             verifier,
@@ -162,6 +176,9 @@ impl App {
         let sinks = Sinks {
             store: Arc::clone(&self.store),
             mirror: self.mirror.clone(),
+            archive: self.archive.clone(),
+            summarizer: self.summarizer.clone(),
+            consent: self.config.memory.consent,
             live: Arc::clone(&self.calls) as Arc<dyn LiveCalls>,
         };
         let drain = Drain::new(Arc::clone(&self.spool), sinks);

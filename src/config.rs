@@ -23,6 +23,7 @@ pub use self::variables::{VARIABLES, Variable};
 use self::reader::Reader;
 use crate::agent::GreetingLevel;
 use crate::identity::LegacyHash;
+use crate::memory::consent::ConsentMode;
 use crate::memory::settings::{StoreSettings, TtlRefresh};
 use crate::memory::spool::SpoolSettings;
 use crate::outgoing::Networks;
@@ -87,6 +88,8 @@ pub struct MemoryConfig {
     pub old_pepper: Option<SecretString>,
     /// `MEMORY_LEGACY_HASH`: how the deployment that we took over from hashed numbers.
     pub legacy_hash: Option<LegacyHash>,
+    /// `MEMORY_CONSENT`: how callers agree to being remembered.
+    pub consent: ConsentMode,
     /// `GREETING_LEVEL`: how much memory may be said aloud.
     pub greeting_level: GreetingLevel,
     /// `DEFAULT_REGION`: for numbers without `+`.
@@ -286,6 +289,8 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
         "write" => TtlRefresh::Write,
         _ => TtlRefresh::Access,
     };
+    let consent = reader.one_of("MEMORY_CONSENT", "announce", &["implicit", "announce", "ask", "off"]);
+    let consent = ConsentMode::parse(&consent).unwrap_or_default(); // one that is not known is a fault already
     let greeting_level = match reader.in_range("GREETING_LEVEL", 2, 0..=2) {
         0 => GreetingLevel::Neutral,
         1 => GreetingLevel::Known,
@@ -318,6 +323,7 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
         pepper,
         old_pepper,
         legacy_hash,
+        consent,
         greeting_level,
         default_region,
         spool: spool(reader),

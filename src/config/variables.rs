@@ -96,6 +96,12 @@ pub const VARIABLES: &[Variable] = &[
         "none",
         "how an older deployment hashed numbers (N: hex digits kept); its callers are moved when they call",
     ),
+    plain(
+        "MEMORY_CONSENT",
+        "implicit/announce/ask/off",
+        "announce",
+        "how callers agree to being remembered; off: nothing is kept or used",
+    ),
     plain("GREETING_LEVEL", "0, 1, 2", "2", "how much memory may be said aloud"),
     plain("DEFAULT_REGION", "country", "US", "for numbers without +"),
     plain("STT_PROVIDER", "name", "local", "speech to text"),

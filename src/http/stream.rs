@@ -207,8 +207,9 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
     {
         // The disk does not take it; it is tried on, but the store may be faster. Twice is as good as once.
         tracing::warn!("the session goes to the store at once: the disk does not take it");
-        let _ =
-            hang_up::write(app.store.as_ref(), HangUp { caller, session: document, base: None }, summary::fold).await;
+        let consent = app.config.memory.consent;
+        let fold = |profile, session: &_| summary::fold_under(consent, profile, session);
+        let _ = hang_up::write(app.store.as_ref(), HangUp { caller, session: document, base: None }, fold).await;
     }
 }
 

@@ -19,6 +19,8 @@ use crate::carrier::signature::SignatureHeaders;
 use crate::carrier::twiml;
 use crate::carrier::webhook::{self, VoiceRequest};
 use crate::identity::{Caller, CallerAddress, PhoneHash};
+use crate::memory::consent::may_recall;
+use crate::memory::model::Profile;
 use crate::memory::spool::OpenCall;
 use crate::memory::{rekey, resume};
 
@@ -197,7 +199,7 @@ async fn look_up(
     opening: Opening,
 ) -> Lookup {
     let began = std::time::Instant::now();
-    let known = match rekey::find(app.store.as_ref(), caller.clone(), older).await {
+    let mut known = match rekey::find(app.store.as_ref(), caller.clone(), older).await {
         Ok(known) => Some(known),
         Err(error) => {
             metrics::counter!("redial_memory_errors_total", "operation" => "begin_call").increment(1);
@@ -210,6 +212,13 @@ async fn look_up(
         let days = unix_seconds().saturating_sub(at_ms / 1000) / 86_400;
         u32::try_from(days).unwrap_or(u32::MAX)
     });
+    let consent = app.config.memory.consent;
+    if let Some(known) = &mut known
+        && !may_recall(consent, known.profile.consent.as_ref())
+    {
+        // Only that the caller said no is of use; so that they are not asked again.
+        known.profile = Profile { consent: known.profile.consent.take(), ..Profile::default() };
+    }
     let level = greeting::level(CallerFacts {
         withheld: caller.hash.is_none(),
         first_call: known.as_ref().is_none_or(|known| known.calls == 0),
@@ -219,7 +228,10 @@ async fn look_up(
     });
     let profile = known.as_ref().map(|known| known.profile.clone()).unwrap_or_default();
     let greeting = match opening {
-        Opening::Greeting => greeting::greeting(&profile, level, days_since_last_call),
+        Opening::Greeting => greeting::opening(
+            &profile,
+            greeting::Opening { level, days_since_last_call, consent, withheld: caller.hash.is_none() },
+        ),
         Opening::Repair => prompts::RESUMED.to_owned(),
         Opening::RepairBeforeAnswer => prompts::RESUMED_ANSWER_FOLLOWS.to_owned(),
     };

@@ -119,6 +119,7 @@ pub struct Listing<T> {
 
 /// What a change of a profile did.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once a write and moved at once")]
 pub enum ProfileChange {
     /// It is written.
     Applied {

@@ -18,7 +18,6 @@ use async_trait::async_trait;
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, Script, Value};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use self::advice::Trouble;
 use self::connection::Link;
@@ -237,7 +236,7 @@ impl Store for RedisStore {
                 }
                 "erased" => {
                     erased = user.as_str().to_owned();
-                    user = random_user();
+                    user = UserId::random();
                 }
                 "wrongtype" => {
                     let key = begun.number.checked_sub(1).and_then(|i| self.begin_keys(hash, &user).into_iter().nth(i));
@@ -395,10 +394,6 @@ fn mapped(text: &[u8]) -> Option<UserId> {
 }
 
 /// After an erasure the id is no longer derived from the number, so that nothing old is found under it.
-fn random_user() -> UserId {
-    UserId::parse(&format!("u_{}", Uuid::new_v4().simple())).expect("letters, digits and an underscore")
-}
-
 fn wrong_type(key: Option<String>, found: &[u8]) -> MemoryError {
     let found = String::from_utf8_lossy(found);
     MemoryError::WrongShape {

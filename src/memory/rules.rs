@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tracing::warn;
-use uuid::Uuid;
 
 use super::digest::SessionDigest;
 use super::model::{Profile, SCHEMA_VERSION, Session};
@@ -140,7 +139,7 @@ pub(super) fn begin_call(
     let mapped = records.user_of(hash)?;
     let candidate = mapped.clone().unwrap_or_else(|| caller.user_id.clone());
     // An erased caller who comes back is somebody new: the derived id must not lead to the old one's traces.
-    let user_id = if records.is_gone(&candidate)? { random_user_id() } else { candidate };
+    let user_id = if records.is_gone(&candidate)? { UserId::random() } else { candidate };
     let created = mapped.as_ref() != Some(&user_id);
     let record = records.user(&user_id)?;
     let sessions = match record {
@@ -316,10 +315,6 @@ pub(super) fn document(what: &str, value: &impl serde::Serialize) -> Result<Stri
 pub(super) fn expiry(now: u64, ttl: Option<Duration>) -> u64 {
     let Some(ttl) = ttl else { return NEVER };
     now.saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(NEVER)).min(NEVER)
-}
-
-fn random_user_id() -> UserId {
-    UserId::parse(&format!("u_{}", Uuid::new_v4().simple())).expect("hex digits are part of ids")
 }
 
 pub(super) fn to_u64(count: usize) -> u64 {

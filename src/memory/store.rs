@@ -99,6 +99,7 @@ pub struct Commit {
 
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once a write and moved at once")]
 pub enum Outcome {
     /// Session and profile are written.
     Applied {

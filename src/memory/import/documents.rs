@@ -181,8 +181,13 @@ impl Remembered {
     /// Adds it to a profile of ours; `sid` is the session that it comes in with. What is there already stays.
     pub(super) fn adopt_into(&self, mut profile: Profile, sid: &str) -> Profile {
         if let (None, Some(say)) = (&profile.name, &self.name) {
-            // Nobody can tell any more whether the caller said so.
-            profile.name = Some(Name { say: say.clone(), src: format!("{sid}#0"), conf: Confidence::Inferred });
+            // Nobody can tell any more whether the caller said so. Without a time it is older than anything else.
+            profile.name = Some(Name {
+                say: say.clone(),
+                src: format!("{sid}#0"),
+                conf: Confidence::Inferred,
+                at: self.at.unwrap_or(1),
+            });
         }
         let text: String = self.lines.join("; ").chars().take(MAX_SUMMARY_CHARS).collect();
         if !text.is_empty() && !profile.summary.contains(&text) {

@@ -5,21 +5,26 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use redial_call::{Role, Turn};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::super::directory::Memory;
+use super::super::archive::{Archive, ArchiveError};
+use super::super::consent::ConsentMode;
+use super::super::directory::{Memory, ProfileChange};
 use super::super::hang_up::{self, HangUp, Written};
+use super::super::improve;
 use super::super::mirror::Mirror;
 use super::super::model::Session;
 use super::super::store::{MemoryError, ServerId};
+use super::super::summarizer::{Summarizer, SummaryError, SummaryRequest};
 use super::super::summary;
 use super::outbox::{self, Entry, Kind};
 use super::{PATIENCE, Spool};
-use crate::identity::UserId;
+use crate::identity::{Caller, UserId};
 
 /// Deliveries at the same time, each of another lane.
 const AT_ONCE: usize = 16;
@@ -35,6 +40,12 @@ pub struct Sinks {
     pub store: Arc<dyn Memory>,
     /// Told when a call is over for good.
     pub mirror: Option<Arc<dyn Mirror>>,
+    /// Offered each session once; `None`: there is none.
+    pub archive: Option<Arc<dyn Archive>>,
+    /// Improves what the rules remember of a call; `None`: the rules are all.
+    pub summarizer: Option<Arc<dyn Summarizer>>,
+    /// How callers agree to being remembered.
+    pub consent: ConsentMode,
     /// The calls of this process.
     pub live: Arc<dyn LiveCalls>,
 }
@@ -184,32 +195,115 @@ impl Drain {
     /// Delivers; what it answers is to be queued next.
     async fn deliver(&self, entry: &Entry) -> Result<Vec<Kind>, MemoryError> {
         match entry.kind {
-            Kind::Session => {
-                let session: Session = serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
-                    key: format!("outbox entry {}", entry.seq),
-                    advice: "the document is no session that this version can read; upgrade, then retry it".to_owned(),
-                })?;
-                let hang_up = HangUp { caller: entry.caller.clone(), session, base: None };
-                let written = hang_up::write_once(self.sinks.store.as_ref(), hang_up, summary::fold).await?;
-                if let Some(mirror) = &self.sinks.mirror {
-                    mirror.end(&entry.sid).await;
-                }
-                Ok(match written {
-                    Written::Applied { .. } => self.follow_ups(),
-                    Written::Duplicate | Written::Erased => Vec::new(),
-                })
-            }
+            Kind::Session => self.deliver_session(entry.caller.clone(), session_of(entry)?).await,
+            Kind::Summary => self.improve(&entry.caller.user_id, &session_of(entry)?).await.map(|()| Vec::new()),
             Kind::Erase => {
                 let erased = self.sinks.store.erase(&entry.caller.user_id).await?;
                 info!(?erased, "a caller is erased");
                 Ok(Vec::new())
             }
-            Kind::EraseArchived | Kind::Summary | Kind::Archive => Ok(Vec::new()),
+            Kind::Archive => {
+                if let Some(archive) = &self.sinks.archive {
+                    archive.put(&session_of(entry)?).await.map_err(archive_failed)?;
+                }
+                Ok(Vec::new())
+            }
+            Kind::EraseArchived => {
+                if let Some(archive) = &self.sinks.archive {
+                    archive.erase(&entry.caller.user_id).await.map_err(archive_failed)?;
+                }
+                Ok(Vec::new())
+            }
         }
     }
 
-    fn follow_ups(&self) -> Vec<Kind> {
-        Vec::new()
+    async fn deliver_session(&self, mut caller: Caller, mut session: Session) -> Result<Vec<Kind>, MemoryError> {
+        if summary::is_erasure_confirmed(&session) {
+            info!(session.id = session.chat_id, "the caller asked to be forgotten, and is");
+            self.sinks.live.forget(&caller.user_id);
+            self.spool.forget(&caller.user_id).await?;
+            return Ok(Vec::new());
+        }
+        if let Some(new) = self.split_from(&caller, &session).await? {
+            info!(session.id = session.chat_id, "the number has another owner now, who is somebody new");
+            session.user_id = new.as_str().to_owned();
+            caller.user_id = new;
+        }
+        let sid = session.chat_id.clone();
+        let remembered = !summary::is_unremembered(&session);
+        let fold = |profile, session: &Session| summary::fold_under(self.sinks.consent, profile, session);
+        let written =
+            hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base: None }, fold).await?;
+        if let Some(mirror) = &self.sinks.mirror {
+            mirror.end(&sid).await;
+        }
+        if written == Written::Erased {
+            return Ok(Vec::new());
+        }
+        // Of a duplicate too: its first delivery may not have been noted. Both are harmless when they come twice.
+        let archive = self.sinks.archive.is_some().then_some(Kind::Archive);
+        let summary = (self.sinks.summarizer.is_some() && remembered).then_some(Kind::Summary);
+        Ok(archive.into_iter().chain(summary).collect())
+    }
+
+    /// The new user of a number whose caller says that somebody else is remembered under it; the old one is left to
+    /// expire. `None`: there is nothing to part.
+    async fn split_from(&self, caller: &Caller, session: &Session) -> Result<Option<UserId>, MemoryError> {
+        // "That's not me", "I'm not Ana": only such calls are looked at more closely.
+        let said = session.conversation_history.iter().map(|message| &message.turn);
+        let denies = |turn: &Turn| turn.role == Role::Caller && turn.text.to_lowercase().contains("not");
+        if !summary::is_disowned(session, None) && !said.into_iter().any(denies) {
+            return Ok(None);
+        }
+        let Some(hash) = &caller.hash else { return Ok(None) };
+        let store = &self.sinks.store;
+        let Some(known) = store.user(&caller.user_id).await? else { return Ok(None) };
+        let name = known.profile.as_ref().and_then(|profile| profile.name.as_ref()).map(|name| name.say.as_str());
+        let is_theirs = store.owner(hash).await?.as_ref() == Some(&caller.user_id);
+        if known.calls == 0 || !is_theirs || !summary::is_disowned(session, name) {
+            return Ok(None);
+        }
+        let new = UserId::random();
+        store.assign(hash, Some(&new)).await?;
+        Ok(Some(new))
+    }
+
+    /// Lets a model improve what the rules remember of a call.
+    async fn improve(&self, user: &UserId, session: &Session) -> Result<(), MemoryError> {
+        let Some(summarizer) = &self.sinks.summarizer else { return Ok(()) };
+        let store = &self.sinks.store;
+        let Some(known) = store.user(user).await? else { return Ok(()) };
+        let (mut revision, mut profile) = (known.revision, known.profile);
+        let previous_summary = profile.as_ref().map(|profile| profile.summary.clone()).unwrap_or_default();
+        let request = SummaryRequest { previous_summary, session: session.clone() };
+        let draft = match summarizer.summarize(&request).await {
+            Ok(draft) => draft,
+            Err(SummaryError::NoEvidence) => return Ok(()),
+            Err(error @ SummaryError::Unavailable { .. }) => {
+                let advice = "the summary that rules made stays until the model answers".to_owned();
+                return Err(MemoryError::Unavailable { advice, source: Some(error.into()) });
+            }
+            Err(error @ (SummaryError::Rejected { .. } | SummaryError::Refused | SummaryError::Unusable(_))) => {
+                return Err(MemoryError::Refused(error.to_string()));
+            }
+        };
+        // Each conflict is another writer's success, so this ends.
+        while let Some(known) = profile {
+            let (better, refused) = improve::improved(self.sinks.consent, known.clone(), session, &draft);
+            for reason in refused {
+                metrics::counter!("redial_facts_refused_total", "reason" => reason.as_str()).increment(1);
+            }
+            if better == known {
+                return Ok(());
+            }
+            match store.change_profile(user, revision, &better).await? {
+                ProfileChange::Applied { .. } | ProfileChange::Unknown => return Ok(()),
+                ProfileChange::Conflict { revision: present, profile: moved_on } => {
+                    (revision, profile) = (present, moved_on);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What is done every few seconds.
@@ -322,5 +416,21 @@ impl Flights {
 
     async fn all_landed(&mut self) {
         while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+fn session_of(entry: &Entry) -> Result<Session, MemoryError> {
+    serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
+        key: format!("outbox entry {}", entry.seq),
+        advice: "the document is no session that this version can read; upgrade, then retry it".to_owned(),
+    })
+}
+
+fn archive_failed(error: ArchiveError) -> MemoryError {
+    match error {
+        ArchiveError::Refused(_) => MemoryError::Refused(error.to_string()),
+        ArchiveError::Unavailable { .. } => {
+            MemoryError::Unavailable { advice: "look at the archive".to_owned(), source: Some(error.into()) }
+        }
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock;
+use redial::memory::consent::ConsentMode;
 use redial::memory::directory::{Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, UserEntry};
 use redial::memory::model::{Message, Metadata, Profile, Session};
 use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
@@ -151,7 +152,14 @@ impl Bed {
     fn open(dir: &Path, store: &Arc<Told>) -> Self {
         let spool = Self::idle(dir);
         let stop = CancellationToken::new();
-        let sinks = Sinks { store: Arc::clone(store) as Arc<dyn Memory>, mirror: None, live: Arc::new(NoCalls) };
+        let sinks = Sinks {
+            store: Arc::clone(store) as Arc<dyn Memory>,
+            mirror: None,
+            archive: None,
+            summarizer: None,
+            consent: ConsentMode::Announce,
+            live: Arc::new(NoCalls),
+        };
         tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
         Self { spool, stop }
     }
