@@ -66,6 +66,8 @@ pub(super) enum Trouble {
     MasterDown,
     #[error("memory full (OOM)")]
     Full,
+    #[error("writes refused since a snapshot failed (MISCONF)")]
+    CannotSave,
     #[error("value of another type (WRONGTYPE)")]
     WrongType,
     #[error("not the Redis protocol")]
@@ -90,6 +92,7 @@ impl Trouble {
                 Some("NOAUTH") => Self::PasswordRequired,
                 Some("WRONGPASS") => Self::PasswordRejected,
                 Some("OOM") => Self::Full,
+                Some("MISCONF") => Self::CannotSave,
                 Some("WRONGTYPE") => Self::WrongType,
                 Some(code) if is_code(code) => Self::Other(code.to_owned()),
                 _ => Self::Other(format!("{kind:?}")),
@@ -127,6 +130,8 @@ impl Trouble {
             Self::ReadOnly
         } else if says("-OOM ") {
             Self::Full
+        } else if says("-MISCONF ") {
+            Self::CannotSave
         } else if says("-NOPERM ") {
             Self::NotAllowed
         } else {
@@ -196,6 +201,10 @@ impl Trouble {
                 "Redis has no memory left; raise maxmemory, shorten the TTLs or move other data away \
                  (with the policy noeviction nothing is lost meanwhile)"
             }
+            (Self::CannotSave, _) => {
+                "Redis refuses writes because it could not save its data (MISCONF); give its disk room and its directory \
+                 the right owner, then SAVE (nothing is lost meanwhile)"
+            }
             (Self::WrongType, _) => "a key of ours holds another type of value; move it aside",
             (Self::NotRedis, Scheme::Plain) => {
                 "what listens there does not speak Redis; check host and port, and whether it wants rediss:// (REDIS_SSL=true)"
@@ -257,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_full_memory_and_a_wrong_type_do_not_break_the_connection() {
-        for trouble in [Trouble::Full, Trouble::WrongType, Trouble::Loading, Trouble::NotAllowed] {
+        for trouble in [Trouble::Full, Trouble::CannotSave, Trouble::WrongType, Trouble::Loading, Trouble::NotAllowed] {
             assert!(!trouble.breaks_the_connection(), "{trouble}");
         }
         for trouble in [Trouble::ReadOnly, Trouble::MasterDown, Trouble::PasswordRequired, Trouble::NotRedis] {

@@ -165,8 +165,14 @@ impl Directory for RedisStore {
     }
 
     async fn erased_among(&self, users: &[UserId]) -> Result<Vec<UserId>, MemoryError> {
-        let asked = users.iter().map(|user| Cmd::exists(self.keys.gone(user)));
-        let gone: Vec<bool> = self.each(asked).await?;
+        // A value of another type there is somebody else's, and no reason to forget anybody.
+        let asked = users.iter().map(|user| {
+            let mut kind = redis::cmd("TYPE");
+            kind.arg(self.keys.gone(user));
+            kind
+        });
+        let kinds: Vec<String> = self.each(asked).await?;
+        let gone = kinds.iter().map(|kind| kind == "string");
         Ok(users.iter().zip(gone).filter(|(_, gone)| *gone).map(|(user, _)| user.clone()).collect())
     }
 

@@ -1,8 +1,8 @@
 //! The deliveries: what waits in the outbox is brought to the store, in order for each caller, until it has arrived.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redial_call::{Role, Turn};
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::super::archive::{Archive, ArchiveError};
 use super::super::consent::ConsentMode;
@@ -30,6 +30,8 @@ use crate::identity::{Caller, UserId};
 const AT_ONCE: usize = 16;
 /// How often the outbox is swept and erasures elsewhere are looked for.
 const CHORES_EVERY: Duration = Duration::from_secs(10);
+/// How often it is said that deliveries wait.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Share of the file's greatest size at which an alarm is raised.
 const ALARM_AT: f64 = 0.8;
 
@@ -62,12 +64,14 @@ pub trait LiveCalls: Send + Sync {
 pub struct Drain {
     spool: Arc<Spool>,
     sinks: Sinks,
+    /// Why deliveries wait, and when that was last said.
+    said: Mutex<HashMap<String, Instant>>,
 }
 
 impl Drain {
     /// Delivers from `spool`.
     pub fn new(spool: Arc<Spool>, sinks: Sinks) -> Self {
-        Self { spool, sinks }
+        Self { spool, sinks, said: Mutex::default() }
     }
 
     /// Runs until it is stopped; deliveries under way are finished first.
@@ -115,15 +119,15 @@ impl Drain {
         if room == 0 {
             return Ok(None);
         }
-        let (server, limit) = (server.0.clone(), AT_ONCE + 1);
+        let (asked, limit) = (server.0.clone(), AT_ONCE + 1);
         let (due, next, replayed) = self
             .spool
             .database
             .ask(PATIENCE, move |rows| {
                 let replayed = match outbox::server(rows)? {
-                    Some(known) if known == server => 0,
+                    Some(known) if known == asked => 0,
                     known => {
-                        outbox::set_server(rows, &server)?;
+                        outbox::set_server(rows, &asked)?;
                         outbox::hurry(rows)?;
                         if known.is_some() { outbox::replay(rows)? } else { 0 }
                     }
@@ -145,28 +149,22 @@ impl Drain {
                 break;
             }
             *slot = now + Duration::from_secs(1) / self.spool.settings.per_second.max(1);
-            flights.start(entry.seq, Arc::clone(self).carry(entry));
+            flights.start(entry.seq, Arc::clone(self).carry(entry, server.clone()));
         }
         Ok(next)
     }
 
     /// Brings one entry to where it goes, and notes what became of it.
-    async fn carry(self: Arc<Self>, entry: Entry) {
+    async fn carry(self: Arc<Self>, entry: Entry, server: ServerId) {
         let delivered = self.deliver(&entry).await;
         let noted = match delivered {
             Ok(follow_ups) => {
                 let keep = !self.spool.settings.replay.is_zero() && matches!(entry.kind, Kind::Session | Kind::Erase);
-                self.spool.database.ask(PATIENCE, move |rows| outbox::delivered(rows, &entry, keep, &follow_ups)).await
+                let to = keep.then_some(server);
+                self.spool.database.ask(PATIENCE, move |rows| outbox::delivered(rows, &entry, to, &follow_ups)).await
             }
             Err(failure @ MemoryError::Unavailable { .. }) => {
-                if entry.tries == 0 {
-                    warn!(
-                        session.id = entry.sid,
-                        kind = entry.kind.as_str(),
-                        error = &failure as &dyn Error,
-                        "a delivery waits"
-                    );
-                }
+                self.say_why(&entry, &failure);
                 let pause = hang_up::pause_after(entry.tries);
                 let seq = entry.seq;
                 self.spool
@@ -189,6 +187,26 @@ impl Drain {
         if let Err(error) = noted {
             // It is delivered again, which changes nothing.
             warn!(error = &error as &dyn Error, "a delivery cannot be noted");
+        }
+    }
+
+    /// Warns that deliveries wait, once a minute for each reason: they may be thousands.
+    fn say_why(&self, entry: &Entry, failure: &MemoryError) {
+        let (sid, kind, now) = (&entry.sid, entry.kind.as_str(), Instant::now());
+        // Nobody panics while it is locked.
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.retain(|_, at| now.duration_since(*at) < SAY_AGAIN);
+        if said.contains_key(&failure.to_string()) {
+            debug!(
+                session.id = sid,
+                kind,
+                tries = entry.tries,
+                error = failure as &dyn Error,
+                "this one waits as well"
+            );
+        } else {
+            warn!(session.id = sid, kind, error = failure as &dyn Error, "a delivery waits");
+            said.insert(failure.to_string(), now);
         }
     }
 

@@ -6,10 +6,11 @@ use rusqlite::{Row, params};
 use tracing::error;
 
 use super::super::directory::ERASED_FOR;
+use super::super::hang_up::LONGEST_PAUSE_MS;
 use super::super::model::Session;
 use super::super::rules::{Records as _, expiry};
 use super::super::sqlite::Rows;
-use super::super::store::MemoryError;
+use super::super::store::{MemoryError, ServerId};
 use super::{Forgotten, OpenCall};
 use crate::identity::{Caller, PhoneHash, UserId};
 
@@ -138,10 +139,12 @@ pub(super) fn queue(rows: &Rows<'_>, kind: Kind, caller: &Caller, sid: &str, bod
     Ok(())
 }
 
-/// The first entries of their lanes that are due, erasures before all else. Damaged ones are put aside.
+/// The first entries of their lanes that are due, erasures before all else. Damaged ones are put aside. What is to wait
+/// longer than any pause does so because the clock was set back: it is due.
 pub(super) fn due(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, MemoryError> {
     let sql = format!(
-        "{ENTRY} FROM outbox o WHERE delivered IS NULL AND next_at <= ?1 AND NOT EXISTS
+        "{ENTRY} FROM outbox o WHERE delivered IS NULL AND (next_at <= ?1 OR next_at > ?1 + {LONGEST_PAUSE_MS})
+         AND NOT EXISTS
            (SELECT 1 FROM outbox b WHERE b.lane = o.lane AND b.delivered IS NULL AND b.seq < o.seq)
          ORDER BY kind <> 'erase', seq LIMIT ?2"
     );
@@ -163,12 +166,21 @@ pub(super) fn next_due(rows: &Rows<'_>) -> Result<Option<u64>, MemoryError> {
     Ok(rows.one(sql, params![rows.now], |row| row.get(0))?.flatten())
 }
 
-/// Notes a delivery, and what follows from it. `keep`: the entry stays for the replay window.
-pub(super) fn delivered(rows: &Rows<'_>, entry: &Entry, keep: bool, follow_ups: &[Kind]) -> Result<(), MemoryError> {
-    let known = if keep {
-        rows.change("UPDATE outbox SET delivered = ?2 WHERE seq = ?1", params![entry.seq, rows.now])?
-    } else {
-        rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?
+/// Notes a delivery, and what follows from it. `kept_for`: the entry stays for the replay window, as this server has it.
+/// Should another one have taken its place while the answer was on its way, it still waits: its turn to be sent again has
+/// gone by.
+pub(super) fn delivered(
+    rows: &Rows<'_>,
+    entry: &Entry,
+    kept_for: Option<ServerId>,
+    follow_ups: &[Kind],
+) -> Result<(), MemoryError> {
+    let known = match kept_for {
+        Some(ServerId(server)) => rows.change(
+            "UPDATE outbox SET delivered = CASE WHEN (SELECT id FROM server) = ?3 THEN ?2 END WHERE seq = ?1",
+            params![entry.seq, rows.now, server],
+        )?,
+        None => rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?,
     };
     if known > 0 {
         for kind in follow_ups {

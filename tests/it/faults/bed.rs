@@ -112,6 +112,8 @@ impl Bed {
             ("REDIS_HOST", "127.0.0.1"),
             ("REDIS_PORT", port.as_str()),
             ("MEMORY_PHONE_PEPPER", PEPPER),
+            // The keys that are pressed here mean nothing.
+            ("MEMORY_CONSENT", "implicit"),
             ("RUST_LOG", "info,redial::memory::spool=debug"),
         ];
         all.extend_from_slice(vars);
@@ -148,6 +150,12 @@ impl Bed {
         let starts = join_all(new.iter_mut().map(LiveCall::heard)).await;
         self.live.extend(new);
         starts
+    }
+
+    /// The same while something is broken.
+    pub(crate) async fn ring_in_fault(&mut self, calls: usize) {
+        let starts = self.ring(calls).await;
+        self.starts.extend(starts);
     }
 
     /// The calls that have lasted longest hang up at once.
@@ -191,8 +199,7 @@ impl Bed {
         self.ended.extend(ending.await.unwrap());
         tokio::time::sleep((fault / 2).saturating_sub(began.elapsed())).await;
         let short = self.live.len();
-        let starts = self.ring(third / 2).await;
-        self.starts.extend(starts);
+        self.ring_in_fault(third / 2).await;
         tokio::time::sleep((fault * 3 / 4).saturating_sub(began.elapsed())).await;
         let short: Vec<LiveCall> = self.live.drain(short..).collect();
         self.ended.extend(join_all(short.into_iter().map(LiveCall::end)).await);
@@ -220,6 +227,15 @@ impl Bed {
                 return began.elapsed();
             }
             assert!(began.elapsed() < DRAIN_LIMIT, "{outbox:?} after {DRAIN_LIMIT:?}\n{}", self.last_words());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until each call that is over is in the outbox.
+    pub(crate) async fn journal_closed(&self) {
+        let began = Instant::now();
+        while self.outbox().open > self.live.len() as u64 {
+            assert!(began.elapsed() < seconds(20), "calls stay open: {:?}", self.outbox());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -292,6 +308,25 @@ impl Bed {
         &self.ended
     }
 
+    /// The session ids of the calls on the line, in the order in which they rang.
+    pub(crate) fn live_sids(&self) -> Vec<String> {
+        self.live.iter().map(|call| call.sid.clone()).collect()
+    }
+
+    /// Kills the first gateway, with all calls on the line, and starts it again.
+    pub(crate) async fn kill_gateway(&mut self) {
+        let process = &mut self.instances[0].process;
+        process.kill();
+        process.restart().await;
+        process.ready().await;
+        self.ended.extend(join_all(self.live.drain(..).map(LiveCall::cut_off)).await);
+    }
+
+    /// How many lines of the first gateway's log have these words.
+    pub(crate) fn said(&self, words: &str) -> usize {
+        self.gateway().log().lines().filter(|line| line.contains(words)).count()
+    }
+
     /// The first gateway.
     pub(crate) fn gateway(&self) -> &GatewayProcess {
         &self.instances[0].process
@@ -305,8 +340,12 @@ impl Bed {
     /// The gateway's latest warnings, for a test that fails.
     pub(crate) fn last_words(&self) -> String {
         let log: String = self.instances.iter().map(|instance| instance.process.log()).collect();
-        let mut warnings: Vec<&str> =
-            log.lines().rev().filter(|line| !line.contains("\"INFO\"") && !line.contains("\"DEBUG\"")).take(12).collect();
+        let mut warnings: Vec<&str> = log
+            .lines()
+            .rev()
+            .filter(|line| !line.contains("\"INFO\"") && !line.contains("\"DEBUG\""))
+            .take(12)
+            .collect();
         warnings.reverse();
         warnings.join("\n")
     }

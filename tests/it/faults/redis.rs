@@ -3,4 +3,8 @@
 //!
 //! The short form has 20 calls and faults of seconds; `FAULTS=long FAULT_CALLS=200` has those of the field.
 
+mod clocks;
+mod counts;
+mod long_outage;
 mod outages;
+mod refusals;

@@ -40,9 +40,7 @@ impl Contents {
 
     /// The keys between a beginning and an end, with what is between.
     fn named(&self, prefix: &str, suffix: &str) -> impl Iterator<Item = (&str, &Vec<String>)> {
-        self.keys
-            .iter()
-            .filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?.strip_suffix(suffix)?, value)))
+        self.keys.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?.strip_suffix(suffix)?, value)))
     }
 
     /// The finished sessions by id.
@@ -65,6 +63,17 @@ impl Contents {
     /// Each user's session ids, by when the calls ended.
     pub(crate) fn indexes(&self) -> BTreeMap<String, Vec<String>> {
         self.named("sarah:user:", ":sessions").map(|(uid, sids)| (uid.to_owned(), sids.clone())).collect()
+    }
+
+    /// The key of the number that belongs to a user.
+    pub(crate) fn phone_of(&self, uid: &str) -> String {
+        let mut phones = self.named("sarah:phone:", "").filter(|(_, owner)| *owner == &[uid.to_owned()]);
+        format!("sarah:phone:{}", phones.next().unwrap().0)
+    }
+
+    /// The TTL of a key in s.
+    pub(crate) fn ttl_s(&self, key: &str) -> i64 {
+        self.ttls[key]
     }
 
     /// Keys that would stay for ever, though only the check of the pepper may.

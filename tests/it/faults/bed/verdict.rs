@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use redial::memory::model::Session;
 use redial_call::Role;
 
-use super::{Bed, Instance};
 use super::caller::{Ended, keys};
 use super::contents::Contents;
 use super::outbox::Outbox;
+use super::{Bed, Instance};
 use crate::support::process::Acknowledged;
 
 /// What was found; all lists are to be empty.
@@ -91,7 +91,8 @@ impl Verdict {
                 let ids: Vec<u32> = turns().map(|turn| turn.id.0).collect();
                 self.duplicated.push(format!("turns of {}: {ids:?}", call.sid));
             }
-            let said: String = turns().filter(|turn| turn.role == Role::Caller).map(|turn| turn.text.as_str()).collect();
+            let said: String =
+                turns().filter(|turn| turn.role == Role::Caller).map(|turn| turn.text.as_str()).collect();
             let pressed = keys(call.turns);
             let whole = if call.cut_off { pressed.starts_with(&said) } else { said == pressed };
             self.expect(whole, || format!("{}: {pressed} was pressed, {said} is stored", call.sid));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use redial::memory::model::Session;
 
+use crate::faults::bed::caller::number;
 use crate::faults::bed::contents::Contents;
 use crate::faults::bed::{Bed, calls, seconds};
 use crate::support::line::fields;
@@ -66,6 +67,19 @@ async fn two_gateways_count_two_hundred_hang_ups_of_one_caller() {
     assert_eq!(episodes, newest);
 }
 
+/// The callback that says that calls are over.
+async fn call_back(bed: &Bed, sids: &[String]) {
+    let wire = bed.gateway().wire();
+    join_all(sids.iter().map(|sid| {
+        let wire = wire.clone();
+        let mut form = fields(sid, &number(0));
+        form.retain(|(name, _)| name != "CallStatus");
+        form.push(("CallStatus".to_owned(), "completed".to_owned()));
+        async move { assert_eq!(wire.post("/voice/status", &form).await.0, 204) }
+    }))
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hang_up_that_is_told_five_times_counts_once() {
     let redis = RedisServer::start().await;
@@ -74,48 +88,29 @@ async fn a_hang_up_that_is_told_five_times_counts_once() {
     bed.ring(calls()).await;
     tokio::time::sleep(3 * bed.pace).await;
     let sids = bed.live_sids();
-    let wire = bed.gateway().wire();
-    let completed = || {
-        join_all(sids.iter().enumerate().map(|(n, sid)| {
-            let wire = wire.clone();
-            async move {
-                let mut form = fields(sid, &crate::faults::bed::caller::number(n));
-                form.retain(|(name, _)| name != "CallStatus");
-                form.push(("CallStatus".to_owned(), "completed".to_owned()));
-                let (status, answer) = wire.post("/voice/status", &form).await;
-                assert_eq!(status, 204, "{answer}");
-            }
-        }))
-    };
-    // By the stop event and the stream's end, and by the callback after it, twice.
+    // By the stop event, the end of the stream, and the callback, which comes twice.
     bed.hang_up(half).await;
-    let told: Vec<String> = sids[..half].to_vec();
-    for _ in 0..2 {
-        let wire = wire.clone();
-        join_all(told.iter().map(|sid| {
-            let wire = wire.clone();
-            let mut form = fields(sid, "+14155550000");
-            form.retain(|(name, _)| name != "CallStatus");
-            form.push(("CallStatus".to_owned(), "completed".to_owned()));
-            async move { wire.post("/voice/status", &form).await }
-        }))
-        .await;
-    }
-    // The others by the death of their gateway: the next life finishes them, and is told by the callback as well.
+    call_back(&bed, &sids[..half]).await;
+    call_back(&bed, &sids[..half]).await;
+    // The others by the death of their gateway: its next life finishes them, and gets the callbacks as well.
     bed.kill_gateway().await;
-    completed().await;
+    call_back(&bed, &sids).await;
     sessions(&bed, calls()).await;
     bed.drained().await;
-    // Told once more to a Redis that has kept them, and once to one that has not.
+    // All once more to a Redis that has kept them, and to one that has not.
     redis::cmd("SAVE").exec_async(&mut bed.redis.raw().await).await.unwrap();
-    for keeps in [true, false] {
+    for life in 1..=2 {
         bed.redis.kill();
-        if !keeps {
+        if life == 2 {
             std::fs::remove_file(bed.redis.dir().join("dump.rdb")).unwrap();
         }
         bed.redis.restart().await;
-        bed.replayed().await;
-        sessions(&bed, calls()).await;
+        let deadline = Instant::now() + seconds(20);
+        while bed.said("the last hour is sent again") < life {
+            assert!(Instant::now() < deadline, "nothing is sent again\n{}", bed.last_words());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bed.drained().await;
     }
     let verdict = bed.judge("17 one hang-up told five times").await;
     assert_eq!(verdict.counted, calls() as u64);
