@@ -34,6 +34,7 @@ pub struct Keys {
     uid: Key,
     log: Key,
     stream: Key,
+    check: Key,
 }
 
 impl Keys {
@@ -50,7 +51,7 @@ impl Keys {
                 hkdf.expand(purpose.as_bytes(), key).expect("HKDF-SHA256 gives up to 8160 bytes");
             })
         };
-        Ok(Self { phone: key("phone"), uid: key("uid"), log: key("log"), stream: key("stream") })
+        Ok(Self { phone: key("phone"), uid: key("uid"), log: key("log"), stream: key("stream"), check: key("check") })
     }
 
     /// Names a caller: always the same for a number or an address, a new name each time for a withheld one.
@@ -74,6 +75,11 @@ impl Keys {
     /// A short name for log lines, which finds nothing in the store.
     pub fn log_pseudonym(&self, caller: &Caller) -> String {
         keyed_hash(&self.log, caller.user_id.as_str(), PSEUDONYM_CHARS)
+    }
+
+    /// Tells whether two instances have the same pepper. Not secret: nothing else can be computed from it.
+    pub fn check_value(&self) -> String {
+        keyed_hash(&self.check, "redial pepper check v1", HASH_CHARS)
     }
 
     /// The key that signs the tokens of media streams. A secret: not for logs.
@@ -134,6 +140,7 @@ mod tests {
             "8cd4da94b479a5d5d8da65af2361d191afe1d67e6a22076f06929ecb04333085"
         );
         assert_eq!(keys().log_pseudonym(&caller("+14155552671")), "fy4gdfdll2");
+        assert_eq!(keys().check_value(), "7kpreh7nhzwvoflr6qevrbduhp");
     }
 
     #[test]
@@ -151,6 +158,7 @@ mod tests {
         let address = CallerAddress::parse("+14155552671", "US");
         assert_ne!(keys().caller(&address), other.caller(&address));
         assert_ne!(keys().stream_key(), other.stream_key());
+        assert_ne!(keys().check_value(), other.check_value());
     }
 
     #[test]

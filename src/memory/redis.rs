@@ -3,49 +3,59 @@
 //! What a key holds is in `keys.rs`; the two scripts check the types of all their keys before they write anything.
 //! Documents are opaque to the scripts: counters and the revision are hash fields of their own.
 
+pub(crate) mod address;
 mod advice;
 mod connection;
+mod dial;
+mod inspect;
 mod keys;
+mod options;
 mod reply;
+mod route;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Client, ConnectionAddr, IntoConnectionInfo, Script, Value};
+use redis::{Script, Value};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::advice::Trouble;
-use self::connection::Link;
+use self::address::Address;
+use self::advice::{Scheme, Trouble};
+use self::connection::{Link, Live, Server};
+use self::dial::Dialler;
 use self::keys::Keys;
+pub use self::options::{Layout, RedisOptions};
 use self::reply::{Begun, Committed, Stored, UNREADABLE};
 use super::model::{Profile, SCHEMA_VERSION, Session};
 use super::settings::{StoreSettings, TtlRefresh};
-use super::store::{Commit, Health, Known, MemoryError, Outcome, Store};
+use super::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
 use crate::tls;
 
 /// A caller is waiting for "hello"; later than this, the call goes on as a stranger's.
 const BEGIN_DEADLINE: Duration = Duration::from_millis(150);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
-/// Nobody waits for these; a retry costs more than patience.
-const BACKGROUND_DEADLINE: Duration = Duration::from_secs(5);
 /// The largest document, in bytes, that is written or read: 256 kB hold a call of many hours.
 const MAX_DOCUMENT: usize = 256 * 1024;
-/// Trips of one call start: erased, then mapped, then found, and one for a race between them.
-const MAX_TRIPS: usize = 4;
+/// Trips of one call start: mapped, then erased there, then given a new id or mapped again, then found, and one for a race
+/// between them.
+const MAX_TRIPS: usize = 5;
 /// TTLs are cut to 100 years; Redis refuses those that overflow its clock, and it would do so halfway through a script.
 const MAX_TTL_S: u64 = 100 * 365 * 24 * 3600;
 
-/// Callers and sessions in one Redis server, no cluster. Tested with Redis 7.0.
+/// Callers and sessions in a Redis server, the master that Sentinels name, or a cluster. Tested with Redis 7.0.
 ///
 /// Each operation is one script and one round trip, except for a call start whose number belongs to another user id than
-/// the derived one (two). Without a connection everything fails at once with [`MemoryError::Unavailable`], only
+/// the derived one (two or three), and in the tagged layout for hang-ups and reads of sessions, which look up or write first
+/// whose session it is. Without a connection everything fails at once with [`MemoryError::Unavailable`], only
 /// [`Store::begin_call`] and [`Store::health`] wait for the very first connection within their deadlines of
-/// 150 ms and 1 s. Other operations have 5 s.
+/// 150 ms and 1 s. Other operations have 5 s, or what the options say.
 ///
 /// A stored profile that this build cannot read (newer schema, damaged) is never overwritten: its caller is known, with
 /// the empty profile and a revision that never matches; commits then write the session and answer [`Outcome::Applied`]
@@ -57,6 +67,9 @@ pub struct RedisStore {
     commit: Link,
     keys: Keys,
     settings: StoreSettings,
+    server: Arc<Server>,
+    /// Nobody waits for what this bounds; a retry costs more than patience.
+    background: Duration,
     begin_within: Duration,
     begin_script: Script,
     commit_script: Script,
@@ -69,23 +82,46 @@ impl RedisStore {
     /// # Errors
     /// [`MemoryError::Refused`] when the URL cannot be one of a Redis server. Its text is not repeated in the error.
     pub fn connect(url: &SecretString, settings: StoreSettings) -> Result<Self, MemoryError> {
-        let refused = |_| {
-            MemoryError::Refused(
-                "the Redis URL is expected as redis[s]://[user:password@]host[:port][/database], \
-                 with special characters in user and password percent-encoded"
-                    .to_owned(),
-            )
-        };
-        let info = url.expose_secret().into_connection_info().map_err(refused)?;
-        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        Self::connect_with(url, settings, RedisOptions::default())
+    }
+
+    /// The same, with options.
+    ///
+    /// # Errors
+    /// [`MemoryError::Refused`] also when the options do not go with the URL: a flat layout and a cluster, or authorities
+    /// that are none.
+    pub fn connect_with(
+        url: &SecretString,
+        settings: StoreSettings,
+        options: RedisOptions,
+    ) -> Result<Self, MemoryError> {
+        let refused = |why: address::AddressError| MemoryError::Refused(format!("the Redis URL: {why}"));
+        let mut address = Address::parse(url.expose_secret()).map_err(refused)?;
+        if address.scheme == Scheme::Tls {
             tls::install_provider();
         }
-        let client = Client::open(info.set_tcp_settings(connection::tcp_settings())).map_err(refused)?;
+        if let Some(ca_pem) = &options.ca_pem {
+            address = address.trusting(ca_pem).map_err(refused)?;
+        }
+        let layout = match (options.layout, address.is_cluster()) {
+            (Some(Layout::Flat), true) => {
+                return Err(MemoryError::Refused("a cluster needs the tagged layout".to_owned()));
+            }
+            (Some(layout), _) => layout,
+            (None, true) => Layout::Tagged,
+            (None, false) => Layout::Flat,
+        };
+        let keys = Keys::new(settings.prefix.clone(), layout);
+        let background = options.socket_timeout;
+        let dialler = Arc::new(Dialler::new(address, options, keys.pepper()));
+        let server = Arc::new(Server::new());
         Ok(Self {
-            read: Link::open("read", client.clone()),
-            commit: Link::open("commit", client),
-            keys: Keys::new(settings.prefix.clone()),
+            read: Link::open("read", Arc::clone(&dialler), None),
+            commit: Link::open("commit", dialler, Some(Arc::clone(&server))),
+            keys,
             settings,
+            server,
+            background,
             begin_within: BEGIN_DEADLINE,
             begin_script: Script::new(include_str!("redis/begin_call.lua")),
             commit_script: Script::new(include_str!("redis/commit.lua")),
@@ -98,9 +134,10 @@ impl RedisStore {
         Self { begin_within: deadline, ..self }
     }
 
-    /// One trip of a call start.
+    /// One trip of a call start. `home`: in whose slot, in the tagged layout.
     async fn ask_for(
         &self,
+        home: &UserId,
         hash: &PhoneHash,
         user: &UserId,
         erased: &str,
@@ -109,7 +146,7 @@ impl RedisStore {
         let unavailable = |trouble: Trouble| trouble.unavailable(self.read.scheme());
         let live = self.read.live_or_first(until).await.map_err(unavailable)?;
         let mut script = self.begin_script.prepare_invoke();
-        for key in self.begin_keys(hash, user) {
+        for key in self.keys.begin(home, hash, user) {
             script.key(key);
         }
         script
@@ -124,18 +161,65 @@ impl RedisStore {
         Begun::read(reply).map_err(unavailable)
     }
 
-    fn begin_keys(&self, hash: &PhoneHash, user: &UserId) -> [String; 4] {
-        [self.keys.phone(hash), self.keys.profile(user), self.keys.sessions(user), self.keys.gone(user)]
+    /// Extends the mapping of a number that belongs to another id than the derived one, in the tagged layout: the script
+    /// that extends that id's keys cannot reach it. Nothing depends on it but how long the mapping lives.
+    async fn refresh_mapping(&self, derived: &UserId, hash: &PhoneHash, until: Instant) {
+        let Ok(live) = self.read.live() else { return };
+        let ttl = profile_ttl_s(&self.settings);
+        let mut refresh = redis::cmd(if ttl > 0 { "EXPIRE" } else { "PERSIST" });
+        refresh.arg(self.keys.phone(derived, hash));
+        if ttl > 0 {
+            refresh.arg(ttl);
+        }
+        let mut connection = live.connection();
+        if let Err(trouble) = self.read.ask(&live, until, refresh.query_async::<Value>(&mut connection)).await {
+            tracing::debug!(error = %trouble, "the mapping of a linked number was not extended");
+        }
     }
 
-    fn commit_keys(&self, sid: &str, owner: Option<(&PhoneHash, &UserId)>) -> Vec<String> {
-        let mut keys = vec![self.keys.session(sid), self.keys.done(sid)];
-        if let Some((hash, user)) = owner {
+    /// In the tagged layout, writes whose session it is, for as long as the session is kept.
+    async fn write_place(&self, live: &Live, user: &UserId, sid: &str, until: Instant) -> Result<(), Trouble> {
+        if self.keys.layout() == Layout::Flat {
+            return Ok(());
+        }
+        let mut place = redis::cmd("SET");
+        place.arg(self.keys.place(sid)).arg(user.as_str());
+        let ttl = ttl_s(self.settings.session_ttl);
+        if ttl > 0 {
+            place.arg("EX").arg(ttl);
+        }
+        let mut connection = live.connection();
+        self.commit.ask(live, until, place.query_async::<Value>(&mut connection)).await.map(|_| ())
+    }
+
+    /// The key of a session of which only the id is known; `None`: there is none.
+    async fn find_session(&self, live: &Live, sid: &str, until: Instant) -> Result<Option<String>, MemoryError> {
+        if self.keys.layout() == Layout::Flat {
+            return Ok(Some(self.keys.session(&random_user(), sid))); // a flat key has no user in it
+        }
+        let place = self.keys.place(sid);
+        let wrong = |advice: &str| MemoryError::WrongShape { key: place.clone(), advice: advice.to_owned() };
+        let mut get = redis::cmd("GET");
+        get.arg(&place);
+        let mut connection = live.connection();
+        let user: Option<Vec<u8>> =
+            self.commit.ask(live, until, get.query_async(&mut connection)).await.map_err(|trouble| match trouble {
+                Trouble::WrongType => wrong("a string is expected there; move the key aside"),
+                trouble => trouble.unavailable(self.commit.scheme()),
+            })?;
+        let Some(user) = user else { return Ok(None) };
+        let user = mapped(&user).ok_or_else(|| wrong("a user id is expected there; move the key aside"))?;
+        Ok(Some(self.keys.session(&user, sid)))
+    }
+
+    fn commit_keys(&self, sid: &str, user: &UserId, hash: Option<&PhoneHash>) -> Vec<String> {
+        let mut keys = vec![self.keys.session(user, sid), self.keys.done(user, sid)];
+        if let Some(hash) = hash {
             keys.extend([
                 self.keys.gone(user),
                 self.keys.profile(user),
                 self.keys.sessions(user),
-                self.keys.phone(hash),
+                self.keys.phone(user, hash),
             ]);
         }
         keys
@@ -160,30 +244,41 @@ impl Store for RedisStore {
             return Ok(Known::stranger(caller.user_id.clone())); // a withheld number has no memory
         };
         let until = Instant::now() + self.begin_within;
-        let mut user = caller.user_id.clone();
+        let derived = &caller.user_id;
+        let (mut home, mut user) = (derived.clone(), derived.clone());
         let mut erased = String::new();
         for _ in 0..MAX_TRIPS {
-            let begun = self.ask_for(hash, &user, &erased, until).await?;
+            let begun = self.ask_for(&home, hash, &user, &erased, until).await?;
             match begun.status.as_str() {
-                "ok" | "large" => return Ok(known(user, &begun)),
+                "ok" | "large" if home == *derived => return Ok(known(user, &begun)),
+                "ok" | "large" => {
+                    self.refresh_mapping(derived, hash, until).await;
+                    // The number had its mapping before, in its own slot.
+                    return Ok(Known { created: false, ..known(user, &begun) });
+                }
                 "mapped" => {
                     user = mapped(&begun.text).ok_or_else(|| MemoryError::WrongShape {
-                        key: self.keys.phone(hash),
+                        key: self.keys.phone(&home, hash),
                         advice: "a user id is expected there; move the key aside".to_owned(),
                     })?;
+                    if self.keys.layout() == Layout::Tagged {
+                        home = user.clone();
+                    }
                 }
                 "erased" => {
                     erased = user.as_str().to_owned();
                     user = random_user();
+                    home = derived.clone();
                 }
                 "wrongtype" => {
-                    let key = begun.number.checked_sub(1).and_then(|i| self.begin_keys(hash, &user).into_iter().nth(i));
+                    let keys = self.keys.begin(&home, hash, &user);
+                    let key = begun.number.checked_sub(1).and_then(|i| keys.into_iter().nth(i));
                     return Err(wrong_type(key, &begun.text));
                 }
                 _ => break,
             }
         }
-        // The scripts answer nothing else, and four trips are enough unless others keep remapping this very number.
+        // The scripts answer nothing else, and five trips are enough unless others keep remapping this very number.
         Err(Trouble::Other("UNSETTLED".to_owned()).unavailable(self.read.scheme()))
     }
 
@@ -193,10 +288,11 @@ impl Store for RedisStore {
         let session_doc = document("session", session)?;
         let profile_doc = document("profile", profile)?;
 
-        let until = Instant::now() + BACKGROUND_DEADLINE;
+        let until = Instant::now() + self.background;
         let unavailable = |trouble: Trouble| trouble.unavailable(self.commit.scheme());
         let live = self.commit.live().map_err(unavailable)?;
-        let keys = self.commit_keys(sid, caller.hash.as_ref().map(|hash| (hash, user_id)));
+        self.write_place(&live, user_id, sid, until).await.map_err(unavailable)?;
+        let keys = self.commit_keys(sid, user_id, caller.hash.as_ref());
         let mut script = self.commit_script.prepare_invoke();
         for key in &keys {
             script.key(key);
@@ -244,14 +340,15 @@ impl Store for RedisStore {
     }
 
     async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
-        let key = self.keys.session(checked(sid)?);
-        let until = Instant::now() + BACKGROUND_DEADLINE;
+        let sid = checked(sid)?;
+        let until = Instant::now() + self.background;
+        let live = self.commit.live().map_err(|trouble| trouble.unavailable(self.commit.scheme()))?;
+        let Some(key) = self.find_session(&live, sid, until).await? else { return Ok(None) };
         let unreadable = |advice: &str| MemoryError::WrongShape { key: key.clone(), advice: advice.to_owned() };
         let failed = |trouble: Trouble| match trouble {
             Trouble::WrongType => unreadable("a hash is expected there; move the key aside"),
             trouble => trouble.unavailable(self.commit.scheme()),
         };
-        let live = self.commit.live().map_err(failed)?;
         let mut connection = live.connection();
         // Its size first: what somebody else put there may be of any length.
         let mut size = redis::cmd("HSTRLEN");
@@ -282,7 +379,12 @@ impl Store for RedisStore {
         let until = Instant::now() + HEALTH_DEADLINE;
         let (read, commit) = tokio::try_join!(ping(&self.read, until), ping(&self.commit, until))
             .map_err(|trouble| trouble.unavailable(self.read.scheme()))?;
-        Ok(Health { kind: "redis", latency_ms: read.max(commit).as_secs_f64() * 1000.0 })
+        let latency_ms = read.max(commit).as_secs_f64() * 1000.0;
+        Ok(Health { kind: "redis", latency_ms, findings: self.server.findings() })
+    }
+
+    fn server(&self) -> watch::Receiver<Option<ServerId>> {
+        self.server.id()
     }
 }
 
@@ -297,7 +399,7 @@ async fn ping(link: &Link, until: Instant) -> Result<Duration, Trouble> {
     let live = link.live_or_first(until).await?;
     let asked = Instant::now();
     let mut connection = live.connection();
-    link.ask(&live, until, redis::cmd("PING").query_async::<Value>(&mut connection)).await?;
+    link.ask(&live, until, connection.ping()).await?;
     Ok(asked.elapsed())
 }
 

@@ -38,7 +38,7 @@ pub(super) enum Trouble {
     Connecting,
     #[error("no answer within {} ms", .0.as_millis())]
     NoAnswer(Duration),
-    #[error("connection refused")]
+    #[error("Connection refused")]
     Refused,
     #[error("connecting timed out")]
     ConnectTimeout,
@@ -46,11 +46,11 @@ pub(super) enum Trouble {
     Lost,
     #[error("host name not found")]
     UnknownHost,
-    #[error("certificate not accepted")]
+    #[error("SSL handshake failed: certificate not accepted")]
     Certificate,
     #[error("input or output error")]
     Io,
-    #[error("password required (NOAUTH)")]
+    #[error("NOAUTH Authentication required")]
     PasswordRequired,
     #[error("password rejected")]
     PasswordRejected,
@@ -64,12 +64,26 @@ pub(super) enum Trouble {
     ReadOnly,
     #[error("replica without its primary (MASTERDOWN)")]
     MasterDown,
-    #[error("memory full (OOM)")]
+    #[error("OOM command not allowed: memory full")]
     Full,
     #[error("value of another type (WRONGTYPE)")]
     WrongType,
     #[error("not the Redis protocol")]
     NotRedis,
+    #[error("another pepper is in use (meta:pepper)")]
+    OtherPepper,
+    #[error("none of the Sentinels answers")]
+    NoSentinel,
+    #[error("the Sentinels want another password")]
+    SentinelPassword,
+    #[error("the Sentinels know no such service")]
+    UnknownService,
+    #[error("a node of a cluster (MOVED)")]
+    OneOfACluster,
+    #[error("not a cluster")]
+    NotACluster,
+    #[error("the cluster is down (CLUSTERDOWN)")]
+    ClusterDown,
     #[error("unexpected error {0}")]
     Other(String),
 }
@@ -86,6 +100,11 @@ impl Trouble {
             ErrorKind::Server(ServerErrorKind::MasterDown) => Self::MasterDown,
             ErrorKind::Server(ServerErrorKind::NoPerm) => Self::NotAllowed,
             ErrorKind::Server(ServerErrorKind::ResponseError) => Self::of_response(error),
+            ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot) => {
+                Self::OneOfACluster
+            }
+            ErrorKind::Server(ServerErrorKind::ClusterDown) => Self::ClusterDown,
+            ErrorKind::ClusterConnectionNotFound => Self::Lost,
             kind => match error.code() {
                 Some("NOAUTH") => Self::PasswordRequired,
                 Some("WRONGPASS") => Self::PasswordRejected,
@@ -121,7 +140,9 @@ impl Trouble {
     fn of_response(error: &RedisError) -> Self {
         let text = error.to_string();
         let says = |word| text.contains(word);
-        if says("database") {
+        if says("cluster support disabled") {
+            Self::NotACluster
+        } else if says("database") {
             Self::Database
         } else if says("-READONLY ") {
             Self::ReadOnly
@@ -149,6 +170,7 @@ impl Trouble {
                 | Self::ReadOnly
                 | Self::MasterDown
                 | Self::NotRedis
+                | Self::OtherPepper
         )
     }
 
@@ -201,7 +223,46 @@ impl Trouble {
                 "what listens there does not speak Redis; check host and port, and whether it wants rediss:// (REDIS_SSL=true)"
             }
             (Self::NotRedis, _) => "what listens there does not speak Redis; check host and port",
+            (Self::OtherPepper, _) => {
+                "the callers there were hashed with another MEMORY_PHONE_PEPPER: give all instances the same one, or another \
+                 MEMORY_KEY_PREFIX; where the old pepper is lost, delete the key …:meta:pepper, and all callers are strangers again"
+            }
+            (Self::NoSentinel, _) => {
+                "none of the Sentinels in the URL answers; check their hosts and ports (26379), and that they run"
+            }
+            (Self::SentinelPassword, _) => "the Sentinels want a password; add ?sentinel_password=… to the URL",
+            (Self::UnknownService, _) => {
+                "the Sentinels have no master of that name; check the name behind the hosts in the URL"
+            }
+            (Self::OneOfACluster, _) => "this server is one node of a cluster; use redis+cluster://host:port,host:port",
+            (Self::NotACluster, _) => "this server is not part of a cluster; use redis:// for a single one",
+            (Self::ClusterDown, _) => {
+                "the cluster has slots that no master serves; look at CLUSTER INFO and bring the missing master back"
+            }
             (Self::Other(_), _) => "Redis answered with an error; look at its log",
+        }
+    }
+
+    /// A word for a log's field.
+    pub(super) fn class(&self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::NoAnswer(_) | Self::ConnectTimeout => "timeout",
+            Self::Refused => "refused",
+            Self::Lost | Self::Io => "lost",
+            Self::UnknownHost => "dns",
+            Self::Certificate => "tls",
+            Self::PasswordRequired | Self::PasswordRejected | Self::SentinelPassword => "auth",
+            Self::NotAllowed => "acl",
+            Self::Loading => "loading",
+            Self::ReadOnly | Self::MasterDown => "replica",
+            Self::Full => "oom",
+            Self::WrongType => "wrongtype",
+            Self::OtherPepper => "pepper",
+            Self::NoSentinel | Self::UnknownService => "sentinel",
+            Self::OneOfACluster | Self::NotACluster | Self::ClusterDown => "cluster",
+            Self::Database | Self::NotRedis => "address",
+            Self::Other(_) => "other",
         }
     }
 

@@ -1,0 +1,219 @@
+//! From an address to a connection on which commands would work.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use redis::aio::MultiplexedConnection;
+use redis::cluster::ClusterClientBuilder;
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Value};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::address::{self, Address, Place};
+use super::advice::Trouble;
+use super::options::RedisOptions;
+use super::route::Connection;
+
+/// Requests that wait in the client for the socket; the default of 50 is less than one busy second's call starts.
+const PIPELINE_BUFFER: usize = 1024;
+/// A cluster's client follows redirections and tries again by itself; more often, and a caller would wait for it.
+const CLUSTER_RETRIES: u32 = 3;
+/// Between these tries, ms.
+const CLUSTER_RETRY_WAIT_MS: (u64, u64) = (10, 100);
+
+/// Makes connections to one address.
+pub(super) struct Dialler {
+    address: Address,
+    options: RedisOptions,
+    /// Key and value that tell which pepper is in use.
+    pepper: Option<(String, String)>,
+    /// Which Sentinel is asked first: the one that answered last, or the next.
+    first_sentinel: AtomicUsize,
+}
+
+/// A connection, and to whom.
+pub(super) struct Dialled {
+    pub(super) connection: Connection,
+    /// Host and port, or all of a cluster's.
+    pub(super) name: String,
+}
+
+impl Dialler {
+    /// `pepper_key`: where the check value of the options is kept.
+    pub(super) fn new(address: Address, options: RedisOptions, pepper_key: String) -> Self {
+        let pepper = options.pepper_check.clone().map(|value| (pepper_key, value));
+        Self { address, options, pepper, first_sentinel: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub(super) fn options(&self) -> &RedisOptions {
+        &self.options
+    }
+
+    /// Connects, and makes sure that it is a master, and that the keys there are ours.
+    pub(super) async fn dial(&self) -> Result<Dialled, Trouble> {
+        let mut dialled = match &self.address.place {
+            Place::One(info) => self.master(info).await?,
+            Place::Sentinel { sentinels, service, master } => {
+                let (host, port) = self.resolve(sentinels, service).await?;
+                match self.master(&address::moved_to(master, host, port)).await {
+                    Ok(dialled) => dialled,
+                    Err(trouble) => {
+                        // This Sentinel may not know yet what the others do.
+                        self.first_sentinel.fetch_add(1, Ordering::Relaxed);
+                        return Err(trouble);
+                    }
+                }
+            }
+            Place::Cluster(nodes) => self.cluster(nodes).await?,
+        };
+        let checking = self.check_pepper(&mut dialled.connection);
+        match timeout(self.options.connect_timeout, checking).await {
+            Ok(Ok(())) => Ok(dialled),
+            Ok(Err(Trouble::OtherPepper)) => Err(Trouble::OtherPepper),
+            // One slot of a cluster may be without its master, and the others work.
+            Ok(Err(trouble)) if !dialled.connection.is_cluster() && trouble.breaks_the_connection() => Err(trouble),
+            // A full or loading server, or rules without this key: the supervisor tries again later.
+            Ok(Err(_)) => Ok(dialled),
+            Err(_) if dialled.connection.is_cluster() => Ok(dialled),
+            Err(_) => Err(Trouble::NoAnswer(self.options.connect_timeout)),
+        }
+    }
+
+    /// Leaves our mark, or finds another's.
+    ///
+    /// # Errors
+    /// [`Trouble::OtherPepper`] when what is stored there was hashed with another pepper; any other when it is not known.
+    pub(super) async fn check_pepper(&self, connection: &mut Connection) -> Result<(), Trouble> {
+        let Some((key, ours)) = &self.pepper else { return Ok(()) };
+        let failed = |error| Trouble::of(&error);
+        let mut get = redis::cmd("GET");
+        get.arg(key);
+        let mut found: Option<Vec<u8>> = get.query_async(connection).await.map_err(failed)?;
+        if found.is_none() {
+            let mut set = redis::cmd("SET");
+            set.arg(key).arg(ours).arg("NX");
+            let _: Value = set.query_async(connection).await.map_err(failed)?;
+            // Another instance may have been first.
+            found = get.query_async(connection).await.map_err(failed)?;
+        }
+        if found.is_some_and(|found| found != ours.as_bytes()) { Err(Trouble::OtherPepper) } else { Ok(()) }
+    }
+
+    async fn open(&self, info: &ConnectionInfo) -> Result<MultiplexedConnection, Trouble> {
+        let mut config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.options.connect_timeout))
+            .set_response_timeout(None) // each operation has its own deadline
+            .set_pipeline_buffer_size(PIPELINE_BUFFER);
+        if let Some(limit) = self.options.in_flight {
+            config = config.set_concurrency_limit(limit);
+        }
+        let client = Client::open(info.clone()).map_err(|error| Trouble::of(&error))?;
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        connecting.await.map_err(|error| Trouble::of(&error))
+    }
+
+    /// Connects and makes sure that commands would work: a server that wants a password or is a replica lets us connect.
+    async fn master(&self, info: &ConnectionInfo) -> Result<Dialled, Trouble> {
+        let mut connection = self.open(info).await?;
+        let role = redis::cmd("ROLE");
+        let role = timeout(self.options.connect_timeout, role.query_async::<Value>(&mut connection)).await;
+        match role.map_err(|_| Trouble::NoAnswer(self.options.connect_timeout))? {
+            Ok(Value::Array(role)) if role.first().is_some_and(is_replica) => return Err(Trouble::ReadOnly),
+            Ok(_) => (),
+            // ROLE may be forbidden or unknown where all that we need is allowed.
+            Err(error) => match Trouble::of(&error) {
+                Trouble::NotAllowed | Trouble::Other(_) => (),
+                trouble => return Err(trouble),
+            },
+        }
+        Ok(Dialled { connection: Connection::One(connection), name: address::name(info) })
+    }
+
+    /// Asks the Sentinels, one after the other, where the master is.
+    async fn resolve(&self, sentinels: &[ConnectionInfo], service: &str) -> Result<(String, u16), Trouble> {
+        let first = self.first_sentinel.load(Ordering::Relaxed);
+        let mut worst = Trouble::NoSentinel;
+        for i in 0..sentinels.len() {
+            let i = first.wrapping_add(i) % sentinels.len();
+            match self.ask_sentinel(&sentinels[i], service).await {
+                Ok(master) => {
+                    self.first_sentinel.store(i, Ordering::Relaxed);
+                    return Ok(master);
+                }
+                Err(Trouble::PasswordRequired | Trouble::PasswordRejected) => worst = Trouble::SentinelPassword,
+                Err(Trouble::UnknownService) => worst = Trouble::UnknownService,
+                Err(Trouble::Certificate) => worst = Trouble::Certificate,
+                Err(_) => (), // the next one may know
+            }
+        }
+        Err(worst)
+    }
+
+    async fn ask_sentinel(&self, info: &ConnectionInfo, service: &str) -> Result<(String, u16), Trouble> {
+        let until = Instant::now() + self.options.connect_timeout * 2;
+        let asking = async {
+            let mut connection = self.open(info).await?;
+            let mut ask = redis::cmd("SENTINEL");
+            ask.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
+            ask.query_async::<Option<(String, u16)>>(&mut connection).await.map_err(|error| Trouble::of(&error))
+        };
+        let answer = timeout_at(until, asking).await.map_err(|_| Trouble::ConnectTimeout)?;
+        answer?.ok_or(Trouble::UnknownService)
+    }
+
+    async fn cluster(&self, nodes: &[ConnectionInfo]) -> Result<Dialled, Trouble> {
+        let (min_ms, max_ms) = CLUSTER_RETRY_WAIT_MS;
+        let mut builder = ClusterClientBuilder::new(nodes.to_vec())
+            .connection_timeout(self.options.connect_timeout)
+            .response_timeout(self.options.socket_timeout)
+            .retries(CLUSTER_RETRIES)
+            .min_retry_wait(min_ms)
+            .max_retry_wait(max_ms)
+            .tcp_settings(super::connection::tcp_settings());
+        if let Some(ca_pem) = &self.options.ca_pem {
+            builder = builder.certs(address::authorities(ca_pem));
+        }
+        if let Some(limit) = self.options.in_flight {
+            builder = builder.connection_concurrency_limit(limit);
+        }
+        let client = builder.build().map_err(|error| Trouble::of(&error))?;
+        // It tries all nodes, each with the timeout above.
+        let limit = self.options.connect_timeout * (u32::try_from(nodes.len()).unwrap_or(u32::MAX)).saturating_add(1);
+        match timeout(limit, client.get_async_connection()).await {
+            Ok(Ok(cluster)) => {
+                let names: Vec<String> = nodes.iter().map(address::name).collect();
+                Ok(Dialled { connection: Connection::Cluster(cluster), name: names.join(",") })
+            }
+            // What it says is about the cluster as a whole; one node asked directly tells why.
+            Ok(Err(_)) | Err(_) => Err(self.why_no_cluster(nodes).await),
+        }
+    }
+
+    async fn why_no_cluster(&self, nodes: &[ConnectionInfo]) -> Trouble {
+        let mut last = Trouble::ClusterDown;
+        for info in nodes {
+            let asking = async {
+                let mut connection = self.open(info).await?;
+                let mut slots = redis::cmd("CLUSTER");
+                slots.arg("SLOTS");
+                slots.query_async::<Value>(&mut connection).await.map_err(|error| Trouble::of(&error))
+            };
+            match timeout(self.options.connect_timeout * 2, asking).await {
+                Ok(Ok(_)) => return Trouble::ClusterDown,
+                Ok(Err(trouble)) => last = trouble,
+                Err(_) => last = Trouble::ConnectTimeout,
+            }
+        }
+        last
+    }
+}
+
+fn is_replica(role: &Value) -> bool {
+    match role {
+        Value::BulkString(role) => role == b"slave",
+        Value::SimpleString(role) => role == "slave",
+        _ => false,
+    }
+}
