@@ -18,7 +18,7 @@ use crate::carrier::token::Tokens;
 use crate::config::{Backend, Config};
 use crate::identity::{Keys, load_or_create_pepper, warm_up};
 use crate::memory::process::ProcessStore;
-use crate::memory::redis::RedisStore;
+use crate::memory::redis::{Announcement, RedisOptions, RedisStore};
 use crate::memory::sqlite::SqliteStore;
 use crate::memory::store::Store;
 use crate::session::Parts;
@@ -85,7 +85,7 @@ impl App {
         let keys = Keys::derive(&pepper)?;
         // The first number that is not plain E.164 would wait for it.
         tokio::task::spawn_blocking(warm_up);
-        let store = open_store(&config).await?;
+        let store = open_store(&config, &keys).await?;
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
         let settings =
@@ -137,17 +137,22 @@ impl App {
     }
 }
 
-async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+async fn open_store(config: &Config, keys: &Keys) -> anyhow::Result<Arc<dyn Store>> {
     let settings = config.memory.store.clone();
     Ok(match &config.memory.backend {
         Backend::Redis(redis) => {
-            tracing::info!(url = redis.redacted(), "callers are remembered in Redis");
-            let store = RedisStore::connect(redis.url(), settings)?;
+            let announcement = Announcement {
+                language: config.log.language,
+                source: redis.source(),
+                url: redis.redacted(),
+                session_ttl: settings.session_ttl,
+            };
+            announcement.connecting();
+            let options = RedisOptions { pepper_check: Some(keys.check_value()), ..redis.options().clone() };
+            let store = RedisStore::connect_with(redis.url(), settings, options)?;
             match store.health().await {
-                Ok(health) => tracing::info!(latency_ms = health.latency_ms, "Redis answers"),
-                Err(error) => {
-                    tracing::warn!(%error, "Redis does not answer yet; calls are taken without memory meanwhile")
-                }
+                Ok(_) => announcement.connected(),
+                Err(_) => announcement.not_connected(),
             }
             Arc::new(store)
         }

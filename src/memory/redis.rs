@@ -5,6 +5,7 @@
 
 pub(crate) mod address;
 mod advice;
+mod announce;
 mod connection;
 mod dial;
 mod inspect;
@@ -27,6 +28,7 @@ use uuid::Uuid;
 
 use self::address::Address;
 use self::advice::{Scheme, Trouble};
+pub use self::announce::{Announcement, Language};
 use self::connection::{Link, Live, Server};
 use self::dial::Dialler;
 use self::keys::Keys;
@@ -194,8 +196,8 @@ impl RedisStore {
 
     /// The key of a session of which only the id is known; `None`: there is none.
     async fn find_session(&self, live: &Live, sid: &str, until: Instant) -> Result<Option<String>, MemoryError> {
-        if self.keys.layout() == Layout::Flat {
-            return Ok(Some(self.keys.session(&random_user(), sid))); // a flat key has no user in it
+        if let Some(key) = self.keys.flat_session(sid) {
+            return Ok(Some(key));
         }
         let place = self.keys.place(sid);
         let wrong = |advice: &str| MemoryError::WrongShape { key: place.clone(), advice: advice.to_owned() };

@@ -1,5 +1,10 @@
 //! The Redis store against a real server: what is written under which key and for how long, and every way to fail.
 
+mod cluster;
+mod sentinel;
+mod server;
+mod tls;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;

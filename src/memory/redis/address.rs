@@ -3,7 +3,7 @@
 //! The client reads URLs of one server only; the lists of hosts are taken apart here, and each host is handed to the client
 //! as a URL of its own, so that percent-encoding means the same everywhere.
 
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, TlsCertificates};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
 use url::Url;
 
 use super::advice::Scheme;
@@ -230,11 +230,6 @@ pub(super) fn name(info: &ConnectionInfo) -> String {
     info.addr().to_string()
 }
 
-/// User, password and database.
-pub(super) fn settings(info: &ConnectionInfo) -> &RedisConnectionInfo {
-    info.redis_settings()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,7 +248,7 @@ mod tests {
         let Place::Sentinel { sentinels, service, master } = &address.place else { panic!("{address:?}") };
         assert_eq!(names(sentinels), ["a:1", "b:26379", "::1:3"]);
         assert_eq!(service, "main");
-        let (user, sentinel) = (settings(master), settings(&sentinels[0]));
+        let (user, sentinel) = (master.redis_settings(), sentinels[0].redis_settings());
         assert_eq!((user.username(), user.password(), user.db()), (Some("me"), Some("p#w"), 2));
         assert_eq!((sentinel.username(), sentinel.password()), (None, Some("s@x")));
         assert!(!address.default_user && !address.is_cluster());
@@ -265,7 +260,7 @@ mod tests {
         let address = parse("rediss+cluster://:word@a,b:2/");
         let Place::Cluster(nodes) = &address.place else { panic!("{address:?}") };
         assert_eq!(names(nodes), ["a:6379", "b:2"]);
-        assert_eq!(settings(&nodes[1]).password(), Some("word"));
+        assert_eq!(nodes[1].redis_settings().password(), Some("word"));
         assert_eq!(address.scheme, Scheme::Tls);
         assert!(address.default_user && address.is_cluster());
     }

@@ -196,7 +196,7 @@ impl Trouble {
             (Self::UnknownHost, _) => "the host name in the URL does not resolve; check its spelling and the DNS",
             (Self::Certificate, _) => {
                 "the server's certificate is not from a known authority or for another name; \
-                 use the name that is in the certificate"
+                 use the name that is in the certificate, and name an authority of your own by REDIS_TLS_CA_FILE"
             }
             (Self::Io, Scheme::Tls) => {
                 "the TLS connection failed; check that the port speaks TLS, or use redis:// (REDIS_SSL=false)"

@@ -96,15 +96,6 @@ impl Link {
         self.live()
     }
 
-    /// A connection to each master, for what a cluster's nodes must be asked one by one, such as SCAN; one server is its
-    /// own only master.
-    ///
-    /// # Errors
-    /// When one of them does not answer: what all of them hold is then not known.
-    pub(super) async fn masters(&self, live: &Live, until: Instant) -> Result<Vec<Connection>, Trouble> {
-        self.ask(live, until, live.connection.masters()).await
-    }
-
     /// Waits for an answer until a deadline, and gives the connection up when what happens shows that it is of no use.
     ///
     /// # Cancel safety
@@ -134,20 +125,26 @@ async fn ask<T>(
     let asked = Instant::now();
     let Ok(answered) = timeout_at(until, answer).await else {
         let trouble = Trouble::NoAnswer(asked.elapsed());
-        let in_a_row = live.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
-        if in_a_row >= TIMEOUTS_IN_A_ROW && !live.connection.is_cluster() {
-            give_up(state, live, &trouble);
-        }
+        note(state, live, &trouble);
         return Err(trouble);
     };
     live.timeouts.store(0, Ordering::Relaxed);
     answered.map_err(|error| {
         let trouble = Trouble::of(&error);
-        if trouble.breaks_the_connection() && !live.connection.is_cluster() {
-            give_up(state, live, &trouble);
-        }
+        note(state, live, &trouble);
         trouble
     })
+}
+
+/// Gives a connection up when this trouble shows that it is of no use. A cluster's is left to its supervisor: one node's
+/// trouble is not that of the others.
+fn note(state: &watch::Sender<State>, live: &Live, trouble: &Trouble) {
+    let timed_out = matches!(trouble, Trouble::NoAnswer(_));
+    let in_a_row = if timed_out { live.timeouts.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+    let of_no_use = trouble.breaks_the_connection() || in_a_row >= TIMEOUTS_IN_A_ROW;
+    if of_no_use && !live.connection.is_cluster() {
+        give_up(state, live, trouble);
+    }
 }
 
 /// Marks this connection, and no later one, as gone; the supervisor sees it.
@@ -223,7 +220,7 @@ struct Watch<'a> {
     name: &'a str,
     /// Stands in for a server that does not tell its own name.
     unknown_life: String,
-    /// Heartbeats without an answer, of a cluster.
+    /// Looks in a row that were not answered.
     missed: u32,
     answered: bool,
 }
@@ -279,7 +276,8 @@ impl Supervisor {
                 _ = changes.changed() => None,
                 gone = self.look(&mut watch, due) => {
                     if due {
-                        inspect_at = Instant::now() + self.dialler.options().health_interval;
+                        let pause = if watch.missed == 0 { self.dialler.options().health_interval } else { HEARTBEAT };
+                        inspect_at = Instant::now() + pause;
                     }
                     gone
                 }
@@ -307,12 +305,12 @@ impl Supervisor {
                 give_up(&self.state, watch.live, &Trouble::OtherPepper);
                 None
             }
-            Err(trouble) if watch.live.connection.is_cluster() => {
+            // The state says whether one server's connection is of any more use.
+            Err(trouble) => {
                 watch.missed += 1;
-                (watch.missed >= CLUSTER_BEATS_IN_A_ROW).then_some(trouble)
+                let given_up = watch.live.connection.is_cluster() && watch.missed >= CLUSTER_BEATS_IN_A_ROW;
+                given_up.then_some(trouble)
             }
-            // The state says whether it is of any more use.
-            Err(_) => None,
         }
     }
 
@@ -337,9 +335,9 @@ impl Supervisor {
         let looking = async {
             let inspection = inspect::inspect(&connection.clone(), watch.name, default_user).await?;
             let pepper = match self.dialler.check_pepper(&mut connection).await {
-                Err(trouble @ (Trouble::Full | Trouble::NotAllowed)) => Some(format!(
-                    "whether all instances have the same pepper could not be checked: {trouble}"
-                )),
+                Err(trouble @ (Trouble::Full | Trouble::NotAllowed)) => {
+                    Some(format!("whether all instances have the same pepper could not be checked: {trouble}"))
+                }
                 checked => checked.map(|()| None)?,
             };
             Ok((inspection, pepper))
@@ -348,12 +346,14 @@ impl Supervisor {
         let (inspection, pepper) = match looked.unwrap_or(Err(Trouble::NoAnswer(HEARTBEAT))) {
             Ok(looked) => looked,
             Err(trouble) => {
-                if trouble.breaks_the_connection() && !connection.is_cluster() {
-                    give_up(&self.state, watch.live, &trouble);
-                }
+                note(&self.state, watch.live, &trouble);
                 return Err(trouble);
             }
         };
+        if self.dialler.has_moved(watch.name).await {
+            give_up(&self.state, watch.live, &Trouble::ReadOnly);
+            return Ok(());
+        }
         let Inspection { life, mut findings, crash } = inspection;
         findings.extend(pepper);
         // The names of servers that do not tell them are new for each connection, and no news.

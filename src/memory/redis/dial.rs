@@ -81,6 +81,13 @@ impl Dialler {
         }
     }
 
+    /// Whether the Sentinels now name another master than this one. One that is cut off from them goes on answering.
+    pub(super) async fn has_moved(&self, name: &str) -> bool {
+        let Place::Sentinel { sentinels, service, master } = &self.address.place else { return false };
+        let Ok((host, port)) = self.resolve(sentinels, service).await else { return false };
+        address::name(&address::moved_to(master, host, port)) != name
+    }
+
     /// Leaves our mark, or finds another's.
     ///
     /// # Errors

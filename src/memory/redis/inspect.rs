@@ -45,7 +45,8 @@ pub(super) async fn inspect(connection: &Connection, name: &str, default_user: b
         let node = master.node().map(|node| format!("{}:{}", node.host, node.port));
         let facts = ask(&mut master).await?;
         let at = node.as_deref().unwrap_or(name);
-        whole.life = whole.life.zip(facts.life(at)).map(|(all, one)| if all.is_empty() { one } else { all + "," + &one });
+        whole.life =
+            whole.life.zip(facts.life(at)).map(|(all, one)| if all.is_empty() { one } else { all + "," + &one });
         let findings = facts.findings(default_user);
         whole.findings.extend(findings.into_iter().map(|text| match &node {
             Some(node) => format!("{node}: {text}"),
@@ -124,9 +125,13 @@ impl Facts {
         match (self.field("aof_enabled"), self.appendfsync.as_deref(), self.save.as_deref()) {
             (None, ..) => "what a crash costs is not known: INFO is forbidden",
             (Some("1"), Some("always"), _) => "a crash costs nothing that was answered",
-            (Some("1"), Some("everysec"), _) => "a crash of Redis costs nothing, a power failure the last second or two",
+            (Some("1"), Some("everysec"), _) => {
+                "a crash of Redis costs nothing, a power failure the last second or two"
+            }
             (Some("1"), Some(_), _) => "a crash of Redis costs nothing, a power failure half a minute or more",
-            (Some("1"), None, _) => "a crash of Redis costs nothing, a power failure what was not yet synced (CONFIG is forbidden)",
+            (Some("1"), None, _) => {
+                "a crash of Redis costs nothing, a power failure what was not yet synced (CONFIG is forbidden)"
+            }
             (Some(_), _, Some("")) => "a crash costs everything: nothing is on disk",
             (Some(_), _, Some(_)) => "a crash costs all since the last snapshot, minutes to an hour",
             (Some(_), _, None) => "a crash costs all since the last snapshot, if any are made (CONFIG is forbidden)",
@@ -194,7 +199,9 @@ impl Facts {
                 find(&format!("Redis writes snapshots only: a crash costs every call since the last one{way_out}"));
             }
             (Some("0"), _, None) => {
-                find(&format!("Redis keeps no append-only file: a crash costs what the last snapshot lacks, if there is one{way_out}"));
+                find(&format!(
+                    "Redis keeps no append-only file: a crash costs what the last snapshot lacks, if there is one{way_out}"
+                ));
             }
             (Some("1"), Some("no"), _) => {
                 find("appendfsync is no: a power failure costs half a minute of calls; set appendfsync everysec");
@@ -209,9 +216,13 @@ impl Facts {
         let mut next = || numbers.next().unwrap_or(0);
         let version = (next(), next(), next());
         if version < (4, 0, 0) {
-            find(&format!("Redis {text} does not know HSET of several fields, which every hang-up uses; at least 4.0 is needed"));
+            find(&format!(
+                "Redis {text} does not know HSET of several fields, which every hang-up uses; at least 4.0 is needed"
+            ));
         } else if version < (6, 2, 0) {
-            find(&format!("Redis {text} gets no security fixes any more, and none of our tests ran on it; use 6.2 or newer"));
+            find(&format!(
+                "Redis {text} gets no security fixes any more, and none of our tests ran on it; use 6.2 or newer"
+            ));
         }
         // Valkey says a Redis version for the sake of old clients; the fault is not known to be in it.
         let valkey = self.field("valkey_version").is_some();

@@ -57,6 +57,11 @@ impl Keys {
         [self.phone(home, hash), of_user("profile"), of_user("sessions"), of_user("gone")]
     }
 
+    /// The session's key where the id alone is enough to know it: not in the tagged layout.
+    pub(super) fn flat_session(&self, sid: &str) -> Option<String> {
+        (self.layout == Layout::Flat).then(|| format!("{}:session:{sid}", self.prefix))
+    }
+
     /// Hash `v, doc, uid, ended`. `sid` must be an id.
     pub(super) fn session(&self, user: &UserId, sid: &str) -> String {
         self.of_session(user, "session", sid)

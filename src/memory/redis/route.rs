@@ -39,7 +39,8 @@ impl Connection {
         !matches!(self, Self::One(_))
     }
 
-    /// A connection a master: one server is its own only master.
+    /// A connection to each master, for what the nodes of a cluster must be asked one by one, such as SCAN and INFO; one
+    /// server is its own only master.
     ///
     /// # Errors
     /// When a master of a cluster does not answer: an incomplete list would be taken for a complete one.
@@ -91,7 +92,9 @@ impl ConnectionLike for Connection {
         match self {
             Self::One(one) => one.req_packed_command(cmd),
             Self::Cluster(cluster) => cluster.req_packed_command(cmd),
-            Self::Master(cluster, node) => Box::pin(cluster.route_command(cmd.clone(), RoutingInfo::SingleNode(to(node)))),
+            Self::Master(cluster, node) => {
+                Box::pin(cluster.route_command(cmd.clone(), RoutingInfo::SingleNode(to(node))))
+            }
         }
     }
 

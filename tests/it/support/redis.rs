@@ -47,6 +47,11 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Ends it at once (SIGKILL); the port then refuses connections.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the server can be killed");
