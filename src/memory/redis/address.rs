@@ -4,6 +4,8 @@
 //! as a URL of its own, so that percent-encoding means the same everywhere.
 
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
 use super::advice::Scheme;
@@ -124,6 +126,9 @@ impl Address {
     /// # Errors
     /// When the text holds no certificate.
     pub(crate) fn trusting(mut self, ca_pem: &[u8]) -> Result<Self, AddressError> {
+        if !matches!(CertificateDer::pem_slice_iter(ca_pem).next(), Some(Ok(_))) {
+            return Err(AddressError("a certificate in PEM form is expected".to_owned()));
+        }
         crate::tls::install_provider();
         let trust = |info: &mut ConnectionInfo| {
             if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
@@ -193,6 +198,9 @@ impl<'a> Parts<'a> {
     /// One node a host; at least one.
     fn nodes(&self, tls: bool, user: Option<&str>, port: u16) -> Result<Vec<ConnectionInfo>, AddressError> {
         let one = |host: &str| {
+            if host.is_empty() {
+                return Err(AddressError("a host is missing".to_owned()));
+            }
             let has_port = host.rsplit_once(']').map_or(host, |(_, behind)| behind).contains(':');
             if has_port { node(tls, user, host) } else { node(tls, user, &format!("{host}:{port}")) }
         };
@@ -204,9 +212,6 @@ fn node(tls: bool, user: Option<&str>, host: &str) -> Result<ConnectionInfo, Add
     let scheme = if tls { "rediss" } else { "redis" };
     let user = user.map_or_else(String::new, |user| format!("{user}@"));
     let url = Url::parse(&format!("{scheme}://{user}{host}")).map_err(|_| unusable())?;
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err(AddressError("a host is missing".to_owned()));
-    }
     Ok(tuned(url.into_connection_info().map_err(|_| unusable())?))
 }
 
@@ -277,7 +282,7 @@ mod tests {
             ("redis+sentinel://:se#cret@h:1/main", "raw #"),
             ("redis+cluster://h:1/0", "no databases"),
             ("redis+cluster://h:99999", "is expected"),
-            ("redis+cluster://", "is expected"),
+            ("redis+cluster://", "a host is missing"),
             ("redis+cluster://h?x=secret", "behind the ?"),
         ] {
             let error = Address::parse(url).expect_err(url).to_string();
@@ -302,7 +307,10 @@ mod tests {
 
     #[test]
     fn an_authority_that_is_none_is_refused() {
-        assert!(parse("rediss://h").trusting(b"no certificate").is_err());
-        assert!(parse("redis://h").trusting(b"no certificate").is_ok(), "nothing is trusted without TLS");
+        for url in ["rediss://h", "redis://h", "rediss+cluster://h"] {
+            for pem in [&b""[..], b"no certificate", b"-----BEGIN CERTIFICATE-----\n%\n-----END CERTIFICATE-----\n"] {
+                assert!(parse(url).trusting(pem).is_err(), "{url}");
+            }
+        }
     }
 }

@@ -62,6 +62,8 @@ pub(super) enum Trouble {
     Loading,
     #[error("read-only replica (READONLY)")]
     ReadOnly,
+    #[error("no longer the master, say the Sentinels")]
+    Replaced,
     #[error("replica without its primary (MASTERDOWN)")]
     MasterDown,
     #[error("OOM command not allowed: memory full")]
@@ -168,6 +170,7 @@ impl Trouble {
                 | Self::PasswordRequired
                 | Self::PasswordRejected
                 | Self::ReadOnly
+                | Self::Replaced
                 | Self::MasterDown
                 | Self::NotRedis
                 | Self::OtherPepper
@@ -208,11 +211,12 @@ impl Trouble {
                  and percent-encode special characters in a URL"
             }
             (Self::NotAllowed, _) => {
-                "the user may not do this; allow it our keys with `+@read +@write +eval +evalsha +script|load +ping +role`"
+                "the user may not do this; allow it our keys with `+@read +@write +eval +evalsha +script|load +ping +role +info +time` (in a cluster also `+cluster|slots`)"
             }
             (Self::Database, _) => "the server has no database of that number; check REDIS_DB or the URL's path",
             (Self::Loading, _) => "Redis is loading its data after a start; it answers when it is done",
             (Self::ReadOnly, _) => "this server is a replica; point the URL at the primary",
+            (Self::Replaced, _) => "another server was made the master, and is connected to instead",
             (Self::MasterDown, _) => "this replica has lost its primary; point the URL at the primary",
             (Self::Full, _) => {
                 "Redis has no memory left; raise maxmemory, shorten the TTLs or move other data away \
@@ -255,7 +259,7 @@ impl Trouble {
             Self::PasswordRequired | Self::PasswordRejected | Self::SentinelPassword => "auth",
             Self::NotAllowed => "acl",
             Self::Loading => "loading",
-            Self::ReadOnly | Self::MasterDown => "replica",
+            Self::ReadOnly | Self::MasterDown | Self::Replaced => "replica",
             Self::Full => "oom",
             Self::WrongType => "wrongtype",
             Self::OtherPepper => "pepper",

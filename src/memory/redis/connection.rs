@@ -162,12 +162,19 @@ fn give_up(state: &watch::Sender<State>, live: &Live, trouble: &Trouble) {
 #[derive(Debug)]
 pub(super) struct Server {
     id: watch::Sender<Option<ServerId>>,
-    findings: Mutex<Vec<String>>,
+    condition: Mutex<Condition>,
+}
+
+/// What was found at the last look.
+#[derive(Debug, Default)]
+struct Condition {
+    life: Option<String>,
+    findings: Vec<String>,
 }
 
 impl Server {
     pub(super) fn new() -> Self {
-        Self { id: watch::channel(None).0, findings: Mutex::default() }
+        Self { id: watch::channel(None).0, condition: Mutex::default() }
     }
 
     pub(super) fn id(&self) -> watch::Receiver<Option<ServerId>> {
@@ -176,12 +183,12 @@ impl Server {
 
     /// What an operator should know about the server that answers now.
     pub(super) fn findings(&self) -> Vec<String> {
-        self.locked().clone()
+        self.locked().findings.clone()
     }
 
-    fn locked(&self) -> MutexGuard<'_, Vec<String>> {
-        // The list is replaced as a whole.
-        self.findings.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked(&self) -> MutexGuard<'_, Condition> {
+        // It is replaced as a whole.
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells watchers only when it is another one.
@@ -196,12 +203,15 @@ impl Server {
         })
     }
 
-    /// Keeps the findings, and answers those that are new.
-    fn found(&self, findings: Vec<String>) -> Vec<String> {
+    /// Keeps what was found. Answers whether it is another server than at the last look, and which findings are new; all
+    /// of another server's are. One that does not tell its name is taken for the same one here: nobody wants to read it again.
+    fn found(&self, life: Option<String>, findings: Vec<String>) -> (bool, Vec<String>) {
         let mut kept = self.locked();
-        let new = findings.iter().filter(|finding| !kept.contains(finding)).cloned().collect();
-        *kept = findings;
-        new
+        let another = life.is_some() && life != kept.life;
+        let is_new = |finding: &&String| another || !kept.findings.contains(finding);
+        let new = findings.iter().filter(is_new).cloned().collect();
+        *kept = Condition { life, findings };
+        (another, new)
     }
 }
 
@@ -314,8 +324,14 @@ impl Supervisor {
         }
     }
 
-    /// Asks whether the server answers, and of a cluster whether its servers are still the same.
+    /// Asks whether the server answers, of a cluster whether its servers are still the same, and of Sentinels whether it is
+    /// still the master: for some ten seconds after its replica was promoted, the old one would take our writes and lose
+    /// them.
     async fn beat(&self, watch: &Watch<'_>) -> Result<(), Trouble> {
+        if self.dialler.has_moved(watch.name).await {
+            give_up(&self.state, watch.live, &Trouble::Replaced);
+            return Ok(());
+        }
         let mut connection = watch.live.connection();
         let until = Instant::now() + HEARTBEAT;
         let Some(server) = self.server.as_ref().filter(|_| connection.is_cluster()) else {
@@ -350,19 +366,14 @@ impl Supervisor {
                 return Err(trouble);
             }
         };
-        if self.dialler.has_moved(watch.name).await {
-            give_up(&self.state, watch.live, &Trouble::ReadOnly);
-            return Ok(());
-        }
         let Inspection { life, mut findings, crash } = inspection;
         findings.extend(pepper);
-        // The names of servers that do not tell them are new for each connection, and no news.
-        let another = server.is(Some(life.clone().unwrap_or_else(|| watch.unknown_life.clone())));
-        if another && life.is_some() {
-            server.found(Vec::new());
+        server.is(Some(life.clone().unwrap_or_else(|| watch.unknown_life.clone())));
+        let (another, new) = server.found(life, findings);
+        if another {
             tracing::info!(server = watch.name, "Redis persistence: {crash}");
         }
-        for finding in server.found(findings) {
+        for finding in new {
             tracing::warn!(server = watch.name, "Redis: {finding}");
         }
         Ok(())

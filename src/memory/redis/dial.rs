@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClientBuilder;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Value};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::address::{self, Address, Place};
 use super::advice::Trouble;
@@ -27,6 +28,8 @@ pub(super) struct Dialler {
     pepper: Option<(String, String)>,
     /// Which Sentinel is asked first: the one that answered last, or the next.
     first_sentinel: AtomicUsize,
+    /// The connection to it, which both links use.
+    sentinel: Mutex<Option<MultiplexedConnection>>,
 }
 
 /// A connection, and to whom.
@@ -40,7 +43,7 @@ impl Dialler {
     /// `pepper_key`: where the check value of the options is kept.
     pub(super) fn new(address: Address, options: RedisOptions, pepper_key: String) -> Self {
         let pepper = options.pepper_check.clone().map(|value| (pepper_key, value));
-        Self { address, options, pepper, first_sentinel: AtomicUsize::new(0) }
+        Self { address, options, pepper, first_sentinel: AtomicUsize::new(0), sentinel: Mutex::default() }
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -62,6 +65,7 @@ impl Dialler {
                     Err(trouble) => {
                         // This Sentinel may not know yet what the others do.
                         self.first_sentinel.fetch_add(1, Ordering::Relaxed);
+                        *self.sentinel.lock().await = None;
                         return Err(trouble);
                     }
                 }
@@ -140,34 +144,46 @@ impl Dialler {
 
     /// Asks the Sentinels, one after the other, where the master is.
     async fn resolve(&self, sentinels: &[ConnectionInfo], service: &str) -> Result<(String, u16), Trouble> {
+        let kept = self.sentinel.lock().await.clone();
+        if let Some(mut kept) = kept {
+            if let Ok(master) = self.ask_sentinel(&mut kept, service).await {
+                return Ok(master);
+            }
+            *self.sentinel.lock().await = None;
+        }
         let first = self.first_sentinel.load(Ordering::Relaxed);
         let mut worst = Trouble::NoSentinel;
         for i in 0..sentinels.len() {
             let i = first.wrapping_add(i) % sentinels.len();
-            match self.ask_sentinel(&sentinels[i], service).await {
+            let mut connection = match self.open(&sentinels[i]).await {
+                Ok(connection) => connection,
+                Err(trouble) => {
+                    worst = worse(worst, trouble);
+                    continue;
+                }
+            };
+            match self.ask_sentinel(&mut connection, service).await {
                 Ok(master) => {
                     self.first_sentinel.store(i, Ordering::Relaxed);
+                    *self.sentinel.lock().await = Some(connection);
                     return Ok(master);
                 }
-                Err(Trouble::PasswordRequired | Trouble::PasswordRejected) => worst = Trouble::SentinelPassword,
-                Err(Trouble::UnknownService) => worst = Trouble::UnknownService,
-                Err(Trouble::Certificate) => worst = Trouble::Certificate,
-                Err(_) => (), // the next one may know
+                Err(trouble) => worst = worse(worst, trouble),
             }
         }
         Err(worst)
     }
 
-    async fn ask_sentinel(&self, info: &ConnectionInfo, service: &str) -> Result<(String, u16), Trouble> {
-        let until = Instant::now() + self.options.connect_timeout * 2;
-        let asking = async {
-            let mut connection = self.open(info).await?;
-            let mut ask = redis::cmd("SENTINEL");
-            ask.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
-            ask.query_async::<Option<(String, u16)>>(&mut connection).await.map_err(|error| Trouble::of(&error))
-        };
-        let answer = timeout_at(until, asking).await.map_err(|_| Trouble::ConnectTimeout)?;
-        answer?.ok_or(Trouble::UnknownService)
+    async fn ask_sentinel(
+        &self,
+        sentinel: &mut MultiplexedConnection,
+        service: &str,
+    ) -> Result<(String, u16), Trouble> {
+        let mut ask = redis::cmd("SENTINEL");
+        ask.arg("GET-MASTER-ADDR-BY-NAME").arg(service);
+        let answer = ask.query_async::<Option<(String, u16)>>(sentinel);
+        let answer = timeout(self.options.connect_timeout, answer).await.map_err(|_| Trouble::ConnectTimeout)?;
+        answer.map_err(|error| Trouble::of(&error))?.ok_or(Trouble::UnknownService)
     }
 
     async fn cluster(&self, nodes: &[ConnectionInfo]) -> Result<Dialled, Trouble> {
@@ -214,6 +230,15 @@ impl Dialler {
             }
         }
         last
+    }
+}
+
+/// What to say when no Sentinel knows the master: a reason that an operator can do something about, if there is one.
+fn worse(known: Trouble, trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::PasswordRequired | Trouble::PasswordRejected => Trouble::SentinelPassword,
+        Trouble::UnknownService | Trouble::Certificate | Trouble::UnknownHost => trouble,
+        _ => known,
     }
 }
 

@@ -40,7 +40,9 @@ async fn a_master_that_is_swapped_for_its_replica_is_followed() {
     let first = another(&mut id, None).await;
     store.begin_call(&caller()).await.unwrap();
     sentinels.swap().await;
+    let swapped = Instant::now();
     another(&mut id, Some(&first)).await;
+    eprintln!("the new master is known {:?} after the order to swap", swapped.elapsed());
     eventually(|| async { store.commit_session(&hang_up("CA1", 1, NOON, 0)).await }).await;
     assert!(sentinels.replica.raw().await.exists(SESSION).await.unwrap());
 }

@@ -100,6 +100,7 @@ async fn a_restarted_server_is_another_one() {
 
 #[tokio::test]
 async fn a_server_that_was_only_out_of_reach_is_the_same() {
+    let (log, _guard) = Log::start();
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
     let mut id = store.server();
@@ -107,6 +108,7 @@ async fn a_server_that_was_only_out_of_reach_is_the_same() {
     cut_connections(&mut raw).await;
     lost(&mut id).await;
     assert_eq!(another(&mut id, None).await, first);
+    assert_eq!(log.count("keeps nothing on disk"), 1, "{}", log.text());
 }
 
 #[tokio::test]
@@ -135,6 +137,7 @@ async fn a_server_that_does_not_say_who_it_is_is_new_at_each_connection() {
     assert_eq!(*id.borrow(), Some(first.clone()), "looking again changes nothing");
     cut_connections(&mut server.raw().await).await;
     another(&mut id, Some(&first)).await;
+    eventually(|| store.health()).await;
     store.begin_call(&caller()).await.unwrap();
 
     let findings = store.health().await.unwrap().findings;
@@ -186,10 +189,10 @@ async fn another_pepper_is_refused_until_the_keys_are_its_own() {
 
     let second = connect_with(&server.url(), with("two"));
     for advice in [
+        advice(second.health().await),
         advice(second.begin_call(&caller()).await),
         advice(second.commit_session(&hang_up("CA1", 1, NOON, 0)).await),
         advice(second.load_session("CA1").await),
-        advice(second.health().await),
     ] {
         assert!(advice.contains("MEMORY_PHONE_PEPPER"), "{advice}");
     }
@@ -269,7 +272,7 @@ async fn each_known_trouble_is_logged_in_the_words_that_operators_look_for() {
         ),
         (locked.url(), "NOAUTH Authentication required", "REDIS_PASSWORD"),
         (plain.url().replace("redis:", "rediss:"), "connecting timed out", "REDIS_SSL=false"),
-        (silent, "no answer within", "look at its load"),
+        (silent, "connecting timed out", "the firewall between"),
     ] {
         let (log, _guard) = Log::start();
         let _store = connect(&url, StoreSettings::default());
