@@ -108,8 +108,7 @@ async fn a_master_that_is_lost_costs_only_its_own_callers_and_is_another_server_
     let mut lost = Vec::new();
     let mut others = Vec::new();
     for caller in &callers {
-        let owner = cluster.owner_of(&format!("sarah:{{{}}}:profile", caller.user_id.as_str())).await;
-        if owner == 1 { lost.push(caller) } else { others.push(caller) }
+        if slot_owner(&cluster, caller).await == 1 { lost.push(caller) } else { others.push(caller) }
     }
     assert!(!lost.is_empty() && !others.is_empty());
 
@@ -135,6 +134,47 @@ async fn a_master_that_is_lost_costs_only_its_own_callers_and_is_another_server_
     eprintln!("all its callers were served {:?} after its restart", back.elapsed());
     another(&mut id, Some(&first)).await;
     eventually(|| store.health()).await;
+}
+
+#[tokio::test]
+async fn a_store_that_starts_while_a_master_is_lost_serves_the_others_callers() {
+    let mut cluster = RedisCluster::start().await;
+    cluster.masters[0].kill();
+    let store = connect(&cluster.url(), StoreSettings::default()).begin_call_within(Duration::from_secs(5));
+    let mut served = 0;
+    for i in 0..20 {
+        let caller = caller_named(&i.to_string());
+        if slot_owner(&cluster, &caller).await != 0 {
+            eventually(|| async { store.begin_call(&caller).await }).await;
+            served += 1;
+        }
+    }
+    assert!(served > 5, "{served}");
+    cluster.masters[0].restart().await;
+    eventually(|| store.health()).await;
+}
+
+async fn slot_owner(cluster: &RedisCluster, caller: &Caller) -> usize {
+    cluster.owner_of(&format!("sarah:{{{}}}:profile", caller.user_id.as_str())).await
+}
+
+#[tokio::test]
+async fn the_advised_acl_user_is_enough() {
+    let rules = "gateway on >word ~sarah:* -@all +@read +@write -@dangerous +eval +evalsha +script|load +ping +role +info \
+                 +time +cluster|slots";
+    let mut args = vec!["--user"];
+    args.extend(rules.split_whitespace());
+    let cluster = RedisCluster::start_with(&args).await;
+    let url = cluster.url().replace("://", "://gateway:word@");
+    let store = connect(&url, StoreSettings::default()).begin_call_within(Duration::from_secs(5));
+    eventually(|| store.health()).await;
+    let known = store.begin_call(&caller()).await.unwrap();
+    store.commit_session(&hang_up_of(&caller(), &known.user_id, "CA1", 0)).await.unwrap();
+    assert!(store.load_session("CA1").await.unwrap().is_some());
+    another(&mut store.server(), None).await;
+
+    let wrong = connect(&url.replace("word", "other"), StoreSettings::default());
+    assert!(advice(wrong.health().await).contains("REDIS_PASSWORD"));
 }
 
 #[tokio::test]

@@ -188,6 +188,12 @@ async fn another_pepper_is_refused_until_the_keys_are_its_own() {
     connect_with(&server.url(), with("one")).begin_call(&caller()).await.unwrap();
 
     let second = connect_with(&server.url(), with("two"));
+    // Each link finds out for itself.
+    eventually(|| async {
+        let advice = advice(second.load_session("CA1").await);
+        if advice.contains("still being connected") { Err(advice) } else { Ok(()) }
+    })
+    .await;
     for advice in [
         advice(second.health().await),
         advice(second.begin_call(&caller()).await),
