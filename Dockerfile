@@ -16,6 +16,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 FROM debian:bookworm-slim
 RUN useradd --uid 65532 --create-home --home-dir /var/lib/redial redial
 COPY --from=build /redial /usr/local/bin/redial
+# Whom to believe in TLS; the slim image has no certificates.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY models /usr/share/redial/models
 USER 65532
 WORKDIR /var/lib/redial

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use redial_call::Settings;
 use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
@@ -15,12 +16,20 @@ use crate::agent::{Agent, prompts};
 use crate::calls::Calls;
 use crate::carrier::signature::Verifier;
 use crate::carrier::token::Tokens;
-use crate::config::{Backend, Config};
+use crate::config::{Backend, Config, RedisConfig};
 use crate::identity::{Keys, load_or_create_pepper, warm_up};
+use crate::memory::archive::{self, Archive};
+use crate::memory::clock;
+use crate::memory::directory::Memory;
+use crate::memory::mirror::Mirror;
 use crate::memory::process::ProcessStore;
 use crate::memory::redis::{Announcement, RedisOptions, RedisStore};
-use crate::memory::sqlite::SqliteStore;
-use crate::memory::store::Store;
+use crate::memory::settings::StoreSettings;
+use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool};
+use crate::memory::sqlite::{Database, SqliteStore};
+use crate::memory::store::{MemoryError, Store as _};
+use crate::memory::summarizer::Summarizer;
+use crate::memory::summarizer::chat::ChatSummarizer;
 use crate::session::Parts;
 use crate::speech::local::LocalSpeech;
 use crate::speech::stt::Stt;
@@ -30,6 +39,9 @@ use crate::speech::vad::silero::Silero;
 
 /// Memory for phrases that are spoken again and again: about four minutes of speech.
 const PHRASE_CACHE_BYTES: usize = 2 * 1024 * 1024;
+
+/// What the log says happens while Redis is away.
+const FALLBACK: &str = "the journal on this machine's disk for finished calls, and no memory for new ones";
 
 /// The ears, the voice and the words of the agent: what a test replaces.
 #[derive(Clone)]
@@ -60,7 +72,15 @@ pub struct App {
     pub(crate) config: Config,
     pub(crate) public_url: Url,
     pub(crate) keys: Keys,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Memory>,
+    /// Journal and outbox.
+    pub(crate) spool: Arc<Spool>,
+    /// Where live calls are shown to other instances; `None` without a shared store.
+    pub(crate) mirror: Option<Arc<dyn Mirror>>,
+    /// Where finished calls go for good.
+    pub(crate) archive: Option<Arc<dyn Archive>>,
+    /// The model that improves summaries.
+    pub(crate) summarizer: Option<Arc<dyn Summarizer>>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) tokens: Tokens,
     /// `None`: signatures are not checked.
@@ -68,7 +88,16 @@ pub struct App {
     pub(crate) parts: Parts,
     pub(crate) phrases: Arc<Cached>,
     pub(crate) vad: Arc<Silero>,
-    /// Sessions and hang-up writes: waited for at shutdown.
+    /// Sessions and what they write: waited for at shutdown.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) background: Background,
+}
+
+/// What runs beside the calls.
+#[derive(Default)]
+pub(crate) struct Background {
+    /// Ends all of it.
+    pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
 
@@ -82,10 +111,15 @@ impl App {
             Some(pepper) => pepper.clone(),
             None => load_or_create_pepper(&config.server.data_dir)?,
         };
-        let keys = Keys::derive(&pepper)?;
+        let keys = Keys::derive(&pepper)?.with_older(config.memory.old_pepper.as_ref(), config.memory.legacy_hash)?;
         // The first number that is not plain E.164 would wait for it.
         tokio::task::spawn_blocking(warm_up);
-        let store = open_store(&config, &keys).await?;
+        let OpenMemory { store, spool, mirror } = open_memory(&config, &keys).await?;
+        let archive = config.archive.as_ref().map(archive::open).transpose()?;
+        let summarizer = match &config.summarizer {
+            Some(chat) => Some(Arc::new(ChatSummarizer::new(chat.clone())?) as Arc<dyn Summarizer>),
+            None => None,
+        };
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
         let settings =
@@ -108,7 +142,26 @@ impl App {
         let public_url = config.server.public_url.clone().unwrap_or(local_url);
         let tasks = TaskTracker::new();
         let vad = providers.vad;
-        Ok(Arc::new(Self { config, public_url, keys, store, calls, tokens, verifier, parts, phrases, vad, tasks }))
+        let background = Background::default();
+        let app = Self {
+            config,
+            public_url,
+            keys,
+            store,
+            spool,
+            mirror,
+            archive,
+            summarizer,
+            calls,
+            tokens,
+            verifier,
+            parts,
+            phrases,
+            vad,
+            tasks,
+            background,
+        };
+        Ok(Arc::new(app))
     }
 
     /// A URL of ours as the carrier knows it.
@@ -120,6 +173,37 @@ impl App {
     pub(crate) fn ws_url(&self, path: &str) -> String {
         // `http` becomes `ws`, `https` becomes `wss`.
         self.url(path).replacen("http", "ws", 1)
+    }
+
+    /// Delivers what the outbox holds, and finishes the calls that a dead instance has left, until the process ends.
+    pub(crate) fn spawn_deliveries(self: &Arc<Self>) {
+        let sinks = Sinks {
+            store: Arc::clone(&self.store),
+            mirror: self.mirror.clone(),
+            archive: self.archive.clone(),
+            summarizer: self.summarizer.clone(),
+            consent: self.config.memory.consent,
+            live: Arc::clone(&self.calls) as Arc<dyn LiveCalls>,
+        };
+        let drain = Drain::new(Arc::clone(&self.spool), sinks);
+        self.background.tasks.spawn(drain.run(self.background.stop.clone()));
+        let (app, stop) = (Arc::clone(self), self.background.stop.clone());
+        self.background.tasks.spawn(async move {
+            loop {
+                // Calls of instances that died meanwhile, as during a deploy, get the same time as those from before.
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(app.config.memory.spool.resume_grace) => (),
+                }
+                match app.spool.finish_orphans().await {
+                    Ok(sids) if sids.is_empty() => (),
+                    Ok(sids) => {
+                        tracing::warn!(calls = sids.len(), "calls of a dead instance are over; what was said is kept")
+                    }
+                    Err(error) => tracing::warn!(%error, "calls of a dead instance cannot be finished yet"),
+                }
+            }
+        });
     }
 
     /// Sweeps the table of calls every few seconds, until the process ends.
@@ -137,8 +221,32 @@ impl App {
     }
 }
 
-async fn open_store(config: &Config, keys: &Keys) -> anyhow::Result<Arc<dyn Store>> {
+/// The Redis that is configured. It is shared, so whoever hashes with another pepper is refused.
+///
+/// # Errors
+/// When the URL and its options do not go together. A server that does not answer is no error.
+pub(crate) fn connect_to_redis(
+    redis: &RedisConfig,
+    keys: &Keys,
+    settings: StoreSettings,
+) -> Result<RedisStore, MemoryError> {
+    let options =
+        RedisOptions { pepper_check: Some(keys.check_value()), fallback: FALLBACK, ..redis.options().clone() };
+    RedisStore::connect_with(redis.url(), settings, options)
+}
+
+pub(crate) struct OpenMemory {
+    pub(crate) store: Arc<dyn Memory>,
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) mirror: Option<Arc<dyn Mirror>>,
+}
+
+/// The store, the journal and outbox in front of it, and the mirror beside it.
+pub(crate) async fn open_memory(config: &Config, keys: &Keys) -> anyhow::Result<OpenMemory> {
     let settings = config.memory.store.clone();
+    let data_dir = config.server.data_dir.as_path();
+    let mut spool = config.memory.spool.clone();
+    let file = data_dir.join("redial.sqlite");
     Ok(match &config.memory.backend {
         Backend::Redis(redis) => {
             let announcement = Announcement {
@@ -148,22 +256,29 @@ async fn open_store(config: &Config, keys: &Keys) -> anyhow::Result<Arc<dyn Stor
                 session_ttl: settings.session_ttl,
             };
             announcement.connecting();
-            let options = RedisOptions { pepper_check: Some(keys.check_value()), ..redis.options().clone() };
-            let store = RedisStore::connect_with(redis.url(), settings, options)?;
+            let store = Arc::new(connect_to_redis(redis, keys, settings)?);
             match store.health().await {
                 Ok(_) => announcement.connected(),
                 Err(_) => announcement.not_connected(),
             }
-            Arc::new(store)
+            let database = Arc::new(Database::open(&file, clock::system())?);
+            let spool = Arc::new(Spool::open(database, Some(data_dir), spool)?);
+            OpenMemory { mirror: Some(Arc::clone(&store) as Arc<dyn Mirror>), store, spool }
         }
         Backend::Embedded => {
-            let file = config.server.data_dir.join("redial.sqlite");
             tracing::info!(file = %file.display(), "callers are remembered in the embedded store");
-            Arc::new(SqliteStore::open(&file, settings)?)
+            let database = Arc::new(Database::open(&file, clock::system())?);
+            // The store is as durable as the outbox: they are one file.
+            spool.replay = Duration::ZERO;
+            let store = Arc::new(SqliteStore::on(Arc::clone(&database), settings));
+            OpenMemory { store, spool: Arc::new(Spool::open(database, Some(data_dir), spool)?), mirror: None }
         }
         Backend::Process => {
             tracing::warn!("MEMORY_PERSISTENCE=false: callers are forgotten when this process stops");
-            Arc::new(ProcessStore::new(settings))
+            let database = Arc::new(Database::open_in_memory(clock::system())?);
+            spool.replay = Duration::ZERO;
+            let store = Arc::new(ProcessStore::new(settings));
+            OpenMemory { store, spool: Arc::new(Spool::open(database, None, spool)?), mirror: None }
         }
     })
 }

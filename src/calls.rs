@@ -7,12 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redial_call::CallSid;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::agent::GreetingLevel;
 use crate::config::Limits;
-use crate::identity::Caller;
+use crate::identity::{Caller, UserId};
+use crate::memory::spool::{LiveCalls, OpenCall};
 use crate::memory::store::Known;
 
 /// How long an answered webhook may wait for its stream: the token's life and some travelling time.
@@ -42,8 +43,8 @@ pub struct Ringing {
     pub caller: Caller,
     /// The look-up under way.
     pub lookup: JoinHandle<Lookup>,
-    /// The id that the session is stored under.
-    pub session_id: String,
+    /// What was said before the stream broke, once it is found; `None` for a new call.
+    pub resumed: Option<oneshot::Receiver<OpenCall>>,
 }
 
 /// What a live call is told from outside its stream.
@@ -55,6 +56,12 @@ pub enum Control {
     Drain,
     /// Stop now.
     Shutdown,
+    /// Let the call go between two turns; another process takes it up.
+    HandOver,
+    /// The carrier has given this stream up and is about to open another one for the call.
+    Displaced,
+    /// The caller was erased: keep nothing of this call.
+    Forget,
 }
 
 /// Why a call is not admitted.
@@ -77,11 +84,8 @@ pub enum Refusal {
 /// How a call's webhook is to be answered.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// A new call, or a new leg of one whose stream broke: the session's id.
-    New {
-        /// `CA…`, or `CA….2` for the second leg.
-        session_id: String,
-    },
+    /// A new call, or one whose stream broke.
+    New,
     /// The webhook came twice: the same answer again.
     Again(String),
     /// The call was hung up by us; nothing more is to be said.
@@ -159,14 +163,14 @@ impl Calls {
         if inner.open.len() >= self.limits.calls {
             return Err(Refusal::Full);
         }
-        let same = inner.open.values().filter(|open| open.caller == *caller).count();
+        // By the number: the user id may be another one once memory has answered.
+        let same = inner.open.values().filter(|open| open.caller.hash == caller.hash).count();
         if caller.hash.is_some() && same >= self.limits.calls_per_caller {
             return Err(Refusal::CallerBusy);
         }
         let state = State::Admitted { since: Instant::now() };
         inner.open.insert(sid.clone(), Open { caller: caller.clone(), leg, twiml: String::new(), state });
-        let session_id = if leg == 1 { sid.to_string() } else { format!("{sid}.{leg}") };
-        Ok(Admission::New { session_id })
+        Ok(Admission::New)
     }
 
     /// Notes the look-up and the answer of an admitted call.
@@ -208,6 +212,27 @@ impl Calls {
     /// A call's stream is over. `hung_up`: we ended the call, so that nothing more is to be said in it.
     pub fn finish(&self, sid: &CallSid, hung_up: bool) {
         self.lock().finish(sid, hung_up);
+    }
+
+    /// Makes room for another stream of the same call: a live one is told to end, and waited for, 1 s at most. The
+    /// carrier may know sooner than we do that a connection is dead.
+    pub async fn displace(&self, sid: &CallSid) {
+        for _ in 0..50 {
+            match self.lock().open.get(sid).map(|open| &open.state) {
+                Some(State::Live { control }) => {
+                    let _ = control.try_send(Control::Displaced);
+                }
+                Some(State::Admitted { .. } | State::Ringing { .. }) | None => return,
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Notes who memory says the caller of a live call is.
+    pub fn found(&self, sid: &CallSid, caller: &Caller) {
+        if let Some(open) = self.lock().open.get_mut(sid) {
+            open.caller = caller.clone();
+        }
     }
 
     /// Tells every live call.
@@ -256,6 +281,20 @@ impl Calls {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // No code panics while it holds the lock, and the maps are whole between any two statements.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LiveCalls for Calls {
+    fn users(&self) -> Vec<UserId> {
+        self.lock().open.values().map(|open| open.caller.user_id.clone()).collect()
+    }
+
+    fn forget(&self, user: &UserId) {
+        for open in self.lock().open.values().filter(|open| open.caller.user_id == *user) {
+            if let State::Live { control } = &open.state {
+                let _ = control.try_send(Control::Forget);
+            }
+        }
     }
 }
 

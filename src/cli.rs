@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod environment;
 mod health;
+mod memory;
 mod replay;
 mod serve;
 
@@ -38,6 +39,7 @@ enum Command {
     Replay(replay::Replay),
     Config(config::Config),
     Health(health::Health),
+    Memory(memory::Memory),
 }
 
 impl Cli {
@@ -51,6 +53,7 @@ impl Cli {
             Command::Replay(command) => command.run(),
             Command::Config(command) => command.run(),
             Command::Health(command) => command.run(),
+            Command::Memory(command) => command.run(),
         };
         match result {
             Ok(code) => code,

@@ -1,5 +1,7 @@
 //! The configuration: every variable, read once, every fault reported in one go.
 
+mod archive;
+mod chat;
 mod preset;
 mod reader;
 mod redis;
@@ -10,9 +12,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+pub use self::archive::ArchiveConfig;
+pub use self::chat::ChatConfig;
 pub use self::reader::{Fault, Vars};
 pub use self::redis::RedisConfig;
 pub use self::variables::{VARIABLES, Variable};
@@ -20,8 +24,12 @@ pub use self::variables::{VARIABLES, Variable};
 use self::preset::Preset;
 use self::reader::Reader;
 use crate::agent::GreetingLevel;
+use crate::identity::LegacyHash;
+use crate::memory::consent::ConsentMode;
 use crate::memory::redis::Language;
 use crate::memory::settings::{StoreSettings, TtlRefresh};
+use crate::memory::spool::SpoolSettings;
+use crate::outgoing::Networks;
 
 /// Everything that is configured.
 #[derive(Debug)]
@@ -32,6 +40,10 @@ pub struct Config {
     pub twilio: TwilioConfig,
     /// Where callers are remembered.
     pub memory: MemoryConfig,
+    /// The model that improves summaries, if one is to.
+    pub summarizer: Option<ChatConfig>,
+    /// Where finished calls go for good, if anywhere.
+    pub archive: Option<ArchiveConfig>,
     /// Limits on calls.
     pub limits: Limits,
     /// Where the models are.
@@ -75,12 +87,27 @@ pub struct MemoryConfig {
     pub store: StoreSettings,
     /// `MEMORY_PHONE_PEPPER`; `None`: a generated one in the data directory.
     pub pepper: Option<SecretString>,
+    /// `MEMORY_PHONE_PEPPER_OLD`: the former one.
+    pub old_pepper: Option<SecretString>,
+    /// `MEMORY_LEGACY_HASH`: how the deployment that we took over from hashed numbers.
+    pub legacy_hash: Option<LegacyHash>,
+    /// `MEMORY_CONSENT`: how callers agree to being remembered.
+    pub consent: ConsentMode,
     /// `GREETING_LEVEL`: how much memory may be said aloud.
     pub greeting_level: GreetingLevel,
     /// `DEFAULT_REGION`: for numbers without `+`.
     pub default_region: String,
+    /// `SPOOL_…`: journal and outbox.
+    pub spool: SpoolSettings,
     /// `MEMORY_MAX_MESSAGES`: turns of the call that the agent is shown.
     pub max_messages: usize,
+}
+
+impl MemoryConfig {
+    /// False when all that is said is forgotten with the process.
+    pub fn is_durable(&self) -> bool {
+        !matches!(self.backend, Backend::Process)
+    }
 }
 
 /// Which store.
@@ -163,6 +190,12 @@ impl Config {
             );
         }
         let memory = memory(&mut reader);
+        let networks = match reader.flag("OUTGOING_ALLOW_PRIVATE") {
+            Some(true) => Networks::Private,
+            Some(false) | None => Networks::Public,
+        };
+        let summarizer = ChatConfig::read(&mut reader, networks);
+        let archive = ArchiveConfig::read(&mut reader, networks);
         let limits = Limits {
             calls: reader.in_range("MAX_CALLS", 500, 1..=100_000),
             calls_per_caller: reader.in_range("MAX_CALLS_PER_CALLER", 3, 1..=100_000),
@@ -190,12 +223,12 @@ impl Config {
                 _ => Language::En,
             },
         };
-        reader.warn_of_unknown(VARIABLES, &["REDIS_", "MEMORY_"]);
+        reader.warn_of_unknown(VARIABLES, &["REDIS_", "MEMORY_", "OUTGOING_"]);
         let (faults, warnings) = reader.finish();
         if !faults.is_empty() {
             return Err(ConfigError { faults });
         }
-        Ok(Self { server, twilio, memory, limits, models_dir, call_log, log, warnings })
+        Ok(Self { server, twilio, memory, summarizer, archive, limits, models_dir, call_log, log, warnings })
     }
 }
 
@@ -258,38 +291,51 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
         "access" => TtlRefresh::Access,
         _ => preset.refresh,
     };
+    let consent = reader.one_of("MEMORY_CONSENT", "announce", &["implicit", "announce", "ask", "off"]);
+    let consent = ConsentMode::parse(&consent).unwrap_or_default(); // one that is not known is a fault already
     let greeting_level = match reader.in_range("GREETING_LEVEL", 2, 0..=2) {
         0 => GreetingLevel::Neutral,
         1 => GreetingLevel::Known,
         _ => GreetingLevel::Hint,
     };
-    let pepper = reader.secret("MEMORY_PHONE_PEPPER");
-    if let Some(pepper) = &pepper {
-        use secrecy::ExposeSecret as _;
-        if pepper.expose_secret().len() < 32 {
-            reader.fault(
-                "MEMORY_PHONE_PEPPER",
-                "is shorter than 32 bytes; make one with `openssl rand -hex 32`".to_owned(),
-            );
+    let pepper = read_pepper(reader, "MEMORY_PHONE_PEPPER");
+    let old_pepper = read_pepper(reader, "MEMORY_PHONE_PEPPER_OLD");
+    let legacy_hash = reader.text("MEMORY_LEGACY_HASH").and_then(|text| match text.parse::<LegacyHash>() {
+        Ok(hash) => Some(hash),
+        Err(error) => {
+            reader.fault("MEMORY_LEGACY_HASH", format!("{text:?} {error}"));
+            None
         }
-    }
+    });
     let default_region = reader.text("DEFAULT_REGION").unwrap_or_else(|| "US".to_owned());
     if default_region.parse::<phonenumber::country::Id>().is_err() {
         reader.fault("DEFAULT_REGION", format!("{default_region:?} is not a country code such as US or DE"));
     }
+    let spool = spool(reader);
+    let max_messages = reader.in_range("MEMORY_MAX_MESSAGES", 50, 2..=1000);
+    let default = StoreSettings::default();
     MemoryConfig {
         backend,
         store: StoreSettings {
+            mirror_prefix: if preset.mirrors_there { prefix.clone() } else { default.mirror_prefix },
             prefix,
             session_ttl,
             profile_ttl: (days > 0).then(|| Duration::from_secs(days * 86_400)),
             refresh,
-            ..StoreSettings::default()
+            // A replay must still find what was written; one that is on its way at the last moment as well.
+            marker_ttl: spool.replay + Duration::from_secs(3600),
+            mirror_messages: max_messages,
+            keep_sessions: default.keep_sessions,
+            recent_sessions: default.recent_sessions,
         },
         pepper,
+        old_pepper,
+        legacy_hash,
+        consent,
         greeting_level,
         default_region,
-        max_messages: reader.in_range("MEMORY_MAX_MESSAGES", 50, 2..=1000),
+        spool,
+        max_messages,
     }
 }
 
@@ -309,6 +355,24 @@ fn session_ttl(reader: &mut Reader<'_>, default: Duration) -> Duration {
     }
     let hours = reader.text("MEMORY_SESSION_TTL_HOURS").map(|_| Duration::from_secs(hours * 3600));
     first.or(second).or(hours).unwrap_or(default)
+}
+
+fn spool(reader: &mut Reader<'_>) -> SpoolSettings {
+    SpoolSettings {
+        replay: Duration::from_secs(reader.in_range("SPOOL_REPLAY_SECONDS", 3600, 0..=86_400)),
+        per_second: reader.in_range("SPOOL_DRAIN_PER_SECOND", 200, 1..=100_000),
+        max_bytes: reader.in_range::<u64>("SPOOL_MAX_MB", 1024, 16..=1_048_576) * 1024 * 1024,
+        resume_grace: Duration::from_secs(reader.in_range("RESUME_GRACE_SECONDS", 30, 1..=600)),
+    }
+}
+
+/// A pepper, if it is long enough to be one.
+fn read_pepper(reader: &mut Reader<'_>, name: &str) -> Option<SecretString> {
+    let pepper = reader.secret(name)?;
+    if pepper.expose_secret().len() < 32 {
+        reader.fault(name, "is shorter than 32 bytes; make one with `openssl rand -hex 32`".to_owned());
+    }
+    Some(pepper)
 }
 
 #[cfg(test)]

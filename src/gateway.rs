@@ -19,8 +19,17 @@ use crate::tls;
 
 /// The last part of the grace period: running calls say goodbye.
 const GOODBYE: Duration = Duration::from_secs(10);
-/// How long hang-up writes may take after the last call has ended.
+/// How long the disk, and then the store, may take after the last call has ended.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a shutdown does with running calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunningCalls {
+    /// They may end by themselves; towards the end of the grace period they are told goodbye.
+    Finish,
+    /// Each is let go between two turns, so that the carrier asks another instance, which takes it up.
+    HandOver,
+}
 
 /// A running gateway. Tests and the demo run the same one in their own process.
 pub struct Gateway {
@@ -45,6 +54,7 @@ impl Gateway {
         let max_calls = config.limits.calls;
         let app = App::build(config, providers, local_url).await?;
         app.spawn_sweeper();
+        app.spawn_deliveries();
         let stop = CancellationToken::new();
         let router = http::router(Arc::clone(&app));
         let server = tokio::spawn(http::listener::serve(listener, router, max_calls, stop.clone()));
@@ -69,13 +79,17 @@ impl Gateway {
         self.app.store.load_session(sid).await
     }
 
-    /// Stops: no new calls; running ones may go on for `grace`, then say goodbye; all that was said is written.
-    /// Returns false when a hang-up could not be written in time.
-    pub async fn shut_down(self, grace: Duration) -> bool {
+    /// Stops: no new calls; what happens to running ones says `calls`, within `grace`; all that was said is kept.
+    /// Returns false when something that was said could not be kept.
+    pub async fn shut_down(self, grace: Duration, calls: RunningCalls) -> bool {
         self.app.calls.close();
         self.app.tasks.close();
-        let calls = self.app.calls.count();
-        tracing::info!(calls, grace_s = grace.as_secs(), "shutting down: no new calls");
+        tracing::info!(calls = self.app.calls.count(), grace_s = grace.as_secs(), "shutting down: no new calls");
+        if calls == RunningCalls::HandOver {
+            // First of all the carrier's next question goes to whoever else listens.
+            self.stop.cancel();
+            self.app.calls.tell_all(Control::HandOver);
+        }
         let goodbye = grace.min(GOODBYE);
         if tokio::time::timeout(grace - goodbye, self.app.tasks.wait()).await.is_err() {
             self.app.calls.tell_all(Control::Drain);
@@ -83,13 +97,23 @@ impl Gateway {
                 self.app.calls.tell_all(Control::Shutdown);
             }
         }
-        let written = tokio::time::timeout(WRITE_LIMIT, self.app.tasks.wait()).await.is_ok();
-        if !written {
-            tracing::error!(unwritten = self.app.tasks.len(), "sessions are lost: the store did not take them in time");
+        let mut kept = tokio::time::timeout(WRITE_LIMIT, self.app.tasks.wait()).await.is_ok();
+        if !self.app.spool.delivered(WRITE_LIMIT).await {
+            let waiting = self.app.spool.figures().await.map_or(0, |figures| figures.waiting);
+            kept &= self.app.config.memory.is_durable() && !self.app.spool.is_degraded();
+            if kept {
+                tracing::warn!(waiting, "sessions wait on this disk for the store; the next start delivers them");
+            }
         }
+        if !kept {
+            tracing::error!("sessions are lost: neither the disk nor the store took them in time");
+        }
+        self.app.background.stop.cancel();
+        self.app.background.tasks.close();
+        let _ = tokio::time::timeout(WRITE_LIMIT, self.app.background.tasks.wait()).await;
         self.stop.cancel();
         // The accept loop ends at once; a panic in it was logged.
         let _ = self.server.await;
-        written
+        kept
     }
 }

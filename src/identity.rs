@@ -2,12 +2,16 @@
 
 mod address;
 mod keys;
+mod older;
 mod pepper;
 
 use std::fmt;
 
+use uuid::Uuid;
+
 pub use address::{Address, CallerAddress, E164, Extension, PhoneNumber, warm_up};
 pub use keys::Keys;
+pub use older::{LegacyHash, LegacyHashError};
 pub use pepper::{PepperError, load_or_create_pepper};
 
 /// Who is calling, without the number: what the rest of the gateway and the store may know.
@@ -60,6 +64,13 @@ id! {
 id! {
     /// The name of one remembered person: `u_…` derived from the number, `anon_…` for a withheld one.
     UserId
+}
+
+impl UserId {
+    /// The id of somebody new whose number leads to somebody else: one who was erased, or who had the number before.
+    pub fn random() -> Self {
+        Self(format!("u_{}", Uuid::new_v4().simple()))
+    }
 }
 
 /// True for text that may be part of a key: no glob, brace, colon, slash or line break gets through.

@@ -14,6 +14,7 @@
 //! | [`identity`] | phone number → E.164 → keyed hash |
 //! | [`memory`] | what is stored about a caller, and where |
 //! | [`agent`] | what the agent says: the trait, the built-in agent, the greeting |
+//! | [`outgoing`] | requests to other people's servers: where they may go, how long, how much |
 //! | [`speech`] | speech to text, text to speech, voice activity |
 //! | [`simulate`] | a carrier in the box: it speaks the carrier's side of the protocol |
 //! | [`telemetry`], [`tls`] | logs; the process's cryptography |
@@ -29,6 +30,7 @@ pub mod config;
 pub mod gateway;
 pub mod identity;
 pub mod memory;
+pub mod outgoing;
 pub mod simulate;
 pub mod speech;
 pub mod telemetry;

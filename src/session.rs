@@ -26,6 +26,9 @@ use crate::calls::{Calls, Control, Lookup};
 use crate::carrier::reframe::Reframer;
 use crate::carrier::twilio::{self, Incoming};
 use crate::media_stream::{Inbound, MediaStream};
+use crate::memory::mirror::feed::Feed;
+use crate::memory::model::Message;
+use crate::memory::spool::Spool;
 use crate::speech::ProviderError;
 use crate::speech::stt::{Stt, SttInput, SttOutput, SttStream};
 use crate::speech::tts::Tts;
@@ -61,8 +64,12 @@ pub(crate) struct Session {
     call_sid: CallSid,
     stream_sid: StreamSid,
     call: Call,
-    /// When the call began: the zero of the core's time.
+    /// When this stream began.
     began: Instant,
+    /// How long the call had lasted by then: zero, unless it goes on after its stream broke.
+    before: Duration,
+    spool: Arc<Spool>,
+    mirror: Option<Feed>,
     socket: MediaStream,
     control: mpsc::Receiver<Control>,
     reframer: Reframer,
@@ -125,18 +132,33 @@ pub(crate) struct Opening {
     pub(crate) vad: Vad,
     pub(crate) record: Record,
     pub(crate) log: Option<CallLog>,
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) mirror: Option<Feed>,
+    /// What was said before the stream broke; `None` for a new call.
+    pub(crate) resumed: Option<Resumed>,
+}
+
+/// A call that goes on.
+pub(crate) struct Resumed {
+    /// How long it has lasted.
+    pub(crate) before: Duration,
+    pub(crate) turns: Vec<Turn>,
 }
 
 impl Session {
     pub(crate) fn new(parts: Parts, opening: Opening) -> Self {
         let now = Instant::now();
-        Self {
+        let (before, turns) = opening.resumed.map(|resumed| (resumed.before, resumed.turns)).unwrap_or_default();
+        let mut session = Self {
             call: Call::new(parts.settings.clone()),
             stt: parts.stt.open(),
             parts,
             call_sid: opening.call_sid,
             stream_sid: opening.stream_sid,
             began: now,
+            before,
+            spool: opening.spool,
+            mirror: opening.mirror,
             socket: opening.socket,
             control: opening.control,
             reframer: Reframer::default(),
@@ -152,7 +174,11 @@ impl Session {
             speech_ended: None,
             record: opening.record,
             log: opening.log,
+        };
+        if !turns.is_empty() {
+            session.handle(Event::Resumed { turns });
         }
+        session
     }
 
     /// Lives the call from the carrier's `start` to its end, and hands the socket back for its last message.
@@ -183,7 +209,8 @@ impl Session {
     /// Each branch loses nothing when another one wins.
     async fn next_input(&mut self) -> Input {
         let dead = self.last_message + DEAD_AFTER;
-        let deadline = self.call.poll_timeout().map_or(dead, |due| dead.min(self.began + due));
+        let deadline =
+            self.call.poll_timeout().map_or(dead, |due| dead.min(self.began + due.saturating_sub(self.before)));
         tokio::select! {
             message = self.socket.next() => Input::Message(message),
             output = self.stt.output.recv() => Input::Recognized(output),
@@ -209,6 +236,9 @@ impl Session {
             Input::Voiced(frames, state) => self.on_voiced(&frames, state),
             Input::Control(Some(Control::Completed)) => self.end(EndSignal::Status),
             Input::Control(Some(Control::Drain)) => self.handle(Event::Drain),
+            Input::Control(Some(Control::HandOver)) => self.handle(Event::HandOver),
+            Input::Control(Some(Control::Displaced)) => self.end(EndSignal::SocketClosed),
+            Input::Control(Some(Control::Forget)) => self.forget(),
             Input::Control(Some(Control::Shutdown) | None) => self.end(EndSignal::Shutdown),
             Input::Deadline => {
                 let now = self.now();
@@ -225,7 +255,7 @@ impl Session {
 
     /// The core's time: since the call began, in whole ms.
     fn now(&self) -> Duration {
-        let elapsed = self.began.elapsed();
+        let elapsed = self.before + self.began.elapsed();
         Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
 
@@ -341,7 +371,21 @@ impl Session {
         };
         self.handle(Event::Greeting { text: found.greeting.clone() });
         self.record.found(&found);
+        self.spool.found(&self.record.session_id(), &found.caller);
+        self.parts.calls.found(&self.call_sid, &found.caller);
+        if let Some(mirror) = &self.mirror {
+            mirror.found(&found.caller);
+        }
         self.found = Some(found);
+    }
+
+    /// The caller was erased while on the phone: the talk goes on, and nothing of it is kept.
+    fn forget(&mut self) {
+        tracing::info!("the caller was erased; nothing of this call is kept");
+        self.record.forget();
+        self.found = None;
+        self.log = None;
+        self.mirror = None;
     }
 
     fn on_delta(&mut self, delta: Option<Result<Delta, ProviderError>>) {
@@ -520,7 +564,14 @@ impl Session {
         if turn.role == Role::Agent {
             self.drop_voice(turn.id);
         }
-        self.record.keep(turn);
+        if let Some(turns) = self.record.keep(turn.clone()) {
+            let message = Message { turn };
+            if let Some(mirror) = &self.mirror {
+                mirror.turn(message.clone(), turns);
+            }
+            // On the disk a moment later; the talk does not wait for it.
+            drop(self.spool.turn(&self.record.session_id(), message));
+        }
     }
 
     fn drop_voice(&mut self, turn: TurnId) {

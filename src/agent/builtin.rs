@@ -74,6 +74,10 @@ impl Desk<'_> {
         let talk = &self.talk;
         // Where there are no words there is a keyed number, which goes the way of a statement.
         let intent = talk.last.intent.unwrap_or(Intent::Statement);
+        if let Some(yes) = talk.last.consent.filter(|_| matches!(intent, Intent::Yes | Intent::No | Intent::Statement))
+        {
+            return self.consent(yes);
+        }
         match intent {
             Intent::Emergency => Answer::go_on(
                 "If anyone is in danger, please hang up and dial nine one one or one one two now. I can't call them from \
@@ -95,6 +99,7 @@ impl Desk<'_> {
                 "I can't put you through from here, but I'll mark this as urgent, and {SOMEBODY_CALLS}."
             )),
             Intent::Forget => self.after_name("All right, I won't remember this call the next time you ring."),
+            Intent::Erase => Answer::go_on(format!("I can do that. {}", Question::Erase.ask())),
             Intent::Private => self.private(),
             Intent::Command => {
                 self.after_name("I only take messages and can't change anything here, but I'll pass it on.")
@@ -121,6 +126,12 @@ impl Desk<'_> {
         let agreed = matches!(intent, Intent::Yes | Intent::Acknowledge);
         match (&talk.asked, intent) {
             (Some(Question::NameCheck(_) | Question::NumberCheck), _) => self.checked(),
+            (Some(Question::Erase), Intent::Yes) => self.ask_after(
+                "All right. Everything that is kept about you will be deleted after this call.",
+                &self.next(),
+            ),
+            (Some(Question::Erase), Intent::No) => self.ask_after("All right, nothing is deleted.", &self.next()),
+            (Some(Question::Erase), Intent::Acknowledge) => Answer::go_on(Question::Erase.ask_again()),
             (Some(Question::LeaveIt), Intent::No) => {
                 Answer::go_on(format!("All right. {}", Question::More.ask_again()))
             }
@@ -142,6 +153,16 @@ impl Desk<'_> {
                 _ => self.ask_after("All right.", &self.next()),
             }),
         }
+    }
+
+    /// The answer to whether calls may be remembered, with what was said beside it.
+    fn consent(&self, yes: bool) -> Answer {
+        let thanks = if yes { "Thank you." } else { "All right, I won't remember this call." };
+        if !self.talk.last.message && !self.talk.last.name {
+            return self.ask_after(thanks, &self.next());
+        }
+        let answer = self.taken();
+        if yes { answer } else { Answer { text: format!("{thanks} {}", answer.text), ..answer } }
     }
 
     /// The answer to a reading-back.
@@ -340,6 +361,9 @@ impl Desk<'_> {
         let remembered = self.known_as.is_some() && !talk.disowned;
         if talk.name.is_none() && !remembered && !talk.name_refused && talk.name_asked < NAME_ASKED_AT_MOST {
             return Question::Name;
+        }
+        if talk.consent_asked == 1 && talk.consent.is_none() && !talk.unremembered && talk.misses == 0 {
+            return Question::Consent; // it went under in what the caller had to say
         }
         Question::Else
     }

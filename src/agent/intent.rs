@@ -24,6 +24,8 @@ pub(crate) enum Intent {
     WhoIsThis,
     /// "I want to speak to a human."
     Human,
+    /// "Delete my data."
+    Erase,
     /// "Don't remember this call."
     Forget,
     /// "What do you know about me?", or about somebody else.
@@ -227,6 +229,7 @@ impl Intent {
                     "sorry wrong number",
                 ]) || (words.len() <= 4 && says(&["wrong number"])),
             ),
+            (Self::Erase, is_erasure(words)),
             (Self::Goodbye, is_goodbye(words)),
             (Self::Repeat, is_repeat(words)),
             (
@@ -458,6 +461,39 @@ fn is_somebody_else(words: &Words, known_as: Option<&str>) -> bool {
         ])
 }
 
+fn is_erasure(words: &Words) -> bool {
+    if words.says_any(&["do not forget", "do not delete", "not forget me", "never forget", "do not erase"]) {
+        return false;
+    }
+    words.says_any(&[
+        "forget me",
+        "forget about me",
+        "forget everything about me",
+        "forget everything you know",
+        "forget all about me",
+        "delete me",
+        "erase me",
+        "delete my data",
+        "delete all my data",
+        "delete my information",
+        "delete my details",
+        "delete my record",
+        "delete my records",
+        "delete everything about me",
+        "delete everything you",
+        "delete what you",
+        "delete all you",
+        "erase my data",
+        "erase my information",
+        "erase everything",
+        "remove my data",
+        "remove my information",
+        "remove my details",
+        "remove me from your",
+        "remove everything you",
+    ])
+}
+
 fn is_goodbye(words: &Words) -> bool {
     // "That's all wrong" and "that is it for the car, but the house…" go on.
     let closes = |phrase: &str| {
@@ -670,6 +706,10 @@ mod tests {
             ("I want to speak to a human agent right now.", Intent::Human),
             ("operator", Intent::Human),
             ("Don't remember this call, please.", Intent::Forget),
+            ("Please delete my data and goodbye", Intent::Erase),
+            ("Forget me, will you?", Intent::Erase),
+            ("Please don't forget me, I need the parcel", Intent::Statement),
+            ("Please delete my appointment on Friday", Intent::Statement),
             ("What do you know about me?", Intent::Private),
             ("What is my wife's balance?", Intent::Private),
             ("From now on transfer all calls to my number", Intent::Command),

@@ -5,6 +5,9 @@ use redial_call::Prompts;
 /// The first words after the stream of a call broke and came back.
 pub const RESUMED: &str = "Sorry, I lost you for a second. You were saying?";
 
+/// The same when the caller's last words are about to be answered.
+pub const RESUMED_ANSWER_FOLLOWS: &str = "Sorry, I lost you for a second.";
+
 /// Said by the carrier's own voice when a call that was answered cannot go on.
 pub const CANNOT_GO_ON: &str = "I'm sorry, something is wrong at our end. Please call again in a few minutes. Goodbye.";
 
@@ -23,7 +26,7 @@ pub fn prompts() -> Prompts {
 }
 
 /// Every sentence of [`prompts`], and what else is said again and again.
-pub fn fixed(prompts: &Prompts) -> [&str; 8] {
+pub fn fixed(prompts: &Prompts) -> [&str; 9] {
     [
         &prompts.greeting,
         &prompts.filler,
@@ -33,6 +36,7 @@ pub fn fixed(prompts: &Prompts) -> [&str; 8] {
         &prompts.time_is_up,
         &prompts.drain,
         RESUMED,
+        RESUMED_ANSWER_FOLLOWS,
     ]
 }
 

@@ -23,6 +23,10 @@ pub(crate) enum Question {
     NumberCheck,
     /// Whether there is anything else.
     Else,
+    /// Whether calls may be remembered.
+    Consent,
+    /// Whether all that is remembered is to be deleted.
+    Erase,
     /// Whether to end with what there is, after misunderstandings.
     LeaveIt,
     /// Another agent's question that this one does not know.
@@ -59,6 +63,12 @@ impl Question {
         let says = |phrases: &[&str]| words.says_any(phrases);
         if says(&["leave it at that"]) {
             return Some(Self::LeaveIt);
+        }
+        if says(&["may i remember this call", "may i remember you", "remember this call for next time"]) {
+            return Some(Self::Consent);
+        }
+        if says(&["shall i delete everything", "delete everything yes or no"]) {
+            return Some(Self::Erase);
         }
         if says(&["what else", "like to add", "should i add"]) {
             return Some(Self::More);
@@ -135,6 +145,8 @@ impl Question {
             Self::Number => "What number should we call? You can also use the keypad.".to_owned(),
             Self::NumberCheck => "Is that number right?".to_owned(),
             Self::Else => "Is there anything else that I should pass on?".to_owned(),
+            Self::Consent => "May I remember this call for next time?".to_owned(),
+            Self::Erase => "Shall I delete everything that is kept about you?".to_owned(),
             Self::LeaveIt => "Shall I leave it at that?".to_owned(),
         }
     }
@@ -149,6 +161,8 @@ impl Question {
             Self::Number => "Which number can we call you on? You can type it on the keypad.".to_owned(),
             Self::NumberCheck => "Is that the number right, yes or no?".to_owned(),
             Self::Else => "Do you want to add anything?".to_owned(),
+            Self::Consent => "May I remember this call, yes or no? You can also press one or two.".to_owned(),
+            Self::Erase => "Delete everything, yes or no? You can also press one or two.".to_owned(),
             Self::LeaveIt => "Yes or no: shall I leave it at that?".to_owned(),
         }
     }
@@ -182,6 +196,8 @@ mod tests {
             Question::Number,
             Question::Else,
             Question::LeaveIt,
+            Question::Consent,
+            Question::Erase,
         ];
         for question in all {
             assert_eq!(Question::asked(&question.ask()).as_ref(), Some(&question), "{}", question.ask());

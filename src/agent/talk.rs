@@ -37,6 +37,12 @@ pub(crate) struct Talk {
     pub(crate) urgent: bool,
     /// The caller asked that this call is not remembered.
     pub(crate) unremembered: bool,
+    /// What the caller answered when asked whether calls may be remembered.
+    pub(crate) consent: Option<ConsentAnswer>,
+    /// How often the caller heard that question.
+    pub(crate) consent_asked: u32,
+    /// The caller asked for everything to be deleted and, asked back, said yes.
+    pub(crate) forget_confirmed: bool,
     /// Turns in a row, up to the last one, that brought the talk no further.
     pub(crate) misses: u32,
     /// What the last turn of the caller brought.
@@ -54,6 +60,18 @@ pub(crate) struct LastTurn {
     pub(crate) number: bool,
     /// The caller agreed to what was read back.
     pub(crate) confirmed: bool,
+    /// The caller answered whether calls may be remembered.
+    pub(crate) consent: Option<bool>,
+}
+
+/// Yes or no to "May I remember this call for next time?"
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConsentAnswer {
+    pub(crate) yes: bool,
+    /// The turn in which it was given.
+    pub(crate) turn: TurnId,
+    /// By voice, or with the keys 1 and 2.
+    pub(crate) via: Via,
 }
 
 /// A name that the caller said.
@@ -98,6 +116,7 @@ impl Talk {
         self.asked = Question::asked(text);
         match &self.asked {
             Some(Question::Name) => self.name_asked += 1,
+            Some(Question::Consent) => self.consent_asked += 1,
             Some(Question::NameCheck(read)) => {
                 if let Some(name) = self.name.as_mut().filter(|name| same_name(&name.say, read)) {
                     name.read_back += 1;
@@ -120,7 +139,13 @@ impl Talk {
             Via::Keypad => self.hear_keys(&turn.text),
         };
         self.last.intent = Some(intent);
-        self.last.polarity = intent::polarity(&words);
+        self.last.polarity = match (turn.via, intent) {
+            (Via::Voice, _) => intent::polarity(&words),
+            (Via::Keypad, Intent::Yes) => Some(true),
+            (Via::Keypad, Intent::No) => Some(false),
+            (Via::Keypad, _) => None,
+        };
+        self.hear_decision(turn, &words, intent);
         if turn.via == Via::Voice {
             self.hear_name(turn, &words, intent);
             self.hear_number(&words, intent);
@@ -140,6 +165,34 @@ impl Talk {
         }
     }
 
+    /// Whether calls may be remembered, and whether all is to be deleted. Both need a clear answer.
+    fn hear_decision(&mut self, turn: &Turn, words: &Words, intent: Intent) {
+        let Some(yes) = self.last.polarity else { return };
+        // "Yeah, hi, I'd like to …" opens a sentence and agrees to nothing.
+        let clear = matches!(intent, Intent::Yes | Intent::No | Intent::Forget)
+            || !yes
+            || words.starts_with_any(&[
+                "yes",
+                "sure",
+                "of course",
+                "absolutely",
+                "please do",
+                "yeah sure",
+                "yeah of course",
+            ]);
+        match &self.asked {
+            Some(Question::Consent) if clear => {
+                self.consent = Some(ConsentAnswer { yes, turn: turn.id, via: turn.via });
+                self.last.consent = Some(yes);
+            }
+            Some(Question::Erase) if yes && clear => {
+                self.forget_confirmed = true;
+                self.unremembered = true;
+            }
+            _ => (),
+        }
+    }
+
     /// What an intent is after the open question: "that's not me" to "Is it Anna?" denies the name only.
     fn in_context(&self, intent: Intent) -> Intent {
         match (&self.asked, intent) {
@@ -154,6 +207,8 @@ impl Talk {
         match digits.as_str() {
             "112" | "911" | "999" => return Intent::Emergency,
             "0" => return Intent::Human,
+            "1" if self.decides() => return Intent::Yes,
+            "2" if self.decides() => return Intent::No,
             _ => (),
         }
         if NUMBER_DIGITS.contains(&digits.len()) && !clean::holds_card_number(&digits) {
@@ -161,6 +216,11 @@ impl Talk {
             self.last.number = true;
         }
         Intent::Nothing
+    }
+
+    /// Whether the open question can be answered with the keys 1 and 2.
+    fn decides(&self) -> bool {
+        matches!(self.asked, Some(Question::Consent | Question::Erase))
     }
 
     fn hear_name(&mut self, turn: &Turn, words: &Words, intent: Intent) {
@@ -259,7 +319,10 @@ impl Talk {
         }
         match intent {
             Intent::Nothing | Intent::Acknowledge | Intent::Hello | Intent::Thanks => false,
-            Intent::Yes => matches!(self.asked, Some(Question::Else | Question::Topic | Question::LeaveIt)),
+            Intent::Yes => matches!(
+                self.asked,
+                Some(Question::Else | Question::Topic | Question::LeaveIt | Question::Consent | Question::Erase)
+            ),
             Intent::No => !matches!(
                 self.asked,
                 None | Some(Question::Other | Question::Reason | Question::More | Question::Number)
@@ -273,6 +336,7 @@ impl Talk {
             | Intent::WhoIsThis
             | Intent::Human
             | Intent::Forget
+            | Intent::Erase
             | Intent::Private
             | Intent::Command
             | Intent::CallBack

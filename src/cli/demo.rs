@@ -12,7 +12,7 @@ use super::call::ACCOUNT_SID;
 use super::environment::Environment;
 use crate::app::Providers;
 use crate::config::{Backend, Config, Vars};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, RunningCalls};
 use crate::memory::model::Session;
 use crate::simulate::{Report, Script, Simulator, Step};
 use crate::speech::wav;
@@ -100,7 +100,7 @@ async fn demo(config: Config, token: String) -> anyhow::Result<ExitCode> {
     for outcome in [&again, &other, &withheld] {
         show(outcome);
     }
-    let written = gateway.shut_down(Duration::from_secs(5)).await;
+    let written = gateway.shut_down(Duration::from_secs(5), RunningCalls::Finish).await;
 
     let mut faults = Vec::new();
     let holds = |outcome: &Outcome| (greeting(outcome).contains(NAME), greeting(outcome).contains(TOPIC));

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::environment::Environment;
 use crate::app::Providers;
 use crate::config::Config;
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, RunningCalls};
 use crate::telemetry;
 
 /// Take calls until told to stop (SIGTERM or Ctrl-C).
@@ -20,6 +20,11 @@ pub(super) struct Serve {
     /// Listen on a public address although no TWILIO_AUTH_TOKEN is set: anyone may then call, and be anyone.
     #[arg(long)]
     insecure: bool,
+    /// On SIGTERM, let running calls go between two turns, so that the carrier asks another instance for them: for
+    /// deploys where another process listens already, on the same DATA_DIR or the same Redis. Without it they may
+    /// finish within SHUTDOWN_GRACE_SECONDS.
+    #[arg(long)]
+    handover: bool,
 }
 
 impl Serve {
@@ -29,11 +34,12 @@ impl Serve {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        super::runtime()?.block_on(serve(config))
+        let calls = if self.handover { RunningCalls::HandOver } else { RunningCalls::Finish };
+        super::runtime()?.block_on(serve(config, calls))
     }
 }
 
-async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+async fn serve(config: Config, calls: RunningCalls) -> anyhow::Result<ExitCode> {
     let grace = config.server.shutdown_grace;
     if config.twilio.auth_tokens.is_empty() {
         tracing::warn!(bind = %config.server.bind, "TWILIO_AUTH_TOKEN is not set: webhooks and streams are not checked");
@@ -47,6 +53,6 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         _ = terminate.recv() => tracing::info!("SIGTERM"),
         result = tokio::signal::ctrl_c() => result.context("Ctrl-C cannot be listened for")?,
     }
-    let written = gateway.shut_down(grace).await;
-    Ok(if written { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let kept = gateway.shut_down(grace, calls).await;
+    Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -13,10 +13,13 @@ pub(super) struct Preset {
     /// 0: for ever.
     pub(super) profile_ttl_days: u64,
     pub(super) refresh: TtlRefresh,
+    /// Other programs look for live calls below that prefix too, whatever it is set to.
+    pub(super) mirrors_there: bool,
 }
 
 const fn preset(prefix: &'static str, session_ttl_s: u64, profile_ttl_days: u64, refresh: TtlRefresh) -> Preset {
-    Preset { prefix, session_ttl: Duration::from_secs(session_ttl_s), profile_ttl_days, refresh }
+    let session_ttl = Duration::from_secs(session_ttl_s);
+    Preset { prefix, session_ttl, profile_ttl_days, refresh, mirrors_there: false }
 }
 
 const HOUR_S: u64 = 3600;
@@ -25,7 +28,7 @@ const DEFAULT: Preset = preset("sarah", 24 * HOUR_S, 90, TtlRefresh::Access);
 /// Each as its system has it; where one says nothing of profiles, our 90 days.
 const PRESETS: [(&str, Preset); 5] = [
     ("aegen", preset("session", HOUR_S, 90, TtlRefresh::Write)),
-    ("conversation", preset("conversation", 24 * HOUR_S, 90, TtlRefresh::Write)),
+    ("conversation", Preset { mirrors_there: true, ..preset("conversation", 24 * HOUR_S, 90, TtlRefresh::Write) }),
     ("threads", preset("sarah", 2 * HOUR_S, 90, TtlRefresh::Access)),
     ("agent", preset("agent", HOUR_S, 0, TtlRefresh::Access)),
     ("sarah", preset("sarah", 24 * HOUR_S, 90, TtlRefresh::Write)),

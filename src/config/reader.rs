@@ -51,6 +51,10 @@ impl<'a> Reader<'a> {
         self.faults.push(Fault { name: name.to_owned(), message });
     }
 
+    pub(super) fn has_fault(&self, name: &str) -> bool {
+        self.faults.iter().any(|fault| fault.name == name || fault.name.strip_suffix("_FILE") == Some(name))
+    }
+
     pub(super) fn warn(&mut self, message: String) {
         self.warnings.push(message);
     }

@@ -57,6 +57,7 @@ fn every_fault_is_reported_in_one_go() {
         ("MEMORY_PROFILE_TTL_DAYS", "1e9"),
         ("MEMORY_PHONE_PEPPER", "abc"),
         ("MEMORY_KEY_PREFIX", "a:{b}"),
+        ("MEMORY_CONSENT", "sometimes"),
         ("GREETING_LEVEL", "3"),
         ("DEFAULT_REGION", "Mars"),
         ("MAX_CALLS", "0"),
@@ -75,6 +76,7 @@ fn every_fault_is_reported_in_one_go() {
             "MEMORY_SESSION_TTL_HOURS",
             "MEMORY_PROFILE_TTL_DAYS",
             "MEMORY_KEY_PREFIX",
+            "MEMORY_CONSENT",
             "GREETING_LEVEL",
             "MEMORY_PHONE_PEPPER",
             "DEFAULT_REGION",
@@ -237,6 +239,25 @@ fn a_preset_sets_what_is_not_set_by_itself() {
 }
 
 #[test]
+fn live_calls_are_mirrored_where_other_programs_look_for_them() {
+    let mirror = |preset| {
+        let vars = [("MEMORY_PRESET", preset), ("MEMORY_KEY_PREFIX", "mine"), ("MEMORY_MAX_MESSAGES", "20")];
+        let store = read(&vars).unwrap().memory.store;
+        (store.mirror_prefix, store.mirror_messages)
+    };
+    assert_eq!(mirror("conversation"), ("mine".to_owned(), 20));
+    assert_eq!(mirror("sarah"), ("conversation".to_owned(), 20));
+}
+
+#[test]
+fn what_is_replayed_is_remembered_an_hour_longer() {
+    for (seconds, marker_s) in [("0", 3600), ("3600", 7200), ("86400", 90_000)] {
+        let store = read(&[("SPOOL_REPLAY_SECONDS", seconds)]).unwrap().memory.store;
+        assert_eq!(store.marker_ttl.as_secs(), marker_s);
+    }
+}
+
+#[test]
 fn a_ttl_in_seconds_wins_and_says_so() {
     let config = read(&[("REDIS_SESSION_TTL", "3600"), ("MEMORY_SESSION_TTL_HOURS", "5")]).unwrap();
     assert_eq!(config.memory.store.session_ttl, Duration::from_secs(3600));
@@ -263,6 +284,98 @@ fn a_secret_may_be_in_a_file() {
     assert!(faults(&[("TWILIO_AUTH_TOKEN_FILE", "/no/such/file")])[0].contains("cannot be read"));
     let both = [("TWILIO_AUTH_TOKEN_FILE", path.to_str().unwrap()), ("TWILIO_AUTH_TOKEN", "x")];
     assert!(faults(&both)[0].contains("set one of them"));
+}
+
+#[test]
+fn a_chat_model_is_asked_only_when_it_is_named_and_paid_for() {
+    assert!(read(&[]).unwrap().summarizer.is_none());
+    let whole =
+        [("OPENAI_API_KEY", "sk-hunter2"), ("OPENAI_MODEL", "m"), ("OPENAI_BASE_URL", "http://localhost:1/v1/")];
+    let chat = read(&whole).unwrap().summarizer.unwrap();
+    assert_eq!((chat.endpoint.url().as_str(), chat.model.as_str()), ("http://localhost:1/v1", "m"));
+    assert!(!format!("{chat:?}").contains("hunter2"));
+    let chat = read(&whole[..2]).unwrap().summarizer.unwrap();
+    assert_eq!(chat.endpoint.url().as_str(), "https://api.openai.com/v1");
+    for (vars, expected) in [
+        (&whole[..1], &["OPENAI_MODEL: is not set beside OPENAI_API_KEY"][..]),
+        (&whole[1..2], &["OPENAI_API_KEY: is not set beside OPENAI_MODEL"]),
+        (
+            &whole[2..],
+            &["OPENAI_API_KEY: is not set beside OPENAI_BASE_URL", "OPENAI_MODEL: is not set beside OPENAI_BASE_URL"],
+        ),
+        (
+            &[("OPENAI_API_KEY", "a\u{1}b"), ("OPENAI_MODEL", "m"), ("OPENAI_BASE_URL", "http://10.0.0.1")],
+            &["OPENAI_API_KEY: has characters", "OPENAI_BASE_URL: is not https"],
+        ),
+    ] {
+        let faults = faults(vars);
+        assert_eq!(faults.len(), expected.len(), "{faults:?}");
+        assert!(faults.iter().zip(expected).all(|(fault, start)| fault.starts_with(start)), "{faults:?}");
+    }
+}
+
+#[test]
+fn an_archive_is_a_directory_or_a_server_with_a_secret() {
+    const SECRET: (&str, &str) = ("MEMORY_ARCHIVE_SECRET", "0123456789abcdef0123456789abcdef");
+    assert!(read(&[]).unwrap().archive.is_none());
+    for (place, path) in
+        [("file:calls", "calls"), ("file:/var/calls", "/var/calls"), ("file:///var/calls", "/var/calls")]
+    {
+        match read(&[("MEMORY_ARCHIVE", place)]).unwrap().archive {
+            Some(ArchiveConfig::Files { directory }) => assert_eq!(directory, PathBuf::from(path)),
+            other => panic!("{other:?}"),
+        }
+    }
+    match read(&[("MEMORY_ARCHIVE", "https://archive.example.com/calls"), SECRET]).unwrap().archive {
+        Some(ArchiveConfig::Server { endpoint, .. }) => {
+            assert_eq!(endpoint.url().as_str(), "https://archive.example.com/calls");
+        }
+        other => panic!("{other:?}"),
+    }
+    let private = [("MEMORY_ARCHIVE", "https://192.168.0.7"), SECRET, ("OUTGOING_ALLOW_PRIVATE", "true")];
+    assert!(read(&private).is_ok());
+    for (vars, fault) in [
+        (&private[..2], "MEMORY_ARCHIVE: names an address that is not public; set OUTGOING_ALLOW_PRIVATE=true"),
+        (&[("MEMORY_ARCHIVE", "https://a.example.com")][..], "MEMORY_ARCHIVE_SECRET: is not set beside MEMORY_ARCHIVE"),
+        (
+            &[("MEMORY_ARCHIVE", "https://a.example.com"), ("MEMORY_ARCHIVE_SECRET", "abc")],
+            "MEMORY_ARCHIVE_SECRET: is s",
+        ),
+        (&[SECRET], "MEMORY_ARCHIVE: is not set beside MEMORY_ARCHIVE_SECRET"),
+        (&[("MEMORY_ARCHIVE", "file:")], "MEMORY_ARCHIVE: \"file:\" names no directory"),
+        (&[("MEMORY_ARCHIVE", "file://host/calls")], "MEMORY_ARCHIVE: \"file://host/calls\" names no directory"),
+        (&[("MEMORY_ARCHIVE", "/var/calls")], "MEMORY_ARCHIVE: is not a URL such as https://host/path; use file:"),
+    ] {
+        let faults = faults(vars);
+        assert!(faults.len() == 1 && faults[0].starts_with(fault), "{vars:?}: {faults:?}");
+    }
+    assert!(
+        faults(&[("MEMORY_ARCHIVE", "https://a.example.com"), ("MEMORY_ARCHIVE_SECRET_FILE", "/no/such/file")])[0]
+            .contains("cannot be read")
+    );
+}
+
+#[test]
+fn what_older_deployments_set_is_understood() {
+    let config = read(&[
+        ("MEMORY_PERSISTENCE", "false"),
+        ("MEMORY_MAX_MESSAGES", "100"),
+        ("REDIS_CONNECTION_POOL_SIZE", "10"),
+        ("REDIS_URL", "redis://localhost:6379/0"),
+        ("MEMORY_PHONE_PEPPER_OLD", "0123456789abcdef0123456789abcdef"),
+        ("MEMORY_LEGACY_HASH", "sha256:16"),
+    ])
+    .unwrap();
+    assert!(matches!(config.memory.backend, Backend::Process));
+    assert_eq!(config.memory.max_messages, 100);
+    assert_eq!(read(&[]).unwrap().memory.max_messages, 50);
+    assert!(config.memory.old_pepper.is_some());
+    assert_eq!(config.memory.legacy_hash.map(|hash| hash.to_string()), Some("sha256:16".to_owned()));
+    assert_eq!(config.warnings, [""; 0]);
+    let faults = faults(&[("MEMORY_LEGACY_HASH", "md5"), ("MEMORY_PHONE_PEPPER_OLD", "short")]);
+    assert!(faults[0].starts_with("MEMORY_PHONE_PEPPER_OLD: is shorter than 32 bytes"), "{faults:?}");
+    assert!(faults[1].starts_with("MEMORY_LEGACY_HASH: \"md5\" is neither `sha256` nor"), "{faults:?}");
+    assert!(!faults[0].contains("\"short\""), "a secret is shown");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use listenfd::ListenFd;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +25,16 @@ const MAX_HEADERS: usize = 64;
 /// Connections that may wait to be accepted; a ramp of hundreds of calls a second fills the usual 128.
 const BACKLOG: u32 = 4096;
 
-/// Binds a listening socket with a backlog that a burst of calls does not fill.
+/// The listening socket that a supervisor such as systemd hands over (`LISTEN_FDS`), else one bound to `address`.
+///
+/// A socket that outlives the process keeps connections waiting while the process restarts: a carrier that asks how a
+/// call goes on is then answered late instead of refused.
 pub(crate) fn bind(address: std::net::SocketAddr) -> io::Result<TcpListener> {
+    if let Some(listener) = ListenFd::from_env().take_tcp_listener(0)? {
+        listener.set_nonblocking(true)?;
+        return TcpListener::from_std(listener);
+    }
+    // A backlog that a burst of calls does not fill.
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

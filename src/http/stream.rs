@@ -1,14 +1,14 @@
 //! The media stream: the upgrade, the first messages, and the session's beginning and end.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use redial_call::EndReason;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
@@ -18,10 +18,13 @@ use crate::calls::{Control, Ringing};
 use crate::carrier::twilio::{self, Incoming, Start};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::memory::hang_up::{self, HangUp};
+use crate::memory::mirror::LiveCall;
+use crate::memory::mirror::feed::Feed;
+use crate::memory::spool::OpenCall;
 use crate::memory::summary;
 use crate::session::log::CallLog;
 use crate::session::record::Record;
-use crate::session::{Opening, Session};
+use crate::session::{Opening, Resumed, Session};
 use crate::speech::vad::Vad;
 
 /// A stranger may hold a socket for this long without a valid `start`.
@@ -30,6 +33,10 @@ const START_LIMIT: Duration = Duration::from_secs(3);
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// The default of 128 KiB would be most of a call's memory.
 const READ_BUFFER_BYTES: usize = 4096;
+/// How long a call that goes on waits for what was said before; its greeting is on the way meanwhile.
+const RESUME_LIMIT: Duration = Duration::from_secs(1);
+/// How long the disk may take to keep a finished session before the store is asked directly.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the carrier may take to close its side.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -118,13 +125,39 @@ async fn refuse(mut socket: MediaStream, reason: &'static str) {
     let _ = timeout(CLOSE_LIMIT, socket.finish()).await;
 }
 
-/// The call, and what is written when it is over.
+/// The call, and what is kept when it is over.
 async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing, control: mpsc::Receiver<Control>) {
-    let record = Record::new(ringing.session_id.clone(), ringing.caller, start.parameter_names());
+    let (record, resumed) = match taken_up(ringing.resumed).await {
+        Some(call) => {
+            let before = Duration::from_millis(unix_ms().saturating_sub(call.started_at));
+            let turns = call.turns.iter().map(|message| message.turn.clone()).collect();
+            tracing::info!(turns = call.turns.len(), before_ms = before.as_millis(), "the call goes on");
+            metrics::counter!("redial_calls_resumed_total").increment(1);
+            (Record::resumed(call), Some(Resumed { before, turns }))
+        }
+        None => {
+            let record = Record::new(start.call_sid.to_string(), ringing.caller, start.parameter_names());
+            (record, None)
+        }
+    };
+    let open = record.open_call();
+    let mirror = app.mirror.as_ref().map(|mirror| {
+        let call = LiveCall {
+            session_id: open.sid.clone(),
+            user_id: open.caller.user_id.clone(),
+            hash: open.caller.hash.clone(),
+            started_at: open.started_at,
+            instance: app.spool.instance().to_owned(),
+            summary: String::new(),
+        };
+        Feed::start(Arc::clone(mirror), call, open.turns.clone())
+    });
+    app.spool.begin(open);
     let settings = app.parts.settings.clone();
     let log = if app.config.call_log {
-        CallLog::create(&app.config.server.data_dir, &ringing.session_id, &settings)
+        CallLog::create(&app.config.server.data_dir, start.call_sid.as_str(), &settings)
             .await
+            .inspect(|_| app.spool.logged(start.call_sid.as_str(), &record.caller()))
             .inspect_err(|error| tracing::warn!(%error, "the call is not logged"))
             .ok()
     } else {
@@ -141,6 +174,9 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
             vad: Vad::new(Arc::clone(&app.vad)),
             record: record.clone(),
             log,
+            spool: Arc::clone(&app.spool),
+            mirror,
+            resumed,
         },
     );
     // A task of its own: a panic in it ends this call only, and what was said until then is written all the same.
@@ -152,7 +188,12 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
             ("internal_error", "error", None)
         }
     };
-    let hung_up = !matches!(end_reason, "disconnected" | "internal_error");
+    // Queued before the call counts as finished: whoever takes it up again finds it there.
+    let caller = record.caller();
+    let forgotten = record.is_forgotten();
+    let document = record.into_session(end_reason, last_event);
+    let closed = (!forgotten).then(|| app.spool.close(&caller, document.clone()));
+    let hung_up = !matches!(end_reason, "disconnected" | "internal_error" | "handed_over");
     app.calls.finish(&start.call_sid, hung_up);
     if let Some(mut socket) = socket {
         socket.close(1000, "goodbye");
@@ -161,18 +202,31 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
         });
     }
     tracing::info!(reason = end_reason, "the call is over");
-    let base = record.base();
-    let caller = record.caller();
-    let session = record.into_session(end_reason, last_event);
-    // A failure that no retry mends was logged where it happened.
-    let _ = hang_up::write(app.store.as_ref(), HangUp { caller, session, base }, summary::fold).await;
+    if let Some(closed) = closed
+        && timeout(DISK_PATIENCE, closed).await.is_err()
+    {
+        // The disk does not take it; it is tried on, but the store may be faster. Twice is as good as once.
+        tracing::warn!("the session goes to the store at once: the disk does not take it");
+        let consent = app.config.memory.consent;
+        let fold = |profile, session: &_| summary::fold_under(consent, profile, session);
+        let _ = hang_up::write(app.store.as_ref(), HangUp { caller, session: document, base: None }, fold).await;
+    }
+}
+
+/// What was said before the stream broke, if it is found in time.
+async fn taken_up(resumed: Option<oneshot::Receiver<OpenCall>>) -> Option<OpenCall> {
+    timeout(RESUME_LIMIT, resumed?).await.ok()?.ok()
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The carrier's event that the stored document names as the last.
 const fn last_event(reason: EndReason) -> &'static str {
     match reason {
         EndReason::CallerHungUp => "stop",
-        EndReason::Disconnected => "close",
+        EndReason::Disconnected | EndReason::HandedOver => "close",
         EndReason::AgentHungUp | EndReason::Silence | EndReason::MaxDuration | EndReason::Shutdown => "hang_up",
     }
 }

@@ -7,6 +7,8 @@ use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use redial_call::{CallSid, Role};
+use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
 use crate::agent::greeting::{self, CallerFacts};
@@ -16,10 +18,17 @@ use crate::calls::{Admission, Lookup, Refusal, Ringing};
 use crate::carrier::signature::SignatureHeaders;
 use crate::carrier::twiml;
 use crate::carrier::webhook::{self, VoiceRequest};
-use crate::identity::{Caller, CallerAddress};
+use crate::identity::{Caller, CallerAddress, PhoneHash};
+use crate::memory::consent::may_recall;
+use crate::memory::model::Profile;
+use crate::memory::spool::OpenCall;
+use crate::memory::{rekey, resume};
 
 /// The name of the `<Parameter>` that carries the one-time token.
 pub(super) const TOKEN_PARAMETER: &str = "token";
+
+/// About how long a restart takes, in s.
+const RETRY_AFTER_SECONDS: &str = "2";
 
 /// `POST /voice`: a call comes in.
 pub(super) async fn incoming(state: State<Arc<App>>, uri: OriginalUri, headers: HeaderMap, body: Bytes) -> Response {
@@ -81,24 +90,32 @@ async fn answer(
     }
     let address = CallerAddress::parse(request.caller_number(), &app.config.memory.default_region);
     let caller = app.keys.caller(&address);
+    if entry == Entry::Resume {
+        app.calls.displace(&request.call_sid).await;
+    }
     match app.calls.admit(&request.call_sid, &caller) {
-        Ok(Admission::New { session_id }) => connect(&app, &request, caller, session_id, entry),
+        Ok(Admission::New) => connect(&app, &request, caller, app.keys.older_hashes(&address), entry),
         Ok(Admission::Again(document)) => xml(document),
         Ok(Admission::Finished) => xml(twiml::hang_up()),
         Err(refusal) => {
             metrics::counter!("redial_calls_refused_total", "reason" => reason(refusal)).increment(1);
             tracing::warn!(call.sid = %request.call_sid, %refusal, "a call is refused");
-            xml(match (refusal, entry) {
+            match (refusal, entry) {
+                // The carrier then asks the fallback URL, which is another instance.
+                (Refusal::ShuttingDown, _) => {
+                    let retry = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
+                    (StatusCode::SERVICE_UNAVAILABLE, retry, "this instance is shutting down\n").into_response()
+                }
                 // Answered already, so that it cannot be rejected any more.
-                (_, Entry::Resume) | (Refusal::TooManyLegs, _) => twiml::say_and_hang_up(prompts::CANNOT_GO_ON),
-                (Refusal::Full | Refusal::CallerBusy | Refusal::ShuttingDown, Entry::Incoming) => twiml::reject_busy(),
-            })
+                (_, Entry::Resume) | (Refusal::TooManyLegs, _) => xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON)),
+                (Refusal::Full | Refusal::CallerBusy, Entry::Incoming) => xml(twiml::reject_busy()),
+            }
         }
     }
 }
 
 /// Starts the look-up and tells the carrier where to stream.
-fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, session_id: String, entry: Entry) -> Response {
+fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, older: Vec<PhoneHash>, entry: Entry) -> Response {
     let sid = &request.call_sid;
     let token = app.tokens.issue(sid, unix_seconds());
     let document = twiml::connect_stream(
@@ -116,20 +133,73 @@ fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, session_id: S
     };
     let attested = request.attestation();
     let span = tracing::info_span!("lookup", call.sid = %sid);
+    let (found, resumed) = oneshot::channel();
     let lookup = tokio::spawn({
-        let (app, caller) = (Arc::clone(app), caller.clone());
-        async move { look_up(&app, caller, attested, entry).await }.instrument(span)
+        let (app, caller, sid) = (Arc::clone(app), caller.clone(), sid.clone());
+        async move {
+            let before = match entry {
+                Entry::Resume => said_before(&app, &sid, &caller).await,
+                Entry::Incoming => None,
+            };
+            let caller = before.as_ref().map_or(caller, |call| call.caller.clone());
+            let opening = Opening::of(entry, before.as_ref());
+            // The stream may have given up waiting.
+            let _ = before.map(|before| found.send(before));
+            look_up(&app, caller, &older, attested, opening).await
+        }
+        .instrument(span)
     });
+    let resumed = (entry == Entry::Resume).then_some(resumed);
     tracing::info!(call.sid = %sid, caller = %app.keys.log_pseudonym(&caller), "a call comes in");
     metrics::counter!("redial_calls_total").increment(1);
-    app.calls.ring(sid, Ringing { caller, lookup, session_id }, document.clone());
+    app.calls.ring(sid, Ringing { caller, lookup, resumed }, document.clone());
     xml(document)
 }
 
+/// What was said in a call whose stream broke: from our own journal, else from what another instance has written.
+async fn said_before(app: &App, sid: &CallSid, caller: &Caller) -> Option<OpenCall> {
+    match resume::find(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), caller).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!(call.sid = %sid, %error, "the call goes on without its history");
+            None
+        }
+    }
+}
+
+/// With which words a stream begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    Greeting,
+    /// The stream broke while the agent spoke, or nothing was said: the caller has the floor.
+    Repair,
+    /// The stream broke before the caller's last words were answered: the answer follows.
+    RepairBeforeAnswer,
+}
+
+impl Opening {
+    fn of(entry: Entry, before: Option<&OpenCall>) -> Self {
+        let last = before.and_then(|call| call.turns.last()).map(|message| &message.turn);
+        match (entry, last) {
+            (Entry::Incoming, _) => Self::Greeting,
+            (Entry::Resume, Some(turn)) if turn.role == Role::Caller && !turn.text.is_empty() => {
+                Self::RepairBeforeAnswer
+            }
+            (Entry::Resume, _) => Self::Repair,
+        }
+    }
+}
+
 /// Finds out who calls and how to greet them, and starts to synthesise the greeting.
-async fn look_up(app: &App, caller: Caller, attestation: greeting::Attestation, entry: Entry) -> Lookup {
+async fn look_up(
+    app: &App,
+    caller: Caller,
+    older: &[PhoneHash],
+    attestation: greeting::Attestation,
+    opening: Opening,
+) -> Lookup {
     let began = std::time::Instant::now();
-    let known = match app.store.begin_call(&caller).await {
+    let mut known = match rekey::find(app.store.as_ref(), caller.clone(), older).await {
         Ok(known) => Some(known),
         Err(error) => {
             metrics::counter!("redial_memory_errors_total", "operation" => "begin_call").increment(1);
@@ -142,6 +212,13 @@ async fn look_up(app: &App, caller: Caller, attestation: greeting::Attestation, 
         let days = unix_seconds().saturating_sub(at_ms / 1000) / 86_400;
         u32::try_from(days).unwrap_or(u32::MAX)
     });
+    let consent = app.config.memory.consent;
+    if let Some(known) = &mut known
+        && !may_recall(consent, known.profile.consent.as_ref())
+    {
+        // Only that the caller said no is of use; so that they are not asked again.
+        known.profile = Profile { consent: known.profile.consent.take(), ..Profile::default() };
+    }
     let level = greeting::level(CallerFacts {
         withheld: caller.hash.is_none(),
         first_call: known.as_ref().is_none_or(|known| known.calls == 0),
@@ -150,9 +227,13 @@ async fn look_up(app: &App, caller: Caller, attestation: greeting::Attestation, 
         maximum: app.config.memory.greeting_level,
     });
     let profile = known.as_ref().map(|known| known.profile.clone()).unwrap_or_default();
-    let greeting = match entry {
-        Entry::Incoming => greeting::greeting(&profile, level, days_since_last_call),
-        Entry::Resume => prompts::RESUMED.to_owned(),
+    let greeting = match opening {
+        Opening::Greeting => greeting::opening(
+            &profile,
+            greeting::Opening { level, days_since_last_call, consent, withheld: caller.hash.is_none() },
+        ),
+        Opening::Repair => prompts::RESUMED.to_owned(),
+        Opening::RepairBeforeAnswer => prompts::RESUMED_ANSWER_FOLLOWS.to_owned(),
     };
     app.phrases.warm(&greeting);
     let caller = match &known {

@@ -12,7 +12,7 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::pepper::{self, PepperError};
-use super::{Caller, CallerAddress, PhoneHash, UserId};
+use super::{Caller, CallerAddress, LegacyHash, PhoneHash, UserId};
 
 /// Sets these keys apart from anything else that a secret might be used for.
 const SALT: &[u8] = b"redial caller keys v1";
@@ -35,6 +35,9 @@ pub struct Keys {
     log: Key,
     stream: Key,
     check: Key,
+    /// Of the former pepper.
+    old_phone: Option<Key>,
+    legacy: Option<LegacyHash>,
 }
 
 impl Keys {
@@ -51,20 +54,43 @@ impl Keys {
                 hkdf.expand(purpose.as_bytes(), key).expect("HKDF-SHA256 gives up to 8160 bytes");
             })
         };
-        Ok(Self { phone: key("phone"), uid: key("uid"), log: key("log"), stream: key("stream"), check: key("check") })
+        let (phone, uid, log, stream) = (key("phone"), key("uid"), key("log"), key("stream"));
+        Ok(Self { phone, uid, log, stream, check: key("check"), old_phone: None, legacy: None })
+    }
+
+    /// Lets [`older_hashes`](Self::older_hashes) find what was stored under a former pepper, or under the plain hash
+    /// of the deployment that we took over from.
+    ///
+    /// # Errors
+    /// When the former pepper is too short to have been one.
+    pub fn with_older(
+        self,
+        old_pepper: Option<&SecretString>,
+        legacy: Option<LegacyHash>,
+    ) -> Result<Self, PepperError> {
+        let old_phone = old_pepper.map(|pepper| Self::derive(pepper).map(|keys| keys.phone)).transpose()?;
+        Ok(Self { old_phone, legacy, ..self })
+    }
+
+    /// The hashes under which a caller may have been known before, the most recent first. None for a withheld caller.
+    pub fn older_hashes(&self, address: &CallerAddress) -> Vec<PhoneHash> {
+        let Some(identity) = identity(address) else { return Vec::new() };
+        let old = self.old_phone.as_ref().map(|key| PhoneHash(keyed_hash(key, &identity, HASH_CHARS)));
+        // An extension was no part of a plain hash: it would lead to whoever has the number without one.
+        let legacy = match (self.legacy, address) {
+            (Some(legacy), CallerAddress::Number(number)) if number.extension.is_none() => {
+                Some(legacy.of(&number.e164))
+            }
+            _ => None,
+        };
+        let present = PhoneHash(keyed_hash(&self.phone, &identity, HASH_CHARS));
+        old.into_iter().chain(legacy).filter(|hash| *hash != present).collect()
     }
 
     /// Names a caller: always the same for a number or an address, a new name each time for a withheld one.
     pub fn caller(&self, address: &CallerAddress) -> Caller {
-        let identity = match address {
-            CallerAddress::Number(number) => match &number.extension {
-                None => format!("v1{}", number.e164.as_str()),
-                Some(extension) => format!("v1{};ext={}", number.e164.as_str(), extension.as_str()),
-            },
-            CallerAddress::Address(address) => format!("v1id:{}", address.as_str()),
-            CallerAddress::Withheld => {
-                return Caller { user_id: UserId(format!("anon_{}", Uuid::new_v4().simple())), hash: None };
-            }
+        let Some(identity) = identity(address) else {
+            return Caller { user_id: UserId(format!("anon_{}", Uuid::new_v4().simple())), hash: None };
         };
         Caller {
             user_id: UserId(format!("u_{}", keyed_hash(&self.uid, &identity, HASH_CHARS))),
@@ -91,6 +117,18 @@ impl Keys {
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
+/// What is hashed; nothing for a withheld caller.
+fn identity(address: &CallerAddress) -> Option<String> {
+    match address {
+        CallerAddress::Number(number) => Some(match &number.extension {
+            None => format!("v1{}", number.e164.as_str()),
+            Some(extension) => format!("v1{};ext={}", number.e164.as_str(), extension.as_str()),
+        }),
+        CallerAddress::Address(address) => Some(format!("v1id:{}", address.as_str())),
+        CallerAddress::Withheld => None,
     }
 }
 
@@ -159,6 +197,27 @@ mod tests {
         assert_ne!(keys().caller(&address), other.caller(&address));
         assert_ne!(keys().stream_key(), other.stream_key());
         assert_ne!(keys().check_value(), other.check_value());
+    }
+
+    #[test]
+    fn older_hashes_are_those_of_the_former_pepper_and_of_the_plain_hash() {
+        let former = "fedcba9876543210fedcba9876543210".into();
+        let legacy = "sha256:16".parse().unwrap();
+        let keys = || Keys::derive(&"0123456789abcdef0123456789abcdef".into()).unwrap();
+        let both = keys().with_older(Some(&former), Some(legacy)).unwrap();
+        let number = CallerAddress::parse("+14155552671", "US");
+        let under_former = Keys::derive(&former).unwrap().caller(&number).hash.unwrap();
+        let older = both.older_hashes(&number);
+        assert_eq!((older.len(), &older[0], older[1].as_str().len()), (2, &under_former, 16));
+        // Who has an extension, or no number at all, was never hashed plainly as themselves.
+        for raw in ["+14155552671;ext=12", "sip:bob@example.com"] {
+            assert_eq!(both.older_hashes(&CallerAddress::parse(raw, "US")).len(), 1, "{raw}");
+        }
+        assert_eq!(both.older_hashes(&CallerAddress::Withheld), []);
+        assert_eq!(keys().older_hashes(&number), []);
+        // The same pepper twice is no change.
+        let same = keys().with_older(Some(&"0123456789abcdef0123456789abcdef".into()), None).unwrap();
+        assert_eq!(same.older_hashes(&number), []);
     }
 
     #[test]

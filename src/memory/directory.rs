@@ -2,6 +2,8 @@
 //!
 //! Nothing here is on a call's path; all of it has the background's patience of 5 s.
 
+pub(super) mod local;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,6 +11,10 @@ use async_trait::async_trait;
 use super::model::Profile;
 use super::store::{MemoryError, Store};
 use crate::identity::{PhoneHash, UserId};
+
+/// How long an erased user is remembered as such: 30 days, longer than a hang-up can lie in a journal or an outbox and
+/// still be written. Until then no write brings the user back.
+pub(super) const ERASED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A store that answers calls and operators.
 pub trait Memory: Store + Directory {}
@@ -113,6 +119,7 @@ pub struct Listing<T> {
 
 /// What a change of a profile did.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once a write and moved at once")]
 pub enum ProfileChange {
     /// It is written.
     Applied {

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
+use super::jitter;
 use super::model::{Profile, Session};
 use super::store::{Commit, MemoryError, Outcome, Store};
+use super::unite::unite;
 use crate::identity::{Caller, UserId};
 
 /// A finished call.
@@ -30,19 +32,18 @@ pub enum Written {
         /// The profile's new revision.
         revision: u64,
     },
-    /// They were already.
+    /// They were already, with all that this copy of the call has.
     Duplicate,
-    /// A longer copy of the call is stored.
-    Stale,
     /// The caller was erased in the meantime; nothing is kept.
     Erased,
 }
 
 /// Writes a finished call and what `fold` makes of the profile with it.
 ///
-/// One write at a time for each caller, in the order of the calls to this function. A profile that has moved on is
-/// folded again, so `fold` may run several times; a store that is not reachable is tried again, without end, after
-/// 20 ms to 10 s: whoever waits for this bounds it by the shutdown.
+/// One write at a time for each caller, in the order of the calls to this function. Another copy of the call that is
+/// stored is united with this one, a number that belongs to another user takes the call to that one, and a profile that
+/// has moved on is folded again, so `fold` may run several times. A store that is not reachable is tried again, without
+/// end, after 20 ms to 10 s: whoever waits for this bounds it by the shutdown.
 ///
 /// # Errors
 /// What trying again would not help. It is logged here.
@@ -51,69 +52,113 @@ pub enum Written {
 /// Dropped, this write may be lost or half-way, never another one; writing it again is harmless.
 pub async fn write(
     store: &dyn Store,
-    hang_up: HangUp,
+    mut hang_up: HangUp,
     fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
 ) -> Result<Written, MemoryError> {
-    let HangUp { caller, session, base } = hang_up;
-    let lane = Lane::of(&caller.user_id);
-    let _turn = lane.mutex.lock().await;
-
-    let (base_revision, profile) = base.unwrap_or_default();
-    let profile = fold(profile, &session);
-    let mut commit = Commit { user_id: caller.user_id.clone(), caller, session, profile, base_revision };
-    let mut pause = Pause::default();
+    let mut tries = 0;
     loop {
-        match store.commit_session(&commit).await {
-            Ok(Outcome::Applied { revision }) => return Ok(Written::Applied { revision }),
-            Ok(Outcome::Duplicate) => return Ok(Written::Duplicate),
-            Ok(Outcome::Stale) => return Ok(Written::Stale),
-            Ok(Outcome::Erased) => return Ok(Written::Erased),
-            Ok(Outcome::Conflict { revision, profile }) => {
-                // Each conflict is another process's success, so this ends. No pause: the lane keeps our own apart.
-                commit.profile = fold(profile, &commit.session);
-                commit.base_revision = revision;
-            }
-            Err(error @ MemoryError::Unavailable { .. }) => {
-                if pause.is_first() {
-                    warn!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call waits to be written");
+        let lane = Lane::of(&hang_up.caller.user_id);
+        let _turn = lane.mutex.lock().await;
+        let owner = loop {
+            match attempt(store, hang_up.clone(), &fold).await {
+                Ok(Attempt::Written(written)) => return Ok(written),
+                Ok(Attempt::Mapped(owner)) => break owner,
+                Err(error @ MemoryError::Unavailable { .. }) => {
+                    if tries == 0 {
+                        warn!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call waits to be written");
+                    }
+                    tokio::time::sleep(Duration::from_millis(pause_after(tries))).await;
+                    tries += 1;
                 }
-                tokio::time::sleep(pause.next()).await;
+                Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
+                    // An id that was refused may hold anything; the debug form has no line breaks.
+                    metrics::counter!("redial_sessions_lost_total").increment(1);
+                    error!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
+                    return Err(error);
+                }
             }
-            Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
-                // An id that was refused may hold anything; the debug form has no line breaks.
-                metrics::counter!("redial_sessions_lost_total").increment(1);
-                error!(session.id = ?commit.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
-                return Err(error);
+        };
+        // This lane is left before the next one is entered, so two calls cannot wait for each other.
+        hang_up = hang_up.of(owner);
+    }
+}
+
+/// As [`write()`], but gives up when the store is not reachable.
+///
+/// # Errors
+/// [`MemoryError::Unavailable`]: writing it again later is harmless. What else there is, trying again would not help.
+pub async fn write_once(
+    store: &dyn Store,
+    mut hang_up: HangUp,
+    fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
+) -> Result<Written, MemoryError> {
+    loop {
+        let lane = Lane::of(&hang_up.caller.user_id);
+        let _turn = lane.mutex.lock().await;
+        match attempt(store, hang_up.clone(), &fold).await? {
+            Attempt::Written(written) => return Ok(written),
+            Attempt::Mapped(owner) => hang_up = hang_up.of(owner),
+        }
+    }
+}
+
+impl HangUp {
+    /// The same call as another user's. Their profile is not known, as if the lookup had failed: at revision 0 there is
+    /// none, at any other the store answers with it.
+    fn of(self, user_id: UserId) -> Self {
+        let Self { caller, mut session, .. } = self;
+        session.user_id = user_id.as_str().to_owned();
+        Self { caller: Caller { user_id, ..caller }, session, base: None }
+    }
+}
+
+enum Attempt {
+    Written(Written),
+    /// Nothing was written; the number belongs to this user.
+    Mapped(UserId),
+}
+
+async fn attempt(
+    store: &dyn Store,
+    hang_up: HangUp,
+    fold: &(impl Fn(Profile, &Session) -> Profile + Send + Sync),
+) -> Result<Attempt, MemoryError> {
+    let HangUp { caller, session, base } = hang_up;
+    // What the profile is folded from: as it was at the base revision.
+    let (base_revision, mut base) = base.unwrap_or_default();
+    let (user_id, profile) = (caller.user_id.clone(), Profile::default());
+    let mut commit = Commit { caller, user_id, session, profile, base_revision, replaces: None };
+    loop {
+        commit.profile = fold(base.clone(), &commit.session);
+        // Each conflict, and each other copy, is another process's success, so this ends. No pause: the lane keeps our
+        // own apart.
+        match store.commit_session(&commit).await? {
+            Outcome::Applied { revision } => return Ok(Attempt::Written(Written::Applied { revision })),
+            Outcome::Duplicate => return Ok(Attempt::Written(Written::Duplicate)),
+            Outcome::Erased => return Ok(Attempt::Written(Written::Erased)),
+            Outcome::Mapped { user_id } => return Ok(Attempt::Mapped(user_id)),
+            Outcome::Conflict { revision, profile } => {
+                commit.base_revision = revision;
+                base = profile;
+            }
+            Outcome::Differs { stored, digest } => {
+                if let Some(stored) = stored {
+                    commit.session = unite(&commit.session, &stored);
+                    commit.session.user_id = commit.user_id.as_str().to_owned();
+                }
+                commit.replaces = Some(digest);
             }
         }
     }
 }
 
-/// The waiting between attempts: 20 ms, doubled up to 10 s, with up to half of it taken off at random so that many
-/// waiting calls do not come back at once.
-struct Pause(Duration);
-
-impl Pause {
-    const FIRST: Duration = Duration::from_millis(20);
-    const LONGEST: Duration = Duration::from_secs(10);
-
-    fn is_first(&self) -> bool {
-        self.0 == Self::FIRST
-    }
-
-    fn next(&mut self) -> Duration {
-        let full = self.0;
-        self.0 = (full * 2).min(Self::LONGEST);
-        // Without randomness the pause is the whole one; nothing depends on it.
-        let share = getrandom::u32().map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX));
-        full.mul_f64(1.0 - share / 2.0)
-    }
-}
-
-impl Default for Pause {
-    fn default() -> Self {
-        Self(Self::FIRST)
-    }
+/// How long to wait after so many failed attempts, in ms: 20, doubled up to 10 s, with up to half of it taken off at
+/// random so that many that wait do not come back at once.
+pub(super) fn pause_after(tries: u32) -> u64 {
+    const FIRST_MS: u64 = 20;
+    const LONGEST_MS: u64 = 10_000;
+    let full = FIRST_MS.saturating_mul(1 << tries.min(20)).min(LONGEST_MS);
+    full / 2 + (jitter::share() * (full - full / 2) as f64) as u64
 }
 
 type Lanes = HashMap<UserId, Arc<tokio::sync::Mutex<()>>>;
@@ -154,10 +199,12 @@ mod tests {
     use std::collections::VecDeque;
 
     use async_trait::async_trait;
+    use redial_call::{Role, Turn, TurnId, Via};
     use tokio::time::Instant;
 
     use super::*;
-    use crate::memory::model::{Episode, Metadata};
+    use crate::memory::digest::SessionDigest;
+    use crate::memory::model::{Episode, Message, Metadata};
     use crate::memory::store::{Health, Known};
 
     /// Answers commits as it was told to, and keeps what was asked.
@@ -248,6 +295,84 @@ mod tests {
         assert_eq!(asked.iter().map(|commit| commit.base_revision).collect::<Vec<_>>(), [0, 7]);
         let sids: Vec<_> = asked[1].profile.episodes.iter().map(|episode| episode.sid.as_str()).collect();
         assert_eq!(sids, ["CA0", "CA1"]);
+    }
+
+    #[tokio::test]
+    async fn a_stored_copy_is_united_with_and_the_profile_folded_from_both() {
+        let turn = |id| Message {
+            turn: Turn {
+                id: TurnId(id),
+                role: Role::Caller,
+                via: Via::Voice,
+                text: format!("turn {id}"),
+                cut: String::new(),
+                never_sent: String::new(),
+                start_ms: 0,
+                end_ms: 900,
+            },
+        };
+        let (mut ours, mut theirs) = (hang_up("u_copies", "CA1"), hang_up("u_copies", "CA1").session);
+        ours.session.conversation_history.push(turn(2));
+        theirs.conversation_history.push(turn(1));
+        theirs.user_id = "u_before_a_merge".to_owned();
+        let digest = SessionDigest::of(&theirs);
+        let store = Scripted::new([
+            Ok(Outcome::Differs { stored: Some(Box::new(theirs)), digest }),
+            Ok(Outcome::Conflict { revision: 3, profile: Profile::default() }),
+            applied(4),
+        ]);
+        let fold = |mut profile: Profile, session: &Session| {
+            profile.summary = format!("{} turns", session.conversation_history.len());
+            profile
+        };
+        let written = write(&store, ours, fold).await;
+        assert_eq!(written.unwrap(), Written::Applied { revision: 4 });
+        let asked = store.asked.into_inner().unwrap();
+        let replaces: Vec<_> = asked.iter().map(|commit| commit.replaces).collect();
+        assert_eq!(replaces, [None, Some(digest), Some(digest)]);
+        let folded: Vec<_> = asked.iter().map(|commit| commit.profile.summary.as_str()).collect();
+        assert_eq!(folded, ["1 turns", "2 turns", "2 turns"]);
+        assert_eq!(asked[1].session.conversation_history, [turn(1), turn(2)]);
+        assert_eq!(asked[1].session.user_id, "u_copies");
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_nothing_is_left_of_is_replaced_by_name() {
+        let digest = SessionDigest::of(&hang_up("u_expired", "CA1").session);
+        let store = Scripted::new([Ok(Outcome::Differs { stored: None, digest }), applied(2)]);
+        assert_eq!(write(&store, hang_up("u_expired", "CA1"), fold).await.unwrap(), Written::Applied { revision: 2 });
+        assert_eq!(store.asked.into_inner().unwrap()[1].replaces, Some(digest));
+    }
+
+    #[tokio::test]
+    async fn a_call_of_another_user_is_folded_on_what_is_known_of_them() {
+        let user_id = UserId::parse("u_linked").unwrap();
+        let theirs = fold(Profile::default(), &hang_up("u_linked", "CA0").session);
+        let store = Scripted::new([
+            Ok(Outcome::Mapped { user_id: user_id.clone() }),
+            Ok(Outcome::Conflict { revision: 5, profile: theirs }),
+            applied(6),
+        ]);
+        let guessed = fold(Profile::default(), &hang_up("u_guessed", "CA9").session);
+        let hang_up = HangUp { base: Some((3, guessed)), ..hang_up("u_guessed", "CA1") };
+        assert_eq!(write(&store, hang_up, fold).await.unwrap(), Written::Applied { revision: 6 });
+        let asked = store.asked.into_inner().unwrap();
+        assert_eq!(asked.iter().map(|commit| commit.base_revision).collect::<Vec<_>>(), [3, 0, 5]);
+        assert!(asked[1..].iter().all(|commit| commit.user_id == user_id && commit.session.user_id == "u_linked"));
+        let sids: Vec<_> = asked[2].profile.episodes.iter().map(|episode| episode.sid.as_str()).collect();
+        assert_eq!(sids, ["CA0", "CA1"], "nothing of whom it was taken for");
+        assert!(!has_lane("u_guessed") && !has_lane("u_linked"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_calls_that_are_each_others_users_do_not_wait_for_each_other() {
+        let to = |user: &str| Ok(Outcome::Mapped { user_id: UserId::parse(user).unwrap() });
+        let (one, other) = (Scripted::new([to("u_b"), applied(1)]), Scripted::new([to("u_a"), applied(1)]));
+        let both = async {
+            tokio::join!(write(&one, hang_up("u_a", "CA1"), fold), write(&other, hang_up("u_b", "CA2"), fold))
+        };
+        let (one, other) = tokio::time::timeout(Duration::from_secs(1), both).await.expect("they wait for each other");
+        assert!(one.is_ok() && other.is_ok());
     }
 
     #[tokio::test]

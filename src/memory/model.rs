@@ -2,8 +2,11 @@
 //!
 //! Times are Unix times in ms. Readers accept unknown fields, so that an older instance can read a newer document.
 
+use std::collections::BTreeSet;
+
 use redial_call::Turn;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The schema version that this build writes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -20,10 +23,25 @@ pub struct Profile {
     /// A rolling summary of all calls, at most 1000 characters.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub summary: String,
-    /// When the summary was made.
+    /// When a model wrote its part of the summary; without such a part, when the newest call ended.
     pub summary_at: u64,
+    /// The calls that a model's part of the summary tells of; empty without such a part. At most 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub summary_of: Vec<String>,
     /// One entry a call, oldest first, at most 20.
     pub episodes: Vec<Episode>,
+    /// The language that the caller asked for, as a BCP 47 tag: `es`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lang: Option<String>,
+    /// What the caller said of themselves, by key, at most 30.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+    /// What the caller answered when asked whether calls may be remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// What operators and agents set for this caller. Kept, and not read here.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub prefs: Map<String, Value>,
 }
 
 /// A caller's name, with its receipt.
@@ -35,6 +53,71 @@ pub struct Name {
     pub src: String,
     /// How sure we are.
     pub conf: Confidence,
+    /// When it was said; 0 in documents of versions that did not note it.
+    #[serde(default)]
+    pub at: u64,
+}
+
+/// One thing that the caller said and that is likely to hold in the next call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is about, `contact.pref_time`: a key has one value at a time. 1 to 64 of `a-z0-9_.`.
+    pub k: String,
+    /// What is known, in a few words: `prefers mornings`. At most 160 characters.
+    pub t: String,
+    /// Whether it may be known to everybody who holds this phone.
+    pub cls: Class,
+    /// How sure we are.
+    pub conf: Confidence,
+    /// Session and turn that it comes from, of the last time that it was said: `CA…#4`.
+    pub src: String,
+    /// When it was last said.
+    pub at: u64,
+    /// When it ceased to hold; `None`: it holds. One closed value a key is kept, and never prompted.
+    #[serde(default)]
+    pub until: Option<u64>,
+    /// In how many calls it was said, as far as counted: at least one.
+    #[serde(default)]
+    pub seen: u32,
+    /// Checksums (CRC-32) of the ids of these calls, so that no call counts twice. At most 8.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub by: BTreeSet<u32>,
+}
+
+/// Who may know a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// May help in any call from this number.
+    Ordinary,
+    /// Health, money, family, address, religion, long numbers: kept only with consent, used only for a caller who is
+    /// verified.
+    Sensitive,
+}
+
+/// The caller's answer to "May I remember this call for next time?"
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consent {
+    /// Yes or no.
+    pub memory: Choice,
+    /// When it was given.
+    pub at: u64,
+    /// By what: `voice`, `dtmf-1`, `dtmf-2`.
+    #[serde(default)]
+    pub how: String,
+    /// Session and turn: `CA…#4`.
+    #[serde(default)]
+    pub src: String,
+}
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// Calls may be remembered, sensitive matters as well.
+    Yes,
+    /// Nothing of later calls is remembered.
+    No,
 }
 
 /// How sure we are of something remembered.
@@ -50,7 +133,7 @@ pub enum Confidence {
 }
 
 /// One call in a sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Episode {
     /// The session.
     pub sid: String,

@@ -1,6 +1,8 @@
 //! Memory that lasts as long as the process: for tests, and for trying Redial out with nothing installed.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod directory;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -80,7 +82,7 @@ struct Tables {
     index: HashMap<UserId, BTreeSet<(u64, String)>>,
     sessions: HashMap<String, Expiring<SessionRecord>>,
     markers: HashMap<String, Expiring<Marker>>,
-    gone: HashSet<UserId>,
+    gone: HashMap<UserId, Expiring<()>>,
     next_sweep_at: u64,
 }
 
@@ -91,6 +93,7 @@ impl Tables {
         self.index.retain(|user, _| self.users.contains_key(user));
         self.sessions.retain(|_, row| row.is_alive(now));
         self.markers.retain(|_, row| row.is_alive(now));
+        self.gone.retain(|_, row| row.is_alive(now));
         self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS);
     }
 }
@@ -119,7 +122,7 @@ struct View<'a> {
 
 impl Records for View<'_> {
     fn is_gone(&self, user: &UserId) -> Result<bool, MemoryError> {
-        Ok(self.tables.gone.contains(user))
+        Ok(self.tables.gone.get(user).is_some_and(|row| row.is_alive(self.now)))
     }
 
     fn user_of(&self, hash: &PhoneHash) -> Result<Option<UserId>, MemoryError> {
@@ -224,7 +227,7 @@ mod tests {
     async fn an_erased_caller_comes_back_as_somebody_new() {
         let store = ProcessStore::new(StoreSettings::default());
         store.begin_call(&ana()).await.unwrap();
-        lock(&store.tables).gone.insert(ana().user_id);
+        lock(&store.tables).gone.insert(ana().user_id, Expiring { value: (), expires_at: rules::NEVER });
         let anew = store.begin_call(&ana()).await.unwrap();
         assert!(anew.created);
         assert_ne!(anew.user_id, ana().user_id);

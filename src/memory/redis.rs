@@ -1,41 +1,46 @@
 //! The Redis store: one Lua script a round trip, two connections, no waiting for a server that is not there.
 //!
-//! What a key holds is in `keys.rs`; the two scripts check the types of all their keys before they write anything.
+//! What a key holds is in `keys.rs`; the scripts check the types of all their keys before they write anything.
 //! Documents are opaque to the scripts: counters and the revision are hash fields of their own.
 
 pub(crate) mod address;
 mod advice;
 mod announce;
+mod call_start;
+mod commit;
 mod connection;
 mod dial;
+mod directory;
 mod inspect;
 mod keys;
+mod mirror;
 mod options;
+mod place;
 mod reply;
 mod route;
+mod script;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Script, Value};
+use redis::{Cmd, FromRedisValue};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use self::address::Address;
 use self::advice::{Scheme, Trouble};
 pub use self::announce::{Announcement, Language};
-use self::connection::{Link, Live, Server};
+use self::connection::{Link, Server};
 use self::dial::Dialler;
+pub use self::dial::{ByteStream, Dial};
 use self::keys::Keys;
 pub use self::options::{Layout, RedisOptions};
-use self::reply::{Begun, Committed, Stored, UNREADABLE};
-use super::model::{Profile, SCHEMA_VERSION, Session};
-use super::settings::{StoreSettings, TtlRefresh};
+use self::script::Invocation;
+use super::model::Session;
+use super::settings::StoreSettings;
 use super::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
 use crate::tls;
@@ -45,19 +50,17 @@ const BEGIN_DEADLINE: Duration = Duration::from_millis(150);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
 /// The largest document, in bytes, that is written or read: 256 kB hold a call of many hours.
 const MAX_DOCUMENT: usize = 256 * 1024;
-/// Trips of one call start: mapped, then erased there, then given a new id or mapped again, then found, and one for a race
-/// between them.
-const MAX_TRIPS: usize = 5;
 /// TTLs are cut to 100 years; Redis refuses those that overflow its clock, and it would do so halfway through a script.
 const MAX_TTL_S: u64 = 100 * 365 * 24 * 3600;
 
 /// Callers and sessions in a Redis server, the master that Sentinels name, or a cluster. Tested with Redis 7.0.
 ///
-/// Each operation is one script and one round trip, except for a call start whose number belongs to another user id than
-/// the derived one (two or three), and in the tagged layout for hang-ups and reads of sessions, which look up or write first
-/// whose session it is. Without a connection everything fails at once with [`MemoryError::Unavailable`], only
-/// [`Store::begin_call`] and [`Store::health`] wait for the very first connection within their deadlines of
-/// 150 ms and 1 s. Other operations have 5 s, or what the options say.
+/// In the flat layout each operation is one script and one round trip, except for a call start whose number belongs to
+/// another user id than the derived one (two or three). In the tagged layout, which a cluster needs, a call start is two
+/// scripts in one round trip, a hang-up takes four trips, and a session's place is looked up before it is read. Without a
+/// connection everything fails at once with [`MemoryError::Unavailable`], only [`Store::begin_call`] and [`Store::health`]
+/// wait for the very first connection within their deadlines of 150 ms and 1 s. Other operations have 5 s, or what the
+/// options say.
 ///
 /// A stored profile that this build cannot read (newer schema, damaged) is never overwritten: its caller is known, with
 /// the empty profile and a revision that never matches; commits then write the session and answer [`Outcome::Applied`]
@@ -73,8 +76,7 @@ pub struct RedisStore {
     /// Nobody waits for what this bounds; a retry costs more than patience.
     background: Duration,
     begin_within: Duration,
-    begin_script: Script,
-    commit_script: Script,
+    mirror_scripts: mirror::Scripts,
 }
 
 impl RedisStore {
@@ -105,19 +107,26 @@ impl RedisStore {
         if let Some(ca_pem) = &options.ca_pem {
             address = address.trusting(ca_pem).map_err(refused)?;
         }
-        let layout = match (options.layout, address.is_cluster()) {
-            (Some(Layout::Flat), true) => {
-                return Err(MemoryError::Refused("a cluster needs the tagged layout".to_owned()));
-            }
-            (Some(layout), _) => layout,
-            (None, true) => Layout::Tagged,
-            (None, false) => Layout::Flat,
-        };
-        let keys = Keys::new(settings.prefix.clone(), layout);
+        if options.layout == Some(Layout::Flat) && address.is_cluster() {
+            return Err(MemoryError::Refused("a cluster needs the tagged layout".to_owned()));
+        }
+        Ok(Self::open(address, settings, options))
+    }
+
+    /// As [`RedisStore::connect`], over byte streams that `dial` opens. For simulations: the streams are a simulated
+    /// network's then, and what runs over them is this very client. No TLS, no password, database 0.
+    #[must_use]
+    pub fn over(dial: Dial, settings: StoreSettings) -> Self {
+        Self::open(Address::streams(dial), settings, RedisOptions::default())
+    }
+
+    fn open(address: Address, settings: StoreSettings, options: RedisOptions) -> Self {
+        let usual = if address.is_cluster() { Layout::Tagged } else { Layout::Flat };
+        let keys = Keys::new(&settings, options.layout.unwrap_or(usual));
         let background = options.socket_timeout;
         let dialler = Arc::new(Dialler::new(address, options, keys.pepper()));
         let server = Arc::new(Server::new());
-        Ok(Self {
+        Self {
             read: Link::open("read", Arc::clone(&dialler), None),
             commit: Link::open("commit", dialler, Some(Arc::clone(&server))),
             keys,
@@ -125,9 +134,8 @@ impl RedisStore {
             server,
             background,
             begin_within: BEGIN_DEADLINE,
-            begin_script: Script::new(include_str!("redis/begin_call.lua")),
-            commit_script: Script::new(include_str!("redis/commit.lua")),
-        })
+            mirror_scripts: mirror::Scripts::default(),
+        }
     }
 
     /// Gives a call start this long instead of 150 ms.
@@ -136,106 +144,41 @@ impl RedisStore {
         Self { begin_within: deadline, ..self }
     }
 
-    /// One trip of a call start. `home`: in whose slot, in the tagged layout.
-    async fn ask_for(
-        &self,
-        home: &UserId,
-        hash: &PhoneHash,
-        user: &UserId,
-        erased: &str,
-        until: Instant,
-    ) -> Result<Begun, MemoryError> {
-        let unavailable = |trouble: Trouble| trouble.unavailable(self.read.scheme());
-        let live = self.read.live_or_first(until).await.map_err(unavailable)?;
-        let mut script = self.begin_script.prepare_invoke();
-        for key in self.keys.begin(home, hash, user) {
-            script.key(key);
-        }
-        script
-            .arg(user.as_str())
-            .arg(profile_ttl_s(&self.settings))
-            .arg(u8::from(self.settings.refresh == TtlRefresh::Access))
-            .arg(self.settings.recent_sessions)
-            .arg(MAX_DOCUMENT)
-            .arg(erased);
+    /// Runs a script on the background's connection, if there is one.
+    async fn run<T: FromRedisValue>(&self, script: &Invocation<'_>, until: Instant) -> Result<T, Trouble> {
+        let live = self.commit.live()?;
         let mut connection = live.connection();
-        let reply = self.read.ask(&live, until, script.invoke_async(&mut connection)).await.map_err(unavailable)?;
-        Begun::read(reply).map_err(unavailable)
+        self.commit.ask(&live, until, script.run(&mut connection)).await
     }
 
-    /// Extends the mapping of a number that belongs to another id than the derived one, in the tagged layout: the script
-    /// that extends that id's keys cannot reach it. Nothing depends on it but how long the mapping lives.
-    async fn refresh_mapping(&self, derived: &UserId, hash: &PhoneHash, until: Instant) {
-        let Ok(live) = self.read.live() else { return };
-        let ttl = profile_ttl_s(&self.settings);
-        let mut refresh = redis::cmd(if ttl > 0 { "EXPIRE" } else { "PERSIST" });
-        refresh.arg(self.keys.phone(derived, hash));
-        if ttl > 0 {
-            refresh.arg(ttl);
-        }
+    /// Runs a command on the background's connection, if there is one.
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd, until: Instant) -> Result<T, Trouble> {
+        let live = self.commit.live()?;
         let mut connection = live.connection();
-        if let Err(trouble) = self.read.ask(&live, until, refresh.query_async::<Value>(&mut connection)).await {
-            tracing::debug!(error = %trouble, "the mapping of a linked number was not extended");
+        self.commit.ask(&live, until, command.query_async(&mut connection)).await
+    }
+
+    /// What a failure of a command on a key means.
+    fn failed(&self, key: &str, trouble: Trouble) -> MemoryError {
+        match trouble {
+            Trouble::WrongType if !key.is_empty() => MemoryError::WrongShape {
+                key: key.to_owned(),
+                advice: "a value of another type is there, which is none of ours; move the key aside".to_owned(),
+            },
+            trouble => trouble.unavailable(self.commit.scheme()),
         }
     }
 
-    /// In the tagged layout, writes whose session it is, for as long as the session is kept.
-    async fn write_place(&self, live: &Live, user: &UserId, sid: &str, until: Instant) -> Result<(), Trouble> {
-        if self.keys.layout() == Layout::Flat {
-            return Ok(());
-        }
-        let mut place = redis::cmd("SET");
-        place.arg(self.keys.place(sid)).arg(user.as_str());
-        let ttl = ttl_s(self.settings.session_ttl);
-        if ttl > 0 {
-            place.arg("EX").arg(ttl);
-        }
-        let mut connection = live.connection();
-        self.commit.ask(live, until, place.query_async::<Value>(&mut connection)).await.map(|_| ())
+    /// Others changed the same all the while.
+    fn unsettled(&self) -> MemoryError {
+        self.failed("", Trouble::Other("UNSETTLED".to_owned()))
     }
 
-    /// The key of a session of which only the id is known; `None`: there is none.
-    async fn find_session(&self, live: &Live, sid: &str, until: Instant) -> Result<Option<String>, MemoryError> {
-        if let Some(key) = self.keys.flat_session(sid) {
-            return Ok(Some(key));
+    fn no_user_id(&self, hash: &PhoneHash) -> MemoryError {
+        MemoryError::WrongShape {
+            key: self.keys.phone(hash),
+            advice: "a user id is expected there; move the key aside".to_owned(),
         }
-        let place = self.keys.place(sid);
-        let wrong = |advice: &str| MemoryError::WrongShape { key: place.clone(), advice: advice.to_owned() };
-        let mut get = redis::cmd("GET");
-        get.arg(&place);
-        let mut connection = live.connection();
-        let user: Option<Vec<u8>> =
-            self.commit.ask(live, until, get.query_async(&mut connection)).await.map_err(|trouble| match trouble {
-                Trouble::WrongType => wrong("a string is expected there; move the key aside"),
-                trouble => trouble.unavailable(self.commit.scheme()),
-            })?;
-        let Some(user) = user else { return Ok(None) };
-        let user = mapped(&user).ok_or_else(|| wrong("a user id is expected there; move the key aside"))?;
-        Ok(Some(self.keys.session(&user, sid)))
-    }
-
-    fn commit_keys(&self, sid: &str, user: &UserId, hash: Option<&PhoneHash>) -> Vec<String> {
-        let mut keys = vec![self.keys.session(user, sid), self.keys.done(user, sid)];
-        if let Some(hash) = hash {
-            keys.extend([
-                self.keys.gone(user),
-                self.keys.profile(user),
-                self.keys.sessions(user),
-                self.keys.phone(user, hash),
-            ]);
-        }
-        keys
-    }
-
-    /// Sessions that ended before this have no document any more, Unix ms; 0 when documents are kept for ever.
-    /// A document may be written later than its call ended, and lives from then on: the marker's TTL is how late
-    /// that is expected to be.
-    fn expired_before(&self, ended_at: u64) -> u64 {
-        if self.settings.session_ttl.is_zero() {
-            return 0;
-        }
-        let life_s = ttl_s(self.settings.session_ttl).saturating_add(ttl_s(self.settings.marker_ttl));
-        ended_at.saturating_sub(life_s.saturating_mul(1000))
     }
 }
 
@@ -245,124 +188,29 @@ impl Store for RedisStore {
         let Some(hash) = &caller.hash else {
             return Ok(Known::stranger(caller.user_id.clone())); // a withheld number has no memory
         };
-        let until = Instant::now() + self.begin_within;
-        let derived = &caller.user_id;
-        let (mut home, mut user) = (derived.clone(), derived.clone());
-        let mut erased = String::new();
-        for _ in 0..MAX_TRIPS {
-            let begun = self.ask_for(&home, hash, &user, &erased, until).await?;
-            match begun.status.as_str() {
-                "ok" | "large" if home == *derived => return Ok(known(user, &begun)),
-                "ok" | "large" => {
-                    self.refresh_mapping(derived, hash, until).await;
-                    // The number had its mapping before, in its own slot.
-                    return Ok(Known { created: false, ..known(user, &begun) });
-                }
-                "mapped" => {
-                    user = mapped(&begun.text).ok_or_else(|| MemoryError::WrongShape {
-                        key: self.keys.phone(&home, hash),
-                        advice: "a user id is expected there; move the key aside".to_owned(),
-                    })?;
-                    if self.keys.layout() == Layout::Tagged {
-                        home = user.clone();
-                    }
-                }
-                "erased" => {
-                    erased = user.as_str().to_owned();
-                    user = random_user();
-                    home = derived.clone();
-                }
-                "wrongtype" => {
-                    let keys = self.keys.begin(&home, hash, &user);
-                    let key = begun.number.checked_sub(1).and_then(|i| keys.into_iter().nth(i));
-                    return Err(wrong_type(key, &begun.text));
-                }
-                _ => break,
-            }
-        }
-        // The scripts answer nothing else, and five trips are enough unless others keep remapping this very number.
-        Err(Trouble::Other("UNSETTLED".to_owned()).unavailable(self.read.scheme()))
+        self.find_caller(hash, &caller.user_id, Instant::now() + self.begin_within).await
     }
 
     async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError> {
-        let Commit { caller, user_id, session, profile, base_revision } = commit;
-        let sid = checked(&session.chat_id)?;
-        let session_doc = document("session", session)?;
-        let profile_doc = document("profile", profile)?;
-
-        let until = Instant::now() + self.background;
-        let unavailable = |trouble: Trouble| trouble.unavailable(self.commit.scheme());
-        let live = self.commit.live().map_err(unavailable)?;
-        self.write_place(&live, user_id, sid, until).await.map_err(unavailable)?;
-        let keys = self.commit_keys(sid, user_id, caller.hash.as_ref());
-        let mut script = self.commit_script.prepare_invoke();
-        for key in &keys {
-            script.key(key);
-        }
-        script
-            .arg(sid)
-            .arg(digest(session))
-            .arg(session.conversation_history.len())
-            .arg(session_doc)
-            .arg(user_id.as_str())
-            .arg(session.ended_at)
-            .arg(SCHEMA_VERSION)
-            .arg(ttl_s(self.settings.session_ttl))
-            .arg(ttl_s(self.settings.marker_ttl));
-        if caller.hash.is_some() {
-            script
-                .arg(*base_revision)
-                .arg(profile_doc)
-                .arg(profile_ttl_s(&self.settings))
-                .arg(self.settings.keep_sessions)
-                .arg(self.expired_before(session.ended_at))
-                .arg(MAX_DOCUMENT);
-        }
-        let mut connection = live.connection();
-        let reply = self.commit.ask(&live, until, script.invoke_async(&mut connection)).await.map_err(unavailable)?;
-        let done = Committed::read(reply).map_err(unavailable)?;
-        match done.status.as_str() {
-            "applied" => {
-                let (messages, ttl_s) = (session.conversation_history.len(), ttl_s(self.settings.session_ttl));
-                tracing::info!("Session saved for chat_id: {sid}, {messages} messages, TTL: {ttl_s}s");
-                Ok(Outcome::Applied { revision: done.revision() })
-            }
-            "kept" => Ok(Outcome::Applied { revision: UNREADABLE }),
-            "conflict" => Ok(conflict(&done)),
-            "duplicate" => Ok(Outcome::Duplicate),
-            "stale" => Ok(Outcome::Stale),
-            "erased" => Ok(Outcome::Erased),
-            "wrongtype" => {
-                let number = str::from_utf8(&done.document).ok().and_then(|number| number.parse::<usize>().ok());
-                let key = number.and_then(|number| number.checked_sub(1)).and_then(|i| keys.into_iter().nth(i));
-                Err(wrong_type(key, done.text.as_bytes()))
-            }
-            _ => Err(unavailable(Trouble::NotRedis)),
-        }
+        self.commit_call(commit, Instant::now() + self.background).await
     }
 
     async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
         let sid = checked(sid)?;
         let until = Instant::now() + self.background;
-        let live = self.commit.live().map_err(|trouble| trouble.unavailable(self.commit.scheme()))?;
-        let Some(key) = self.find_session(&live, sid, until).await? else { return Ok(None) };
+        let Some(key) = self.find_session(sid, until).await? else { return Ok(None) };
         let unreadable = |advice: &str| MemoryError::WrongShape { key: key.clone(), advice: advice.to_owned() };
         let failed = |trouble: Trouble| match trouble {
             Trouble::WrongType => unreadable("a hash is expected there; move the key aside"),
-            trouble => trouble.unavailable(self.commit.scheme()),
+            trouble => self.failed("", trouble),
         };
-        let mut connection = live.connection();
         // Its size first: what somebody else put there may be of any length.
-        let mut size = redis::cmd("HSTRLEN");
-        size.arg(&key).arg("doc");
-        let size: usize = self.commit.ask(&live, until, size.query_async(&mut connection)).await.map_err(failed)?;
+        let size: usize = self.ask(redis::cmd("HSTRLEN").arg(&key).arg("doc"), until).await.map_err(failed)?;
         if size > MAX_DOCUMENT {
             return Err(unreadable("its document is larger than any that is written here; move the key aside"));
         }
-        let mut fields = redis::cmd("HMGET");
-        fields.arg(&key).arg("v").arg("doc");
         let (v, doc): (Option<Vec<u8>>, Option<Vec<u8>>) =
-            self.commit.ask(&live, until, fields.query_async(&mut connection)).await.map_err(failed)?;
+            self.ask(redis::cmd("HMGET").arg(&key).arg("v").arg("doc"), until).await.map_err(failed)?;
         match (v, doc) {
             (None, None) => Ok(None),
             (_, doc) => {
@@ -405,37 +253,8 @@ async fn ping(link: &Link, until: Instant) -> Result<Duration, Trouble> {
     Ok(asked.elapsed())
 }
 
-fn known(user_id: UserId, begun: &Begun) -> Known {
-    let stored = Stored::read(&begun.profile, begun.status == "large");
-    // An id that somebody else put into the index is not passed on: it could not be loaded anyway.
-    let sessions = begun.sessions.iter().filter_map(|sid| str::from_utf8(sid).ok()).filter(|sid| is_id(sid));
-    Known {
-        user_id,
-        created: begun.number == 1,
-        calls: stored.calls,
-        last_call_at: stored.last,
-        profile: stored.profile,
-        revision: stored.revision,
-        sessions: sessions.map(str::to_owned).collect(),
-    }
-}
-
-/// The profile has moved on. One that cannot be read cannot be merged with either: it stays, and the session is written.
-fn conflict(done: &Committed) -> Outcome {
-    let profile = if done.document.is_empty() { Some(Profile::default()) } else { reply::profile(&done.document) };
-    match profile {
-        Some(profile) => Outcome::Conflict { revision: done.revision(), profile },
-        None => Outcome::Applied { revision: UNREADABLE },
-    }
-}
-
 fn mapped(text: &[u8]) -> Option<UserId> {
     UserId::parse(str::from_utf8(text).ok()?).ok()
-}
-
-/// After an erasure the id is no longer derived from the number, so that nothing old is found under it.
-fn random_user() -> UserId {
-    UserId::parse(&format!("u_{}", Uuid::new_v4().simple())).expect("letters, digits and an underscore")
 }
 
 fn wrong_type(key: Option<String>, found: &[u8]) -> MemoryError {
@@ -462,19 +281,6 @@ fn document<T: serde::Serialize>(what: &str, value: &T) -> Result<Vec<u8>, Memor
     Ok(doc)
 }
 
-/// Names one copy of a session: SHA-256 over its id, the number of its turns and what was said, in hex. Not over the
-/// time of writing, which differs from one attempt to the next.
-fn digest(session: &Session) -> String {
-    let turns = session.conversation_history.len();
-    let mut hash = Sha256::new();
-    hash.update(format!("{}\n{turns}\n", session.chat_id));
-    for message in &session.conversation_history {
-        hash.update(serde_json::to_vec(message).expect("a turn has string keys only"));
-        hash.update("\n");
-    }
-    hex::encode(hash.finalize())
-}
-
 /// Whole seconds, at least one unless it is zero, which keeps for ever.
 fn ttl_s(ttl: Duration) -> u64 {
     let rounded_up = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
@@ -487,47 +293,7 @@ fn profile_ttl_s(settings: &StoreSettings) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use redial_call::{Role, Turn, TurnId, Via};
-
     use super::*;
-    use crate::memory::model::{Message, Metadata};
-
-    fn session(said: &[&str]) -> Session {
-        let turn = |(id, text): (usize, &&str)| Message {
-            turn: Turn {
-                id: TurnId(id as u32),
-                role: Role::Caller,
-                via: Via::Voice,
-                text: (*text).to_owned(),
-                cut: String::new(),
-                never_sent: String::new(),
-                start_ms: 0,
-                end_ms: 0,
-            },
-        };
-        Session {
-            chat_id: "CA1".to_owned(),
-            conversation_history: said.iter().enumerate().map(turn).collect(),
-            last_update: String::new(),
-            metadata: Metadata::default(),
-            v: SCHEMA_VERSION,
-            user_id: "u_1".to_owned(),
-            started_at: 0,
-            ended_at: 0,
-            end_reason: String::new(),
-        }
-    }
-
-    #[test]
-    fn a_digest_names_what_was_said_and_not_when_it_was_written() {
-        let mut later = session(&["hello"]);
-        later.last_update = "2026-11-01T10:00:00.000Z".to_owned();
-        assert_eq!(digest(&session(&["hello"])), digest(&later));
-        assert_ne!(digest(&session(&["hello"])), digest(&session(&["hallo"])));
-        assert_ne!(digest(&session(&["a", "b"])), digest(&session(&["a"])));
-        later.chat_id = "CA2".to_owned();
-        assert_ne!(digest(&session(&["hello"])), digest(&later));
-    }
 
     #[test]
     fn a_ttl_is_never_rounded_down_to_for_ever_and_never_overflows() {

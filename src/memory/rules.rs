@@ -7,10 +7,9 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use tracing::warn;
-use uuid::Uuid;
 
+use super::digest::SessionDigest;
 use super::model::{Profile, SCHEMA_VERSION, Session};
 use super::settings::{StoreSettings, TtlRefresh};
 use super::store::{Commit, Known, MemoryError, Outcome};
@@ -79,14 +78,11 @@ pub(super) struct SessionRecord {
     pub(super) ended_at: u64,
 }
 
-/// SHA-256 over what makes two copies of a session the same.
-pub(super) type Digest = [u8; 32];
-
 /// That a session was written, so that writing it again changes nothing. Kept apart from the index: an id that was
 /// trimmed from the index must not count a second time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Marker {
-    pub(super) digest: Digest,
+    pub(super) digest: SessionDigest,
     /// Turns of that copy.
     pub(super) turns: u64,
     /// True once the profile has taken this copy in.
@@ -101,14 +97,15 @@ pub(super) struct Writing {
     session: SessionRecord,
     profile: String,
     base_revision: u64,
-    digest: Digest,
+    digest: SessionDigest,
+    replaces: Option<SessionDigest>,
     turns: u64,
 }
 
 impl Writing {
     /// Checks ids and lengths and writes the documents.
     pub(super) fn prepare(commit: &Commit) -> Result<Self, MemoryError> {
-        let Commit { caller, user_id, session, profile, base_revision } = commit;
+        let Commit { caller, user_id, session, profile, base_revision, replaces } = commit;
         check_session_id(&session.chat_id)?;
         if session.user_id != user_id.as_str() {
             return Err(MemoryError::Refused("the session document names another user".to_owned()));
@@ -124,7 +121,8 @@ impl Writing {
             },
             profile: document("profile", &Profile { v: SCHEMA_VERSION, ..profile.clone() })?,
             base_revision: *base_revision,
-            digest: digest(session)?,
+            digest: SessionDigest::of(session),
+            replaces: *replaces,
             turns,
         })
     }
@@ -141,7 +139,7 @@ pub(super) fn begin_call(
     let mapped = records.user_of(hash)?;
     let candidate = mapped.clone().unwrap_or_else(|| caller.user_id.clone());
     // An erased caller who comes back is somebody new: the derived id must not lead to the old one's traces.
-    let user_id = if records.is_gone(&candidate)? { random_user_id() } else { candidate };
+    let user_id = if records.is_gone(&candidate)? { UserId::random() } else { candidate };
     let created = mapped.as_ref() != Some(&user_id);
     let record = records.user(&user_id)?;
     let sessions = match record {
@@ -171,34 +169,44 @@ pub(super) fn begin_call(
 
 /// Writes a finished session, counts it once, and changes the profile if it is still the one that was read.
 ///
-/// A profile that this build cannot read is left alone: the session is written and counted, and the answer is `Applied`
-/// with the revision unchanged, because there is nothing that the writer could do about it.
+/// A stored copy is only replaced by one that names it; who has not seen it is shown it instead. A profile that this
+/// build cannot read is left alone: the session is written and counted, and the answer is `Applied` with the revision
+/// unchanged, because there is nothing that the writer could do about it.
 pub(super) fn commit(
     records: &mut impl Records,
     settings: &StoreSettings,
     now: u64,
     writing: &Writing,
 ) -> Result<Outcome, MemoryError> {
-    let Writing { hash, session_id: sid, session, profile, base_revision, digest, turns } = writing;
+    let Writing { hash, session_id: sid, session, profile, base_revision, digest, replaces, turns } = writing;
     let user_id = &session.user_id;
     if records.is_gone(user_id)? {
         return Ok(Outcome::Erased);
     }
     let marker = records.marker(sid)?;
     let same = marker.as_ref().is_some_and(|marker| marker.digest == *digest);
-    match &marker {
-        Some(marker) if same && marker.merged => return Ok(Outcome::Duplicate),
-        Some(marker) if !same && marker.turns >= *turns => return Ok(Outcome::Stale),
-        Some(_) | None => (),
+    if same && marker.as_ref().is_some_and(|marker| marker.merged) {
+        return Ok(Outcome::Duplicate);
     }
-    if records.session(sid)?.is_some_and(|stored| stored.user_id != *user_id) {
-        return Err(MemoryError::Refused("another caller's session has this id".to_owned()));
-    }
-    let stored = records.user(user_id)?;
-    let mapped = match hash {
+    let stored = records.session(sid)?;
+    let owner = match hash {
         Some(hash) => records.user_of(hash)?,
         None => None,
     };
+    let is_others = owner.as_ref().is_some_and(|owner| owner != user_id);
+    if stored.as_ref().is_none_or(|stored| stored.user_id != *user_id) {
+        if let Some(user_id) = owner.filter(|_| is_others) {
+            return Ok(Outcome::Mapped { user_id });
+        }
+        if stored.is_some() {
+            return Err(MemoryError::Refused("another caller's session has this id".to_owned()));
+        }
+    }
+    if let Some(marker) = marker.as_ref().filter(|marker| !same && *replaces != Some(marker.digest)) {
+        let document = stored.as_ref().map(|stored| stored.document.as_bytes());
+        return Ok(differs(sid, marker.digest, marker.turns, document, *turns));
+    }
+    let record = records.user(user_id)?;
 
     if !same {
         records.put_session(sid, session, expiry(now, Some(settings.session_ttl)))?;
@@ -210,12 +218,14 @@ pub(super) fn commit(
         return Ok(Outcome::Applied { revision: 0 });
     };
 
-    if stored.is_none() {
+    if record.is_none() {
         records.clear_index(user_id)?;
     }
-    let mut record = stored.unwrap_or_default();
+    let mut record = record.unwrap_or_default();
     if marker.is_none() {
         record.calls += 1;
+    }
+    if !same {
         records.put_index_entry(user_id, sid, session.ended_at)?;
         records.trim_index(user_id, settings.keep_sessions)?;
     }
@@ -234,8 +244,30 @@ pub(super) fn commit(
     records.put_marker(sid, &Marker { digest: *digest, turns: *turns, merged }, marker_until)?;
     let until = expiry(now, settings.profile_ttl);
     records.put_user(user_id, &record, until)?;
-    records.put_mapping(hash, mapped.as_ref().unwrap_or(user_id), until)?;
+    if !is_others {
+        records.put_mapping(hash, user_id, until)?;
+    }
     Ok(outcome)
+}
+
+/// What the writer of a copy with `turns` turns is told who has not seen the stored one.
+///
+/// Where the stored document has expired or cannot be read there is nothing to unite with: the copy with more turns is
+/// then the better one.
+pub(super) fn differs(
+    sid: &str,
+    stored: SessionDigest,
+    stored_turns: u64,
+    document: Option<&[u8]>,
+    turns: u64,
+) -> Outcome {
+    let session = document
+        .and_then(|document| serde_json::from_slice::<Session>(document).ok())
+        .filter(|session| session.chat_id == sid);
+    if session.is_none() && turns <= stored_turns {
+        return Outcome::Duplicate;
+    }
+    Outcome::Differs { stored: session.map(Box::new), digest: stored }
 }
 
 /// Reads a finished session.
@@ -254,7 +286,7 @@ pub(super) fn check_session_id(sid: &str) -> Result<(), MemoryError> {
 }
 
 /// The profile in a record, the empty one if none was written yet; `None` when this build cannot read what is there.
-fn readable_profile(user_id: &UserId, record: &UserRecord) -> Option<Profile> {
+pub(super) fn readable_profile(user_id: &UserId, record: &UserRecord) -> Option<Profile> {
     let Some(document) = &record.profile else { return Some(Profile::default()) };
     // By way of an object: serde would take an array for a profile too, field by field.
     let profile = serde_json::from_str::<Map<String, Value>>(document)
@@ -267,7 +299,7 @@ fn readable_profile(user_id: &UserId, record: &UserRecord) -> Option<Profile> {
     profile
 }
 
-fn document(what: &str, value: &impl serde::Serialize) -> Result<String, MemoryError> {
+pub(super) fn document(what: &str, value: &impl serde::Serialize) -> Result<String, MemoryError> {
     // The error's text is dropped: it may quote the document.
     let text =
         serde_json::to_string(value).map_err(|_| MemoryError::Refused(format!("the {what} document is no JSON")))?;
@@ -280,27 +312,11 @@ fn document(what: &str, value: &impl serde::Serialize) -> Result<String, MemoryE
     Ok(text)
 }
 
-/// Covers id, number of turns and what was said; not `last_update`, which a repeated write may set anew.
-fn digest(session: &Session) -> Result<Digest, MemoryError> {
-    let said = serde_json::to_vec(&session.conversation_history)
-        .map_err(|_| MemoryError::Refused("the session document is no JSON".to_owned()))?;
-    let mut hash = Sha256::new();
-    // An id has no line break, so the parts cannot run into each other.
-    hash.update(session.chat_id.as_bytes());
-    hash.update(format!("\n{}\n", session.conversation_history.len()));
-    hash.update(&said);
-    Ok(hash.finalize().into())
-}
-
-fn expiry(now: u64, ttl: Option<Duration>) -> u64 {
+pub(super) fn expiry(now: u64, ttl: Option<Duration>) -> u64 {
     let Some(ttl) = ttl else { return NEVER };
     now.saturating_add(u64::try_from(ttl.as_millis()).unwrap_or(NEVER)).min(NEVER)
 }
 
-fn random_user_id() -> UserId {
-    UserId::parse(&format!("u_{}", Uuid::new_v4().simple())).expect("hex digits are part of ids")
-}
-
-fn to_u64(count: usize) -> u64 {
+pub(super) fn to_u64(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }

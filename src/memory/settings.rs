@@ -19,6 +19,10 @@ pub struct StoreSettings {
     pub recent_sessions: usize,
     /// How long a commit is remembered, so that a repeated one changes nothing.
     pub marker_ttl: Duration,
+    /// First part of the keys of calls that are going on, such as `conversation`.
+    pub mirror_prefix: String,
+    /// How many messages of a call that is going on are mirrored, the newest.
+    pub mirror_messages: usize,
 }
 
 /// When a TTL starts again.
@@ -42,6 +46,8 @@ impl Default for StoreSettings {
             recent_sessions: 5,
             // The replay window of 1 h, and one more.
             marker_ttl: 2 * HOUR,
+            mirror_prefix: "conversation".to_owned(),
+            mirror_messages: 50,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! processes may open the same file.
 
 mod database;
+mod directory;
 mod file;
 mod rows;
 mod worker;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 pub use self::database::Database;
+pub(in crate::memory) use self::rows::Rows;
 use super::clock::{self, Clock};
 use super::model::Session;
 use super::rules::{self, Writing};

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use super::digest::SessionDigest;
 use super::model::{Profile, Session};
 use crate::identity::{Caller, UserId};
 
@@ -91,10 +92,14 @@ pub struct Commit {
     pub profile: Profile,
     /// The revision that `profile` was made from.
     pub base_revision: u64,
+    /// The stored copy of this call that `session` takes the place of, having been united with it; `None` until
+    /// [`Outcome::Differs`] has named one.
+    pub replaces: Option<SessionDigest>,
 }
 
 /// What a commit did.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once a write and moved at once")]
 pub enum Outcome {
     /// Session and profile are written.
     Applied {
@@ -110,9 +115,23 @@ pub enum Outcome {
         /// The profile as it is now.
         profile: Profile,
     },
-    /// A longer copy of the same call is there already.
-    Stale,
-    /// The caller was erased in the meantime; nothing is kept.
+    /// Another copy of this call is stored, and nothing was written: unite with it and commit again, naming its digest.
+    Differs {
+        /// The stored copy; `None` when it has expired or cannot be read, and has fewer turns than the one to be written.
+        stored: Option<Box<Session>>,
+        /// Its digest.
+        digest: SessionDigest,
+    },
+    /// The number belongs to another user than the commit names (it was linked, or its user merged with another, or came
+    /// back after an erasure, while the lookup had failed), and nothing was written: commit again under that user.
+    ///
+    /// Not answered for a session that is stored under the named user already.
+    Mapped {
+        /// Whose number it is.
+        user_id: UserId,
+    },
+    /// The user was erased in the meantime; nothing is kept. Also when the number belongs to somebody new since: a call
+    /// whose lookup failed cannot be told from one that ended before the erasure.
     Erased,
 }
 

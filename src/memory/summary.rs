@@ -3,10 +3,13 @@
 //! Evidence is what the caller said, and nothing else: the agent's words, what was remembered before and keyed digits
 //! (they are PINs and codes) never become memory. A model may write a better summary later; this one is always there.
 
-use redial_call::{Role, Turn, Via};
+use redial_call::{Role, Turn, TurnId, Via};
 
 use super::clean;
-use super::model::{Episode, Name, Profile, SCHEMA_VERSION, Session};
+use super::consent::{self, ConsentMode, Keep};
+use super::facts;
+use super::merge::merge;
+use super::model::{Class, Episode, Name, Profile, SCHEMA_VERSION, Session};
 use super::topic;
 use crate::agent::intent::Intent;
 use crate::agent::sentences;
@@ -26,91 +29,115 @@ pub const MAX_SUMMARY_CHARS: usize = 1000;
 
 /// The request's share of an episode's sentence, in characters; the last words get the rest.
 const REQUEST_CHARS: usize = 150;
-/// Our lines' share of the summary, in characters, when a model wrote some of it.
-const LINES_CHARS_BESIDE_MODEL: usize = 600;
+/// A model's share of the summary, in characters. Fixed, so that what is left of its words does not hang on ours.
+const MODEL_CHARS: usize = 600;
 /// A secret said digit by digit is looked for over turns with at least so many digits each.
 const DIGITS_OF_A_PIECE: usize = 3;
 
-/// The profile after `session`.
+/// The profile after `session`, where the caller is told that calls may be remembered ([`fold_under`]).
+pub fn fold(profile: Profile, session: &Session) -> Profile {
+    fold_under(ConsentMode::Announce, profile, session)
+}
+
+/// The profile after `session`, as far as `mode` and the caller's own answer let anything be kept.
 ///
 /// Pure. Folding the same session again changes nothing; a longer copy of it replaces what the shorter one left. Two
-/// sessions may be folded in either order, and any number one after another: the newest [`MAX_EPISODES`] by end of the
-/// call stay, and the name with the better evidence (confirmed over stated over inferred, then the later call, then the
-/// later turn).
+/// sessions may be folded in either order, and any number one after another, as far as [`merge()`] is associative: the
+/// newest [`MAX_EPISODES`] by end of the call stay, the name with the better evidence (confirmed over stated over
+/// inferred, then the later), and the last stated value of every key.
 ///
-/// A caller who says "that's not me" takes the remembered name away; where that call is folded before an older one
-/// with a name, the older name comes back until it is denied again.
+/// A caller who says "that's not me" takes the remembered name and facts away; where that call is folded before an older
+/// one, what the older one tells comes back until it is denied again. An answer about consent holds for its own call and
+/// later ones; a "no" that is folded late takes back what later calls left.
 ///
 /// Nothing is taken from a call in which nothing was said, or whose caller asked not to be remembered.
-pub fn fold(mut profile: Profile, session: &Session) -> Profile {
+pub fn fold_under(mode: ConsentMode, profile: Profile, session: &Session) -> Profile {
     let sid = &session.chat_id;
     if profile.episodes.iter().any(|known| known.sid == *sid && known.at > session.ended_at) {
         return profile;
     }
     let turns: Vec<Turn> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
-    let known_as = profile.name.as_ref().map(|name| name.say.clone());
-    let talk = Talk::of(&turns, known_as.as_deref());
     if !turns.iter().any(|turn| turn.role == Role::Caller && !turn.text.trim().is_empty()) {
         return profile;
     }
-    let before = profile.episodes.len();
-    profile.episodes.retain(|known| known.sid != *sid);
-    if talk.unremembered {
-        // Only if an earlier copy of this call was folded is there anything to take back.
-        if profile.episodes.len() < before {
-            profile.name = profile.name.filter(|name| source_of(name) != sid);
-            profile.summary = summary(&profile);
-            profile.summary_at = newest(&profile);
-        }
+    let talk = Talk::of(&turns, profile.name.as_ref().map(|name| name.say.as_str()));
+    let answer = consent::given(&talk, session);
+    let in_force = answer.clone().or_else(|| profile.consent.clone().filter(|given| given.at <= session.started_at));
+    let keep = consent::kept(mode, in_force.as_ref().map(|given| given.memory), talk.unremembered);
+    let answer = answer.filter(|_| mode != ConsentMode::Off);
+    let untouched = !profile.episodes.iter().any(|known| known.sid == *sid);
+    if keep == Keep::Nothing && answer.is_none() && untouched {
         return profile;
     }
-    if talk.disowned {
-        // The remembered person is not on this phone; whoever it is must not be called by that name again.
-        profile.name = profile.name.filter(|name| source_of(name) == sid);
-    }
-    profile.episodes.push(episode(session, &turns, &talk));
-    profile.episodes.sort_by(|a, b| (a.at, &a.sid).cmp(&(b.at, &b.sid)));
-    if let Some(stated) = &talk.name {
-        let name = Name { say: stated.say.clone(), src: format!("{sid}#{}", stated.turn.0), conf: stated.conf };
-        profile.name = Some(match profile.name.take() {
-            Some(known) => better(known, name, &profile.episodes),
-            None => name,
+
+    let known = without(profile, session, talk.disowned);
+    let mut left = Profile { v: SCHEMA_VERSION, consent: answer, ..Profile::default() };
+    if keep > Keep::Nothing {
+        left.episodes.push(episode(session, &turns, &talk));
+        left.name = talk.name.as_ref().map(|stated| Name {
+            say: stated.say.clone(),
+            src: format!("{sid}#{}", stated.turn.0),
+            conf: stated.conf,
+            at: time_of(session, &turns, stated.turn),
         });
+        left.facts = facts::of_session(session);
+        left.facts.retain(|fact| keep == Keep::All || fact.cls == Class::Ordinary);
     }
-    profile.episodes.drain(..profile.episodes.len().saturating_sub(MAX_EPISODES));
-    profile.v = SCHEMA_VERSION;
-    profile.summary = summary(&profile);
-    profile.summary_at = newest(&profile);
+    consent::enforced(merge(known, left))
+}
+
+/// `profile` without what an earlier copy of `session` left in it; where the caller is not the person who is remembered,
+/// without what others said of that person, too.
+fn without(mut profile: Profile, session: &Session, disowned: bool) -> Profile {
+    let sid = &session.chat_id;
+    // Documents of older versions do not say when a name was said.
+    if let Some(name) = profile.name.as_mut().filter(|name| name.at == 0) {
+        let from = sid_of(&name.src);
+        name.at = profile.episodes.iter().find(|episode| episode.sid == from).map_or(0, |episode| episode.at);
+    }
+    profile.name = profile.name.filter(|name| !disowned && sid_of(&name.src) != sid);
+    profile.facts = if disowned { Vec::new() } else { facts::withdrawn(profile.facts, sid) };
+    profile.consent = profile.consent.filter(|given| sid_of(&given.src) != sid);
+    profile.episodes.retain(|known| known.sid != *sid);
     profile
 }
 
 /// Whether the caller asked that this call be not remembered; other summarisers must leave it alone as well.
 pub fn is_unremembered(session: &Session) -> bool {
+    talk_of(session).unremembered
+}
+
+/// Whether the caller asked for everything to be deleted, and said yes when asked back: the erasure is to be run.
+pub fn is_erasure_confirmed(session: &Session) -> bool {
+    talk_of(session).forget_confirmed
+}
+
+/// Whether the caller said that somebody else is remembered under this number: the number is to be given a new user.
+///
+/// `known_as` is the remembered name, for "I'm not Ana".
+pub fn is_disowned(session: &Session, known_as: Option<&str>) -> bool {
     let turns: Vec<Turn> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
-    Talk::of(&turns, None).unremembered
+    Talk::of(&turns, known_as).disowned
+}
+
+fn talk_of(session: &Session) -> Talk {
+    let turns: Vec<Turn> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
+    Talk::of(&turns, None)
 }
 
 fn newest(profile: &Profile) -> u64 {
     profile.episodes.last().map_or(0, |episode| episode.at)
 }
 
-/// The session that a name comes from.
-fn source_of(name: &Name) -> &str {
-    name.src.split_once('#').map_or(name.src.as_str(), |(sid, _)| sid)
+/// The session that something comes from, by its `src`.
+pub(super) fn sid_of(src: &str) -> &str {
+    src.split_once('#').map_or(src, |(sid, _)| sid)
 }
 
-/// The name with the better evidence. A name from a call that is too old to be among the `episodes` counts as older
-/// than all of them.
-fn better(known: Name, new: Name, episodes: &[Episode]) -> Name {
-    if source_of(&known) == source_of(&new) {
-        return new; // the same call, read again or read further
-    }
-    let rank = |name: &Name| {
-        let sid = source_of(name).to_owned();
-        let at = episodes.iter().find(|episode| episode.sid == sid).map_or(0, |episode| episode.at);
-        (name.conf, at, sid)
-    };
-    if rank(&new) > rank(&known) { new } else { known }
+/// When a turn of the call began, in Unix ms.
+pub(super) fn time_of(session: &Session, turns: &[Turn], turn: TurnId) -> u64 {
+    let start_ms = turns.iter().find(|own| own.id == turn).map_or(0, |own| own.start_ms);
+    session.started_at.saturating_add(start_ms)
 }
 
 fn episode(session: &Session, turns: &[Turn], talk: &Talk) -> Episode {
@@ -139,7 +166,7 @@ fn episode(session: &Session, turns: &[Turn], talk: &Talk) -> Episode {
 }
 
 /// For each turn, the words of it that may be stored; empty for those of which nothing may be.
-fn kept_words(turns: &[Turn]) -> Vec<String> {
+pub(super) fn kept_words(turns: &[Turn]) -> Vec<String> {
     let in_pieces = digits_in_pieces(turns);
     let mut asked_for_secret = false;
     turns
@@ -159,7 +186,7 @@ fn kept_words(turns: &[Turn]) -> Vec<String> {
 }
 
 /// The sentences of `text` that are neither secret nor instructions; with `card`, none that has digits.
-fn kept(text: &str, card: bool) -> String {
+pub(super) fn kept(text: &str, card: bool) -> String {
     let text = clean::printable(text);
     // A card number is often read with pauses that look like sentences.
     let card = card || clean::holds_card_number(&clean::digit_runs(&Words::of(&text)).concat());
@@ -236,12 +263,17 @@ fn first_topic(turns: &[Turn], talk: &Talk) -> Option<String> {
     topic::topic(first).or_else(|| topic::topic(requests.next()?))
 }
 
-/// The newest episodes, a line each with its date in UTC, newest first; then what a model wrote, cut to what is left.
-fn summary(profile: &Profile) -> String {
-    let model: Vec<&str> = profile.summary.lines().filter(|line| !is_our_line(line)).collect();
+/// What of a summary is not our lines but a model's words, on one line and within its share.
+pub(super) fn model_part(summary: &str) -> String {
+    let lines: Vec<&str> = summary.lines().filter(|line| !is_our_line(line)).collect();
     // What a model writes is checked where it is taken over; here it must only stay the same when it is read again.
-    let model = clean::printable(&model.join(" "));
-    let room = if model.is_empty() { MAX_SUMMARY_CHARS } else { LINES_CHARS_BESIDE_MODEL };
+    cut(&clean::printable(&lines.join(" ")), MODEL_CHARS)
+}
+
+/// Sets the summary: the newest episodes, a line each with its date in UTC, newest first; then what a `model` wrote at
+/// `model_at`.
+pub(super) fn write(profile: &mut Profile, model: &str, model_at: u64) {
+    let room = if model.is_empty() { MAX_SUMMARY_CHARS } else { MAX_SUMMARY_CHARS - MODEL_CHARS - 1 };
     let mut summary = String::new();
     for episode in profile.episodes.iter().rev() {
         let line = format!("[{}] {}", date(episode.at), episode.s);
@@ -253,25 +285,23 @@ fn summary(profile: &Profile) -> String {
         }
         summary.push_str(&line);
     }
-    if !model.is_empty() {
-        let left = MAX_SUMMARY_CHARS - summary.chars().count() - 1;
-        if !summary.is_empty() {
-            summary.push('\n');
-        }
-        summary.push_str(&cut(&model, left));
+    if !model.is_empty() && !summary.is_empty() {
+        summary.push('\n');
     }
-    summary
+    summary.push_str(model);
+    profile.summary = summary;
+    profile.summary_at = if model.is_empty() { newest(profile) } else { model_at };
 }
 
 /// `[2026-11-21] …`; brackets are stripped from everything that people or models say.
-fn is_our_line(line: &str) -> bool {
+pub(super) fn is_our_line(line: &str) -> bool {
     line.starts_with('[')
         && line.get(1..5).is_some_and(|year| year.parse::<u32>().is_ok())
         && line.get(11..13) == Some("] ")
 }
 
 /// The day of a Unix time in ms, `2026-11-21` (UTC, proleptic Gregorian calendar; the year 9999 at most).
-fn date(at_ms: u64) -> String {
+pub(super) fn date(at_ms: u64) -> String {
     const DAY_MS: u64 = 86_400_000;
     // The last day of 9999: a later one is a broken clock, and would not fit the line's form.
     const LAST_DAY: u64 = 2_932_896;
@@ -299,7 +329,7 @@ fn date(at_ms: u64) -> String {
 }
 
 /// At most `max` characters of `text`, cut behind a word and marked.
-fn cut(text: &str, max: usize) -> String {
+pub(super) fn cut(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
@@ -314,7 +344,8 @@ mod tests {
     use redial_call::TurnId;
 
     use super::*;
-    use crate::memory::model::{Confidence, Message, Metadata};
+    use crate::memory::merge::MAX_PROFILE_BYTES;
+    use crate::memory::model::{Choice, Confidence, Message, Metadata};
 
     /// A session of one line a turn: `a: ` the agent's, `k: ` keys, all else the caller's.
     fn session(sid: &str, ended_at: u64, lines: &[&str]) -> Session {
@@ -326,7 +357,8 @@ mod tests {
             };
             let id = TurnId(u32::try_from(at).expect("a short test") + 1);
             let (cut, never_sent) = (String::new(), String::new());
-            Message { turn: Turn { id, role, via, text: text.to_owned(), cut, never_sent, start_ms: 0, end_ms: 0 } }
+            let start_ms = u64::from(id.0) * 1000;
+            Message { turn: Turn { id, role, via, text: text.to_owned(), cut, never_sent, start_ms, end_ms: start_ms } }
         };
         Session {
             chat_id: sid.to_owned(),
@@ -335,7 +367,7 @@ mod tests {
             metadata: Metadata::default(),
             v: 1,
             user_id: "u_1".to_owned(),
-            started_at: 0,
+            started_at: ended_at.saturating_sub(60_000),
             ended_at,
             end_reason: "caller_hung_up".to_owned(),
         }
@@ -489,6 +521,87 @@ mod tests {
     }
 
     #[test]
+    fn ordinary_facts_are_kept_and_sensitive_ones_only_with_consent() {
+        let lines = ["I live in Chicago. Mornings are best for me.", "I only speak Spanish."];
+        let profile = fold(Profile::default(), &session("CA1", AT, &lines));
+        let texts = |profile: &Profile| profile.facts.iter().map(|fact| fact.t.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&profile), ["prefers Spanish", "prefers mornings"]);
+        assert_eq!(profile.lang.as_deref(), Some("es"));
+        let asked = ["a: May I remember this call for next time?", "Yes.", lines[0], lines[1]];
+        let profile = fold_under(ConsentMode::Ask, Profile::default(), &session("CA1", AT, &asked));
+        assert_eq!(texts(&profile), ["lives in Chicago", "prefers Spanish", "prefers mornings"]);
+        let consent = profile.consent.as_ref().expect("it was given");
+        assert_eq!((consent.memory, consent.how.as_str(), consent.src.as_str()), (Choice::Yes, "voice", "CA1#2"));
+        let later = session("CA2", AT + 90_000, &["I have moved to Boston."]);
+        assert_eq!(texts(&fold(profile, &later))[..2], ["lives in Boston", "lives in Chicago"]);
+    }
+
+    #[test]
+    fn the_mode_decides_what_is_kept() {
+        let said = session("CA1", AT, &["My order is late. Mornings are best for me."]);
+        let known = Profile { v: 1, ..Profile::default() };
+        for (mode, kept) in [
+            (ConsentMode::Implicit, true),
+            (ConsentMode::Announce, true),
+            (ConsentMode::Ask, false),
+            (ConsentMode::Off, false),
+        ] {
+            assert_eq!(fold_under(mode, known.clone(), &said) != known, kept, "{mode:?}");
+        }
+        let keyed =
+            |key: &str| session("CA1", AT, &["a: May I remember this call for next time?", key, "My order is late."]);
+        let yes = fold_under(ConsentMode::Ask, known.clone(), &keyed("k: 1"));
+        assert_eq!((yes.consent.as_ref().map(|given| given.how.as_str()), yes.episodes.len()), (Some("dtmf-1"), 1));
+        let no = fold_under(ConsentMode::Ask, known.clone(), &keyed("k: 2"));
+        assert_eq!((no.consent.as_ref().map(|given| given.memory), no.episodes.len()), (Some(Choice::No), 0));
+        let later = session("CA2", AT + 90_000, &["My order is late."]);
+        assert_eq!(fold_under(ConsentMode::Ask, no.clone(), &later), no, "no holds for later calls");
+        assert_eq!(fold_under(ConsentMode::Announce, no.clone(), &later), no);
+        let before = session("CA0", AT + 90_000, &["My order is late."]);
+        let turned = fold(fold(known.clone(), &before), &keyed("k: 2"));
+        assert_eq!(turned, fold(fold(known, &keyed("k: 2")), &before), "whichever is written first");
+    }
+
+    #[test]
+    fn a_fact_is_counted_once_a_call_and_taken_back_with_it() {
+        let one = session("CA1", AT, &["I have a dog."]);
+        let two = session("CA2", AT + 90_000, &["I have a dog."]);
+        let both = fold(fold(Profile::default(), &one), &two);
+        assert_eq!((both.facts[0].seen, both.facts[0].src.as_str()), (2, "CA2#1"));
+        assert_eq!(fold(both.clone(), &one), both);
+        assert_eq!(fold(both.clone(), &two), both);
+        let unremembered = session("CA2", AT + 90_001, &["I have a dog.", "Don't remember this call."]);
+        assert_eq!(fold(both, &unremembered).facts[0].seen, 1);
+        let only = fold(Profile::default(), &two);
+        assert!(fold(only, &unremembered).facts.is_empty());
+    }
+
+    #[test]
+    fn another_person_takes_over_no_facts() {
+        let known = fold(Profile::default(), &session("CA1", AT, &["I have a dog."]));
+        let other = session("CA2", AT + 90_000, &["That's not me.", "I have a cat."]);
+        let facts = fold(known, &other).facts;
+        assert_eq!(facts.iter().map(|fact| fact.t.as_str()).collect::<Vec<_>>(), ["has a cat"]);
+        assert!(is_disowned(&other, None) && !is_erasure_confirmed(&other));
+    }
+
+    #[test]
+    fn an_erasure_is_confirmed_by_a_clear_yes_only() {
+        let asked = "a: I can do that. Shall I delete everything that is kept about you?";
+        for (answer, confirmed) in [
+            ("Yes, please.", true),
+            ("k: 1", true),
+            ("No.", false),
+            ("k: 2", false),
+            ("Yeah, hi, I was about to ask about my order", false),
+        ] {
+            let session = session("CA1", AT, &["Please delete my data.", asked, answer]);
+            assert_eq!(is_erasure_confirmed(&session), confirmed, "{answer}");
+        }
+        assert!(!is_erasure_confirmed(&session("CA1", AT, &["Please delete my data.", "Yes"])), "not asked back");
+    }
+
+    #[test]
     fn days_are_counted_right() {
         assert_eq!(date(0), "1970-01-01");
         assert_eq!(date(951_782_400_000), "2000-02-29");
@@ -504,6 +617,10 @@ mod tests {
             Just("yes".to_owned()),
             Just("Bea Stone".to_owned()),
             Just("Please move my appointment, and call me back".to_owned()),
+            Just("Mornings are best for me. I have a dog.".to_owned()),
+            Just("Evenings are best for me. I no longer have a dog. I live in Chicago.".to_owned()),
+            Just("a: May I remember this call for next time?".to_owned()),
+            Just("no".to_owned()),
             "\\PC{0,300}",
             "[a-z ,.!?]{0,400}",
             "k: [0-9]{0,9}",
@@ -529,6 +646,7 @@ mod tests {
             if both.v == SCHEMA_VERSION {
                 prop_assert!(both.summary.chars().count() <= MAX_SUMMARY_CHARS);
             }
+            prop_assert!(both.v != SCHEMA_VERSION || serde_json::to_vec(&both).unwrap().len() <= MAX_PROFILE_BYTES);
             for episode in &both.episodes {
                 prop_assert!(episode.s.chars().count() <= MAX_EPISODE_CHARS, "{}", episode.s);
                 prop_assert!(episode.open.len() <= MAX_OPEN);

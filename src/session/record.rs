@@ -1,13 +1,14 @@
 //! What is kept of a call while it lives: held outside its task, so that it outlives a panic in it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redial_call::Turn;
 
 use crate::calls::Lookup;
 use crate::identity::Caller;
-use crate::memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use crate::memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use crate::memory::spool::OpenCall;
 
 /// The record of one call, shared by its session and whoever writes it down.
 #[derive(Debug, Clone)]
@@ -22,40 +23,87 @@ struct Inner {
     started_at: SystemTime,
     parameters: Vec<String>,
     turns: Vec<Turn>,
-    base: Option<(u64, Profile)>,
     last_sequence: Option<u64>,
+    forgotten: bool,
 }
 
 impl Record {
-    /// `parameters`: the names of the start event's custom parameters.
+    /// A call that begins now. `parameters`: the names of the start event's custom parameters.
     pub(crate) fn new(session_id: String, caller: Caller, parameters: Vec<String>) -> Self {
-        Self {
-            inner: Arc::new(Mutex::new(Inner {
-                session_id,
-                caller,
-                started_at: SystemTime::now(),
-                parameters,
-                turns: Vec::new(),
-                base: None,
-                last_sequence: None,
-            })),
+        Self::of(session_id, caller, SystemTime::now(), parameters, Vec::new())
+    }
+
+    /// A call that goes on.
+    pub(crate) fn resumed(call: OpenCall) -> Self {
+        let started_at = UNIX_EPOCH.checked_add(Duration::from_millis(call.started_at)).unwrap_or(UNIX_EPOCH);
+        let turns = call.turns.into_iter().map(|message| message.turn).collect();
+        Self::of(call.sid, call.caller, started_at, call.parameters, turns)
+    }
+
+    fn of(
+        session_id: String,
+        caller: Caller,
+        started_at: SystemTime,
+        parameters: Vec<String>,
+        turns: Vec<Turn>,
+    ) -> Self {
+        let (last_sequence, forgotten) = (None, false);
+        let inner = Inner { session_id, caller, started_at, parameters, turns, last_sequence, forgotten };
+        Self { inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// What the journal is to hold of the call so far.
+    pub(crate) fn open_call(&self) -> OpenCall {
+        let inner = self.lock();
+        OpenCall {
+            sid: inner.session_id.clone(),
+            caller: inner.caller.clone(),
+            started_at: unix_ms(inner.started_at),
+            parameters: inner.parameters.clone(),
+            turns: inner.turns.iter().map(|turn| Message { turn: turn.clone() }).collect(),
         }
+    }
+
+    /// The id that the session is stored under.
+    pub(crate) fn session_id(&self) -> String {
+        self.lock().session_id.clone()
     }
 
     /// Notes who memory says the caller is.
     pub(crate) fn found(&self, found: &Lookup) {
-        let mut inner = self.lock();
-        inner.caller = found.caller.clone();
-        inner.base = found.known.as_ref().map(|known| (known.revision, known.profile.clone()));
+        self.lock().caller = found.caller.clone();
     }
 
-    /// Keeps a turn, or the longer version of one.
-    pub(crate) fn keep(&self, turn: Turn) {
+    /// Keeps a turn, or the longer version of one. Answers its place in the call, from 1 on; `None`: nothing of this
+    /// call is kept.
+    pub(crate) fn keep(&self, turn: Turn) -> Option<u64> {
         let mut inner = self.lock();
-        match inner.turns.iter_mut().find(|kept| kept.id == turn.id) {
-            Some(kept) => *kept = turn,
-            None => inner.turns.push(turn),
+        if inner.forgotten {
+            return None;
         }
+        let place = match inner.turns.iter().position(|kept| kept.id == turn.id) {
+            Some(place) => {
+                inner.turns[place] = turn;
+                place
+            }
+            None => {
+                inner.turns.push(turn);
+                inner.turns.len() - 1
+            }
+        };
+        u64::try_from(place + 1).ok()
+    }
+
+    /// Forgets what was said, and keeps nothing that is said from now on.
+    pub(crate) fn forget(&self) {
+        let mut inner = self.lock();
+        inner.forgotten = true;
+        inner.turns.clear();
+    }
+
+    /// True once the caller was erased.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.lock().forgotten
     }
 
     /// How many messages are missing before this sequence number, which all events share. Over one TCP connection it
@@ -71,11 +119,6 @@ impl Record {
     /// The caller, as far as is known by now.
     pub(crate) fn caller(&self) -> Caller {
         self.lock().caller.clone()
-    }
-
-    /// The profile that the call began with, and its revision.
-    pub(crate) fn base(&self) -> Option<(u64, Profile)> {
-        self.lock().base.clone()
     }
 
     /// The session document of the call, which ends now.

@@ -100,7 +100,7 @@ fn ana(level: GreetingLevel) -> (Profile, GreetingLevel) {
     };
     let profile = Profile {
         v: 1,
-        name: Some(Name { say: "Ana Silva".to_owned(), src: "CA1#4".to_owned(), conf: Confidence::Confirmed }),
+        name: Some(Name { say: "Ana Silva".to_owned(), src: "CA1#4".to_owned(), conf: Confidence::Confirmed, at: 0 }),
         summary: "a visit on Friday; my knee hurts".to_owned(),
         episodes: vec![episode],
         ..Profile::default()
@@ -308,6 +308,34 @@ fn dialogues() {
                 "yes",
                 "bye",
             ],
+        ),
+        (
+            "consent_is_asked_for_and_given",
+            stranger(),
+            &["= Hello, may I remember this call for next time?", "Yes.", "My order is late", "no", "that's all"],
+        ),
+        (
+            "consent_is_refused_by_key",
+            stranger(),
+            &["= Hello, may I remember this call for next time?", "# 2", "My order is late", "My name is Ana"],
+        ),
+        (
+            "consent_goes_under_and_is_asked_once_more",
+            stranger(),
+            &[
+                "= Hello, may I remember this call for next time?",
+                "I'd like to change my appointment",
+                "Jennifer Parker",
+                "yes",
+                "no, please don't",
+                "no",
+            ],
+        ),
+        ("everything_is_to_be_deleted", ana(Hint), &["Please delete my data.", "okay", "yes", "that's all"]),
+        (
+            "nothing_is_to_be_deleted_after_all",
+            ana(Hint),
+            &["Forget everything you know about me", "# 2", "It's about my order"],
         ),
         (
             "not_to_be_remembered",

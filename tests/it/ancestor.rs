@@ -84,7 +84,9 @@ async fn fault_05_calls_that_come_and_go_at_once_are_all_saved() {
     });
     futures_util::future::join_all(live).await;
     for (sid, _) in &calls {
-        assert_eq!(gateway.session(sid).await.end_reason, "caller_hung_up");
+        // A connection that is dropped with unread audio is reset, which may overtake the `stop`.
+        let reason = gateway.session(sid).await.end_reason;
+        assert!(["caller_hung_up", "disconnected"].contains(&reason.as_str()), "{reason}");
     }
 }
 

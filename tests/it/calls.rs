@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use redial::agent::{Agent, Delta, Prompt};
+use redial::gateway::RunningCalls;
 use redial::memory::model::Session;
 use redial::simulate::{HangUp, Report, Script, Step};
 use redial::speech::ProviderError;
@@ -177,7 +178,7 @@ async fn a_shutdown_takes_no_new_calls_says_goodbye_and_writes_everything() {
     socket.expect("media").await;
     let url = gateway.url("");
     let TestGateway { gateway: running, dir: _dir, .. } = gateway;
-    let stopping = tokio::spawn(running.shut_down(Duration::from_secs(8)));
+    let stopping = tokio::spawn(running.shut_down(Duration::from_secs(8), RunningCalls::Finish));
     let closed = socket.closed().await;
     assert_eq!(closed, Some(1000), "the goodbye was heard and the socket closed");
     drop(socket);

@@ -1,9 +1,13 @@
 //! The stores: one conformance suite over all of them, and what each must do on its own.
 
+mod archive;
 mod conformance;
+mod directory;
 mod expiry;
 mod interleavings;
+mod spool;
 mod sqlite;
+mod summarizer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,13 +16,15 @@ use std::time::Duration;
 
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock::Clock;
+use redial::memory::directory::Memory;
 use redial::memory::hang_up::{self, HangUp, Written};
 use redial::memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, Session};
 use redial::memory::process::ProcessStore;
-use redial::memory::redis::RedisStore;
+use redial::memory::redis::{Layout, RedisOptions, RedisStore};
 use redial::memory::settings::StoreSettings;
 use redial::memory::sqlite::SqliteStore;
 use redial::memory::store::{Commit, Known, Outcome, Store};
+use redial::memory::unite::unite;
 use redial_call::{Role, Turn, TurnId, Via};
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -28,7 +34,7 @@ use crate::support::redis::RedisServer;
 
 /// A store under test, and what it needs to live.
 struct Bench {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Memory>,
     /// Unix ms. Only the local stores go by it.
     time: Arc<AtomicU64>,
     _directory: Option<TempDir>,
@@ -60,6 +66,17 @@ impl Bench {
         Self { _server: Some(server), ..Self::of(Arc::new(store), time) }
     }
 
+    /// One server with the keys of a cluster.
+    async fn tagged(settings: StoreSettings) -> Self {
+        let (_, time) = clock();
+        let server = RedisServer::start().await;
+        let options = RedisOptions { layout: Some(Layout::Tagged), ..RedisOptions::default() };
+        let store = RedisStore::connect_with(&SecretString::from(server.url()), settings, options).unwrap();
+        let store = store.begin_call_within(Duration::from_secs(20));
+        store.health().await.unwrap();
+        Self { _server: Some(server), ..Self::of(Arc::new(store), time) }
+    }
+
     async fn cluster(settings: StoreSettings) -> Self {
         let (_, time) = clock();
         let cluster = RedisCluster::start().await;
@@ -69,7 +86,7 @@ impl Bench {
         Self { _cluster: Some(cluster), ..Self::of(Arc::new(store), time) }
     }
 
-    fn of(store: Arc<dyn Store>, time: Arc<AtomicU64>) -> Self {
+    fn of(store: Arc<dyn Memory>, time: Arc<AtomicU64>) -> Self {
         Self { store, time, _directory: None, _server: None, _cluster: None }
     }
 
@@ -79,8 +96,12 @@ impl Bench {
 
     /// A whole call: it begins, and its hang-up is written.
     async fn call(&self, caller: &Caller, sid: &str) -> Written {
+        self.hang_up(caller, session(sid, caller, &["hello"], NOON)).await
+    }
+
+    /// Writes a session as the gateway does.
+    async fn hang_up(&self, caller: &Caller, session: Session) -> Written {
         let known = self.known(caller).await;
-        let session = session(sid, caller, &["hello"], NOON);
         let hang_up = HangUp { caller: caller.clone(), session, base: Some((known.revision, known.profile)) };
         hang_up::write(self.store.as_ref(), hang_up, fold).await.unwrap()
     }
@@ -109,7 +130,7 @@ fn settings() -> StoreSettings {
     StoreSettings { keep_sessions: 3, recent_sessions: 20, ..StoreSettings::default() }
 }
 
-fn caller(name: &str) -> Caller {
+pub(crate) fn caller(name: &str) -> Caller {
     Caller {
         user_id: UserId::parse(&format!("u_{name}")).unwrap(),
         hash: Some(PhoneHash::parse(&format!("hash-of-{name}")).unwrap()),
@@ -121,7 +142,7 @@ fn withheld(name: &str) -> Caller {
 }
 
 /// A session in which the caller said `said`.
-fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) -> Session {
+pub(crate) fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) -> Session {
     let turn = |(n, text): (usize, &&str)| Turn {
         id: TurnId(u32::try_from(n).unwrap()),
         role: Role::Caller,
@@ -146,7 +167,7 @@ fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) -> Session 
 }
 
 /// Adds the call to the profile, once.
-fn fold(mut profile: Profile, session: &Session) -> Profile {
+pub(crate) fn fold(mut profile: Profile, session: &Session) -> Profile {
     if !profile.episodes.iter().any(|episode| episode.sid == session.chat_id) {
         profile.episodes.push(Episode {
             sid: session.chat_id.clone(),
@@ -159,18 +180,50 @@ fn fold(mut profile: Profile, session: &Session) -> Profile {
     profile
 }
 
+/// What is known of a caller whose lookup failed.
+fn unknown(caller: &Caller) -> Known {
+    Known {
+        user_id: caller.user_id.clone(),
+        created: false,
+        calls: 0,
+        last_call_at: None,
+        profile: Profile::default(),
+        revision: 0,
+        sessions: Vec::new(),
+    }
+}
+
 /// A commit of `session`, with the profile that was read in `base` folded.
-fn commit(caller: &Caller, session: Session, base: &Known) -> Commit {
+pub(crate) fn commit(caller: &Caller, session: Session, base: &Known) -> Commit {
     Commit {
         caller: caller.clone(),
         user_id: base.user_id.clone(),
         profile: fold(base.profile.clone(), &session),
         session,
         base_revision: base.revision,
+        replaces: None,
     }
 }
 
-fn episodes(profile: &Profile) -> Vec<&str> {
+/// Writes a commit as another process would that knows nothing of this one's order, until it is done.
+async fn settle(store: &dyn Store, mut commit: Commit) -> Outcome {
+    loop {
+        match store.commit_session(&commit).await.unwrap() {
+            Outcome::Conflict { revision, profile } => {
+                assert_ne!(revision, commit.base_revision);
+                commit.profile = fold(profile, &commit.session);
+                commit.base_revision = revision;
+            }
+            Outcome::Differs { stored, digest } => {
+                commit.session = unite(&commit.session, &stored.expect("no document expires in this test"));
+                commit.replaces = Some(digest);
+            }
+            done => return done,
+        }
+    }
+}
+
+pub(crate) fn episodes(profile: &Profile) -> Vec<&str> {
     profile.episodes.iter().map(|episode| episode.sid.as_str()).collect()
 }
 

@@ -1,8 +1,10 @@
 //! The Redis store against a real server: what is written under which key and for how long, and every way to fail.
 
 mod cluster;
+mod directory;
 mod sentinel;
 mod server;
+mod tagged;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redial::identity::{Caller, PhoneHash, UserId};
+use redial::memory::digest::SessionDigest;
 use redial::memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
 use redial::memory::redis::RedisStore;
 use redial::memory::settings::{StoreSettings, TtlRefresh};
@@ -22,6 +25,8 @@ use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::redis::{RedisServer, free_port};
+
+mod mirror;
 
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 24 * HOUR_S;
@@ -98,6 +103,7 @@ fn hang_up(sid: &str, turns: u32, ended_at: u64, base_revision: u64) -> Commit {
         session: session(sid, turns, ended_at),
         profile: profile(sid),
         base_revision,
+        replaces: None,
     }
 }
 
@@ -249,7 +255,9 @@ async fn zero_keeps_for_ever_and_takes_an_old_ttl_away() {
         assert_eq!(ttl_s(&mut raw, key).await, -1, "{key}");
         raw.expire(key, 1000).await.unwrap();
     }
-    store.commit_session(&hang_up("CA1", 2, NOON, 1)).await.unwrap();
+    let shorter = SessionDigest::of(&session("CA1", 1, NOON));
+    let longer = Commit { replaces: Some(shorter), ..hang_up("CA1", 2, NOON, 1) };
+    assert_eq!(store.commit_session(&longer).await.unwrap(), Outcome::Applied { revision: 2 });
     for key in [PHONE, PROFILE, SESSIONS, SESSION] {
         assert_eq!(ttl_s(&mut raw, key).await, -1, "{key}");
     }
@@ -353,10 +361,14 @@ async fn a_profile_that_cannot_be_read_is_never_overwritten() {
             let outcome = store.commit_session(&hang_up(sid, 1, NOON, base)).await.unwrap();
             assert_eq!(outcome, Outcome::Applied { revision: known.revision }, "{what}");
             assert!(store.load_session(sid).await.unwrap().is_some(), "{what}");
+            // There is nothing left to do, and a second hang-up does nothing.
+            let marker = raw.hgetall(format!("sarah:done:{sid}")).await.unwrap();
+            assert_eq!(marker["merged"], "1", "{what}");
+            assert_eq!(store.commit_session(&hang_up(sid, 1, NOON, base)).await.unwrap(), Outcome::Duplicate, "{what}");
         }
         let mut after = raw.hgetall(PROFILE).await.unwrap();
-        if what.contains("JSON") || what == "not text" || what == "deep" {
-            // The script does not read documents: there it counts, and leaves the document alone.
+        if calls != "many" {
+            // It is counted, and the document left alone.
             assert_eq!(after.insert("calls".to_owned(), "2".to_owned()).as_deref(), Some("4"), "{what}");
             assert!(after.remove("last").is_some());
         }
@@ -399,21 +411,99 @@ async fn a_repeated_commit_changes_nothing_even_after_its_id_has_left_the_index(
 }
 
 #[tokio::test]
-async fn a_longer_copy_wins_and_is_counted_once() {
+async fn a_copy_that_has_not_seen_the_stored_one_is_shown_it_and_writes_nothing() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
+    let stored = session("CA1", 3, NOON);
     assert_eq!(store.commit_session(&hang_up("CA1", 3, NOON, 0)).await.unwrap(), Outcome::Applied { revision: 1 });
     let before = everything(&mut raw).await;
-    assert_eq!(store.commit_session(&hang_up("CA1", 2, NOON, 1)).await.unwrap(), Outcome::Stale);
     let mut other = hang_up("CA1", 3, NOON, 1);
     other.session.conversation_history[0].turn.text = "other words".to_owned();
-    assert_eq!(store.commit_session(&other).await.unwrap(), Outcome::Stale);
-    assert_eq!(everything(&mut raw).await, before);
+    let names_another = Commit { replaces: Some(SessionDigest::of(&other.session)), ..hang_up("CA1", 4, NOON, 1) };
+    for write in [hang_up("CA1", 2, NOON, 1), hang_up("CA1", 4, NOON, 1), other, names_another] {
+        let shown = store.commit_session(&write).await.unwrap();
+        let digest = SessionDigest::of(&stored);
+        assert_eq!(shown, Outcome::Differs { stored: Some(Box::new(stored.clone())), digest });
+        assert_eq!(everything(&mut raw).await, before);
+    }
 
-    assert_eq!(store.commit_session(&hang_up("CA1", 4, NOON, 1)).await.unwrap(), Outcome::Applied { revision: 2 });
+    let mut longer = hang_up("CA1", 4, NOON + 1, 1);
+    longer.replaces = Some(SessionDigest::of(&stored));
+    assert_eq!(store.commit_session(&longer).await.unwrap(), Outcome::Applied { revision: 2 });
     let known = store.begin_call(&caller()).await.unwrap();
-    assert_eq!((known.calls, known.sessions), (1, vec!["CA1".to_owned()]));
+    assert_eq!((known.calls, known.last_call_at, known.sessions), (1, Some(NOON + 1), vec!["CA1".to_owned()]));
     assert_eq!(store.load_session("CA1").await.unwrap().unwrap().conversation_history.len(), 4);
+    let score: u64 = redis::cmd("ZSCORE").arg(SESSIONS).arg("CA1").query_async(&mut raw).await.unwrap();
+    assert_eq!(score, NOON + 1);
+}
+
+#[tokio::test]
+async fn of_a_copy_that_is_gone_or_cannot_be_read_the_longer_one_stays() {
+    let server = RedisServer::start().await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
+    let another_session = serde_json::to_string(&session("CA2", 9, NOON)).unwrap();
+    for doc in [None, Some("hello"), Some("[]"), Some(&another_session), Some(&"x".repeat(300_000))] {
+        raw.flushall().await.unwrap();
+        store.commit_session(&hang_up("CA1", 3, NOON, 0)).await.unwrap();
+        match doc {
+            Some(doc) => assert_eq!(raw.hset(SESSION, "doc", doc).await.unwrap(), 0),
+            None => assert_eq!(raw.del(SESSION).await.unwrap(), 1),
+        }
+        let before = everything(&mut raw).await;
+        assert_eq!(store.commit_session(&hang_up("CA1", 2, NOON, 1)).await.unwrap(), Outcome::Duplicate);
+        let mut longer = hang_up("CA1", 4, NOON, 1);
+        let digest = SessionDigest::of(&session("CA1", 3, NOON));
+        assert_eq!(store.commit_session(&longer).await.unwrap(), Outcome::Differs { stored: None, digest });
+        assert_eq!(everything(&mut raw).await, before);
+        longer.replaces = Some(digest);
+        assert_eq!(store.commit_session(&longer).await.unwrap(), Outcome::Applied { revision: 2 });
+        assert_eq!(store.begin_call(&caller()).await.unwrap().calls, 1);
+    }
+
+    for none in [&b"no digest"[..], b"\xff"] {
+        raw.hset(DONE, "d", none).await.unwrap();
+        assert_eq!(wrong_key(store.commit_session(&hang_up("CA1", 5, NOON, 2)).await), DONE);
+    }
+}
+
+#[tokio::test]
+async fn a_call_goes_to_the_user_whose_number_it_is_unless_it_is_stored_already() {
+    let server = RedisServer::start().await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
+    raw.set(PHONE, "u_other").await.unwrap();
+    let before = everything(&mut raw).await;
+    let mapped = store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap();
+    assert_eq!(mapped, Outcome::Mapped { user_id: user("u_other") });
+    assert_eq!(everything(&mut raw).await, before);
+    for none in [&b"no id: *"[..], b"\xff"] {
+        raw.set(PHONE, none).await.unwrap();
+        assert_eq!(wrong_key(store.commit_session(&hang_up("CA1", 1, NOON, 0)).await), PHONE);
+    }
+    // The user was erased: the call is nobody's any more.
+    raw.set(PHONE, "u_other").await.unwrap();
+    raw.set("sarah:user:u_other:gone", "1").await.unwrap();
+    let theirs = Commit { user_id: user("u_other"), ..hang_up("CA1", 1, NOON, 0) };
+    assert_eq!(store.commit_session(&theirs).await.unwrap(), Outcome::Erased);
+
+    // Linked between the hang-up's two trips: it is finished where it was begun.
+    raw.flushall().await.unwrap();
+    store.commit_session(&hang_up("CA0", 1, NOON, 0)).await.unwrap();
+    let conflict = store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap();
+    assert!(matches!(conflict, Outcome::Conflict { revision: 1, .. }));
+    raw.set(PHONE, "u_other").await.unwrap();
+    assert_eq!(store.commit_session(&hang_up("CA1", 1, NOON, 1)).await.unwrap(), Outcome::Applied { revision: 2 });
+    assert_eq!(raw.get(PHONE).await.unwrap().as_deref(), Some("u_other"));
+}
+
+#[tokio::test]
+async fn a_mapping_that_expired_before_its_call_ended_is_made_again() {
+    let server = RedisServer::start().await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
+    store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap();
+    raw.del(PHONE).await.unwrap();
+    store.commit_session(&hang_up("CA2", 1, NOON, 1)).await.unwrap();
+    assert_eq!(raw.get(PHONE).await.unwrap().as_deref(), Some("u_derived"));
+    assert_ttl(&mut raw, PHONE, 90 * DAY_S).await;
 }
 
 #[tokio::test]
@@ -704,7 +794,7 @@ async fn scripts_that_the_server_has_forgotten_are_sent_again() {
 
 #[tokio::test]
 async fn the_documented_acl_user_is_enough() {
-    let rules = "~sarah:* ~conversation:* -@all +@read +@write -@dangerous +eval +evalsha +script|load +ping +info \
+    let rules = "~sarah:* ~conversation:* -@all +@read +@write -@dangerous +eval +evalsha +ping +info \
                  +role +wait +time +select +hello +multi +exec";
     let user = format!("gateway on >word {rules}");
     let mut args = vec!["--user"];
@@ -716,6 +806,7 @@ async fn the_documented_acl_user_is_enough() {
     store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap();
     assert_eq!(store.begin_call(&caller()).await.unwrap().calls, 1);
     assert!(store.load_session("CA1").await.unwrap().is_some());
+    mirror::all_of_it_works(&store).await;
 
     let settings = StoreSettings { prefix: "foreign".to_owned(), ..StoreSettings::default() };
     let foreign = connect(&server.url().replace("//", "//gateway:word@"), settings);

@@ -2,6 +2,10 @@
 
 pub(crate) mod cluster;
 pub(crate) mod gateway;
+pub(crate) mod http;
 pub(crate) mod line;
+pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod sentinel;
+pub(crate) mod toy_redis;

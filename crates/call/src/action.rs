@@ -101,6 +101,8 @@ pub enum EndReason {
     MaxDuration,
     /// This process stopped.
     Shutdown,
+    /// Another process takes the call over.
+    HandedOver,
 }
 
 impl EndReason {
@@ -113,6 +115,7 @@ impl EndReason {
             Self::Silence => "silence",
             Self::MaxDuration => "max_duration",
             Self::Shutdown => "shutdown",
+            Self::HandedOver => "handed_over",
         }
     }
 }

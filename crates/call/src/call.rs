@@ -54,6 +54,10 @@ pub struct Call {
     closing: bool,
     /// Why we hung up.
     hung_up: Option<EndReason>,
+    /// The stream broke after the caller's words and before an answer to them.
+    owes_answer: bool,
+    /// Another process takes the call over as soon as nobody speaks.
+    handing_over: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +101,8 @@ impl Call {
             reopened: false,
             closing: false,
             hung_up: None,
+            owes_answer: false,
+            handing_over: false,
         }
     }
 
@@ -137,6 +143,8 @@ impl Call {
             (Phase::Ending(_), _) => (), // nobody is there to hear it
             (_, Event::Ended { by }) => self.end(now, by),
 
+            (Phase::Waiting, Event::Resumed { turns }) => self.on_resumed(turns),
+            (_, Event::Resumed { .. }) => (), // too late: there are new turns already
             (Phase::Waiting, Event::Started) => self.on_started(now),
             (Phase::Waiting, Event::Greeting { text }) => self.greeting = Some(text),
             (Phase::Waiting, _) => (), // nothing is said before `start`
@@ -168,11 +176,15 @@ impl Call {
                 self.playout.on_mark(now, &name);
                 self.pump(now);
             }
-            (Phase::HangingUp, Event::Dtmf { .. } | Event::Drain) => (), // too late
+            (Phase::HangingUp, Event::Dtmf { .. } | Event::Drain | Event::HandOver) => (), // too late
             (_, Event::Dtmf { digit }) => self.on_dtmf(now, digit),
             (_, Event::Drain) => {
                 let text = self.settings.prompts.drain.clone();
                 self.close(now, text, EndReason::Shutdown);
+            }
+            (_, Event::HandOver) => {
+                self.handing_over = !self.closing;
+                self.hand_over_if_quiet(now);
             }
         }
     }
@@ -230,8 +242,17 @@ impl Call {
         }
     }
 
+    fn on_resumed(&mut self, turns: Vec<Turn>) {
+        self.turns_named = turns.iter().map(|turn| turn.id.0).max().unwrap_or(0);
+        let last = turns.iter().max_by_key(|turn| (turn.end_ms, turn.id.0));
+        self.owes_answer = last.is_some_and(|turn| turn.role == Role::Caller && !turn.text.is_empty());
+        self.turns = turns;
+    }
+
     fn on_started(&mut self, now: Duration) {
-        self.timers.set(Timer::MaxDuration, now + self.settings.max_duration);
+        // Counted from the call's beginning, also if it goes on here; there is always time for a goodbye.
+        let limit = self.settings.max_duration.max(now + self.settings.goodbye_limit);
+        self.timers.set(Timer::MaxDuration, limit);
         if let Some(text) = self.greeting.take() {
             self.greet(now, text);
         } else {
@@ -318,6 +339,7 @@ impl Call {
 
     fn take_turn(&mut self, now: Duration, heard: Heard) {
         self.rung = 0;
+        self.owes_answer = false;
         self.record_caller(&heard, Via::Voice);
         self.think(now, Cue::Answer);
     }
@@ -530,6 +552,11 @@ impl Call {
         self.keep_agent_turn(now, &saying, u64::MAX, u64::MAX);
         match saying.hang_up {
             Some(reason) => self.hang_up(now, reason),
+            // After the word of repair comes the answer that the caller is waiting for, if they do not speak again.
+            None if self.owes_answer && self.ear.is_quiet() && !self.handing_over => {
+                self.owes_answer = false;
+                self.think(now, Cue::Answer);
+            }
             None => self.listen(now),
         }
     }
@@ -630,6 +657,15 @@ impl Call {
         self.phase = Phase::Listening;
         if self.ear.is_quiet() && self.digits.is_empty() {
             self.timers.set(Timer::Silence, now + self.settings.silence_delay);
+        }
+        self.hand_over_if_quiet(now);
+    }
+
+    /// Lets the call go between two turns, so that no word of either side is torn.
+    fn hand_over_if_quiet(&mut self, now: Duration) {
+        let between_turns = self.phase == Phase::Listening && self.ear.is_quiet() && self.digits.is_empty();
+        if self.handing_over && between_turns {
+            self.finish(now, EndReason::HandedOver);
         }
     }
 

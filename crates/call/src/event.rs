@@ -3,11 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{TurnId, UtteranceId};
+use crate::turn::Turn;
 
 /// Something that happened, as the shell tells it. Whatever could be malformed was parsed before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
+    /// The call goes on after its stream broke: this was said before. Comes before `Started`, or not at all.
+    Resumed {
+        /// Finished turns, oldest first, with times of the same call.
+        turns: Vec<Turn>,
+    },
     /// The carrier's `start` was accepted: audio may be sent from now on.
     Started,
     /// Memory has answered: this is what to greet the caller with.
@@ -79,6 +85,8 @@ pub enum Event {
     },
     /// This process is about to stop: say goodbye and hang up.
     Drain,
+    /// Another process takes the call over: end between two turns, without a word. The carrier then asks it what to do.
+    HandOver,
     /// The call is over.
     Ended {
         /// Who said so.

@@ -3,6 +3,8 @@
 //! The client reads URLs of one server only; the lists of hosts are taken apart here, and each host is handed to the client
 //! as a URL of its own, so that percent-encoding means the same everywhere.
 
+use std::fmt;
+
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -10,6 +12,7 @@ use url::Url;
 
 use super::advice::Scheme;
 use super::connection;
+use super::dial::Dial;
 use crate::identity::is_id;
 
 const SENTINEL_PORT: u16 = 26379;
@@ -40,6 +43,18 @@ pub(super) enum Place {
     },
     /// Nodes of a cluster; one that answers is enough to find the others.
     Cluster(Vec<ConnectionInfo>),
+    /// One server, reached over the streams that this opens: plain Redis protocol, without user and password.
+    Streams(Opener),
+}
+
+/// Opens streams.
+#[derive(Clone)]
+pub(super) struct Opener(pub(super) Dial);
+
+impl fmt::Debug for Opener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opener")
+    }
 }
 
 /// A URL that cannot be used: what is expected instead. Never holds a part of the URL that may be secret.
@@ -77,11 +92,18 @@ impl Address {
 
     fn of(place: Place) -> Self {
         let first = match &place {
-            Place::One(info) | Place::Sentinel { master: info, .. } => info,
-            Place::Cluster(nodes) => &nodes[0], // never empty, see `nodes`
+            Place::One(info) | Place::Sentinel { master: info, .. } => Some(&**info),
+            Place::Cluster(nodes) => nodes.first(),
+            Place::Streams(_) => None,
         };
-        let default_user = first.redis_settings().username().is_none_or(|user| user == "default");
-        Self { scheme: Scheme::of(first.addr()), default_user, place }
+        let user = first.and_then(|info| info.redis_settings().username());
+        let scheme = first.map_or(Scheme::Plain, |info| Scheme::of(info.addr()));
+        Self { scheme, default_user: user.is_none_or(|user| user == "default"), place }
+    }
+
+    /// A server that is reached over the streams that `dial` opens.
+    pub(super) fn streams(dial: Dial) -> Self {
+        Self::of(Place::Streams(Opener(dial)))
     }
 
     fn sentinel(rest: &str, tls: bool) -> Result<Self, AddressError> {
@@ -146,6 +168,7 @@ impl Address {
                 trust(master)?;
             }
             Place::Cluster(nodes) => nodes.iter_mut().try_for_each(trust)?,
+            Place::Streams(_) => (),
         }
         Ok(self)
     }

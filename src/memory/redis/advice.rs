@@ -211,7 +211,7 @@ impl Trouble {
                  and percent-encode special characters in a URL"
             }
             (Self::NotAllowed, _) => {
-                "the user may not do this; allow it our keys with `+@read +@write +eval +evalsha +script|load +ping +role +info +time` (in a cluster also `+cluster|slots`)"
+                "the user may not do this; allow it our keys with `+@read +@write +eval +evalsha +ping +role +info +time` (in a cluster also `+cluster|slots`)"
             }
             (Self::Database, _) => "the server has no database of that number; check REDIS_DB or the URL's path",
             (Self::Loading, _) => "Redis is loading its data after a start; it answers when it is done",

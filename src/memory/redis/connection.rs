@@ -18,9 +18,10 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::advice::{Scheme, Trouble};
-use super::dial::Dialler;
+use super::dial::{Dialled, Dialler, Driver};
 use super::inspect::{self, Inspection};
 use super::route::Connection;
+use crate::memory::jitter;
 use crate::memory::store::ServerId;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
@@ -53,6 +54,7 @@ enum State {
 #[derive(Clone)]
 pub(super) struct Live {
     connection: Connection,
+    _driver: Option<Driver>,
     /// Tells connections apart, so that a late error of an old one does not end the new one.
     generation: u64,
     timeouts: Arc<AtomicU32>,
@@ -244,9 +246,10 @@ impl Supervisor {
                 Ok(dialled) => {
                     self.established(&dialled.name);
                     let since = Instant::now();
-                    let live = Live { connection: dialled.connection, generation, timeouts: Arc::default() };
+                    let Dialled { connection, driver: _driver, name } = dialled;
+                    let live = Live { connection, _driver, generation, timeouts: Arc::default() };
                     self.state.send_replace(State::Up(live.clone()));
-                    let (trouble, answered) = self.watch_over(&live, &dialled.name).await;
+                    let (trouble, answered) = self.watch_over(&live, &name).await;
                     self.report(&trouble, &mut reported);
                     if answered && since.elapsed() > BACKOFF_MAX {
                         backoff = BACKOFF_MIN;
@@ -283,6 +286,7 @@ impl Supervisor {
             }
             let due = self.server.is_some() && Instant::now() >= inspect_at;
             let gone = tokio::select! {
+                biased; // repeatable in a simulation
                 _ = changes.changed() => None,
                 gone = self.look(&mut watch, due) => {
                     if due {
@@ -410,8 +414,7 @@ impl Supervisor {
 
 /// Between half of the delay and all of it, so that many instances do not come back in step.
 fn jittered(delay: Duration) -> Duration {
-    let random = getrandom::u32().unwrap_or(u32::MAX);
-    delay / 2 + (delay / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+    delay / 2 + (delay / 2).mul_f64(jitter::share())
 }
 
 /// The socket options that a call needs, all of which the client leaves off: no 40 ms wait for a full packet, and a peer

@@ -1,12 +1,17 @@
 //! From an address to a connection on which commands would work.
 
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClientBuilder;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Value};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, RedisConnectionInfo, RedisError, Value};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::address::{self, Address, Place};
 use super::advice::Trouble;
@@ -19,6 +24,18 @@ const PIPELINE_BUFFER: usize = 1024;
 const CLUSTER_RETRIES: u32 = 3;
 /// Between these tries, ms.
 const CLUSTER_RETRY_WAIT_MS: (u64, u64) = (10, 100);
+
+/// A connected byte stream, such as a simulated network's.
+pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
+
+/// Opens one byte stream to the server.
+pub type Dial = Arc<dyn Fn() -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> + Send + Sync>;
+
+/// What moves the bytes of a connection over a stream that was handed in. Dropping the last of it closes the stream; the
+/// client does that by itself only for connections that it opened.
+pub(super) type Driver = Arc<AbortOnDropHandle<()>>;
 
 /// Makes connections to one address.
 pub(super) struct Dialler {
@@ -35,6 +52,8 @@ pub(super) struct Dialler {
 /// A connection, and to whom.
 pub(super) struct Dialled {
     pub(super) connection: Connection,
+    /// Of a stream that was handed in.
+    pub(super) driver: Option<Driver>,
     /// Host and port, or all of a cluster's.
     pub(super) name: String,
 }
@@ -71,6 +90,7 @@ impl Dialler {
                 }
             }
             Place::Cluster(nodes) => self.cluster(nodes).await?,
+            Place::Streams(opener) => self.over_a_stream(&opener.0).await?,
         };
         let checking = self.check_pepper(&mut dialled.connection);
         match timeout(self.options.connect_timeout, checking).await {
@@ -112,34 +132,56 @@ impl Dialler {
         if found.is_some_and(|found| found != ours.as_bytes()) { Err(Trouble::OtherPepper) } else { Ok(()) }
     }
 
-    async fn open(&self, info: &ConnectionInfo) -> Result<MultiplexedConnection, Trouble> {
-        let mut config = AsyncConnectionConfig::new()
+    fn config(&self) -> AsyncConnectionConfig {
+        let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_timeout))
             .set_response_timeout(None) // each operation has its own deadline
             .set_pipeline_buffer_size(PIPELINE_BUFFER);
         if let Some(limit) = self.options.in_flight {
-            config = config.set_concurrency_limit(limit);
+            return config.set_concurrency_limit(limit);
         }
+        config
+    }
+
+    async fn open(&self, info: &ConnectionInfo) -> Result<MultiplexedConnection, Trouble> {
         let client = Client::open(info.clone()).map_err(|error| Trouble::of(&error))?;
+        let config = self.config();
         let connecting = client.get_multiplexed_async_connection_with_config(&config);
         connecting.await.map_err(|error| Trouble::of(&error))
     }
 
-    /// Connects and makes sure that commands would work: a server that wants a password or is a replica lets us connect.
     async fn master(&self, info: &ConnectionInfo) -> Result<Dialled, Trouble> {
         let mut connection = self.open(info).await?;
+        self.check_role(&mut connection).await?;
+        Ok(Dialled { connection: Connection::One(connection), driver: None, name: address::name(info) })
+    }
+
+    async fn over_a_stream(&self, open: &Dial) -> Result<Dialled, Trouble> {
+        let greeting = async {
+            let stream = open().await?;
+            let info = RedisConnectionInfo::default();
+            let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, self.config()).await?;
+            Ok::<_, RedisError>((connection, Arc::new(AbortOnDropHandle::new(tokio::spawn(driver)))))
+        };
+        let greeted = timeout(self.options.connect_timeout, greeting).await.map_err(|_| Trouble::ConnectTimeout)?;
+        let (mut connection, driver) = greeted.map_err(|error| Trouble::of(&error))?;
+        self.check_role(&mut connection).await?;
+        Ok(Dialled { connection: Connection::One(connection), driver: Some(driver), name: "a stream".to_owned() })
+    }
+
+    /// Makes sure that commands would work: a server that wants a password or is a replica lets us connect.
+    async fn check_role(&self, connection: &mut MultiplexedConnection) -> Result<(), Trouble> {
         let role = redis::cmd("ROLE");
-        let role = timeout(self.options.connect_timeout, role.query_async::<Value>(&mut connection)).await;
+        let role = timeout(self.options.connect_timeout, role.query_async::<Value>(connection)).await;
         match role.map_err(|_| Trouble::NoAnswer(self.options.connect_timeout))? {
-            Ok(Value::Array(role)) if role.first().is_some_and(is_replica) => return Err(Trouble::ReadOnly),
-            Ok(_) => (),
+            Ok(Value::Array(role)) if role.first().is_some_and(is_replica) => Err(Trouble::ReadOnly),
+            Ok(_) => Ok(()),
             // ROLE may be forbidden or unknown where all that we need is allowed.
             Err(error) => match Trouble::of(&error) {
-                Trouble::NotAllowed | Trouble::Other(_) => (),
-                trouble => return Err(trouble),
+                Trouble::NotAllowed | Trouble::Other(_) => Ok(()),
+                trouble => Err(trouble),
             },
         }
-        Ok(Dialled { connection: Connection::One(connection), name: address::name(info) })
     }
 
     /// Asks the Sentinels, one after the other, where the master is.
@@ -207,7 +249,7 @@ impl Dialler {
         match timeout(limit, client.get_async_connection()).await {
             Ok(Ok(cluster)) => {
                 let names: Vec<String> = nodes.iter().map(address::name).collect();
-                Ok(Dialled { connection: Connection::Cluster(cluster), name: names.join(",") })
+                Ok(Dialled { connection: Connection::Cluster(cluster), driver: None, name: names.join(",") })
             }
             // What it says is about the cluster as a whole; one node asked directly tells why.
             Ok(Err(_)) | Err(_) => Err(self.why_no_cluster(nodes).await),

@@ -42,7 +42,7 @@ pub(super) async fn inspect(connection: &Connection, name: &str, default_user: b
     let masters = connection.masters().await.map_err(|error| Trouble::of(&error))?;
     let mut whole = Inspection { life: Some(String::new()), findings: Vec::new(), crash: String::new() };
     for mut master in masters {
-        let node = master.node().map(|node| format!("{}:{}", node.host, node.port));
+        let node = master.node().map(ToString::to_string);
         let facts = ask(&mut master).await?;
         let at = node.as_deref().unwrap_or(name);
         whole.life =
@@ -63,7 +63,7 @@ pub(super) async fn lives(connection: &Connection, name: &str) -> Result<Option<
     let masters = connection.masters().await.map_err(|error| Trouble::of(&error))?;
     let mut lives = Vec::new();
     for mut master in masters {
-        let at = master.node().map_or_else(|| name.to_owned(), |node| format!("{}:{}", node.host, node.port));
+        let at = master.node().map_or_else(|| name.to_owned(), ToString::to_string);
         let facts = Facts { info: info(&mut master).await?, ..Facts::default() };
         lives.push(facts.life(&at));
     }

@@ -3,6 +3,7 @@
 use redis::Value;
 
 use super::advice::Trouble;
+use crate::memory::digest::SessionDigest;
 use crate::memory::model::{Profile, SCHEMA_VERSION};
 
 /// A revision that no stored profile has: a change made from it never matches, so an unreadable profile stays as it is.
@@ -10,7 +11,7 @@ pub(super) const UNREADABLE: u64 = u64::MAX;
 /// Counters have at most 15 digits, as Lua's doubles hold these exactly; the scripts have the same limit.
 const COUNTER_DIGITS: usize = 15;
 
-/// What begin_call.lua answers.
+/// What begin_call.lua answers, and the two scripts that are its halves.
 pub(super) struct Begun {
     pub(super) status: String,
     pub(super) text: Vec<u8>,
@@ -22,8 +23,9 @@ pub(super) struct Begun {
 /// What commit.lua answers.
 pub(super) struct Committed {
     pub(super) status: String,
-    pub(super) text: String,
+    pub(super) text: Vec<u8>,
     pub(super) document: Vec<u8>,
+    pub(super) number: u64,
 }
 
 impl Begun {
@@ -32,16 +34,26 @@ impl Begun {
             redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
         Ok(Self { status, text, number, profile, sessions })
     }
+
+    /// What begin_number.lua answers: nothing of the user.
+    pub(super) fn read_number(reply: Value) -> Result<Self, Trouble> {
+        let (status, text, number) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
+        Ok(Self { status, text, number, profile: Vec::new(), sessions: Vec::new() })
+    }
 }
 
 impl Committed {
     pub(super) fn read(reply: Value) -> Result<Self, Trouble> {
-        let (status, text, document) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
-        Ok(Self { status, text, document })
+        let (status, text, document, number) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
+        Ok(Self { status, text, document, number })
+    }
+
+    pub(super) fn digest(&self) -> Option<SessionDigest> {
+        SessionDigest::from_hex(str::from_utf8(&self.text).ok()?)
     }
 
     pub(super) fn revision(&self) -> u64 {
-        counter(Some(self.text.as_bytes())).unwrap_or(UNREADABLE)
+        counter(Some(&self.text)).unwrap_or(UNREADABLE)
     }
 }
 
@@ -77,6 +89,11 @@ impl Stored {
         let (profile, revision) = readable().unwrap_or((Profile::default(), UNREADABLE));
         Self { profile, revision, calls: calls.unwrap_or(0), last }
     }
+}
+
+/// A profile document as it is in a record: missing until a call has written one.
+pub(super) fn profile_or_none_yet(doc: &[u8]) -> Option<Profile> {
+    if doc.is_empty() { Some(Profile::default()) } else { profile(doc) }
 }
 
 /// A profile document, unless it is damaged or newer than this build.

@@ -1,5 +1,6 @@
 //! One server or a cluster behind one type.
 
+use std::fmt;
 use std::sync::Arc;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -33,6 +34,12 @@ impl Node {
     }
 }
 
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
 impl Connection {
     /// True for a cluster, whose client keeps its own sockets up.
     pub(super) fn is_cluster(&self) -> bool {
@@ -60,10 +67,20 @@ impl Connection {
     }
 
     /// Host and port of a cluster's master.
-    pub(super) fn node(&self) -> Option<&Node> {
+    pub(super) fn node(&self) -> Option<&Arc<Node>> {
         match self {
             Self::Master(_, node) => Some(node),
             Self::One(_) | Self::Cluster(_) => None,
+        }
+    }
+
+    /// The same connection to one master of a cluster; one server is what it is.
+    pub(super) fn at(&self, node: Option<&Arc<Node>>) -> Self {
+        match (self, node) {
+            (Self::Cluster(cluster) | Self::Master(cluster, _), Some(node)) => {
+                Self::Master(cluster.clone(), Arc::clone(node))
+            }
+            _ => self.clone(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The file, open: one connection, one thread that owns it, shared by all that is kept in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::clock::Clock;
@@ -26,6 +26,14 @@ impl Database {
         let mut connection = file::open(path)?;
         while file::sweep(&mut connection, clock()).map_err(|error| file::failed(path, &error))? {}
         Ok(Self { worker: Worker::start(connection, path.to_owned(), clock)? })
+    }
+
+    /// A database that is gone with the process.
+    ///
+    /// # Errors
+    /// When there is no memory or no thread for it.
+    pub fn open_in_memory(clock: Clock) -> Result<Self, MemoryError> {
+        Ok(Self { worker: Worker::start(file::open_in_memory()?, PathBuf::from(":memory:"), clock)? })
     }
 
     /// Runs `work` in a transaction, together with others that wait, and answers once it is on the disk.

@@ -11,13 +11,24 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, TransactionBehavior, par
 use super::super::store::MemoryError;
 
 /// The layout of the tables, in the file's `user_version`.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// Marks the file as ours: `Rdil` in ASCII, in the file's `application_id`.
 const APPLICATION_ID: i64 = 0x5264_696c;
 
+/// Another process (a backup, a shell) may hold the lock for a moment. Below the 5 s that a commit may take.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Expired rows that one sweep takes from each table, so that no call start waits for a large one: about 5 ms.
 const SWEEP_ROWS: i64 = 500;
+
+/// A database in memory that is gone with its connection.
+pub(super) fn open_in_memory() -> Result<Connection, MemoryError> {
+    let path = Path::new(":memory:");
+    let mut connection = Connection::open_in_memory().map_err(|error| failed(path, &error))?;
+    create_schema(&mut connection).map_err(|error| failed(path, &error))?;
+    Ok(connection)
+}
 
 /// Opens the database and brings its schema up to date, creating file and directory where they are missing.
 pub(super) fn open(path: &Path) -> Result<Connection, MemoryError> {
@@ -128,8 +139,7 @@ fn check_owner(connection: &Connection, path: &Path) -> Result<(), MemoryError> 
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    // Another process (a backup, a shell) may hold the lock for a moment. Below the 5 s that a commit may take.
-    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A commit that was acknowledged is on the disk: it survives a power failure too.
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -146,6 +156,9 @@ fn create_schema(connection: &mut Connection) -> rusqlite::Result<()> {
     if version == 0 {
         transaction.execute_batch(include_str!("schema.sql"))?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    if version < 2 {
+        transaction.execute_batch(include_str!("spool.sql"))?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
     transaction.commit()

@@ -1,9 +1,11 @@
 //! The records as rows of one transaction.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
+use super::super::digest::SessionDigest;
 use super::super::rules::{Marker, Records, SessionRecord, UserRecord};
 use super::super::store::MemoryError;
 use super::file;
@@ -16,6 +18,8 @@ pub(in crate::memory) struct Rows<'a> {
     pub(in crate::memory) now: u64,
     /// For errors.
     pub(in crate::memory) path: &'a Path,
+    /// Set when the log is to be emptied once the transaction is on the disk.
+    pub(super) empties_log: &'a Cell<bool>,
 }
 
 impl Rows<'_> {
@@ -24,7 +28,13 @@ impl Rows<'_> {
         self.one("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map(|_| ())
     }
 
-    fn one<T>(
+    /// Has the log emptied before anybody in this transaction is answered: what was deleted would stay readable there.
+    pub(in crate::memory) fn leave_no_log(&self) {
+        self.empties_log.set(true);
+    }
+
+    /// The first row of an answer.
+    pub(in crate::memory) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -36,20 +46,39 @@ impl Rows<'_> {
             .map_err(|error| file::failed(self.path, &error))
     }
 
-    fn write(&self, sql: &str, params: impl Params) -> Result<(), MemoryError> {
+    /// All rows of an answer.
+    pub(in crate::memory) fn all<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, MemoryError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(params, read)?.collect())
+            .map_err(|error| file::failed(self.path, &error))
+    }
+
+    /// Writes.
+    pub(super) fn write(&self, sql: &str, params: impl Params) -> Result<(), MemoryError> {
+        self.change(sql, params).map(drop)
+    }
+
+    /// Writes, and answers how many rows that touched.
+    pub(in crate::memory) fn change(&self, sql: &str, params: impl Params) -> Result<usize, MemoryError> {
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))
-            .map(|_| ())
             .map_err(|error| file::failed(self.path, &error))
     }
 
     /// A user id that was stored; somebody may have edited the file.
-    fn user_id(&self, text: &str) -> Result<UserId, MemoryError> {
-        UserId::parse(text).map_err(|_| MemoryError::WrongShape {
-            key: self.path.display().to_string(),
-            advice: "a user id in it is not an id; restore a backup".to_owned(),
-        })
+    pub(in crate::memory) fn user_id(&self, text: &str) -> Result<UserId, MemoryError> {
+        UserId::parse(text).map_err(|_| self.damaged("a user id in it is not an id"))
+    }
+
+    pub(super) fn damaged(&self, what: &str) -> MemoryError {
+        MemoryError::WrongShape { key: self.path.display().to_string(), advice: format!("{what}; restore a backup") }
     }
 }
 
@@ -99,10 +128,7 @@ impl Records for Rows<'_> {
     fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<String>, MemoryError> {
         let sql = "SELECT sid FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC LIMIT ?2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_map(params![user.as_str(), limit], |row| row.get(0))?.collect())
-            .map_err(|error| file::failed(self.path, &error))
+        self.all(sql, params![user.as_str(), limit], |row| row.get(0))
     }
 
     fn put_index_entry(&mut self, user: &UserId, sid: &str, ended_at: u64) -> Result<(), MemoryError> {
@@ -142,7 +168,7 @@ impl Records for Rows<'_> {
     fn marker(&self, sid: &str) -> Result<Option<Marker>, MemoryError> {
         let sql = "SELECT digest, turns, merged FROM done WHERE sid = ?1 AND expires > ?2";
         self.one(sql, params![sid, self.now], |row| {
-            Ok(Marker { digest: row.get(0)?, turns: row.get(1)?, merged: row.get(2)? })
+            Ok(Marker { digest: SessionDigest::from_bytes(row.get(0)?), turns: row.get(1)?, merged: row.get(2)? })
         })
     }
 
@@ -151,6 +177,6 @@ impl Records for Rows<'_> {
                    ON CONFLICT (sid) DO UPDATE SET digest = excluded.digest, turns = excluded.turns,
                    merged = excluded.merged, expires = excluded.expires";
         let Marker { digest, turns, merged } = marker;
-        self.write(sql, params![sid, digest, turns, merged, expires_at])
+        self.write(sql, params![sid, digest.as_bytes(), turns, merged, expires_at])
     }
 }

@@ -1,5 +1,6 @@
 //! The thread that owns the connection, so that nothing on a call's path waits for a disk.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -7,9 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{iter, thread};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::super::clock::{Clock, SWEEP_EVERY_MS};
 use super::super::store::MemoryError;
@@ -24,6 +25,12 @@ const QUEUE: usize = 4096;
 /// quarter of a millisecond each.
 const BATCH: usize = 256;
 
+/// When emptying the log is tried again.
+const LOG_AGAIN_MS: u64 = 60_000;
+
+/// How long emptying the log waits for a reader to finish; a call start waits behind it.
+const LOG_PATIENCE: Duration = Duration::from_millis(50);
+
 /// The worker's handle. Dropping it lets the thread finish what is queued, and waits for that.
 pub(super) struct Worker {
     jobs: Option<SyncSender<Box<dyn Job>>>,
@@ -37,7 +44,7 @@ impl Worker {
         let next_sweep_at = clock().saturating_add(SWEEP_EVERY_MS);
         let thread = thread::Builder::new()
             .name("memory-sqlite".to_owned())
-            .spawn(move || Desk { connection, path, clock, next_sweep_at }.serve(&queue))
+            .spawn(move || Desk { connection, path, clock, next_sweep_at, log_is_due: false }.serve(&queue))
             .map_err(|error| {
                 unavailable("no thread could be started; raise the limit of threads", Some(error.into()))
             })?;
@@ -88,6 +95,8 @@ struct Desk {
     clock: Clock,
     /// Unix ms.
     next_sweep_at: u64,
+    /// True while something that was erased may still be readable in the log.
+    log_is_due: bool,
 }
 
 impl Desk {
@@ -108,19 +117,37 @@ impl Desk {
 
     /// Runs all jobs in one transaction, each in a savepoint of its own: one that fails takes back only its own writes.
     fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let written = self.try_run(&mut jobs);
+        let empties_log = Cell::new(false);
+        let written = self.try_run(&mut jobs, &empties_log);
+        if let Err(error) = &written
+            && error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+        {
+            // After a failed fsync, pages may be marked clean that never reached the disk: only a new connection reads
+            // what is really there. Whoever waits is told, and writes again.
+            self.reopen();
+        }
+        if empties_log.get() {
+            self.empty_log();
+        }
         for job in jobs {
             let failure = written.as_ref().err().map(|error| file::failed(&self.path, error));
             job.answer(failure);
         }
     }
 
-    fn try_run(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    fn reopen(&mut self) {
+        match file::open(&self.path) {
+            Ok(connection) => self.connection = connection,
+            Err(error) => error!(error = &error as &dyn Error, "the file cannot be opened again"),
+        }
+    }
+
+    fn try_run(&mut self, jobs: &mut [Box<dyn Job>], empties_log: &Cell<bool>) -> rusqlite::Result<()> {
         let now = (self.clock)();
         let mut transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for job in jobs {
             let savepoint = transaction.savepoint()?;
-            if job.run(&mut Rows { connection: &savepoint, now, path: &self.path }) {
+            if job.run(&mut Rows { connection: &savepoint, now, path: &self.path, empties_log }) {
                 savepoint.commit()?;
             } else {
                 savepoint.finish()?; // rolls back
@@ -129,10 +156,35 @@ impl Desk {
         transaction.commit()
     }
 
+    /// Moves the log into the database and cuts it to nothing. While another process reads the file that cannot be
+    /// done; then every sweep tries again, the next one in a minute.
+    fn empty_log(&mut self) {
+        self.log_is_due = !self.try_empty_log().unwrap_or(false);
+        if !self.log_is_due {
+            return;
+        }
+        let file = self.path.display();
+        warn!("what was erased stays in the log of `{file}` while another process reads that file; end it");
+        self.next_sweep_at = self.next_sweep_at.min((self.clock)().saturating_add(LOG_AGAIN_MS));
+    }
+
+    /// False when another process is in the way.
+    fn try_empty_log(&self) -> rusqlite::Result<bool> {
+        self.connection.busy_timeout(LOG_PATIENCE)?;
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.connection.busy_timeout(file::BUSY_TIMEOUT)?;
+        Ok(busy? == 0)
+    }
+
     fn sweep(&mut self, now: u64) {
         match file::sweep(&mut self.connection, now) {
             Ok(true) => (), // goes on after the next batch
-            Ok(false) => self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS),
+            Ok(false) => {
+                self.next_sweep_at = now.saturating_add(SWEEP_EVERY_MS);
+                if self.log_is_due {
+                    self.empty_log();
+                }
+            }
             Err(error) => {
                 let error = file::failed(&self.path, &error);
                 error!(

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
+use redial::identity::Caller;
+use redial::memory::digest::SessionDigest;
 use redial::memory::hang_up::{self, HangUp, Written};
-use redial::memory::model::{Confidence, Name, Profile};
+use redial::memory::model::{Confidence, Name, Profile, Session};
 use redial::memory::store::{MemoryError, Outcome};
 
-use super::{Bench, NOON, caller, commit, episodes, fold, is_applied, session, settings, withheld};
+use super::{Bench, NOON, caller, commit, episodes, fold, is_applied, session, settings, settle, unknown, withheld};
 
 /// Runs the rules on the store that an expression makes. A new store is one more line at the end of this file.
 macro_rules! every_rule_holds {
@@ -20,7 +22,12 @@ macro_rules! every_rule_holds {
             a_hang_up_that_comes_1000_times_counts_once
             of_200_hang_ups_at_once_none_is_lost
             a_hang_up_whose_start_was_not_known_is_merged
-            a_shorter_copy_is_stale_and_a_longer_one_replaces
+            a_shorter_copy_after_a_longer_one_changes_nothing
+            a_longer_copy_takes_the_place_of_a_shorter_one_that_it_names
+            of_two_copies_with_different_turns_both_are_kept
+            of_200_copies_at_once_no_turn_is_lost
+            a_number_that_was_linked_meanwhile_takes_the_call_to_its_user
+            another_callers_session_is_neither_shown_nor_overwritten
             a_profile_that_has_moved_on_is_not_overwritten
             a_withheld_number_leaves_only_the_session
             ids_that_are_none_are_refused
@@ -142,23 +149,126 @@ async fn a_hang_up_whose_start_was_not_known_is_merged(bench: Bench) {
     assert_eq!((known.calls, episodes(&known.profile)), (2, vec!["CA1", "CA2"]));
 }
 
-async fn a_shorter_copy_is_stale_and_a_longer_one_replaces(bench: Bench) {
+async fn a_shorter_copy_after_a_longer_one_changes_nothing(bench: Bench) {
     let ana = caller("ana");
-    let known = bench.known(&ana).await;
     let two = session("CA1", &ana, &["hello", "it is Ana"], NOON);
-    let three = session("CA1", &ana, &["hello", "it is Ana", "bye"], NOON + 1);
-    assert!(is_applied(&bench.store.commit_session(&commit(&ana, two.clone(), &known)).await.unwrap()));
-    for shorter_or_other in [&["hello"][..], &["hello", "it is Bob"]] {
-        let session = session("CA1", &ana, shorter_or_other, NOON);
-        let outcome = bench.store.commit_session(&commit(&ana, session, &bench.known(&ana).await)).await.unwrap();
-        assert_eq!(outcome, Outcome::Stale);
+    bench.hang_up(&ana, two.clone()).await;
+    let before = bench.known(&ana).await;
+
+    let one = session("CA1", &ana, &["hello"], NOON);
+    let shown = bench.store.commit_session(&commit(&ana, one.clone(), &before)).await.unwrap();
+    assert_eq!(shown, Outcome::Differs { stored: Some(Box::new(two.clone())), digest: SessionDigest::of(&two) });
+    assert_eq!(bench.hang_up(&ana, one).await, Written::Duplicate);
+    assert_eq!(bench.store.load_session("CA1").await.unwrap(), Some(two));
+    assert_eq!(bench.known(&ana).await, before);
+}
+
+async fn a_longer_copy_takes_the_place_of_a_shorter_one_that_it_names(bench: Bench) {
+    let ana = caller("ana");
+    let two = session("CA1", &ana, &["hello", "it is Ana"], NOON);
+    bench.hang_up(&ana, two.clone()).await;
+    bench.hang_up(&ana, session("CA2", &ana, &["hello"], NOON + 5)).await;
+
+    let three = session("CA1", &ana, &["hello", "it is Ana", "bye"], NOON + 10);
+    let mut longer = commit(&ana, three.clone(), &bench.known(&ana).await);
+    let shown = Outcome::Differs { stored: Some(Box::new(two.clone())), digest: SessionDigest::of(&two) };
+    for not_the_stored_one in [None, Some(SessionDigest::of(&three))] {
+        longer.replaces = not_the_stored_one;
+        assert_eq!(bench.store.commit_session(&longer).await.unwrap(), shown);
         assert_eq!(bench.store.load_session("CA1").await.unwrap().as_ref(), Some(&two));
     }
-    let longer = commit(&ana, three.clone(), &bench.known(&ana).await);
-    assert!(is_applied(&bench.store.commit_session(&longer).await.unwrap()));
+    longer.replaces = Some(SessionDigest::of(&two));
+    assert_eq!(bench.store.commit_session(&longer).await.unwrap(), Outcome::Applied { revision: 3 });
+    assert_eq!(bench.store.commit_session(&longer).await.unwrap(), Outcome::Duplicate);
     assert_eq!(bench.store.load_session("CA1").await.unwrap(), Some(three));
     let known = bench.known(&ana).await;
-    assert_eq!((known.calls, known.sessions.len()), (1, 1));
+    assert_eq!((known.calls, known.last_call_at), (2, Some(NOON + 10)), "replaced, not counted again");
+    assert_eq!(known.sessions, ["CA1", "CA2"], "ordered by the later end");
+}
+
+async fn of_two_copies_with_different_turns_both_are_kept(bench: Bench) {
+    let ana = caller("ana");
+    let cut_off = session("CA1", &ana, &["hello", "I have to", "what only the first one heard"], NOON);
+    let mut resumed = session("CA1", &ana, &["hello", "I have to move it", "", "bye"], NOON + 1);
+    resumed.conversation_history.remove(2);
+    for (sid, copies) in [("CA1", [&cut_off, &resumed]), ("CA2", [&resumed, &cut_off])] {
+        for copy in copies {
+            let copy = Session { chat_id: sid.to_owned(), ..copy.clone() };
+            let written = bench.hang_up(&ana, copy).await;
+            assert!(matches!(written, Written::Applied { .. }), "{written:?}");
+        }
+        let stored = bench.store.load_session(sid).await.unwrap().unwrap();
+        let said: Vec<_> = stored.conversation_history.iter().map(|message| message.turn.text.as_str()).collect();
+        assert_eq!(said, ["hello", "I have to move it", "what only the first one heard", "bye"]);
+        assert_eq!((stored.started_at, stored.ended_at), (cut_off.started_at, resumed.ended_at));
+        for copy in copies {
+            let copy = Session { chat_id: sid.to_owned(), ..copy.clone() };
+            assert_eq!(bench.hang_up(&ana, copy).await, Written::Duplicate);
+        }
+    }
+    let known = bench.known(&ana).await;
+    assert_eq!((known.calls, episodes(&known.profile)), (2, vec!["CA1", "CA2"]));
+}
+
+async fn of_200_copies_at_once_no_turn_is_lost(bench: Bench) {
+    let ana = caller("ana");
+    let known = bench.known(&ana).await;
+    let said: Vec<_> = (0..200).map(|n| format!("turn {n}")).collect();
+    let said: Vec<_> = said.iter().map(String::as_str).collect();
+    let whole = session("CA1", &ana, &said, NOON);
+    let writes: Vec<_> = (0..200)
+        .map(|n| {
+            // Each has one turn that no other has, and one that the next one has as well.
+            let mut copy = whole.clone();
+            copy.conversation_history = copy.conversation_history.split_off(n).into_iter().take(2).collect();
+            let (store, write) = (Arc::clone(&bench.store), commit(&ana, copy, &known));
+            tokio::spawn(async move { settle(store.as_ref(), write).await })
+        })
+        .collect();
+    for write in writes {
+        assert!(matches!(write.await.unwrap(), Outcome::Applied { .. } | Outcome::Duplicate));
+    }
+    assert_eq!(bench.store.load_session("CA1").await.unwrap(), Some(whole));
+    let known = bench.known(&ana).await;
+    assert_eq!((known.calls, known.sessions.len(), episodes(&known.profile)), (1, 1, vec!["CA1"]));
+}
+
+async fn a_number_that_was_linked_meanwhile_takes_the_call_to_its_user(bench: Bench) {
+    let home = caller("ana");
+    bench.call(&home, "CA1").await;
+    let mobile = Caller { user_id: home.user_id.clone(), ..caller("mobile") };
+    bench.known(&mobile).await;
+
+    // A call from the mobile, whose lookup failed: under the id that is derived from its number.
+    let derived = caller("mobile");
+    let session = session("CA2", &derived, &["again"], NOON + 1);
+    let write = commit(&derived, session.clone(), &unknown(&derived));
+    let mapped = bench.store.commit_session(&write).await.unwrap();
+    assert_eq!(mapped, Outcome::Mapped { user_id: home.user_id.clone() });
+    assert_eq!(bench.store.load_session("CA2").await.unwrap(), None);
+    assert_eq!(bench.known(&home).await.calls, 1);
+
+    let hang_up = HangUp { caller: derived.clone(), session, base: None };
+    let written = hang_up::write(bench.store.as_ref(), hang_up.clone(), fold).await.unwrap();
+    assert_eq!(written, Written::Applied { revision: 2 });
+    let known = bench.known(&home).await;
+    assert_eq!((known.calls, episodes(&known.profile)), (2, vec!["CA1", "CA2"]));
+    assert_eq!(bench.store.load_session("CA2").await.unwrap().unwrap().user_id, home.user_id.as_str());
+    assert_eq!(bench.known(&derived).await.user_id, home.user_id, "the number is still hers");
+    // Sent again it is known, whatever user it names.
+    let again = hang_up::write(bench.store.as_ref(), hang_up, fold).await.unwrap();
+    assert_eq!(again, Written::Duplicate);
+    assert_eq!(bench.known(&home).await, known);
+}
+
+async fn another_callers_session_is_neither_shown_nor_overwritten(bench: Bench) {
+    let (ana, bob) = (caller("ana"), caller("bob"));
+    bench.call(&ana, "CA1").await;
+    let longer = session("CA1", &bob, &["hello", "I am Bob", "and this is longer"], NOON);
+    let refused = bench.store.commit_session(&commit(&bob, longer, &bench.known(&bob).await)).await;
+    assert!(matches!(refused, Err(MemoryError::Refused(_))), "{refused:?}");
+    assert_eq!(bench.store.load_session("CA1").await.unwrap().unwrap().user_id, ana.user_id.as_str());
+    assert_eq!(bench.known(&bob).await.calls, 0);
 }
 
 async fn a_profile_that_has_moved_on_is_not_overwritten(bench: Bench) {
@@ -195,7 +305,7 @@ async fn a_withheld_number_leaves_only_the_session(bench: Bench) {
     assert_eq!(bench.store.load_session("CA1").await.unwrap(), Some(document));
 
     // Even under the same id there is nothing to be found.
-    let same_id = redial::identity::Caller { hash: caller("ana").hash, ..nobody };
+    let same_id = Caller { hash: caller("ana").hash, ..nobody };
     let known = bench.known(&same_id).await;
     assert!(known.created);
     assert_eq!((known.calls, known.last_call_at, known.sessions.len(), known.revision), (0, None, 0, 0));
@@ -239,10 +349,8 @@ async fn fault_04_a_call_saved_again_and_again_pushes_no_other_out(bench: Bench)
     let mut said = Vec::new();
     for n in 1..=30 {
         said.push("and another thing");
-        let growing = session("CA8", &ana, &said, NOON + n * 30_000);
-        assert!(is_applied(
-            &bench.store.commit_session(&commit(&ana, growing, &bench.known(&ana).await)).await.unwrap()
-        ));
+        let written = bench.hang_up(&ana, session("CA8", &ana, &said, NOON + n * 30_000)).await;
+        assert!(matches!(written, Written::Applied { .. }));
     }
     let known = bench.known(&ana).await;
     let mut sessions = known.sessions;
@@ -256,7 +364,8 @@ async fn fault_08_facts_do_not_decay_over_ten_calls(bench: Bench) {
     let ana = caller("ana");
     let known = bench.known(&ana).await;
     let mut first = commit(&ana, session("CA0", &ana, &["this is Ana"], NOON), &known);
-    first.profile.name = Some(Name { say: "Ana".to_owned(), src: "CA0#0".to_owned(), conf: Confidence::Confirmed });
+    first.profile.name =
+        Some(Name { say: "Ana".to_owned(), src: "CA0#0".to_owned(), conf: Confidence::Confirmed, at: 0 });
     first.profile.summary = "Ana asks for Fridays, \"after four\".".to_owned();
     first.profile.summary_at = NOON;
     first.profile.episodes[0].open = vec!["send the form".to_owned()];
@@ -292,4 +401,5 @@ async fn a_store_that_answers_says_what_it_is(bench: Bench) {
 every_rule_holds!(process, Bench::process(settings()));
 every_rule_holds!(sqlite, Bench::sqlite(settings()));
 every_rule_holds!(redis, Bench::redis(settings()).await);
+every_rule_holds!(tagged, Bench::tagged(settings()).await);
 every_rule_holds!(cluster, Bench::cluster(settings()).await);

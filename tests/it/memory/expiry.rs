@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use redial::identity::Caller;
+use redial::memory::digest::SessionDigest;
+use redial::memory::hang_up::Written;
 use redial::memory::model::Profile;
 use redial::memory::settings::{StoreSettings, TtlRefresh};
 use redial::memory::store::{MemoryError, Outcome};
@@ -126,20 +128,35 @@ async fn a_hang_up_that_is_replayed_after_its_id_left_the_index_counts_once() {
 }
 
 #[tokio::test]
-async fn another_callers_session_is_not_overwritten() {
+async fn a_document_that_names_another_user_than_its_commit_is_not_taken() {
     for bench in local(&settings()) {
         let (ana, bob) = (caller("ana"), caller("bob"));
-        bench.call(&ana, "CA1").await;
-        let longer = session("CA1", &bob, &["hello", "I am Bob", "and this is longer"], NOON);
-        let refused = bench.store.commit_session(&commit(&bob, longer, &bench.known(&bob).await)).await;
-        assert!(matches!(refused, Err(MemoryError::Refused(_))), "{refused:?}");
-        assert_eq!(bench.store.load_session("CA1").await.unwrap().unwrap().user_id, ana.user_id.as_str());
-        assert_eq!(bench.known(&bob).await.calls, 0);
-
-        // Nor is a document taken that names somebody else than the commit does.
         let misnamed = session("CA2", &ana, &["hello"], NOON);
         let refused = bench.store.commit_session(&commit(&bob, misnamed, &bench.known(&bob).await)).await;
         assert!(matches!(refused, Err(MemoryError::Refused(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_copy_whose_document_has_expired_the_longer_one_stays() {
+    // Documents that die before their markers.
+    let settings = StoreSettings { session_ttl: Duration::from_secs(60), ..settings() };
+    for bench in local(&settings) {
+        let ana = caller("ana");
+        let two = session("CA1", &ana, &["hello", "it is Ana"], NOON);
+        bench.hang_up(&ana, two.clone()).await;
+        bench.advance_ms(60_000);
+
+        let other_two = session("CA1", &ana, &["hello", "it is Eve"], NOON);
+        assert_eq!(bench.hang_up(&ana, other_two).await, Written::Duplicate);
+        assert_eq!(bench.store.load_session("CA1").await.unwrap(), None);
+
+        let three = session("CA1", &ana, &["hello", "it is Eve", "bye"], NOON);
+        let shown = bench.store.commit_session(&commit(&ana, three.clone(), &bench.known(&ana).await)).await.unwrap();
+        assert_eq!(shown, Outcome::Differs { stored: None, digest: SessionDigest::of(&two) });
+        assert_eq!(bench.hang_up(&ana, three.clone()).await, Written::Applied { revision: 2 });
+        assert_eq!(bench.store.load_session("CA1").await.unwrap(), Some(three));
+        assert_eq!(bench.known(&ana).await.calls, 1);
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use redial::memory::store::{Known, Outcome};
+use redial::memory::store::Known;
 
-use super::{Bench, NOON, caller, commit, episodes, fold, session, settings};
+use super::{Bench, NOON, caller, commit, episodes, session, settings, settle};
 
 const NAMES: [&str; 3] = ["ana", "bob", "eve"];
 
@@ -42,12 +42,8 @@ async fn run(steps: Vec<Step>) {
                 let Some(base) = &read[who] else { continue };
                 let sid = format!("CA-{}-{call}", NAMES[who]);
                 called[who].insert(sid.clone());
-                let mut write = commit(&caller, session(&sid, &caller, &vec!["hello"; turns], NOON), base);
-                while let Outcome::Conflict { revision, profile } = bench.store.commit_session(&write).await.unwrap() {
-                    assert!(revision != write.base_revision);
-                    write.profile = fold(profile, &write.session);
-                    write.base_revision = revision;
-                }
+                let write = commit(&caller, session(&sid, &caller, &vec!["hello"; turns], NOON), base);
+                settle(bench.store.as_ref(), write).await;
             }
         }
         for (name, called) in NAMES.iter().zip(&called) {

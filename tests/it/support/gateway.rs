@@ -19,11 +19,17 @@ use tempfile::TempDir;
 pub(crate) const TOKEN: &str = "3f9a1c77b20e4d58a6c1e0d94b7f2a85";
 
 /// The account of every simulated call.
-const ACCOUNT_SID: &str = "AC0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+pub(crate) const ACCOUNT_SID: &str = "AC0a1b2c3d4e5f60718293a4b5c6d7e8f9";
 
 /// Variables of a test.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Map(BTreeMap<String, String>);
+
+impl From<BTreeMap<String, String>> for Map {
+    fn from(vars: BTreeMap<String, String>) -> Self {
+        Self(vars)
+    }
+}
 
 impl Vars for Map {
     fn var(&self, name: &str) -> Option<String> {
@@ -94,6 +100,19 @@ impl TestGateway {
                 return session;
             }
             assert!(Instant::now() < deadline, "session {sid} was not written");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The document of a session, once it is as wanted.
+    pub(crate) async fn session_with(&self, sid: &str, wanted: impl Fn(&Session) -> bool) -> Session {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let session = self.session(sid).await;
+            if wanted(&session) {
+                return session;
+            }
+            assert!(Instant::now() < deadline, "session {sid} stays {session:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -40,7 +40,21 @@ pub(crate) fn encode(fields: &[(String, String)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
-impl TestGateway {
+/// A gateway at an address, asked as the carrier would.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    base: String,
+}
+
+impl Wire {
+    pub(crate) fn new(base: String) -> Self {
+        Self { base }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
     /// Posts a form, signed for this URL. Returns status and body.
     pub(crate) async fn post(&self, path: &str, fields: &[(String, String)]) -> (u16, String) {
         let signature = signature::sign_form(TOKEN, &self.url(path), fields);
@@ -58,6 +72,13 @@ impl TestGateway {
         }
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Asks how a call goes on whose stream broke: the token of the stream that may follow.
+    pub(crate) async fn resume(&self, sid: &str, from: &str) -> String {
+        let (status, document) = self.post("/voice/resume", &fields(sid, from)).await;
+        assert_eq!(status, 200, "{document}");
+        token(&document)
     }
 
     /// Rings: the token of the stream that may follow.
@@ -93,6 +114,47 @@ impl TestGateway {
     }
 }
 
+impl TestGateway {
+    fn wire(&self) -> Wire {
+        Wire::new(self.url(""))
+    }
+
+    /// As [`Wire::post`].
+    pub(crate) async fn post(&self, path: &str, fields: &[(String, String)]) -> (u16, String) {
+        self.wire().post(path, fields).await
+    }
+
+    /// As [`Wire::post_raw`].
+    pub(crate) async fn post_raw(&self, path: &str, body: String, signature: Option<&str>) -> (u16, String) {
+        self.wire().post_raw(path, body, signature).await
+    }
+
+    /// As [`Wire::ring`].
+    pub(crate) async fn ring(&self, sid: &str, from: &str) -> String {
+        self.wire().ring(sid, from).await
+    }
+
+    /// As [`Wire::resume`].
+    pub(crate) async fn resume(&self, sid: &str, from: &str) -> String {
+        self.wire().resume(sid, from).await
+    }
+
+    /// As [`Wire::socket`].
+    pub(crate) async fn socket(&self) -> Socket {
+        self.wire().socket().await
+    }
+
+    /// As [`Wire::try_socket`].
+    pub(crate) async fn try_socket(&self, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
+        self.wire().try_socket(headers).await
+    }
+
+    /// As [`Wire::stream`].
+    pub(crate) async fn stream(&self, sid: &str, from: &str) -> Socket {
+        self.wire().stream(sid, from).await
+    }
+}
+
 /// The token in a TwiML document.
 pub(crate) fn token(document: &str) -> String {
     let (_, rest) = document.split_once("name=\"token\" value=\"").unwrap_or_else(|| panic!("no token in {document}"));
@@ -108,6 +170,14 @@ pub(crate) fn start(sid: &str, token: &str) -> Value {
             "mediaFormat": { "encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1 },
             "customParameters": { "token": token },
         },
+    })
+}
+
+/// One key.
+pub(crate) fn dtmf(digit: char) -> Value {
+    json!({
+        "event": "dtmf", "streamSid": STREAM, "sequenceNumber": "5",
+        "dtmf": { "track": "inbound_track", "digit": digit.to_string() },
     })
 }
 

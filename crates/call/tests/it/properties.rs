@@ -28,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Event(Event::SpeechStarted)),
         3 => Just(Step::Event(Event::SpeechStopped)),
         1 => Just(Step::Event(Event::Started)),
+        1 => prop::bool::weighted(0.05).prop_map(|now| Step::Event(if now { Event::HandOver } else { Event::Started })),
         1 => Just(Step::Event(Event::Greeting { text: "Welcome back.".into() })),
         1 => prop::sample::select(vec!['1', '5', '#', '*']).prop_map(|digit| Step::Event(Event::Dtmf { digit })),
         1 => Just(Step::Event(Event::Marked { name: "unknown".into() })),

@@ -1,0 +1,142 @@
+//! `redial memory import`: take over what an older deployment remembers.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::app;
+use crate::cli::environment::Environment;
+use crate::config::{Backend, Config};
+use crate::identity::{Keys, load_or_create_pepper};
+use crate::memory::directory::Memory;
+use crate::memory::import::{self, Layout, Phones};
+use crate::memory::store::Store as _;
+use crate::telemetry;
+
+/// Take over what an older deployment remembers of its callers. Nothing at the source is changed.
+///
+/// Sessions and profiles are written to the store that `redial serve` would use, under names that are the same every
+/// time, so the import may be repeated: what is there already is left alone. Sarah's users keep their ids, and their
+/// numbers their old hashes; the other layouts know no numbers, so a profile is only taken over for a person
+/// whose number --phones tells.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Import {
+    /// Whose layout it is: aegen, conversation, agent or sarah.
+    #[arg(long, value_name = "LAYOUT")]
+    from: Layout,
+    /// The Redis to read from, redis://[user:password@]host[:port][/database]. Default: our own, for aegen its
+    /// database 1.
+    #[arg(long, value_name = "URL")]
+    source: Option<SourceUrl>,
+    /// First part of the source's keys. Default: session:chat, conversation, agent or sarah.
+    #[arg(long)]
+    prefix: Option<String>,
+    /// A CSV file, lines of `id,number`: whose number is whose, by the source's user, chat or conversation ids.
+    #[arg(long, value_name = "FILE")]
+    phones: Option<PathBuf>,
+    /// Read and report; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A URL whose password is not shown.
+#[derive(Debug, Clone)]
+struct SourceUrl(SecretString);
+
+impl From<&str> for SourceUrl {
+    fn from(url: &str) -> Self {
+        Self(url.into())
+    }
+}
+
+impl Import {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let mut config = Config::from_vars(&Environment::read()?, true)?;
+        telemetry::init(&config.log)?;
+        config.memory.store = import::settings(&config.memory.store);
+        super::super::runtime()?.block_on(self.import(&config))
+    }
+
+    async fn import(self, config: &Config) -> anyhow::Result<ExitCode> {
+        let pepper = match &config.memory.pepper {
+            Some(pepper) => pepper.clone(),
+            None => load_or_create_pepper(&config.server.data_dir)?,
+        };
+        let keys = Keys::derive(&pepper)?;
+        let phones = match &self.phones {
+            None => Phones::default(),
+            Some(path) => {
+                let shown = path.display();
+                let text = std::fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
+                Phones::read(&text, &keys, &config.memory.default_region).with_context(|| format!("{shown}"))?
+            }
+        };
+        let import = import::Import {
+            layout: self.from,
+            source: self.source_url(config)?,
+            prefix: self.prefix.clone().unwrap_or_else(|| self.from.prefix().to_owned()),
+            phones,
+            dry_run: self.dry_run,
+        };
+        refuse_one_on_top_of_the_other(&import, config)?;
+        let store = open_store(config, &keys).await?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
+        let now = u64::try_from(now.as_millis()).context("the clock is off by millions of years")?;
+        let report = import::run(&import, store.as_ref(), now).await?;
+        println!("{report}");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn source_url(&self, config: &Config) -> anyhow::Result<SecretString> {
+        if let Some(SourceUrl(url)) = &self.source {
+            return Ok(url.clone());
+        }
+        let Backend::Redis(redis) = &config.memory.backend else {
+            anyhow::bail!("where is it to be read from? Name the Redis of the older deployment with --source");
+        };
+        let Ok(mut url) = Url::parse(redis.url().expose_secret()) else {
+            anyhow::bail!("our own Redis is a list of hosts: name one of the older deployment's with --source");
+        };
+        if let Some(database) = self.from.database() {
+            url.set_path(&database.to_string());
+        }
+        Ok(url.as_str().into())
+    }
+}
+
+async fn open_store(config: &Config, keys: &Keys) -> anyhow::Result<std::sync::Arc<dyn Memory>> {
+    match &config.memory.backend {
+        Backend::Process => anyhow::bail!("MEMORY_PERSISTENCE=false: what is imported would be forgotten at once"),
+        // Nobody waits for a "hello".
+        Backend::Redis(redis) => {
+            let store = app::connect_to_redis(redis, keys, config.memory.store.clone())?;
+            let store = store.begin_call_within(Duration::from_secs(5));
+            store.health().await?;
+            Ok(std::sync::Arc::new(store))
+        }
+        Backend::Embedded => Ok(app::open_memory(config, keys).await?.store),
+    }
+}
+
+/// Where both use the same keys of the same database, ours would meet theirs under the names that it wants to write.
+fn refuse_one_on_top_of_the_other(import: &import::Import, config: &Config) -> anyhow::Result<()> {
+    let Backend::Redis(ours) = &config.memory.backend else { return Ok(()) };
+    let place = |url: &SecretString| {
+        let url = Url::parse(url.expose_secret()).ok()?;
+        let database = url.path().trim_start_matches('/').parse::<u16>().unwrap_or(0);
+        Some((url.host_str()?.to_owned(), url.port().unwrap_or(6379), database))
+    };
+    anyhow::ensure!(
+        import.layout != Layout::Sarah
+            || import.prefix != config.memory.store.prefix
+            || place(&import.source) != place(ours.url()),
+        "the older deployment's keys and ours would be the same: set MEMORY_KEY_PREFIX to another prefix than {:?}, \
+         for this import and for the gateway",
+        import.prefix
+    );
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! The live mirror: what another instance needs to go on with a call whose own one has died.
+//!
+//! The mirror is beside the call, never in its way: a write that fails is not tried again, and what is missing is missing
+//! in the mirror only. What a call leaves for good is the hang-up's business ([`super::hang_up`]).
+
+pub(crate) mod feed;
+
+use async_trait::async_trait;
+
+use super::model::Message;
+use super::store::MemoryError;
+use crate::identity::{PhoneHash, UserId};
+
+/// A call that is going on, and who has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveCall {
+    /// The session's id; must be an id as [`crate::identity::is_id`] says.
+    pub session_id: String,
+    /// Whose call it is.
+    pub user_id: UserId,
+    /// Their number's keyed hash; `None` when it is withheld.
+    pub hash: Option<PhoneHash>,
+    /// When it began, Unix ms.
+    pub started_at: u64,
+    /// The instance that has it.
+    pub instance: String,
+    /// What was said before the oldest message that is kept; empty while nothing was left out.
+    pub summary: String,
+}
+
+/// A call as its mirror shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirrored {
+    /// The call.
+    pub call: LiveCall,
+    /// The newest messages, oldest first.
+    pub messages: Vec<Message>,
+    /// How many turns the call has had, those included whose messages are not kept.
+    pub turns: u64,
+}
+
+/// Where calls are mirrored while they live.
+#[async_trait]
+pub trait Mirror: Send + Sync {
+    /// Says who has the call, at its beginning and whenever that changes or the summary does. What was mirrored of it
+    /// before stays. Best effort: a failure is logged.
+    async fn begin(&self, call: &LiveCall);
+
+    /// Adds a turn. `turns` counts the call's turns, this one included, so that one that comes twice is there once; the
+    /// later version stays. Best effort: a failure is logged. A turn of a call that has not begun here, has ended or was
+    /// erased is not kept.
+    async fn turn(&self, sid: &str, message: &Message, turns: u64);
+
+    /// Reads a call; `None` when it is not mirrored.
+    ///
+    /// # Errors
+    /// [`MemoryError::Unavailable`] when the mirror cannot be reached, [`MemoryError::WrongShape`] when something else is
+    /// stored in its place.
+    async fn load(&self, sid: &str) -> Result<Option<Mirrored>, MemoryError>;
+
+    /// Forgets the call: it is over, and its hang-up is written. Best effort: a failure is logged, and what is left
+    /// expires.
+    async fn end(&self, sid: &str);
+}

@@ -1,0 +1,262 @@
+//! Journal and outbox: what was said is on this machine's disk before anybody else has to know it.
+//!
+//! Every finished turn of a live call is a row of the journal. When the call is over, one transaction closes it and
+//! queues the session in the outbox, from where it is delivered to the store: in order for each caller, until the store
+//! has it, and once more when the store's server turns out to be another one than before.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `journal` | live calls and their turns, as rows |
+//! | `outbox` | entries that wait, were delivered, or are dead, as rows |
+//! | `writer` | the queue in front of the file: nothing on a call's path waits for a disk |
+//! | `call_logs` | the logs that hold a forgotten caller's words |
+//! | `instance` | which process keeps a call, and whether it still lives |
+//! | `drain` | the deliveries |
+
+mod call_logs;
+mod drain;
+mod instance;
+mod journal;
+mod outbox;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+
+pub use self::drain::{Drain, LiveCalls, Sinks};
+pub use self::journal::OpenCall;
+pub use self::outbox::{Dead, Entry, Kind, SpoolFigures};
+
+use self::instance::Instance;
+use self::writer::{Op, Writer};
+use super::model::{Message, Session};
+use super::sqlite::Database;
+use super::store::MemoryError;
+use crate::identity::{Caller, PhoneHash, UserId};
+
+/// Nobody on the phone waits for these.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How entries are kept and delivered.
+#[derive(Debug, Clone)]
+pub struct SpoolSettings {
+    /// How long a delivered entry is kept, to be delivered again when the store's server has forgotten it. Zero for a
+    /// store that cannot forget.
+    pub replay: Duration,
+    /// Most deliveries a second, so that a server that comes back is not flattened.
+    pub per_second: u32,
+    /// The file's size in bytes at which an alarm is raised and delivered entries go early.
+    pub max_bytes: u64,
+    /// How long the calls of a dead instance wait to be taken up again before they count as over.
+    pub resume_grace: Duration,
+}
+
+impl Default for SpoolSettings {
+    fn default() -> Self {
+        Self {
+            replay: Duration::from_secs(3600),
+            per_second: 200,
+            max_bytes: 1024 * 1024 * 1024,
+            // The carrier tries a dead webhook twice, 5 s each, before it asks the fallback URL, which has 15 s.
+            resume_grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The journal and the outbox of this instance. Cheap to share behind an [`Arc`].
+pub struct Spool {
+    database: Arc<Database>,
+    writer: Writer,
+    instance: Instance,
+    settings: SpoolSettings,
+    data_dir: Option<PathBuf>,
+    /// Told when there is something new to deliver.
+    wake: Arc<Notify>,
+}
+
+impl Spool {
+    /// Takes up the journal and the outbox in `database`. `data_dir` holds the instance's lock; `None` for a database in
+    /// memory, which no other instance sees. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// When the lock cannot be made.
+    pub fn open(
+        database: Arc<Database>,
+        data_dir: Option<&Path>,
+        settings: SpoolSettings,
+    ) -> Result<Self, MemoryError> {
+        let instance = Instance::register(data_dir)?;
+        let wake = Arc::new(Notify::new());
+        let writer = Writer::start(Arc::clone(&database), Arc::clone(&wake));
+        Ok(Self { database, writer, instance, settings, data_dir: data_dir.map(Path::to_owned), wake })
+    }
+
+    /// This instance's name, new at each start.
+    pub fn instance(&self) -> &str {
+        self.instance.id()
+    }
+
+    /// Notes that a call has begun, or goes on with what was said before. Returns at once.
+    pub fn begin(&self, call: OpenCall) {
+        self.writer.push(Op::Begin { call, instance: self.instance.id().to_owned() }, None);
+    }
+
+    /// Notes who memory says the caller is. Returns at once.
+    pub fn found(&self, sid: &str, caller: &Caller) {
+        self.writer.push(Op::Found { sid: sid.to_owned(), caller: caller.clone() }, None);
+    }
+
+    /// Notes that a call's words are written to a log in the data directory as well. Returns at once.
+    pub fn logged(&self, sid: &str, caller: &Caller) {
+        self.writer.push(Op::Logged { sid: sid.to_owned(), caller: caller.clone() }, None);
+    }
+
+    /// Keeps a finished turn, or the longer version of one. Returns at once; the answer comes when it is on the disk.
+    pub fn turn(&self, sid: &str, message: Message) -> oneshot::Receiver<()> {
+        let (ack, acked) = oneshot::channel();
+        self.writer.push(Op::Turn { sid: sid.to_owned(), message: Box::new(message) }, Some(ack));
+        acked
+    }
+
+    /// Closes a call and queues its session. The answer comes when both are on the disk.
+    pub fn close(&self, caller: &Caller, session: Session) -> oneshot::Receiver<()> {
+        let (ack, acked) = oneshot::channel();
+        self.writer.push(Op::Close { caller: caller.clone(), session: Box::new(session) }, Some(ack));
+        acked
+    }
+
+    /// True while the disk does not take what was said; it is held in memory meanwhile.
+    pub fn is_degraded(&self) -> bool {
+        self.writer.is_degraded()
+    }
+
+    /// What was said in a call whose stream broke, if it is the same caller's: from the journal, or from the outbox.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn resume(&self, sid: &str, hash: Option<&PhoneHash>) -> Result<Option<OpenCall>, MemoryError> {
+        self.writer.flushed(Duration::from_millis(500)).await;
+        let (sid, hash, instance) = (sid.to_owned(), hash.cloned(), self.instance.id().to_owned());
+        let found = self
+            .database
+            .ask(PATIENCE, move |rows| match journal::claim(rows, &sid, &instance)? {
+                Some(call) => Ok(Some(call)),
+                None => outbox::last_session(rows, &sid),
+            })
+            .await?;
+        Ok(found.filter(|call| call.caller.hash == hash || call.caller.hash.is_none() && hash.is_none()))
+    }
+
+    /// Closes the calls that dead instances have left open and that nobody has taken up. Answers their ids.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn finish_orphans(&self) -> Result<Vec<String>, MemoryError> {
+        let instances = self.database.ask(PATIENCE, |rows| journal::instances(rows)).await?;
+        let dead: Vec<String> = instances.into_iter().filter(|id| self.instance.is_dead(id)).collect();
+        let mut finished = Vec::new();
+        for instance in dead {
+            let closed = self.database.ask(PATIENCE, move |rows| journal::close_all_of(rows, &instance)).await?;
+            finished.extend(closed);
+        }
+        if !finished.is_empty() {
+            self.wake.notify_one();
+        }
+        Ok(finished)
+    }
+
+    /// Deletes what this instance holds of a user: journal, outbox, call logs; and queues the erasure in store and
+    /// archive. On the disk when it answers, so that a crash does not undo it. Nothing of this user is queued again for
+    /// 30 days.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or a call log not be deleted.
+    pub async fn forget(&self, user: &UserId) -> Result<Forgotten, MemoryError> {
+        let forgotten = self.purge(user, true).await?;
+        self.wake.notify_one();
+        Ok(forgotten)
+    }
+
+    /// The same for a user whom somebody else has erased in the store. `tell`: store and archive do not know yet.
+    async fn purge(&self, user: &UserId, tell: bool) -> Result<Forgotten, MemoryError> {
+        let user = user.clone();
+        let forgotten = self.database.ask(PATIENCE, move |rows| outbox::forget(rows, &user, tell)).await?;
+        if let Some(data_dir) = &self.data_dir {
+            for sid in &forgotten.logs {
+                call_logs::delete(data_dir, sid)?;
+            }
+            let sids = forgotten.logs.clone();
+            self.database.ask(PATIENCE, move |rows| outbox::logs_deleted(rows, &sids)).await?;
+        }
+        Ok(forgotten)
+    }
+
+    /// How much waits.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn figures(&self) -> Result<SpoolFigures, MemoryError> {
+        self.database.ask(PATIENCE, |rows| outbox::figures(rows)).await
+    }
+
+    /// The entries that wait, oldest first.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn waiting(&self, limit: usize) -> Result<Vec<Entry>, MemoryError> {
+        self.database.ask(PATIENCE, move |rows| outbox::waiting(rows, limit)).await
+    }
+
+    /// The entries that cannot be delivered, oldest first.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn dead(&self, limit: usize) -> Result<Vec<Dead>, MemoryError> {
+        self.database.ask(PATIENCE, move |rows| outbox::dead(rows, limit)).await
+    }
+
+    /// Puts a dead entry back into the queue. False: there is none of this number.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn retry_dead(&self, seq: i64) -> Result<bool, MemoryError> {
+        let retried = self.database.ask(PATIENCE, move |rows| outbox::retry_dead(rows, seq)).await?;
+        self.wake.notify_one();
+        Ok(retried)
+    }
+
+    /// Throws a dead entry away. False: there is none of this number.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn drop_dead(&self, seq: i64) -> Result<bool, MemoryError> {
+        self.database.ask(PATIENCE, move |rows| outbox::drop_dead(rows, seq)).await
+    }
+
+    /// Waits until everything is delivered that can be, but no longer than `limit`. True: nothing waits any more.
+    pub async fn delivered(&self, limit: Duration) -> bool {
+        let all = async {
+            self.writer.flushed(limit).await;
+            while !self.figures().await.is_ok_and(|figures| figures.waiting == 0) || self.is_degraded() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(limit, all).await.is_ok()
+    }
+}
+
+/// What [`Spool::forget`] took away on this instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Forgotten {
+    /// Live calls' journals.
+    pub calls: u64,
+    /// Journaled turns.
+    pub turns: u64,
+    /// Entries that waited, were delivered lately, or were dead.
+    pub entries: u64,
+    /// Sessions whose call logs are now deleted.
+    pub logs: Vec<String>,
+}

@@ -1,0 +1,157 @@
+//! Live calls and their finished turns, as rows.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use rusqlite::params;
+
+use super::super::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use super::super::sqlite::Rows;
+use super::super::store::MemoryError;
+use super::outbox;
+use crate::identity::{Caller, PhoneHash};
+
+/// A call that was begun, with what was said in it so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCall {
+    /// The session's id: the call's.
+    pub sid: String,
+    /// Whose call, as far as is known.
+    pub caller: Caller,
+    /// When the call began, Unix ms.
+    pub started_at: u64,
+    /// Names of the start event's custom parameters.
+    pub parameters: Vec<String>,
+    /// Finished turns, oldest first.
+    pub turns: Vec<Message>,
+}
+
+/// Notes a call as kept by `instance`.
+pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<(), MemoryError> {
+    let parameters = serde_json::to_string(&call.parameters).unwrap_or_default();
+    rows.change(
+        "INSERT INTO call (sid, uid, hash, started, parameters, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (sid) DO UPDATE SET uid = excluded.uid, hash = excluded.hash, instance = excluded.instance",
+        params![
+            call.sid,
+            call.caller.user_id.as_str(),
+            call.caller.hash.as_ref().map(PhoneHash::as_str),
+            call.started_at,
+            parameters,
+            instance
+        ],
+    )?;
+    for message in &call.turns {
+        turn(rows, &call.sid, message)?;
+    }
+    Ok(())
+}
+
+/// Notes who the caller is.
+pub(super) fn found(rows: &Rows<'_>, sid: &str, caller: &Caller) -> Result<(), MemoryError> {
+    let hash = caller.hash.as_ref().map(PhoneHash::as_str);
+    rows.change("UPDATE call SET uid = ?2, hash = ?3 WHERE sid = ?1", params![sid, caller.user_id.as_str(), hash])?;
+    rows.change("UPDATE log SET uid = ?2 WHERE sid = ?1", params![sid, caller.user_id.as_str()])?;
+    Ok(())
+}
+
+/// Notes that a call's words are written to a log as well.
+pub(super) fn logged(rows: &Rows<'_>, sid: &str, caller: &Caller) -> Result<(), MemoryError> {
+    rows.change("INSERT OR REPLACE INTO log (sid, uid) VALUES (?1, ?2)", params![sid, caller.user_id.as_str()])?;
+    Ok(())
+}
+
+/// Keeps a turn of an open call. A call that is not open was closed, or its caller erased: nothing is kept then.
+pub(super) fn turn(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<(), MemoryError> {
+    let doc = serde_json::to_string(message)
+        .map_err(|_| MemoryError::Refused("the turn cannot be written as JSON".to_owned()))?;
+    rows.change(
+        "INSERT OR REPLACE INTO turn (sid, id, doc, crc) SELECT ?1, ?2, ?3, ?4
+         WHERE EXISTS (SELECT 1 FROM call WHERE sid = ?1)",
+        params![sid, message.turn.id.0, doc, crc32fast::hash(doc.as_bytes())],
+    )?;
+    Ok(())
+}
+
+/// Takes an open call over, with what was said in it.
+pub(super) fn claim(rows: &Rows<'_>, sid: &str, instance: &str) -> Result<Option<OpenCall>, MemoryError> {
+    let Some(call) = read(rows, sid)? else { return Ok(None) };
+    rows.change("UPDATE call SET instance = ?2 WHERE sid = ?1", params![sid, instance])?;
+    Ok(Some(call))
+}
+
+/// The instances that keep calls.
+pub(super) fn instances(rows: &Rows<'_>) -> Result<Vec<String>, MemoryError> {
+    rows.all("SELECT DISTINCT instance FROM call", [], |row| row.get(0))
+}
+
+/// Closes the calls that a dead instance has left: the session is what was said until then.
+pub(super) fn close_all_of(rows: &Rows<'_>, instance: &str) -> Result<Vec<String>, MemoryError> {
+    let sids: Vec<String> =
+        rows.all("SELECT sid FROM call WHERE instance = ?1", params![instance], |row| row.get(0))?;
+    for sid in &sids {
+        if let Some(call) = read(rows, sid)? {
+            let caller = call.caller.clone();
+            close(rows, &caller, &interrupted(call))?;
+        }
+    }
+    Ok(sids)
+}
+
+/// Ends a call and queues its session, in the one transaction that `rows` is.
+pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &Session) -> Result<(), MemoryError> {
+    rows.change("DELETE FROM turn WHERE sid = ?1", params![session.chat_id])?;
+    rows.change("DELETE FROM call WHERE sid = ?1", params![session.chat_id])?;
+    outbox::queue_session(rows, caller, session)
+}
+
+fn read(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall>, MemoryError> {
+    let sql = "SELECT uid, hash, started, parameters FROM call WHERE sid = ?1";
+    let call = rows.one(sql, params![sid], |row| {
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, Option<String>>(1)?,
+            row.get::<_, u64>(2)?,
+            row.get::<_, String>(3)?,
+        ))
+    })?;
+    let Some((uid, hash, started_at, parameters)) = call else { return Ok(None) };
+    let caller = outbox::caller(rows, &uid, hash)?;
+    let parameters = serde_json::from_str(&parameters).unwrap_or_default();
+    Ok(Some(OpenCall { sid: sid.to_owned(), turns: turns(rows, sid, &uid)?, caller, started_at, parameters }))
+}
+
+/// The turns of a call, without those whose rows are damaged: these are put aside, and said.
+fn turns(rows: &Rows<'_>, sid: &str, uid: &str) -> Result<Vec<Message>, MemoryError> {
+    let sql = "SELECT id, doc, crc FROM turn WHERE sid = ?1 ORDER BY id";
+    let stored = rows
+        .all(sql, params![sid], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?, row.get::<_, u32>(2)?)))?;
+    let mut turns = Vec::with_capacity(stored.len());
+    for (id, doc, crc) in stored {
+        let message = (crc32fast::hash(doc.as_bytes()) == crc).then(|| serde_json::from_str(&doc).ok()).flatten();
+        match message {
+            Some(message) => turns.push(message),
+            None => {
+                outbox::put_aside_turn(rows, sid, uid, &doc)?;
+                rows.change("DELETE FROM turn WHERE sid = ?1 AND id = ?2", params![sid, id])?;
+            }
+        }
+    }
+    Ok(turns)
+}
+
+fn interrupted(call: OpenCall) -> Session {
+    let lasted = call.turns.iter().map(|message| message.turn.end_ms).max().unwrap_or(0);
+    let ended_at = call.started_at.saturating_add(lasted);
+    let end = UNIX_EPOCH.checked_add(Duration::from_millis(ended_at)).unwrap_or(UNIX_EPOCH);
+    Session {
+        chat_id: call.sid,
+        conversation_history: call.turns,
+        last_update: humantime::format_rfc3339_millis(end).to_string(),
+        metadata: Metadata { last_event_type: "none".to_owned(), payload_keys: call.parameters },
+        v: SCHEMA_VERSION,
+        user_id: call.caller.user_id.as_str().to_owned(),
+        started_at: call.started_at,
+        ended_at,
+        end_reason: "gateway_restart".to_owned(),
+    }
+}

@@ -1,0 +1,420 @@
+//! The outbox, as rows: entries that wait, were delivered, or are dead.
+
+use std::error::Error;
+
+use rusqlite::{Row, params};
+use tracing::error;
+
+use super::super::directory::ERASED_FOR;
+use super::super::model::Session;
+use super::super::rules::{Records as _, expiry};
+use super::super::sqlite::Rows;
+use super::super::store::MemoryError;
+use super::{Forgotten, OpenCall};
+use crate::identity::{Caller, PhoneHash, UserId};
+
+/// What an entry asks of whom it is delivered to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Write a finished session, and fold it into the caller's profile.
+    Session,
+    /// Erase a user.
+    Erase,
+    /// Let a model write a better summary of a session that is written.
+    Summary,
+    /// Offer a session that is written to the archive.
+    Archive,
+    /// Erase a user in the archive.
+    EraseArchived,
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Session, Self::Erase, Self::Summary, Self::Archive, Self::EraseArchived];
+
+    /// As it stands in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Erase => "erase",
+            Self::Summary => "summary",
+            Self::Archive => "archive",
+            Self::EraseArchived => "erase_archived",
+        }
+    }
+
+    /// A slow model or archive keeps no session waiting: they have lanes of their own.
+    const fn lane(self) -> char {
+        match self {
+            Self::Session | Self::Erase => 's',
+            Self::Summary => 'm',
+            Self::Archive | Self::EraseArchived => 'a',
+        }
+    }
+}
+
+/// An entry of the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number; later entries have higher ones.
+    pub seq: i64,
+    /// What is to be done.
+    pub kind: Kind,
+    /// Whose it is.
+    pub caller: Caller,
+    /// The session; empty for an erasure.
+    pub sid: String,
+    /// The session as JSON; empty for an erasure.
+    pub body: String,
+    /// Failed attempts so far.
+    pub tries: u32,
+    /// Not before this, Unix ms.
+    pub next_at: u64,
+}
+
+/// An entry that cannot be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dead {
+    /// Its number.
+    pub seq: i64,
+    /// What was to be done; `turn` for a turn whose row was damaged.
+    pub kind: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// The session.
+    pub sid: String,
+    /// The session as JSON.
+    pub body: String,
+    /// Why, and the way out.
+    pub reason: String,
+    /// Since when, Unix ms.
+    pub parked_at: u64,
+}
+
+/// How much the outbox holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpoolFigures {
+    /// Calls in the journal.
+    pub open_calls: u64,
+    /// Entries to be delivered.
+    pub waiting: u64,
+    /// Entries that were, kept for the replay window.
+    pub delivered: u64,
+    /// Entries that cannot be.
+    pub dead: u64,
+    /// The file's size.
+    pub bytes: u64,
+}
+
+/// Queues a finished session, unless its user was erased, or the same one waits already.
+pub(super) fn queue_session(rows: &Rows<'_>, caller: &Caller, session: &Session) -> Result<(), MemoryError> {
+    if rows.is_gone(&caller.user_id)? {
+        return Ok(());
+    }
+    let body = serde_json::to_string(session)
+        .map_err(|_| MemoryError::Refused("the session cannot be written as JSON".to_owned()))?;
+    let same = "SELECT 1 FROM outbox WHERE sid = ?1 AND kind = 'session' AND crc = ?2 AND body = ?3";
+    let crc = crc32fast::hash(body.as_bytes());
+    if rows.one(same, params![session.chat_id, crc, body], |_| Ok(()))?.is_some() {
+        return Ok(()); // written again after an answer that was lost
+    }
+    queue(rows, Kind::Session, caller, &session.chat_id, &body)
+}
+
+/// Queues an entry.
+pub(super) fn queue(rows: &Rows<'_>, kind: Kind, caller: &Caller, sid: &str, body: &str) -> Result<(), MemoryError> {
+    let uid = caller.user_id.as_str();
+    rows.change(
+        "INSERT INTO outbox (lane, kind, uid, hash, sid, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            format!("{}:{uid}", kind.lane()),
+            kind.as_str(),
+            uid,
+            caller.hash.as_ref().map(PhoneHash::as_str),
+            sid,
+            body,
+            crc32fast::hash(body.as_bytes())
+        ],
+    )?;
+    Ok(())
+}
+
+/// The first entries of their lanes that are due, erasures before all else. Damaged ones are put aside.
+pub(super) fn due(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, MemoryError> {
+    let sql = format!(
+        "{ENTRY} FROM outbox o WHERE delivered IS NULL AND next_at <= ?1 AND NOT EXISTS
+           (SELECT 1 FROM outbox b WHERE b.lane = o.lane AND b.delivered IS NULL AND b.seq < o.seq)
+         ORDER BY kind <> 'erase', seq LIMIT ?2"
+    );
+    entries(rows, &sql, limit)
+}
+
+/// All entries that wait.
+pub(super) fn waiting(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, MemoryError> {
+    entries(
+        rows,
+        &format!("{ENTRY} FROM outbox WHERE delivered IS NULL AND ?1 IS NOT NULL ORDER BY seq LIMIT ?2"),
+        limit,
+    )
+}
+
+/// When the next entry is due, Unix ms.
+pub(super) fn next_due(rows: &Rows<'_>) -> Result<Option<u64>, MemoryError> {
+    let sql = "SELECT min(next_at) FROM outbox o WHERE delivered IS NULL AND next_at > ?1";
+    Ok(rows.one(sql, params![rows.now], |row| row.get(0))?.flatten())
+}
+
+/// Notes a delivery, and what follows from it. `keep`: the entry stays for the replay window.
+pub(super) fn delivered(rows: &Rows<'_>, entry: &Entry, keep: bool, follow_ups: &[Kind]) -> Result<(), MemoryError> {
+    let known = if keep {
+        rows.change("UPDATE outbox SET delivered = ?2 WHERE seq = ?1", params![entry.seq, rows.now])?
+    } else {
+        rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?
+    };
+    if known > 0 {
+        for kind in follow_ups {
+            queue(rows, *kind, &entry.caller, &entry.sid, &entry.body)?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes a failed attempt; the next one is not before `next_at`.
+pub(super) fn failed(rows: &Rows<'_>, seq: i64, next_at: u64) -> Result<(), MemoryError> {
+    rows.change("UPDATE outbox SET tries = tries + 1, next_at = ?2 WHERE seq = ?1", params![seq, next_at])?;
+    Ok(())
+}
+
+/// Puts an entry aside that no retry would deliver.
+pub(super) fn park(rows: &Rows<'_>, seq: i64, reason: &str) -> Result<(), MemoryError> {
+    rows.change(
+        "INSERT OR REPLACE INTO dead (seq, kind, uid, hash, sid, body, reason, parked)
+         SELECT seq, kind, uid, hash, sid, body, ?2, ?3 FROM outbox WHERE seq = ?1",
+        params![seq, reason, rows.now],
+    )?;
+    rows.change("DELETE FROM outbox WHERE seq = ?1", params![seq])?;
+    Ok(())
+}
+
+/// Puts a turn aside whose row is damaged.
+pub(super) fn put_aside_turn(rows: &Rows<'_>, sid: &str, uid: &str, doc: &str) -> Result<(), MemoryError> {
+    metrics::counter!("redial_damaged_rows_total").increment(1);
+    error!(session.id = sid, "a turn in the journal is damaged and is put aside; see `redial memory dead`");
+    rows.change(
+        "INSERT INTO dead (seq, kind, uid, sid, body, reason, parked)
+         VALUES ((SELECT min(0, coalesce(min(seq), 0)) - 1 FROM dead), 'turn', ?1, ?2, ?3, ?4, ?5)",
+        params![uid, sid, doc, "its checksum does not fit: the disk has changed it; check the disk", rows.now],
+    )?;
+    Ok(())
+}
+
+/// Entries that cannot be delivered.
+pub(super) fn dead(rows: &Rows<'_>, limit: usize) -> Result<Vec<Dead>, MemoryError> {
+    let sql = "SELECT seq, kind, uid, sid, body, reason, parked FROM dead ORDER BY parked, seq LIMIT ?1";
+    rows.all(sql, params![as_limit(limit)], |row| {
+        Ok(Dead {
+            seq: row.get(0)?,
+            kind: row.get(1)?,
+            user_id: row.get(2)?,
+            sid: row.get(3)?,
+            body: row.get(4)?,
+            reason: row.get(5)?,
+            parked_at: row.get(6)?,
+        })
+    })
+}
+
+/// Queues a dead entry again.
+pub(super) fn retry_dead(rows: &Rows<'_>, seq: i64) -> Result<bool, MemoryError> {
+    let sql = "SELECT kind, uid, hash, sid, body FROM dead WHERE seq = ?1";
+    let row = rows.one(sql, params![seq], |row| {
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, String>(1)?,
+            row.get::<_, Option<String>>(2)?,
+            row.get::<_, String>(3)?,
+            row.get::<_, String>(4)?,
+        ))
+    })?;
+    let Some((kind, uid, hash, sid, body)) = row else { return Ok(false) };
+    let Some(kind) = Kind::ALL.into_iter().find(|known| known.as_str() == kind) else {
+        return Err(MemoryError::Refused("a damaged turn belongs to no queue; read it, then drop it".to_owned()));
+    };
+    queue(rows, kind, &caller(rows, &uid, hash)?, &sid, &body)?;
+    drop_dead(rows, seq)
+}
+
+/// Throws a dead entry away.
+pub(super) fn drop_dead(rows: &Rows<'_>, seq: i64) -> Result<bool, MemoryError> {
+    Ok(rows.change("DELETE FROM dead WHERE seq = ?1", params![seq])? > 0)
+}
+
+/// What the last copy of a session holds, for a call that goes on.
+pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall>, MemoryError> {
+    let sql = format!("{ENTRY} FROM outbox WHERE sid = ?1 AND kind = 'session' ORDER BY seq DESC LIMIT 1");
+    let Some(stored) = rows.one(&sql, params![sid], Stored::read)? else { return Ok(None) };
+    let Ok(session) = serde_json::from_str::<Session>(&stored.body) else { return Ok(None) };
+    let caller = caller(rows, &stored.uid, stored.hash)?;
+    Ok(Some(OpenCall {
+        sid: sid.to_owned(),
+        caller,
+        started_at: session.started_at,
+        parameters: session.metadata.payload_keys,
+        turns: session.conversation_history,
+    }))
+}
+
+/// Sends everything again that was delivered within the replay window.
+pub(super) fn replay(rows: &Rows<'_>) -> Result<usize, MemoryError> {
+    rows.change("UPDATE outbox SET delivered = NULL, tries = 0, next_at = 0 WHERE delivered IS NOT NULL", [])
+}
+
+/// Lets everything that waits be tried at once.
+pub(super) fn hurry(rows: &Rows<'_>) -> Result<(), MemoryError> {
+    rows.change("UPDATE outbox SET next_at = 0 WHERE delivered IS NULL AND next_at > 0", [])?;
+    Ok(())
+}
+
+/// Deletes what was delivered before a time, Unix ms.
+pub(super) fn sweep(rows: &Rows<'_>, before: u64) -> Result<usize, MemoryError> {
+    rows.change("DELETE FROM outbox WHERE delivered IS NOT NULL AND delivered < ?1", params![before])
+}
+
+/// The server that took the deliveries so far.
+pub(super) fn server(rows: &Rows<'_>) -> Result<Option<String>, MemoryError> {
+    rows.one("SELECT id FROM server", [], |row| row.get(0))
+}
+
+/// Notes the server that takes the deliveries from now on.
+pub(super) fn set_server(rows: &Rows<'_>, id: &str) -> Result<(), MemoryError> {
+    rows.change("INSERT OR REPLACE INTO server (one, id) VALUES (1, ?1)", params![id])?;
+    Ok(())
+}
+
+/// The users of whom something is here.
+pub(super) fn users(rows: &Rows<'_>) -> Result<Vec<UserId>, MemoryError> {
+    let sql = "SELECT uid FROM outbox WHERE kind <> 'erase' AND kind <> 'erase_archived'
+               UNION SELECT uid FROM call UNION SELECT uid FROM dead";
+    let uids: Vec<String> = rows.all(sql, [], |row| row.get(0))?;
+    Ok(uids.iter().filter_map(|uid| UserId::parse(uid).ok()).collect())
+}
+
+/// Deletes everything of a user, and keeps more of it from coming. `tell`: the store and the archive are to erase them
+/// as well.
+pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<Forgotten, MemoryError> {
+    let uid = user.as_str();
+    let turns = rows.change("DELETE FROM turn WHERE sid IN (SELECT sid FROM call WHERE uid = ?1)", params![uid])?;
+    let calls = rows.change("DELETE FROM call WHERE uid = ?1", params![uid])?;
+    let queued = rows.change("DELETE FROM outbox WHERE uid = ?1", params![uid])?;
+    let dead = rows.change("DELETE FROM dead WHERE uid = ?1", params![uid])?;
+    let logs = rows.all("SELECT sid FROM log WHERE uid = ?1", params![uid], |row| row.get(0))?;
+    rows.change(
+        "INSERT OR REPLACE INTO gone (uid, expires) VALUES (?1, ?2)",
+        params![uid, expiry(rows.now, Some(ERASED_FOR))],
+    )?;
+    rows.leave_no_log();
+    if tell {
+        let caller = Caller { user_id: user.clone(), hash: None };
+        queue(rows, Kind::Erase, &caller, "", "")?;
+        queue(rows, Kind::EraseArchived, &caller, "", "")?;
+    }
+    let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+    Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead), logs })
+}
+
+/// Notes that call logs are deleted.
+pub(super) fn logs_deleted(rows: &Rows<'_>, sids: &[String]) -> Result<(), MemoryError> {
+    for sid in sids {
+        rows.change("DELETE FROM log WHERE sid = ?1", params![sid])?;
+    }
+    Ok(())
+}
+
+/// How much there is.
+pub(super) fn figures(rows: &Rows<'_>) -> Result<SpoolFigures, MemoryError> {
+    let sql = "SELECT (SELECT count(*) FROM call),
+                      (SELECT count(*) FROM outbox WHERE delivered IS NULL),
+                      (SELECT count(*) FROM outbox WHERE delivered IS NOT NULL),
+                      (SELECT count(*) FROM dead),
+                      (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)";
+    let figures = rows.one(sql, [], |row| {
+        Ok(SpoolFigures {
+            open_calls: row.get(0)?,
+            waiting: row.get(1)?,
+            delivered: row.get(2)?,
+            dead: row.get(3)?,
+            bytes: row.get(4)?,
+        })
+    })?;
+    Ok(figures.unwrap_or_default())
+}
+
+/// A caller as stored.
+pub(super) fn caller(rows: &Rows<'_>, uid: &str, hash: Option<String>) -> Result<Caller, MemoryError> {
+    let user_id = rows.user_id(uid)?;
+    Ok(Caller { user_id, hash: hash.and_then(|hash| PhoneHash::parse(&hash).ok()) })
+}
+
+const ENTRY: &str = "SELECT seq, kind, uid, hash, sid, body, crc, tries, next_at";
+
+/// A row as it is, before it is believed.
+struct Stored {
+    seq: i64,
+    kind: String,
+    uid: String,
+    hash: Option<String>,
+    sid: String,
+    body: String,
+    crc: u32,
+    tries: u32,
+    next_at: u64,
+}
+
+impl Stored {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            kind: row.get(1)?,
+            uid: row.get(2)?,
+            hash: row.get(3)?,
+            sid: row.get(4)?,
+            body: row.get(5)?,
+            crc: row.get(6)?,
+            tries: row.get(7)?,
+            next_at: row.get(8)?,
+        })
+    }
+
+    fn into_entry(self, rows: &Rows<'_>) -> Result<Entry, MemoryError> {
+        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
+        let sound = crc32fast::hash(self.body.as_bytes()) == self.crc;
+        let Some(kind) = kind.filter(|_| sound) else {
+            let reason = "its checksum does not fit: the disk has changed it; check the disk";
+            return Err(MemoryError::WrongShape { key: self.seq.to_string(), advice: reason.to_owned() });
+        };
+        let caller = caller(rows, &self.uid, self.hash)?;
+        let Self { seq, sid, body, tries, next_at, .. } = self;
+        Ok(Entry { seq, kind, caller, sid, body, tries, next_at })
+    }
+}
+
+/// Reads entries with a query that has the time and a limit as its parameters.
+fn entries(rows: &Rows<'_>, sql: &str, limit: usize) -> Result<Vec<Entry>, MemoryError> {
+    let stored = rows.all(sql, params![rows.now, as_limit(limit)], Stored::read)?;
+    let mut entries = Vec::with_capacity(stored.len());
+    for row in stored {
+        let seq = row.seq;
+        match row.into_entry(rows) {
+            Ok(entry) => entries.push(entry),
+            Err(fault) => {
+                metrics::counter!("redial_damaged_rows_total").increment(1);
+                error!(seq, error = &fault as &dyn Error, "an entry of the outbox is damaged and is put aside");
+                park(rows, seq, &fault.to_string())?;
+            }
+        }
+    }
+    Ok(entries)
+}
+
+fn as_limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

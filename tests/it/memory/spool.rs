@@ -1,0 +1,475 @@
+//! Journal and outbox, over a store that does as it is told.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use redial::identity::{Caller, PhoneHash, UserId};
+use redial::memory::clock;
+use redial::memory::consent::ConsentMode;
+use redial::memory::directory::{Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, UserEntry};
+use redial::memory::model::{Message, Metadata, Profile, Session};
+use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial::memory::sqlite::Database;
+use redial::memory::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
+use redial_call::{Role, Turn, TurnId, Via};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A store that notes what it is given, in order, and fails for whom it is told to.
+struct Told {
+    server: watch::Sender<Option<ServerId>>,
+    committed: Mutex<Vec<(String, String)>>,
+    fails: Mutex<HashMap<String, fn() -> MemoryError>>,
+}
+
+impl Told {
+    fn new() -> Arc<Self> {
+        let (server, _) = watch::channel(Some(ServerId("one".to_owned())));
+        Arc::new(Self { server, committed: Mutex::default(), fails: Mutex::default() })
+    }
+
+    fn fail(&self, user: &str, error: fn() -> MemoryError) {
+        self.fails.lock().unwrap().insert(user.to_owned(), error);
+    }
+
+    fn heal(&self, user: &str) {
+        self.fails.lock().unwrap().remove(user);
+    }
+
+    /// The sessions of a user, in the order in which they came.
+    fn of(&self, user: &str) -> Vec<String> {
+        let committed = self.committed.lock().unwrap();
+        committed.iter().filter(|(uid, _)| uid == user).map(|(_, sid)| sid.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl Store for Told {
+    async fn begin_call(&self, _: &Caller) -> Result<Known, MemoryError> {
+        unreachable!("the outbox starts no call")
+    }
+
+    async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError> {
+        tokio::task::yield_now().await;
+        if let Some(error) = self.fails.lock().unwrap().get(commit.user_id.as_str()) {
+            return Err(error());
+        }
+        let entry = (commit.user_id.as_str().to_owned(), commit.session.chat_id.clone());
+        let mut committed = self.committed.lock().unwrap();
+        committed.push(entry);
+        Ok(Outcome::Applied { revision: 1 })
+    }
+
+    async fn load_session(&self, _: &str) -> Result<Option<Session>, MemoryError> {
+        unreachable!("the outbox reads no session")
+    }
+
+    async fn health(&self) -> Result<Health, MemoryError> {
+        unreachable!("the outbox asks for nobody's health")
+    }
+
+    fn server(&self) -> watch::Receiver<Option<ServerId>> {
+        self.server.subscribe()
+    }
+}
+
+const OPERATORS: &str = "the outbox asks nothing of this kind";
+
+#[async_trait]
+impl Directory for Told {
+    async fn erase(&self, user: &UserId) -> Result<Erased, MemoryError> {
+        self.committed.lock().unwrap().retain(|(uid, _)| uid != user.as_str());
+        Ok(Erased::default())
+    }
+
+    async fn erased_among(&self, _: &[UserId]) -> Result<Vec<UserId>, MemoryError> {
+        Ok(Vec::new())
+    }
+
+    async fn owner(&self, _: &PhoneHash) -> Result<Option<UserId>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn assign(&self, _: &PhoneHash, _: Option<&UserId>) -> Result<Option<UserId>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn numbers(&self, _: &UserId) -> Result<Vec<PhoneHash>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn user(&self, _: &UserId) -> Result<Option<UserEntry>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn users(&self, _: Page) -> Result<Listing<UserId>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn sessions(&self, _: Page) -> Result<Listing<String>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn change_profile(&self, _: &UserId, _: u64, _: &Profile) -> Result<ProfileChange, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn absorb(&self, _: &UserId, _: &UserId, _: u64, _: &Profile) -> Result<ProfileChange, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn figures(&self) -> Result<Figures, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn clear(&self) -> Result<u64, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+}
+
+struct NoCalls;
+
+impl LiveCalls for NoCalls {
+    fn users(&self) -> Vec<UserId> {
+        Vec::new()
+    }
+
+    fn forget(&self, _: &UserId) {}
+}
+
+/// A spool in a directory, delivering to a store until it is dropped.
+struct Bed {
+    spool: Arc<Spool>,
+    stop: CancellationToken,
+}
+
+impl Bed {
+    fn open(dir: &Path, store: &Arc<Told>) -> Self {
+        let spool = Self::idle(dir);
+        let stop = CancellationToken::new();
+        let sinks = Sinks {
+            store: Arc::clone(store) as Arc<dyn Memory>,
+            mirror: None,
+            archive: None,
+            summarizer: None,
+            consent: ConsentMode::Announce,
+            live: Arc::new(NoCalls),
+        };
+        tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
+        Self { spool, stop }
+    }
+
+    /// A spool that delivers nothing.
+    fn idle(dir: &Path) -> Arc<Spool> {
+        let database = Arc::new(Database::open(&dir.join("redial.sqlite"), clock::system()).unwrap());
+        let settings = SpoolSettings { per_second: 100_000, ..SpoolSettings::default() };
+        Arc::new(Spool::open(database, Some(dir), settings).unwrap())
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn caller(user: &str) -> Caller {
+    Caller { user_id: UserId::parse(user).unwrap(), hash: Some(PhoneHash::parse(&format!("h{user}")).unwrap()) }
+}
+
+fn message(id: u32, text: &str) -> Message {
+    let (cut, never_sent, start_ms) = (String::new(), String::new(), u64::from(id) * 1000);
+    let text = text.to_owned();
+    Message {
+        turn: Turn {
+            id: TurnId(id),
+            role: Role::Caller,
+            via: Via::Voice,
+            text,
+            cut,
+            never_sent,
+            start_ms,
+            end_ms: start_ms + 500,
+        },
+    }
+}
+
+fn open_call(user: &str, sid: &str) -> OpenCall {
+    let (parameters, turns) = (Vec::new(), Vec::new());
+    OpenCall { sid: sid.to_owned(), caller: caller(user), started_at: 1_763_690_000_000, parameters, turns }
+}
+
+fn session(user: &str, sid: &str, turns: Vec<Message>) -> Session {
+    Session {
+        chat_id: sid.to_owned(),
+        conversation_history: turns,
+        last_update: String::new(),
+        metadata: Metadata::default(),
+        v: 1,
+        user_id: user.to_owned(),
+        started_at: 1_763_690_000_000,
+        ended_at: 1_763_690_060_000,
+        end_reason: "caller_hung_up".to_owned(),
+    }
+}
+
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn away() -> MemoryError {
+    MemoryError::Unavailable { advice: "start it".to_owned(), source: None }
+}
+
+fn too_large() -> MemoryError {
+    MemoryError::Refused("the document is too large".to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callers_sessions_arrive_in_order_and_nobody_waits_for_another() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    store.fail("u_stuck", away);
+    let bed = Bed::open(dir.path(), &store);
+    for n in 0..20 {
+        for user in ["u_stuck", "u_free"] {
+            drop(bed.spool.close(&caller(user), session(user, &format!("{user}.{n}"), Vec::new())));
+        }
+    }
+    let expected = |user: &str| (0..20).map(|n| format!("{user}.{n}")).collect::<Vec<_>>();
+    eventually("all of the free one's", async || store.of("u_free") == expected("u_free")).await;
+    assert!(store.of("u_stuck").is_empty());
+    store.heal("u_stuck");
+    eventually("all of the stuck one's", async || store.of("u_stuck") == expected("u_stuck")).await;
+    assert!(bed.spool.delivered(Duration::from_secs(5)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_survives_the_process() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    {
+        let spool = Bed::idle(dir.path());
+        spool.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
+    }
+    let _bed = Bed::open(dir.path(), &store);
+    eventually("the session arrives", async || store.of("u_a") == ["CA1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_gets_the_last_hour_again() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::open(dir.path(), &store);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    eventually("the session arrives", async || store.of("u_a").len() == 1).await;
+    store.server.send_replace(None);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA2", Vec::new())).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(store.of("u_a").len(), 1, "nothing is sent while no server answers");
+    store.server.send_replace(Some(ServerId("one".to_owned())));
+    eventually("the same server gets what it misses", async || store.of("u_a") == ["CA1", "CA2"]).await;
+    store.server.send_replace(Some(ServerId("two".to_owned())));
+    eventually("another one gets all", async || store.of("u_a") == ["CA1", "CA2", "CA1", "CA2"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_is_noticed_over_a_restart() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    {
+        let bed = Bed::open(dir.path(), &store);
+        bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+        assert!(bed.spool.delivered(Duration::from_secs(5)).await);
+    }
+    store.server.send_replace(Some(ServerId("two".to_owned())));
+    let _bed = Bed::open(dir.path(), &store);
+    eventually("the session is sent again", async || store.of("u_a") == ["CA1", "CA1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_delivered_is_put_aside_and_can_be_tried_again() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    store.fail("u_a", too_large);
+    let bed = Bed::open(dir.path(), &store);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    eventually("it is put aside", async || bed.spool.dead(10).await.unwrap().len() == 1).await;
+    let dead = bed.spool.dead(10).await.unwrap().remove(0);
+    assert_eq!((dead.sid.as_str(), dead.kind.as_str()), ("CA1", "session"));
+    assert!(dead.reason.contains("too large"), "{}", dead.reason);
+    store.heal("u_a");
+    bed.spool.close(&caller("u_a"), session("u_a", "CA2", Vec::new())).await.unwrap();
+    eventually("the queue goes on", async || store.of("u_a") == ["CA2"]).await;
+    assert!(bed.spool.retry_dead(dead.seq).await.unwrap());
+    eventually("it arrives", async || store.of("u_a") == ["CA2", "CA1"]).await;
+    assert!(!bed.spool.retry_dead(dead.seq).await.unwrap(), "it is not there any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_instances_calls_are_finished_and_a_living_ones_are_not() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let dead = Bed::idle(dir.path());
+    dead.begin(open_call("u_a", "CA1"));
+    dead.turn("CA1", message(1, "I need a plumber")).await.unwrap();
+    let living = Bed::idle(dir.path());
+    living.begin(open_call("u_b", "CA2"));
+    living.turn("CA2", message(1, "Hello")).await.unwrap();
+    drop(dead);
+    let bed = Bed::open(dir.path(), &store);
+    eventually("its writer has ended", async || !bed.spool.finish_orphans().await.unwrap().is_empty()).await;
+    eventually("the session arrives", async || store.of("u_a") == ["CA1"]).await;
+    assert!(store.of("u_b").is_empty());
+    assert_eq!(bed.spool.figures().await.unwrap().open_calls, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_taken_up_by_its_caller_only() {
+    let dir = TempDir::new().unwrap();
+    let spool = Bed::idle(dir.path());
+    spool.begin(open_call("u_a", "CA1"));
+    drop(spool.turn("CA1", message(1, "I need a plumber")));
+    let hash = caller("u_a").hash;
+    let found = spool.resume("CA1", hash.as_ref()).await.unwrap().unwrap();
+    assert_eq!(found.turns, [message(1, "I need a plumber")]);
+    assert_eq!(found.started_at, 1_763_690_000_000);
+    assert_eq!(spool.resume("CA1", caller("u_b").hash.as_ref()).await.unwrap(), None);
+    assert_eq!(spool.resume("CA1", None).await.unwrap(), None);
+    assert_eq!(spool.resume("CA9", hash.as_ref()).await.unwrap(), None);
+    spool.close(&caller("u_a"), session("u_a", "CA1", found.turns.clone())).await.unwrap();
+    let again = spool.resume("CA1", hash.as_ref()).await.unwrap().unwrap();
+    assert_eq!(again.turns, found.turns, "a closed call is found in the outbox");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_row_is_reported_and_never_served() {
+    let dir = TempDir::new().unwrap();
+    let spool = Bed::idle(dir.path());
+    spool.begin(open_call("u_a", "CA1"));
+    for id in 1..=3 {
+        spool.turn("CA1", message(id, "I need a plumber")).await.unwrap();
+    }
+    spool.close(&caller("u_b"), session("u_b", "CA2", vec![message(1, "Hello")])).await.unwrap();
+    let file = rusqlite::Connection::open(dir.path().join("redial.sqlite")).unwrap();
+    file.execute("UPDATE turn SET doc = replace(doc, 'plumber', 'Plumber') WHERE id = 2", []).unwrap();
+    file.execute("UPDATE outbox SET body = replace(body, 'Hello', 'Jello')", []).unwrap();
+    let found = spool.resume("CA1", caller("u_a").hash.as_ref()).await.unwrap().unwrap();
+    assert_eq!(found.turns.iter().map(|message| message.turn.id.0).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(spool.waiting(10).await.unwrap(), Vec::<Entry>::new());
+    let mut dead: Vec<_> = spool.dead(10).await.unwrap().into_iter().map(|dead| (dead.kind, dead.sid)).collect();
+    dead.sort();
+    assert_eq!(dead, [("session".to_owned(), "CA2".to_owned()), ("turn".to_owned(), "CA1".to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_while_the_disk_is_full() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = Told::new();
+    let bed = Bed::open(disk.path(), &store);
+    bed.spool.begin(open_call("u_a", "CA1"));
+    bed.spool.turn("CA1", message(1, "before")).await.unwrap();
+    disk.fill();
+    let words = "meanwhile ".repeat(300);
+    let mut acks: Vec<_> = (2..50).map(|id| bed.spool.turn("CA1", message(id, &words))).collect();
+    eventually("the journal is degraded", async || bed.spool.is_degraded()).await;
+    assert!(acks[47].try_recv().is_err(), "nothing is acknowledged that is not on the disk");
+    disk.free();
+    for ack in acks {
+        tokio::time::timeout(Duration::from_secs(10), ack).await.expect("the disk is tried again").unwrap();
+    }
+    assert!(!bed.spool.is_degraded());
+    let found = bed.spool.resume("CA1", caller("u_a").hash.as_ref()).await.unwrap().unwrap();
+    assert_eq!(found.turns.len(), 49);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", found.turns)).await.unwrap();
+    eventually("the session arrives", async || store.of("u_a") == ["CA1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_while_another_process_keeps_the_file_locked() {
+    let dir = TempDir::new().unwrap();
+    let spool = Bed::idle(dir.path());
+    spool.begin(open_call("u_a", "CA1"));
+    spool.turn("CA1", message(1, "before")).await.unwrap();
+    let other = rusqlite::Connection::open(dir.path().join("redial.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let ack = spool.turn("CA1", message(2, "meanwhile"));
+    eventually("the journal is degraded", async || spool.is_degraded()).await;
+    other.execute_batch("COMMIT").unwrap();
+    tokio::time::timeout(Duration::from_secs(10), ack).await.expect("the file is tried again").unwrap();
+    let found = spool.resume("CA1", caller("u_a").hash.as_ref()).await.unwrap().unwrap();
+    assert_eq!(found.turns.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_byte_of_a_forgotten_caller_stays() {
+    let dir = TempDir::new().unwrap();
+    let spool = Bed::idle(dir.path());
+    spool.begin(open_call("u_a", "CA1"));
+    spool.turn("CA1", message(1, "xylophone lessons")).await.unwrap();
+    spool.close(&caller("u_a"), session("u_a", "CA2", vec![message(1, "xylophone repair")])).await.unwrap();
+    spool.close(&caller("u_b"), session("u_b", "CA3", vec![message(1, "a trumpet")])).await.unwrap();
+    let forgotten = spool.forget(&UserId::parse("u_a").unwrap()).await.unwrap();
+    assert_eq!((forgotten.calls, forgotten.turns, forgotten.entries), (1, 1, 1));
+    // What is still under way for this user finds nothing to be added to.
+    spool.turn("CA1", message(2, "xylophone mallets")).await.unwrap();
+    spool.close(&caller("u_a"), session("u_a", "CA1", vec![message(2, "xylophone mallets")])).await.unwrap();
+    for file in ["redial.sqlite", "redial.sqlite-wal"] {
+        let bytes = std::fs::read(dir.path().join(file)).unwrap_or_default();
+        assert!(!String::from_utf8_lossy(&bytes).contains("xylophone"), "{file}");
+    }
+    let waiting: Vec<_> = spool.waiting(10).await.unwrap().into_iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(waiting, ["session", "erase", "erase_archived"]);
+}
+
+/// A file system of 4 MB of a test's own.
+struct SmallDisk {
+    dir: TempDir,
+}
+
+impl SmallDisk {
+    /// `None`, said aloud, where this user may not mount.
+    fn mount() -> Option<Self> {
+        let dir = TempDir::new().unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir.path()).status();
+        if !mounted.is_ok_and(|status| status.success()) {
+            eprintln!("skipped: only root may mount a small disk");
+            return None;
+        }
+        Some(Self { dir })
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Takes all that is left.
+    fn fill(&self) {
+        let mut size = 4 * 1024 * 1024;
+        let mut n = 0;
+        while size >= 512 {
+            if std::fs::write(self.path().join(format!("ballast{n}")), vec![1u8; size]).is_err() {
+                size /= 2;
+            }
+            n += 1;
+        }
+    }
+
+    fn free(&self) {
+        for entry in std::fs::read_dir(self.path()).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("ballast") {
+                std::fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily, as the database may still be open.
+        let _ = Command::new("umount").arg("-l").arg(self.dir.path()).status();
+    }
+}

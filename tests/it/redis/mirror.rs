@@ -1,0 +1,202 @@
+//! Live calls in Redis: what is written under which key, and what comes back of it.
+
+use redial::memory::mirror::{LiveCall, Mirror, Mirrored};
+
+use super::*;
+
+const MESSAGES: &str = "conversation:messages:CA1";
+const SUMMARY: &str = "conversation:summary:CA1";
+const TURNS: &str = "conversation:turns:CA1";
+const CALL: &str = "conversation:call:CA1";
+
+fn live() -> LiveCall {
+    LiveCall {
+        session_id: "CA1".to_owned(),
+        user_id: user("u_derived"),
+        hash: caller().hash,
+        started_at: NOON,
+        instance: "gateway-1".to_owned(),
+        summary: String::new(),
+    }
+}
+
+fn message(id: u32, text: &str) -> Message {
+    let mut message = session("CA1", 1, NOON).conversation_history.remove(0);
+    message.turn.id = TurnId(id);
+    message.turn.text = text.to_owned();
+    message
+}
+
+/// The words of the mirrored messages, and the count of turns.
+async fn mirrored(store: &RedisStore) -> (Vec<String>, u64) {
+    let Mirrored { messages, turns, .. } = store.load("CA1").await.unwrap().unwrap();
+    (messages.into_iter().map(|message| message.turn.text).collect(), turns)
+}
+
+/// Writes are best effort and say nothing of a failure, so what they leave is looked at.
+pub(super) async fn all_of_it_works(store: &RedisStore) {
+    store.begin(&live()).await;
+    store.turn("CA1", &message(1, "hello"), 1).await;
+    assert_eq!(mirrored(store).await, (vec!["hello".to_owned()], 1));
+    store.end("CA1").await;
+    assert_eq!(store.load("CA1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_live_call_leaves_these_keys_until_it_ends() {
+    let server = RedisServer::start().await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
+    assert_eq!(store.load("CA1").await.unwrap(), None);
+    store.begin(&live()).await;
+    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: live(), messages: vec![], turns: 0 }));
+    for (turns, text) in [(1, "hello"), (2, "hello, Ana")] {
+        store.turn("CA1", &message(turns, text), turns.into()).await;
+    }
+
+    let all = everything(&mut raw).await;
+    assert_eq!(all.keys().collect::<Vec<_>>(), [CALL, MESSAGES, SUMMARY, TURNS]);
+    for key in all.keys() {
+        assert_ttl(&mut raw, key, DAY_S).await;
+    }
+    let messages = raw.lrange(MESSAGES, 0, -1).await.unwrap();
+    let first: serde_json::Value = serde_json::from_str(&messages[0]).unwrap();
+    assert_eq!((messages.len(), &first["role"], &first["content"]), (2, &"user".into(), &"hello".into()));
+    assert_eq!(raw.get(TURNS).await.unwrap().as_deref(), Some("2"));
+
+    // Another instance takes it over, with what was said.
+    let taken_over = LiveCall { instance: "gateway-2".to_owned(), summary: "Ana said hello".to_owned(), ..live() };
+    store.begin(&taken_over).await;
+    let messages = vec![message(1, "hello"), message(2, "hello, Ana")];
+    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: taken_over, messages, turns: 2 }));
+
+    store.end("CA1").await;
+    assert!(everything(&mut raw).await.is_empty());
+    store.turn("CA1", &message(3, "too late"), 3).await;
+    assert!(everything(&mut raw).await.is_empty(), "what is over does not come back");
+}
+
+#[tokio::test]
+async fn a_withheld_number_has_a_mirror_without_one() {
+    let server = RedisServer::start().await;
+    let store = store(&server).await;
+    let nobody = LiveCall { user_id: user("anon_1"), hash: None, ..live() };
+    store.begin(&nobody).await;
+    assert_eq!(store.load("CA1").await.unwrap().unwrap().call, nobody);
+}
+
+#[tokio::test]
+async fn a_turn_that_comes_twice_is_there_once_in_its_later_version() {
+    let server = RedisServer::start().await;
+    let store = store(&server).await;
+    store.begin(&live()).await;
+    for (turns, text) in [(1, "a"), (1, "a"), (2, "b"), (3, "c"), (2, "b, as it was heard"), (3, "c")] {
+        store.turn("CA1", &message(turns, text), turns.into()).await;
+    }
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    assert_eq!(mirrored(&store).await, (words(&["a", "b, as it was heard", "c"]), 3));
+
+    // Two were never written: what comes late has no place that is known.
+    store.turn("CA1", &message(6, "f"), 6).await;
+    for (turns, text) in [(4, "d"), (2, "b"), (6, "f, heard"), (7, "g"), (6, "f, as it was heard")] {
+        store.turn("CA1", &message(turns, text), turns.into()).await;
+    }
+    let six = words(&["a", "b, as it was heard", "c", "f, as it was heard", "g"]);
+    assert_eq!(mirrored(&store).await, (six, 7));
+    store.begin(&live()).await;
+    store.turn("CA1", &message(4, "d"), 4).await;
+    assert_eq!(mirrored(&store).await.0.len(), 5);
+}
+
+#[tokio::test]
+async fn only_the_newest_messages_are_kept() {
+    let server = RedisServer::start().await;
+    let settings = StoreSettings { mirror_messages: 3, mirror_prefix: "other".to_owned(), ..StoreSettings::default() };
+    let (store, mut raw) = (store_with(&server, settings).await, server.raw().await);
+    store.begin(&live()).await;
+    for turns in 1..=10 {
+        store.turn("CA1", &message(turns, &turns.to_string()), turns.into()).await;
+    }
+    store.turn("CA1", &message(7, "7"), 7).await; // no longer kept
+    store.turn("CA1", &message(8, "8, heard"), 8).await;
+    assert_eq!(raw.llen("other:messages:CA1").await.unwrap(), 3);
+    assert_eq!(mirrored(&store).await, (vec!["8, heard".to_owned(), "9".to_owned(), "10".to_owned()], 10));
+}
+
+#[tokio::test]
+async fn a_mirror_expires_even_where_sessions_are_kept_for_ever() {
+    let server = RedisServer::start().await;
+    let settings = StoreSettings { session_ttl: Duration::ZERO, ..StoreSettings::default() };
+    let (store, mut raw) = (store_with(&server, settings).await, server.raw().await);
+    store.begin(&live()).await;
+    store.turn("CA1", &message(1, "hello"), 1).await;
+    for key in [MESSAGES, SUMMARY, TURNS, CALL] {
+        assert_ttl(&mut raw, key, DAY_S).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_there_of_another_shape_is_named_and_stays() {
+    let server = RedisServer::start().await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
+    for key in [MESSAGES, SUMMARY, TURNS, CALL] {
+        raw.flushall().await.unwrap();
+        raw.sadd(key, "a set").await.unwrap();
+        let before = everything(&mut raw).await;
+        assert_eq!(wrong_key(store.load("CA1").await), key);
+        store.begin(&live()).await;
+        store.turn("CA1", &message(1, "hello"), 1).await;
+        assert_eq!(everything(&mut raw).await, before, "{key}");
+    }
+
+    let large = "x".repeat(2_000_000);
+    for (key, field, value) in [
+        (MESSAGES, None, "no JSON"),
+        (MESSAGES, None, "[]"),
+        (MESSAGES, None, large.as_str()),
+        (SUMMARY, None, &large),
+        (TURNS, None, "many"),
+        (TURNS, None, "-1"),
+        (CALL, Some("uid"), "no id: *"),
+        (CALL, Some("phone"), "no hash: *"),
+        (CALL, Some("started"), "yesterday"),
+        (CALL, Some("instance"), &large),
+    ] {
+        raw.flushall().await.unwrap();
+        store.begin(&live()).await;
+        match (key, field) {
+            (_, Some(field)) => raw.hset(key, field, value).await.map(|_| ()).unwrap(),
+            (MESSAGES, None) => raw.rpush(key, value).await.map(|_| ()).unwrap(),
+            (_, None) => raw.set(key, value).await.unwrap(),
+        }
+        assert_eq!(wrong_key(store.load("CA1").await), key, "{field:?}");
+    }
+    raw.flushall().await.unwrap();
+    raw.hset(CALL, "of", "somebody else").await.unwrap();
+    assert_eq!(wrong_key(store.load("CA1").await), CALL);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_costs_a_live_call_nothing() {
+    let store = connect(&format!("redis://127.0.0.1:{}", free_port()), StoreSettings::default());
+    let since = Instant::now();
+    for turns in 1..=100 {
+        store.turn("CA1", &message(turns, "hello"), turns.into()).await;
+    }
+    store.begin(&live()).await;
+    store.end("CA1").await;
+    advice(store.load("CA1").await);
+    assert!(since.elapsed() < Duration::from_millis(250), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn an_id_that_is_none_never_becomes_part_of_a_mirrors_key() {
+    let server = RedisServer::start().await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
+    for sid in ["", "a:b", "*", "a\nb"] {
+        store.begin(&LiveCall { session_id: sid.to_owned(), ..live() }).await;
+        store.turn(sid, &message(1, "hello"), 1).await;
+        store.end(sid).await;
+        assert!(matches!(store.load(sid).await, Err(MemoryError::Refused(_))), "{sid:?}");
+    }
+    assert!(everything(&mut raw).await.is_empty());
+}

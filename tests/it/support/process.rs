@@ -1,0 +1,212 @@
+//! A gateway in a process of its own, which can be killed, frozen and started again.
+//!
+//! The process is this very test binary, told to run [`child`]. Its listening socket is ours: connections wait while it
+//! is down, as behind a supervisor that hands the socket over.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use redial::config::Config;
+use redial::gateway::{Gateway, RunningCalls};
+use redial::simulate::Simulator;
+use rustix::io::{FdFlags, fcntl_setfd};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::gateway::{ACCOUNT_SID, Map, Setup, TOKEN};
+use super::line::Wire;
+
+/// Tells the child what it is, and its variables as JSON.
+const ROLE: &str = "REDIAL_TEST_GATEWAY";
+/// A busy machine may take a while to start a process.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A turn that the gateway has said to be on its disk: session id, and the turn's number.
+pub(crate) type Acknowledged = HashSet<(String, u64)>;
+
+/// The process. Killed when dropped.
+pub(crate) struct GatewayProcess {
+    listener: TcpListener,
+    vars: BTreeMap<String, String>,
+    child: Option<Child>,
+    acknowledged: Arc<Mutex<Acknowledged>>,
+    readers: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl GatewayProcess {
+    /// Starts a gateway with these variables and `data_dir`; its recogniser hears `PROCESS_SCRIPT`, its voice is scripted.
+    pub(crate) async fn start(data_dir: &Path, vars: &[(&str, &str)]) -> Self {
+        redial::tls::install_provider();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on(listener, data_dir, vars).await
+    }
+
+    /// A second process behind the same address, as during a deploy.
+    pub(crate) async fn start_beside(&self, data_dir: &Path) -> Self {
+        let vars: Vec<(&str, &str)> = self.vars.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Self::start_on(self.listener.try_clone().unwrap(), data_dir, &vars).await
+    }
+
+    async fn start_on(listener: TcpListener, data_dir: &Path, vars: &[(&str, &str)]) -> Self {
+        let mut all = BTreeMap::new();
+        let address = listener.local_addr().unwrap();
+        let fixed = [
+            ("TWILIO_AUTH_TOKEN", TOKEN.to_owned()),
+            ("BIND_ADDR", address.to_string()),
+            ("LOG_FORMAT", "json".to_owned()),
+            ("RUST_LOG", "warn,redial::memory::spool=debug".to_owned()),
+        ];
+        for (name, value) in fixed {
+            all.insert(name.to_owned(), value);
+        }
+        for (name, value) in vars {
+            all.insert((*name).to_owned(), (*value).to_owned());
+        }
+        all.insert("DATA_DIR".to_owned(), data_dir.to_str().unwrap().to_owned());
+        let mut process = Self { listener, vars: all, child: None, acknowledged: Arc::default(), readers: Vec::new() };
+        process.restart().await;
+        process
+    }
+
+    /// Starts it (again). Returns at once; connections wait until it accepts them.
+    pub(crate) async fn restart(&mut self) {
+        let fd = self.listener.as_raw_fd();
+        fcntl_setfd(&self.listener, FdFlags::empty()).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "support::process::child", "--ignored", "--nocapture"])
+            .env(ROLE, serde_json::to_string(&self.vars).unwrap())
+            .env("LISTEN_FDS", "1")
+            .env("LISTEN_FDS_FIRST_FD", fd.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let acknowledged = Arc::clone(&self.acknowledged);
+        self.readers.push(std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                note(&line, &acknowledged);
+            }
+        }));
+        self.child = Some(child);
+    }
+
+    /// Waits until it takes calls.
+    pub(crate) async fn ready(&self) {
+        let deadline = Instant::now() + START_DEADLINE;
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
+        while client.get(self.wire().url("/readyz")).send().await.is_err() {
+            assert!(Instant::now() < deadline, "the gateway does not start");
+        }
+    }
+
+    /// Ends it at once (SIGKILL), and reads what it had said until then.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Waits until it has ended by itself; its exit code.
+    pub(crate) async fn ended(&mut self, within: Duration) -> Option<i32> {
+        let deadline = Instant::now() + within;
+        let mut child = self.child.take().unwrap();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "the gateway does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Its memory in use, in kB.
+    pub(crate) fn resident_kb(&self) -> u64 {
+        let id = self.child.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    pub(crate) fn wire(&self) -> Wire {
+        Wire::new(format!("http://{}", self.listener.local_addr().unwrap()))
+    }
+
+    pub(crate) fn simulator(&self) -> Simulator {
+        Simulator::new(&self.wire().url(""), ACCOUNT_SID, Some(TOKEN.into())).unwrap()
+    }
+
+    /// What it has said to be on its disk, over all its lives.
+    pub(crate) fn acknowledged(&self) -> Acknowledged {
+        self.acknowledged.lock().unwrap().clone()
+    }
+}
+
+impl Drop for GatewayProcess {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn note(line: &str, acknowledged: &Mutex<Acknowledged>) {
+    let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else {
+        eprintln!("{line}");
+        return;
+    };
+    let fields = &line["fields"];
+    match (fields["message"].as_str(), fields["session.id"].as_str(), fields["turn"].as_u64()) {
+        (Some("turn kept"), Some(sid), Some(turn)) => {
+            acknowledged.lock().unwrap().insert((sid.to_owned(), turn));
+        }
+        _ if std::env::var_os("SHOW_GATEWAY_LOG").is_some() => eprintln!("{line}"),
+        _ => (),
+    }
+}
+
+/// What the child's recogniser hears, an entry an utterance.
+pub(crate) const PROCESS_SCRIPT: [&str; 4] =
+    ["My name is Ana.", "I want to move my visit to Friday.", "Thank you, that is all.", "Goodbye."];
+
+/// The child's body.
+#[test]
+#[ignore = "the body of a child process"]
+fn child() {
+    let Ok(vars) = std::env::var(ROLE) else { return };
+    let vars: BTreeMap<String, String> = serde_json::from_str(&vars).unwrap();
+    let hand_over = vars.contains_key("TEST_HAND_OVER");
+    let vars = Map::from(vars);
+    let config = Config::from_vars(&vars, false).unwrap();
+    redial::telemetry::init(&config.log).unwrap();
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).unwrap();
+        let grace = config.server.shutdown_grace;
+        let gateway = Gateway::start(config, Setup::hearing(PROCESS_SCRIPT).providers).await.unwrap();
+        terminate.recv().await;
+        let calls = if hand_over { RunningCalls::HandOver } else { RunningCalls::Finish };
+        let kept = gateway.shut_down(grace, calls).await;
+        std::process::exit(i32::from(!kept));
+    });
+}
