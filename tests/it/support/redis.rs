@@ -48,7 +48,7 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// The port where it listens.
+    /// Its port.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
