@@ -13,7 +13,7 @@
 //! | `instance` | which process keeps a call, and whether it still lives |
 //! | `drain` | the deliveries |
 
-mod call_logs;
+pub(crate) mod call_logs;
 mod drain;
 mod instance;
 mod journal;
@@ -236,11 +236,16 @@ impl Spool {
         self.database.ask(PATIENCE, move |rows| outbox::drop_dead(rows, seq)).await
     }
 
-    /// Waits until everything is delivered that can be, but no longer than `limit`. True: nothing waits any more.
+    /// Waits until every session and erasure is delivered, but no longer than `limit`. Summaries and the archive are not
+    /// waited for: they go on after the next start.
     pub async fn delivered(&self, limit: Duration) -> bool {
         let all = async {
             self.writer.flushed(limit).await;
-            while !self.figures().await.is_ok_and(|figures| figures.waiting == 0) || self.is_degraded() {
+            loop {
+                let pending = self.database.ask(PATIENCE, |rows| outbox::pending_sessions(rows)).await;
+                if pending.is_ok_and(|pending| pending == 0) && !self.is_degraded() {
+                    return;
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

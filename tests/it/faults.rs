@@ -3,5 +3,6 @@
 
 mod bed;
 mod kills;
+mod model;
 mod redis;
 mod resume;

@@ -28,6 +28,10 @@ use crate::identity::{Caller, UserId};
 
 /// Deliveries at the same time, each of another lane.
 const AT_ONCE: usize = 16;
+/// Attempts to have one call summarised by a model, over about a quarter of an hour.
+const SUMMARY_TRIES: u32 = 8;
+/// A model costs money and time, so it is asked again this many times later than a store: after 2.5 to 5 s at first.
+pub(super) const SUMMARY_PATIENCE: u64 = 250;
 /// How often the outbox is swept and erasures elsewhere are looked for.
 const CHORES_EVERY: Duration = Duration::from_secs(10);
 /// How often it is said that deliveries wait.
@@ -163,9 +167,25 @@ impl Drain {
                 let to = keep.then_some(server);
                 self.spool.database.ask(PATIENCE, move |rows| outbox::delivered(rows, &entry, to, &follow_ups)).await
             }
+            Err(failure @ MemoryError::Unavailable { .. })
+                if entry.kind == Kind::Summary && entry.tries + 1 >= SUMMARY_TRIES =>
+            {
+                warn!(
+                    session.id = entry.sid,
+                    error = &failure as &dyn Error,
+                    "the summary stays the one that rules made"
+                );
+                let (seq, reason) = (entry.seq, failure.to_string());
+                self.spool.database.ask(PATIENCE, move |rows| outbox::park(rows, seq, &reason)).await
+            }
             Err(failure @ MemoryError::Unavailable { .. }) => {
                 self.say_why(&entry, &failure);
-                let pause = hang_up::pause_after(entry.tries);
+                let pause = match entry.kind {
+                    Kind::Summary => hang_up::pause_after(entry.tries) * SUMMARY_PATIENCE,
+                    Kind::Session | Kind::Erase | Kind::Archive | Kind::EraseArchived => {
+                        hang_up::pause_after(entry.tries)
+                    }
+                };
                 let seq = entry.seq;
                 self.spool
                     .database
@@ -297,11 +317,12 @@ impl Drain {
         let draft = match summarizer.summarize(&request).await {
             Ok(draft) => draft,
             Err(SummaryError::NoEvidence) => return Ok(()),
-            Err(error @ SummaryError::Unavailable { .. }) => {
+            // What a model answers once, it may not answer again.
+            Err(error @ (SummaryError::Unavailable { .. } | SummaryError::Unusable(_))) => {
                 let advice = "the summary that rules made stays until the model answers".to_owned();
                 return Err(MemoryError::Unavailable { advice, source: Some(error.into()) });
             }
-            Err(error @ (SummaryError::Rejected { .. } | SummaryError::Refused | SummaryError::Unusable(_))) => {
+            Err(error @ (SummaryError::Rejected { .. } | SummaryError::Refused)) => {
                 return Err(MemoryError::Refused(error.to_string()));
             }
         };

@@ -11,6 +11,7 @@ use super::super::model::Session;
 use super::super::rules::{Records as _, expiry};
 use super::super::sqlite::Rows;
 use super::super::store::{MemoryError, ServerId};
+use super::drain::SUMMARY_PATIENCE;
 use super::{Forgotten, OpenCall};
 use crate::identity::{Caller, PhoneHash, UserId};
 
@@ -142,8 +143,10 @@ pub(super) fn queue(rows: &Rows<'_>, kind: Kind, caller: &Caller, sid: &str, bod
 /// The first entries of their lanes that are due, erasures before all else. Damaged ones are put aside. What is to wait
 /// longer than any pause does so because the clock was set back: it is due.
 pub(super) fn due(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, MemoryError> {
+    let longest =
+        format!("CASE kind WHEN 'summary' THEN {} ELSE {LONGEST_PAUSE_MS} END", LONGEST_PAUSE_MS * SUMMARY_PATIENCE);
     let sql = format!(
-        "{ENTRY} FROM outbox o WHERE delivered IS NULL AND (next_at <= ?1 OR next_at > ?1 + {LONGEST_PAUSE_MS})
+        "{ENTRY} FROM outbox o WHERE delivered IS NULL AND (next_at <= ?1 OR next_at > ?1 + {longest})
          AND NOT EXISTS
            (SELECT 1 FROM outbox b WHERE b.lane = o.lane AND b.delivered IS NULL AND b.seq < o.seq)
          ORDER BY kind <> 'erase', seq LIMIT ?2"
@@ -273,6 +276,12 @@ pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall
         parameters: session.metadata.payload_keys,
         turns: session.conversation_history,
     }))
+}
+
+/// Sessions and erasures that wait.
+pub(super) fn pending_sessions(rows: &Rows<'_>) -> Result<u64, MemoryError> {
+    let sql = "SELECT count(*) FROM outbox WHERE delivered IS NULL AND kind IN ('session', 'erase')";
+    Ok(rows.one(sql, [], |row| row.get(0))?.unwrap_or(0))
 }
 
 /// Sends everything again that was delivered within the replay window.
