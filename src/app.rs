@@ -17,17 +17,18 @@ use crate::agent::{Agent, prompts};
 use crate::calls::Calls;
 use crate::carrier::signature::Verifier;
 use crate::carrier::token::Tokens;
-use crate::config::{Backend, Config};
+use crate::config::{Backend, Config, RedisConfig};
 use crate::identity::{Keys, load_or_create_pepper, warm_up};
 use crate::memory::archive::{self, Archive};
 use crate::memory::clock;
 use crate::memory::directory::Memory;
 use crate::memory::mirror::Mirror;
 use crate::memory::process::ProcessStore;
-use crate::memory::redis::RedisStore;
+use crate::memory::redis::{Announcement, RedisOptions, RedisStore};
+use crate::memory::settings::StoreSettings;
 use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool};
 use crate::memory::sqlite::{Database, SqliteStore};
-use crate::memory::store::Store as _;
+use crate::memory::store::{MemoryError, Store as _};
 use crate::memory::summarizer::Summarizer;
 use crate::memory::summarizer::chat::ChatSummarizer;
 use crate::session::Parts;
@@ -39,6 +40,9 @@ use crate::speech::vad::silero::Silero;
 
 /// Memory for phrases that are spoken again and again: about four minutes of speech.
 const PHRASE_CACHE_BYTES: usize = 2 * 1024 * 1024;
+
+/// What the log says happens while Redis is away.
+const FALLBACK: &str = "the journal on this machine's disk for finished calls, and no memory for new ones";
 
 /// The ears, the voice and the words of the agent: what a test replaces.
 #[derive(Clone)]
@@ -111,7 +115,7 @@ impl App {
         let keys = Keys::derive(&pepper)?.with_older(config.memory.old_pepper.as_ref(), config.memory.legacy_hash)?;
         // The first number that is not plain E.164 would wait for it.
         tokio::task::spawn_blocking(warm_up);
-        let OpenMemory { store, spool, mirror } = open_memory(&config).await?;
+        let OpenMemory { store, spool, mirror } = open_memory(&config, &keys).await?;
         let archive = config.archive.as_ref().map(archive::open).transpose()?;
         let summarizer = match &config.summarizer {
             Some(chat) => Some(Arc::new(ChatSummarizer::new(chat.clone())?) as Arc<dyn Summarizer>),
@@ -235,6 +239,20 @@ impl App {
     }
 }
 
+/// The Redis that is configured. It is shared, so whoever hashes with another pepper is refused.
+///
+/// # Errors
+/// When the URL and its options do not go together. A server that does not answer is no error.
+pub(crate) fn connect_to_redis(
+    redis: &RedisConfig,
+    keys: &Keys,
+    settings: StoreSettings,
+) -> Result<RedisStore, MemoryError> {
+    let options =
+        RedisOptions { pepper_check: Some(keys.check_value()), fallback: FALLBACK, ..redis.options().clone() };
+    RedisStore::connect_with(redis.url(), settings, options)
+}
+
 pub(crate) struct OpenMemory {
     pub(crate) store: Arc<dyn Memory>,
     pub(crate) spool: Arc<Spool>,
@@ -242,20 +260,24 @@ pub(crate) struct OpenMemory {
 }
 
 /// The store, the journal and outbox in front of it, and the mirror beside it.
-pub(crate) async fn open_memory(config: &Config) -> anyhow::Result<OpenMemory> {
+pub(crate) async fn open_memory(config: &Config, keys: &Keys) -> anyhow::Result<OpenMemory> {
     let settings = config.memory.store.clone();
     let data_dir = config.server.data_dir.as_path();
     let mut spool = config.memory.spool.clone();
     let file = data_dir.join("redial.sqlite");
     Ok(match &config.memory.backend {
         Backend::Redis(redis) => {
-            tracing::info!(url = redis.redacted(), "callers are remembered in Redis");
-            let store = Arc::new(RedisStore::connect(redis.url(), settings)?);
+            let announcement = Announcement {
+                language: config.log.language,
+                source: redis.source(),
+                url: redis.redacted(),
+                session_ttl: settings.session_ttl,
+            };
+            announcement.connecting();
+            let store = Arc::new(connect_to_redis(redis, keys, settings)?);
             match store.health().await {
-                Ok(health) => tracing::info!(latency_ms = health.latency_ms, "Redis answers"),
-                Err(error) => {
-                    tracing::warn!(%error, "Redis does not answer yet; calls are taken without memory meanwhile")
-                }
+                Ok(_) => announcement.connected(),
+                Err(_) => announcement.not_connected(),
             }
             let database = Arc::new(Database::open(&file, clock::system())?);
             let spool = Arc::new(Spool::open(database, Some(data_dir), spool)?);

@@ -2,6 +2,7 @@
 
 mod archive;
 mod chat;
+mod preset;
 mod reader;
 mod redis;
 mod variables;
@@ -20,10 +21,12 @@ pub use self::reader::{Fault, Vars};
 pub use self::redis::RedisConfig;
 pub use self::variables::{VARIABLES, Variable};
 
+use self::preset::Preset;
 use self::reader::Reader;
 use crate::agent::GreetingLevel;
 use crate::identity::LegacyHash;
 use crate::memory::consent::ConsentMode;
+use crate::memory::redis::Language;
 use crate::memory::settings::{StoreSettings, TtlRefresh};
 use crate::memory::spool::SpoolSettings;
 use crate::outgoing::Networks;
@@ -136,6 +139,8 @@ pub struct LogConfig {
     pub filter: String,
     /// `LOG_FORMAT=json`.
     pub json: bool,
+    /// `LOG_LANG`: the language in which the connection to Redis is announced.
+    pub language: Language,
 }
 
 /// All that is wrong with the configuration.
@@ -213,6 +218,10 @@ impl Config {
         let log = LogConfig {
             filter: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
             json: reader.one_of("LOG_FORMAT", "text", &["text", "json"]) == "json",
+            language: match reader.one_of("LOG_LANG", "en", &["en", "es"]).as_str() {
+                "es" => Language::Es,
+                _ => Language::En,
+            },
         };
         reader.warn_of_unknown(VARIABLES, &["REDIS_", "MEMORY_", "OUTGOING_"]);
         let (faults, warnings) = reader.finish();
@@ -270,24 +279,17 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
         Some(redis) => Backend::Redis(Box::new(redis)),
         None => Backend::Embedded,
     };
-    let hours = reader.in_range("MEMORY_SESSION_TTL_HOURS", 24, 1..=87_600);
-    let mut session_ttl = Duration::from_secs(hours * 3600);
-    for name in ["MEMORY_SESSION_TTL", "REDIS_SESSION_TTL"] {
-        if reader.text(name).is_some() {
-            session_ttl = Duration::from_secs(reader.in_range(name, 86_400, 60..=315_360_000));
-            if reader.text("MEMORY_SESSION_TTL_HOURS").is_some() {
-                reader.warn(format!("{name} (seconds) wins over MEMORY_SESSION_TTL_HOURS"));
-            }
-        }
-    }
-    let days = reader.in_range("MEMORY_PROFILE_TTL_DAYS", 90, 0..=36_500);
-    let prefix = reader.text("MEMORY_KEY_PREFIX").unwrap_or_else(|| "sarah".to_owned());
+    let preset = Preset::read(reader);
+    let session_ttl = session_ttl(reader, preset.session_ttl);
+    let days = reader.in_range("MEMORY_PROFILE_TTL_DAYS", preset.profile_ttl_days, 0..=36_500);
+    let prefix = reader.text("MEMORY_KEY_PREFIX").unwrap_or_else(|| preset.prefix.to_owned());
     if prefix.is_empty() || !prefix.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) {
         reader.fault("MEMORY_KEY_PREFIX", format!("{prefix:?} has characters other than letters, digits, _ - ."));
     }
-    let refresh = match reader.one_of("MEMORY_TTL_REFRESH", "access", &["access", "write"]).as_str() {
+    let refresh = match reader.one_of("MEMORY_TTL_REFRESH", "", &["access", "write"]).as_str() {
         "write" => TtlRefresh::Write,
-        _ => TtlRefresh::Access,
+        "access" => TtlRefresh::Access,
+        _ => preset.refresh,
     };
     let consent = reader.one_of("MEMORY_CONSENT", "announce", &["implicit", "announce", "ask", "off"]);
     let consent = ConsentMode::parse(&consent).unwrap_or_default(); // one that is not known is a fault already
@@ -309,16 +311,22 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
     if default_region.parse::<phonenumber::country::Id>().is_err() {
         reader.fault("DEFAULT_REGION", format!("{default_region:?} is not a country code such as US or DE"));
     }
+    let spool = spool(reader);
     let max_messages = reader.in_range("MEMORY_MAX_MESSAGES", 50, 2..=1000);
+    let default = StoreSettings::default();
     MemoryConfig {
         backend,
         store: StoreSettings {
+            mirror_prefix: if preset.mirrors_there { prefix.clone() } else { default.mirror_prefix },
             prefix,
             session_ttl,
             profile_ttl: (days > 0).then(|| Duration::from_secs(days * 86_400)),
             refresh,
+            // A replay must still find what was written; one that is on its way at the last moment as well.
+            marker_ttl: spool.replay + Duration::from_secs(3600),
             mirror_messages: max_messages,
-            ..StoreSettings::default()
+            keep_sessions: default.keep_sessions,
+            recent_sessions: default.recent_sessions,
         },
         pepper,
         old_pepper,
@@ -326,9 +334,27 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
         consent,
         greeting_level,
         default_region,
-        spool: spool(reader),
+        spool,
         max_messages,
     }
+}
+
+/// In seconds by one of two names, or in hours; the first of these that is set, and else what the preset says.
+fn session_ttl(reader: &mut Reader<'_>, default: Duration) -> Duration {
+    const NAMES: [&str; 3] = ["MEMORY_SESSION_TTL", "REDIS_SESSION_TTL", "MEMORY_SESSION_TTL_HOURS"];
+    let hours = reader.in_range("MEMORY_SESSION_TTL_HOURS", 24, 1..=87_600);
+    let [first, second] = ["MEMORY_SESSION_TTL", "REDIS_SESSION_TTL"].map(|name| {
+        let seconds: u64 = reader.in_range(name, 0, 60..=315_360_000);
+        reader.text(name).is_some().then_some(Duration::from_secs(seconds))
+    });
+    let set: Vec<&str> = NAMES.into_iter().filter(|name| reader.text(name).is_some()).collect();
+    if let [winner, losers @ ..] = &set[..]
+        && !losers.is_empty()
+    {
+        reader.warn(format!("{winner} (seconds) wins over {}", losers.join(", ")));
+    }
+    let hours = reader.text("MEMORY_SESSION_TTL_HOURS").map(|_| Duration::from_secs(hours * 3600));
+    first.or(second).or(hours).unwrap_or(default)
 }
 
 fn spool(reader: &mut Reader<'_>) -> SpoolSettings {

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -86,6 +87,19 @@ impl<'a> Reader<'a> {
         let wanted = format!("a whole number from {} to {}", range.start(), range.end());
         match self.optional::<T>(name, &wanted) {
             Some(value) if range.contains(&value) => value,
+            Some(value) => {
+                self.fault(name, format!("{value} is not {wanted}"));
+                default
+            }
+            None => default,
+        }
+    }
+
+    /// Seconds, with decimals.
+    pub(super) fn seconds(&mut self, name: &str, default: Duration, range: RangeInclusive<f64>) -> Duration {
+        let wanted = format!("a number of seconds from {} to {}", range.start(), range.end());
+        match self.optional::<f64>(name, &wanted) {
+            Some(value) if range.contains(&value) => Duration::from_secs_f64(value),
             Some(value) => {
                 self.fault(name, format!("{value} is not {wanted}"));
                 default

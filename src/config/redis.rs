@@ -1,4 +1,4 @@
-//! How Redis is found: one URL, or host, port and password in variables of their own.
+//! How Redis is found: one URL, or host, port and password in variables of their own; and how its client behaves.
 
 use std::fmt;
 
@@ -6,12 +6,29 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::reader::Reader;
+use crate::memory::redis::address::{self, Address};
+use crate::memory::redis::{Layout, RedisOptions};
+
+/// Requests in flight for each connection of the pools that other systems have: here all calls share two connections.
+const IN_FLIGHT_FOR_EACH: usize = 32;
+/// What a URL wins over.
+const PARTS: [&str; 7] = [
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_PASSWORD",
+    "REDIS_PASSWORD_FILE",
+    "REDIS_USERNAME",
+    "REDIS_DB",
+    "REDIS_SESSION_URL",
+];
 
 /// Where Redis is.
 pub struct RedisConfig {
     /// The full URL with its password.
     url: SecretString,
     redacted: String,
+    source: &'static str,
+    options: RedisOptions,
 }
 
 impl RedisConfig {
@@ -20,9 +37,19 @@ impl RedisConfig {
         &self.url
     }
 
-    /// The URL with the password masked.
+    /// The URL with the passwords masked.
     pub fn redacted(&self) -> &str {
         &self.redacted
+    }
+
+    /// The variable that says where Redis is: `REDIS_URL`, `REDIS_SESSION_URL`, or `REDIS_HOST` for the parts.
+    pub fn source(&self) -> &'static str {
+        self.source
+    }
+
+    /// How the client behaves.
+    pub fn options(&self) -> &RedisOptions {
+        &self.options
     }
 
     /// `None` when nothing asks for Redis.
@@ -31,25 +58,45 @@ impl RedisConfig {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let wanted = reader.flag("USE_REDIS");
         let tls = reader.flag("REDIS_SSL");
-        let (name, url) = match (reader.secret("REDIS_URL"), reader.secret("REDIS_SESSION_URL")) {
+        let options = options(reader);
+        let (source, url) = match (reader.secret("REDIS_URL"), reader.secret("REDIS_SESSION_URL")) {
             (Some(url), _) => ("REDIS_URL", Some(url)),
             (None, Some(url)) => ("REDIS_SESSION_URL", Some(url)),
             (None, None) => ("REDIS_HOST", None),
         };
-        let parts = ["REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_PASSWORD_FILE", "REDIS_USERNAME", "REDIS_DB"];
-        let any_part = tls.is_some() || parts.iter().any(|part| reader.text(part).is_some());
-        if wanted == Some(false) || (wanted.is_none() && url.is_none() && !any_part) {
+        let set: Vec<&str> = PARTS.into_iter().filter(|part| reader.text(part).is_some()).collect();
+        if wanted == Some(false) || (wanted.is_none() && url.is_none() && tls.is_none() && set.is_empty()) {
             return None;
         }
         let url = match url {
-            Some(text) => from_url(reader, name, text.expose_secret(), tls)?,
+            Some(text) => {
+                let ignored: Vec<&str> = set.into_iter().filter(|part| *part != source).collect();
+                if !ignored.is_empty() {
+                    reader.warn(format!("{source} says where Redis is: {} is ignored", ignored.join(", ")));
+                }
+                from_url(reader, source, text.expose_secret(), tls)?
+            }
             None => from_parts(reader, tls.unwrap_or(false))?,
         };
-        let mut masked = url.clone();
-        if masked.password().is_some() {
-            masked.set_password(Some("***")).ok()?;
+        let address = match Address::parse(&url) {
+            Ok(address) => address,
+            Err(error) => {
+                reader.fault(source, error.to_string());
+                return None;
+            }
+        };
+        if address.is_cluster() && options.layout == Some(Layout::Flat) {
+            reader.fault(
+                "MEMORY_LAYOUT",
+                format!("is flat, but {source} names a cluster, which needs tagged keys; unset it"),
+            );
         }
-        Some(Self { url: SecretString::from(url.to_string()), redacted: masked.to_string() })
+        if let Some(ca_pem) = &options.ca_pem
+            && let Err(error) = address.trusting(ca_pem)
+        {
+            reader.fault("REDIS_TLS_CA_FILE", error.to_string());
+        }
+        Some(Self { redacted: address::redacted(&url), url: SecretString::from(url), source, options })
     }
 }
 
@@ -59,62 +106,85 @@ impl fmt::Debug for RedisConfig {
     }
 }
 
-fn from_url(reader: &mut Reader<'_>, name: &str, text: &str, tls: Option<bool>) -> Option<Url> {
-    const FORM: &str = "use redis://[user:password@]host[:port][/database], with # @ : / % in a password written as \
-                        %23 %40 %3A %2F %25";
-    let Ok(mut url) = Url::parse(text) else {
+fn options(reader: &mut Reader<'_>) -> RedisOptions {
+    let default = RedisOptions::default();
+    let connect_timeout = reader.seconds("REDIS_SOCKET_CONNECT_TIMEOUT", default.connect_timeout, 0.05..=60.0);
+    let socket_timeout = reader.seconds("REDIS_SOCKET_TIMEOUT", default.socket_timeout, 0.1..=300.0);
+    let health_interval = reader.seconds("REDIS_HEALTH_INTERVAL", default.health_interval, 1.0..=3600.0);
+    let layout = match reader.one_of("MEMORY_LAYOUT", "", &["flat", "tagged"]).as_str() {
+        "flat" => Some(Layout::Flat),
+        "tagged" => Some(Layout::Tagged),
+        _ => None,
+    };
+    let pool = reader.text("REDIS_CONNECTION_POOL_SIZE").map(|_| {
+        let size: usize = reader.in_range("REDIS_CONNECTION_POOL_SIZE", 10, 1..=10_000);
+        size * IN_FLIGHT_FOR_EACH
+    });
+    let ca_pem = reader.text("REDIS_TLS_CA_FILE").and_then(|path| match std::fs::read(&path) {
+        Ok(pem) => Some(pem),
+        Err(error) => {
+            reader.fault("REDIS_TLS_CA_FILE", format!("the file {path:?} cannot be read: {error}"));
+            None
+        }
+    });
+    RedisOptions { layout, ca_pem, connect_timeout, socket_timeout, health_interval, in_flight: pool, ..default }
+}
+
+fn from_url(reader: &mut Reader<'_>, name: &str, text: &str, tls: Option<bool>) -> Option<String> {
+    const FORM: &str = "use redis[s]://[user:password@]host[:port][/database], with # @ : / % in a password written as \
+                        %23 %40 %3A %2F %25; redis+sentinel://host,host/SERVICE and redis+cluster://host,host are known too";
+    let Some((scheme, rest)) = text.split_once("://") else {
         reader.fault(name, format!("cannot be read as a URL; {FORM}"));
         return None;
     };
-    match url.scheme() {
-        "redis" | "rediss" => (),
-        "redis+sentinel" | "redis+cluster" => {
-            reader.fault(name, "Sentinel and Cluster are not in this build; name one server".to_owned());
-            return None;
-        }
+    let (kind, encrypted) = match scheme {
+        "redis" | "redis+sentinel" | "redis+cluster" => (&scheme["redis".len()..], false),
+        "rediss" | "rediss+sentinel" | "rediss+cluster" => (&scheme["rediss".len()..], true),
         other => {
             reader.fault(name, format!("the scheme {other:?} is not redis or rediss; {FORM}"));
             return None;
         }
-    }
-    if url.host_str().is_none_or(str::is_empty) {
-        reader.fault(name, format!("has no host; {FORM}"));
-        return None;
-    }
-    if url.fragment().is_some() {
-        reader.fault(name, format!("has a raw # in it; {FORM}"));
-        return None;
-    }
-    let database = url.path().trim_start_matches('/');
-    if !database.is_empty() && database.parse::<u16>().is_err() {
-        reader.fault(name, format!("the database {database:?} is not a number; {FORM}"));
-        return None;
-    }
-    let encrypted = url.scheme() == "rediss";
-    let needs_tls = url.host_str().is_some_and(|host| host.ends_with(".upstash.io"));
-    match tls {
+    };
+    let needs_tls = kind.is_empty() && check_one_host(reader, name, text, FORM)?;
+    let encrypt = match tls {
         Some(false) if encrypted => {
             reader.fault("REDIS_SSL", format!("is false, but {name} says rediss://; make them agree"));
             return None;
         }
-        Some(true) if !encrypted => url = with_tls(&url)?,
-        Some(_) => (),
-        None if needs_tls && !encrypted => {
-            reader.warn(format!("{name} names an Upstash server, which speaks TLS only: rediss:// is used"));
-            url = with_tls(&url)?;
+        Some(tls) => tls || encrypted,
+        None => {
+            if needs_tls && !encrypted {
+                reader.warn(format!("{name} names an Upstash server, which speaks TLS only: rediss:// is used"));
+            }
+            encrypted || needs_tls
         }
-        None => (),
+    };
+    Some(format!("redis{}{kind}://{rest}", if encrypt { "s" } else { "" }))
+}
+
+/// Says what is wrong with the URL of one server in more words than the client; `Some(true)` when it has to be TLS.
+fn check_one_host(reader: &mut Reader<'_>, name: &str, text: &str, form: &str) -> Option<bool> {
+    let Ok(url) = Url::parse(text) else {
+        reader.fault(name, format!("cannot be read as a URL; {form}"));
+        return None;
+    };
+    if url.host_str().is_none_or(str::is_empty) {
+        reader.fault(name, format!("has no host; {form}"));
+        return None;
     }
-    Some(url)
+    if url.fragment().is_some() {
+        reader.fault(name, format!("has a raw # in it; {form}"));
+        return None;
+    }
+    let database = url.path().trim_start_matches('/');
+    if !database.is_empty() && database.parse::<u16>().is_err() {
+        reader.fault(name, format!("the database {database:?} is not a number; {form}"));
+        return None;
+    }
+    Some(url.host_str().is_some_and(|host| host.ends_with(".upstash.io")))
 }
 
-/// `Url::set_scheme` refuses to change between schemes that it does not know.
-fn with_tls(url: &Url) -> Option<Url> {
-    let rest = url.as_str().strip_prefix("redis://")?;
-    Url::parse(&format!("rediss://{rest}")).ok()
-}
-
-fn from_parts(reader: &mut Reader<'_>, tls: bool) -> Option<Url> {
+fn from_parts(reader: &mut Reader<'_>, tls: bool) -> Option<String> {
     let host = reader.text("REDIS_HOST").unwrap_or_else(|| "localhost".to_owned());
     let port: u16 = reader.in_range("REDIS_PORT", 6379, 1..=65_535);
     let database: u16 = reader.in_range("REDIS_DB", 0, 0..=u16::MAX);
@@ -131,5 +201,5 @@ fn from_parts(reader: &mut Reader<'_>, tls: bool) -> Option<Url> {
     if let Some(password) = password {
         url.set_password(Some(password.expose_secret())).ok()?;
     }
-    Some(url)
+    Some(url.to_string())
 }

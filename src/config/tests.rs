@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::ExposeSecret as _;
 
 use super::*;
+use crate::memory::redis::Layout;
 
 struct Map(BTreeMap<&'static str, String>);
 
@@ -117,6 +118,13 @@ fn redis_is_found_by_url_or_by_parts() {
             "redis://gateway:p%23s%3As%2Fw%40r%d@localhost:6379/0",
         ),
         (&[("REDIS_URL", "redis://x:y@eu1.upstash.io:6379")], "rediss://x:y@eu1.upstash.io:6379"),
+        (
+            &[("REDIS_URL", "redis+sentinel://me:pw@a:26379,b/main/2?sentinel_password=s")],
+            "redis+sentinel://me:pw@a:26379,b/main/2?sentinel_password=s",
+        ),
+        (&[("REDIS_URL", "redis+sentinel://a/main"), ("REDIS_SSL", "true")], "rediss+sentinel://a/main"),
+        (&[("REDIS_URL", "redis+cluster://a:1,b:2")], "redis+cluster://a:1,b:2"),
+        (&[("REDIS_URL", "rediss+cluster://a:1,b:2"), ("REDIS_SSL", "true")], "rediss+cluster://a:1,b:2"),
     ] {
         assert_eq!(redis_url(vars), url, "{vars:?}");
     }
@@ -130,7 +138,21 @@ fn contradictions_about_redis_are_faults() {
         (&[("REDIS_URL", "redis://:p#w@h")], "REDIS_URL: "),
         (&[("REDIS_URL", "redis://h/x")], "REDIS_URL: the database \"x\" is not a number"),
         (&[("REDIS_URL", "redis://h/0/1")], "REDIS_URL: the database \"0/1\" is not a number"),
-        (&[("REDIS_URL", "redis+cluster://h")], "REDIS_URL: Sentinel and Cluster are not in this build"),
+        (&[("REDIS_URL", "redis+cluster://h/1")], "REDIS_URL: a cluster has no databases"),
+        (
+            &[("REDIS_URL", "redis+cluster://h"), ("MEMORY_LAYOUT", "flat")],
+            "MEMORY_LAYOUT: is flat, but REDIS_URL names",
+        ),
+        (&[("REDIS_URL", "redis+sentinel://h")], "REDIS_URL: the name of the Sentinels' service is expected"),
+        (&[("REDIS_URL", "rediss+sentinel://h/main"), ("REDIS_SSL", "false")], "REDIS_SSL: is false"),
+        (&[("REDIS_URL", "redis+pigeon://h")], "REDIS_URL: the scheme \"redis+pigeon\""),
+        (
+            &[("REDIS_SOCKET_TIMEOUT", "soon")],
+            "REDIS_SOCKET_TIMEOUT: \"soon\" is not a number of seconds from 0.1 to 300",
+        ),
+        (&[("REDIS_HEALTH_INTERVAL", "0")], "REDIS_HEALTH_INTERVAL: 0 is not a number of seconds from 1 to 3600"),
+        (&[("REDIS_HOST", "h"), ("REDIS_TLS_CA_FILE", "/no/such/file")], "REDIS_TLS_CA_FILE: the file"),
+        (&[("MEMORY_PRESET", "mine")], "MEMORY_PRESET: \"mine\" is none of aegen, conversation"),
         (&[("REDIS_PORT", "99999")], "REDIS_PORT: \"99999\" is not a whole number from 1 to 65535"),
     ] {
         assert!(faults(vars)[0].starts_with(fault), "{vars:?}: {:?}", faults(vars));
@@ -139,9 +161,100 @@ fn contradictions_about_redis_are_faults() {
 
 #[test]
 fn a_password_is_never_shown() {
-    let config = read(&[("REDIS_URL", "redis://me:hunter2@h/0"), ("TWILIO_AUTH_TOKEN", "hunter2")]).unwrap();
-    assert!(!format!("{config:?}").contains("hunter2"));
-    assert!(format!("{config:?}").contains("redis://me:***@h/0"));
+    for (url, shown) in [
+        ("redis://me:hunter2@h/0", "redis://me:***@h/0"),
+        ("redis+cluster://me:hunter2@a,b", "redis+cluster://me:***@a,b"),
+        ("redis+sentinel://me:hunter2@a/main?sentinel_password=hunter2", "redis+sentinel://me:***@a/main?***"),
+    ] {
+        let config = read(&[("REDIS_URL", url), ("TWILIO_AUTH_TOKEN", "hunter2")]).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+        assert!(format!("{config:?}").contains(shown), "{config:?}");
+    }
+    for url in ["redis+cluster://:hunter2@a/1", "redis+sentinel://:hunter2@a", "redis://:hun#ter2@h", "hunter2"] {
+        assert!(!format!("{:?}", faults(&[("REDIS_URL", url)])).contains("ter2"), "{url}");
+    }
+}
+
+#[test]
+fn what_a_url_wins_over_is_said() {
+    let config = read(&[("REDIS_URL", "redis://a"), ("REDIS_SESSION_URL", "redis://b"), ("REDIS_HOST", "c")]).unwrap();
+    assert_eq!(config.warnings, ["REDIS_URL says where Redis is: REDIS_HOST, REDIS_SESSION_URL is ignored"]);
+    let config = read(&[("REDIS_SESSION_URL", "redis://b"), ("REDIS_DB", "2")]).unwrap();
+    assert_eq!(config.warnings, ["REDIS_SESSION_URL says where Redis is: REDIS_DB is ignored"]);
+    for (vars, source) in [
+        (&[("REDIS_URL", "redis://a")][..], "REDIS_URL"),
+        (&[("REDIS_SESSION_URL", "redis://a")], "REDIS_SESSION_URL"),
+        (&[("REDIS_HOST", "a")], "REDIS_HOST"),
+    ] {
+        let config = read(vars).unwrap();
+        let Backend::Redis(redis) = &config.memory.backend else { panic!("{config:?}") };
+        assert_eq!((redis.source(), config.warnings.len()), (source, 0));
+    }
+}
+
+#[test]
+fn how_the_client_behaves_is_configured() {
+    let config = read(&[
+        ("REDIS_HOST", "h"),
+        ("REDIS_CONNECTION_POOL_SIZE", "20"),
+        ("REDIS_SOCKET_TIMEOUT", "2.5"),
+        ("REDIS_SOCKET_CONNECT_TIMEOUT", "5"),
+        ("REDIS_HEALTH_INTERVAL", "10"),
+        ("MEMORY_LAYOUT", "tagged"),
+    ])
+    .unwrap();
+    let Backend::Redis(redis) = &config.memory.backend else { panic!("{config:?}") };
+    let options = redis.options();
+    assert_eq!((options.in_flight, options.layout), (Some(640), Some(Layout::Tagged)));
+    assert_eq!(options.connect_timeout, Duration::from_secs(5));
+    assert_eq!(options.socket_timeout, Duration::from_millis(2500));
+    assert_eq!(options.health_interval, Duration::from_secs(10));
+}
+
+#[test]
+fn a_preset_sets_what_is_not_set_by_itself() {
+    let store = |vars: &[(&'static str, &str)]| {
+        let StoreSettings { prefix, session_ttl, profile_ttl, refresh, .. } = read(vars).unwrap().memory.store;
+        (prefix, session_ttl.as_secs(), profile_ttl.map(|ttl| ttl.as_secs() / 86_400), refresh)
+    };
+    for (preset, prefix, session_ttl_s, profile_days, refresh) in [
+        ("", "sarah", 86_400, Some(90), TtlRefresh::Access),
+        ("aegen", "session", 3600, Some(90), TtlRefresh::Write),
+        ("conversation", "conversation", 86_400, Some(90), TtlRefresh::Write),
+        ("threads", "sarah", 7200, Some(90), TtlRefresh::Access),
+        ("agent", "agent", 3600, None, TtlRefresh::Access),
+        ("sarah", "sarah", 86_400, Some(90), TtlRefresh::Write),
+    ] {
+        let expected = (prefix.to_owned(), session_ttl_s, profile_days, refresh);
+        assert_eq!(store(&[("MEMORY_PRESET", preset)]), expected, "{preset}");
+    }
+    let over = store(&[
+        ("MEMORY_PRESET", "agent"),
+        ("MEMORY_KEY_PREFIX", "mine"),
+        ("MEMORY_SESSION_TTL", "7200"),
+        ("MEMORY_PROFILE_TTL_DAYS", "7"),
+        ("MEMORY_TTL_REFRESH", "write"),
+    ]);
+    assert_eq!(over, ("mine".to_owned(), 7200, Some(7), TtlRefresh::Write));
+}
+
+#[test]
+fn live_calls_are_mirrored_where_other_programs_look_for_them() {
+    let mirror = |preset| {
+        let vars = [("MEMORY_PRESET", preset), ("MEMORY_KEY_PREFIX", "mine"), ("MEMORY_MAX_MESSAGES", "20")];
+        let store = read(&vars).unwrap().memory.store;
+        (store.mirror_prefix, store.mirror_messages)
+    };
+    assert_eq!(mirror("conversation"), ("mine".to_owned(), 20));
+    assert_eq!(mirror("sarah"), ("conversation".to_owned(), 20));
+}
+
+#[test]
+fn what_is_replayed_is_remembered_an_hour_longer() {
+    for (seconds, marker_s) in [("0", 3600), ("3600", 7200), ("86400", 90_000)] {
+        let store = read(&[("SPOOL_REPLAY_SECONDS", seconds)]).unwrap().memory.store;
+        assert_eq!(store.marker_ttl.as_secs(), marker_s);
+    }
 }
 
 #[test]
@@ -149,6 +262,9 @@ fn a_ttl_in_seconds_wins_and_says_so() {
     let config = read(&[("REDIS_SESSION_TTL", "3600"), ("MEMORY_SESSION_TTL_HOURS", "5")]).unwrap();
     assert_eq!(config.memory.store.session_ttl, Duration::from_secs(3600));
     assert_eq!(config.warnings, ["REDIS_SESSION_TTL (seconds) wins over MEMORY_SESSION_TTL_HOURS"]);
+    let config = read(&[("REDIS_SESSION_TTL", "3600"), ("MEMORY_SESSION_TTL", "60")]).unwrap();
+    assert_eq!(config.memory.store.session_ttl, Duration::from_secs(60));
+    assert_eq!(config.warnings, ["MEMORY_SESSION_TTL (seconds) wins over REDIS_SESSION_TTL"]);
     assert_eq!(read(&[("MEMORY_PROFILE_TTL_DAYS", "0")]).unwrap().memory.store.profile_ttl, None);
 }
 

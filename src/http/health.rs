@@ -25,6 +25,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
         Ok(health) => json!({
             "kind": health.kind,
             "latency_ms": (health.latency_ms * 100.0).round() / 100.0,
+            "findings": health.findings,
         }),
         Err(error) => json!({ "error": error.to_string() }),
     };

@@ -34,6 +34,7 @@ pub struct Keys {
     uid: Key,
     log: Key,
     stream: Key,
+    check: Key,
     /// Of the former pepper.
     old_phone: Option<Key>,
     legacy: Option<LegacyHash>,
@@ -54,7 +55,7 @@ impl Keys {
             })
         };
         let (phone, uid, log, stream) = (key("phone"), key("uid"), key("log"), key("stream"));
-        Ok(Self { phone, uid, log, stream, old_phone: None, legacy: None })
+        Ok(Self { phone, uid, log, stream, check: key("check"), old_phone: None, legacy: None })
     }
 
     /// Lets [`older_hashes`](Self::older_hashes) find what was stored under a former pepper, or under the plain hash
@@ -100,6 +101,11 @@ impl Keys {
     /// A short name for log lines, which finds nothing in the store.
     pub fn log_pseudonym(&self, caller: &Caller) -> String {
         keyed_hash(&self.log, caller.user_id.as_str(), PSEUDONYM_CHARS)
+    }
+
+    /// Tells whether two instances have the same pepper. Not secret: nothing else can be computed from it.
+    pub fn check_value(&self) -> String {
+        keyed_hash(&self.check, "redial pepper check v1", HASH_CHARS)
     }
 
     /// The key that signs the tokens of media streams. A secret: not for logs.
@@ -172,6 +178,7 @@ mod tests {
             "8cd4da94b479a5d5d8da65af2361d191afe1d67e6a22076f06929ecb04333085"
         );
         assert_eq!(keys().log_pseudonym(&caller("+14155552671")), "fy4gdfdll2");
+        assert_eq!(keys().check_value(), "7kpreh7nhzwvoflr6qevrbduhp");
     }
 
     #[test]
@@ -189,6 +196,7 @@ mod tests {
         let address = CallerAddress::parse("+14155552671", "US");
         assert_ne!(keys().caller(&address), other.caller(&address));
         assert_ne!(keys().stream_key(), other.stream_key());
+        assert_ne!(keys().check_value(), other.check_value());
     }
 
     #[test]

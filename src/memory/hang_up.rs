@@ -152,12 +152,14 @@ async fn attempt(
     }
 }
 
+/// The longest wait between two attempts, in ms.
+pub(super) const LONGEST_PAUSE_MS: u64 = 10_000;
+
 /// How long to wait after so many failed attempts, in ms: 20, doubled up to 10 s, with up to half of it taken off at
 /// random so that many that wait do not come back at once.
 pub(super) fn pause_after(tries: u32) -> u64 {
     const FIRST_MS: u64 = 20;
-    const LONGEST_MS: u64 = 10_000;
-    let full = FIRST_MS.saturating_mul(1 << tries.min(20)).min(LONGEST_MS);
+    let full = FIRST_MS.saturating_mul(1 << tries.min(20)).min(LONGEST_PAUSE_MS);
     full / 2 + (jitter::share() * (full - full / 2) as f64) as u64
 }
 

@@ -65,7 +65,7 @@ impl Store for ProcessStore {
     async fn health(&self) -> Result<Health, MemoryError> {
         let asked = Instant::now();
         drop(lock(&self.tables));
-        Ok(Health { kind: "process", latency_ms: asked.elapsed().as_secs_f64() * 1000.0 })
+        Ok(Health { kind: "process", latency_ms: asked.elapsed().as_secs_f64() * 1000.0, findings: Vec::new() })
     }
 }
 

@@ -1,56 +1,66 @@
 //! The Redis store: one Lua script a round trip, two connections, no waiting for a server that is not there.
 //!
-//! What a key holds is in `keys.rs`; the two scripts check the types of all their keys before they write anything.
+//! What a key holds is in `keys.rs`; the scripts check the types of all their keys before they write anything.
 //! Documents are opaque to the scripts: counters and the revision are hash fields of their own.
 
+pub(crate) mod address;
 mod advice;
+mod announce;
+mod call_start;
+mod commit;
 mod connection;
 mod dial;
 mod directory;
+mod inspect;
 mod keys;
 mod mirror;
+mod options;
+mod place;
 mod reply;
+mod route;
+mod script;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Client, ConnectionAddr, IntoConnectionInfo, Script, Value};
+use redis::{Cmd, FromRedisValue};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use self::advice::Trouble;
-use self::connection::Link;
-use self::dial::Server;
+use self::address::Address;
+use self::advice::{Scheme, Trouble};
+pub use self::announce::{Announcement, Language};
+use self::connection::{Link, Server};
+use self::dial::Dialler;
 pub use self::dial::{ByteStream, Dial};
 use self::keys::Keys;
-use self::reply::{Begun, Committed, Stored, UNREADABLE};
-use super::digest::SessionDigest;
-use super::model::{SCHEMA_VERSION, Session};
-use super::rules;
-use super::settings::{StoreSettings, TtlRefresh};
-use super::store::{Commit, Health, Known, MemoryError, Outcome, Store};
+pub use self::options::{Layout, RedisOptions};
+use self::script::Invocation;
+use super::model::Session;
+use super::settings::StoreSettings;
+use super::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
 use crate::tls;
 
 /// A caller is waiting for "hello"; later than this, the call goes on as a stranger's.
 const BEGIN_DEADLINE: Duration = Duration::from_millis(150);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
-/// Nobody waits for these; a retry costs more than patience.
-const BACKGROUND_DEADLINE: Duration = Duration::from_secs(5);
 /// The largest document, in bytes, that is written or read: 256 kB hold a call of many hours.
 const MAX_DOCUMENT: usize = 256 * 1024;
-/// Trips of one call start: erased, then mapped, then found, and one for a race between them.
-const MAX_TRIPS: usize = 4;
 /// TTLs are cut to 100 years; Redis refuses those that overflow its clock, and it would do so halfway through a script.
 const MAX_TTL_S: u64 = 100 * 365 * 24 * 3600;
 
-/// Callers and sessions in one Redis server, no cluster. Tested with Redis 7.0.
+/// Callers and sessions in a Redis server, the master that Sentinels name, or a cluster. Tested with Redis 7.0.
 ///
-/// Each operation is one script and one round trip, except for a call start whose number belongs to another user id than
-/// the derived one (two). Without a connection everything fails at once with [`MemoryError::Unavailable`], only
-/// [`Store::begin_call`] and [`Store::health`] wait for the very first connection within their deadlines of
-/// 150 ms and 1 s. Other operations have 5 s.
+/// In the flat layout each operation is one script and one round trip, except for a call start whose number belongs to
+/// another user id than the derived one (two or three). In the tagged layout, which a cluster needs, a call start is two
+/// scripts in one round trip, a hang-up takes four trips, and a session's place is looked up before it is read. Without a
+/// connection everything fails at once with [`MemoryError::Unavailable`], only [`Store::begin_call`] and [`Store::health`]
+/// wait for the very first connection within their deadlines of 150 ms and 1 s. Other operations have 5 s, or what the
+/// options say.
 ///
 /// A stored profile that this build cannot read (newer schema, damaged) is never overwritten: its caller is known, with
 /// the empty profile and a revision that never matches; commits then write the session and answer [`Outcome::Applied`]
@@ -62,9 +72,10 @@ pub struct RedisStore {
     commit: Link,
     keys: Keys,
     settings: StoreSettings,
+    server: Arc<Server>,
+    /// Nobody waits for what this bounds; a retry costs more than patience.
+    background: Duration,
     begin_within: Duration,
-    begin_script: Script,
-    commit_script: Script,
     mirror_scripts: mirror::Scripts,
 }
 
@@ -75,37 +86,54 @@ impl RedisStore {
     /// # Errors
     /// [`MemoryError::Refused`] when the URL cannot be one of a Redis server. Its text is not repeated in the error.
     pub fn connect(url: &SecretString, settings: StoreSettings) -> Result<Self, MemoryError> {
-        let refused = |_| {
-            MemoryError::Refused(
-                "the Redis URL is expected as redis[s]://[user:password@]host[:port][/database], \
-                 with special characters in user and password percent-encoded"
-                    .to_owned(),
-            )
-        };
-        let info = url.expose_secret().into_connection_info().map_err(refused)?;
-        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        Self::connect_with(url, settings, RedisOptions::default())
+    }
+
+    /// The same, with options.
+    ///
+    /// # Errors
+    /// [`MemoryError::Refused`] also when the options do not go with the URL: a flat layout and a cluster, or authorities
+    /// that are none.
+    pub fn connect_with(
+        url: &SecretString,
+        settings: StoreSettings,
+        options: RedisOptions,
+    ) -> Result<Self, MemoryError> {
+        let refused = |why: address::AddressError| MemoryError::Refused(format!("the Redis URL: {why}"));
+        let mut address = Address::parse(url.expose_secret()).map_err(refused)?;
+        if address.scheme == Scheme::Tls {
             tls::install_provider();
         }
-        let client = Client::open(info.set_tcp_settings(connection::tcp_settings())).map_err(refused)?;
-        Ok(Self::open(Server::Url(Box::new(client)), settings))
+        if let Some(ca_pem) = &options.ca_pem {
+            address = address.trusting(ca_pem).map_err(refused)?;
+        }
+        if options.layout == Some(Layout::Flat) && address.is_cluster() {
+            return Err(MemoryError::Refused("a cluster needs the tagged layout".to_owned()));
+        }
+        Ok(Self::open(address, settings, options))
     }
 
     /// As [`RedisStore::connect`], over byte streams that `dial` opens. For simulations: the streams are a simulated
     /// network's then, and what runs over them is this very client. No TLS, no password, database 0.
     #[must_use]
     pub fn over(dial: Dial, settings: StoreSettings) -> Self {
-        Self::open(Server::Dialled(dial), settings)
+        Self::open(Address::streams(dial), settings, RedisOptions::default())
     }
 
-    fn open(server: Server, settings: StoreSettings) -> Self {
+    fn open(address: Address, settings: StoreSettings, options: RedisOptions) -> Self {
+        let usual = if address.is_cluster() { Layout::Tagged } else { Layout::Flat };
+        let keys = Keys::new(&settings, options.layout.unwrap_or(usual));
+        let background = options.socket_timeout;
+        let dialler = Arc::new(Dialler::new(address, options, keys.pepper()));
+        let server = Arc::new(Server::new());
         Self {
-            read: Link::open("read", server.clone()),
-            commit: Link::open("commit", server),
-            keys: Keys::new(settings.prefix.clone()),
+            read: Link::open("read", Arc::clone(&dialler), None),
+            commit: Link::open("commit", dialler, Some(Arc::clone(&server))),
+            keys,
             settings,
+            server,
+            background,
             begin_within: BEGIN_DEADLINE,
-            begin_script: Script::new(include_str!("redis/begin_call.lua")),
-            commit_script: Script::new(include_str!("redis/commit.lua")),
             mirror_scripts: mirror::Scripts::default(),
         }
     }
@@ -116,30 +144,34 @@ impl RedisStore {
         Self { begin_within: deadline, ..self }
     }
 
-    /// One trip of a call start.
-    async fn ask_for(
-        &self,
-        hash: &PhoneHash,
-        user: &UserId,
-        erased: &str,
-        until: Instant,
-    ) -> Result<Begun, MemoryError> {
-        let unavailable = |trouble: Trouble| trouble.unavailable(self.read.scheme());
-        let live = self.read.live_or_first(until).await.map_err(unavailable)?;
-        let mut script = self.begin_script.prepare_invoke();
-        for key in self.begin_keys(hash, user) {
-            script.key(key);
-        }
-        script
-            .arg(user.as_str())
-            .arg(profile_ttl_s(&self.settings))
-            .arg(u8::from(self.settings.refresh == TtlRefresh::Access))
-            .arg(self.settings.recent_sessions)
-            .arg(MAX_DOCUMENT)
-            .arg(erased);
+    /// Runs a script on the background's connection, if there is one.
+    async fn run<T: FromRedisValue>(&self, script: &Invocation<'_>, until: Instant) -> Result<T, Trouble> {
+        let live = self.commit.live()?;
         let mut connection = live.connection();
-        let reply = self.read.ask(&live, until, script.invoke_async(&mut connection)).await.map_err(unavailable)?;
-        Begun::read(reply).map_err(unavailable)
+        self.commit.ask(&live, until, script.run(&mut connection)).await
+    }
+
+    /// Runs a command on the background's connection, if there is one.
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd, until: Instant) -> Result<T, Trouble> {
+        let live = self.commit.live()?;
+        let mut connection = live.connection();
+        self.commit.ask(&live, until, command.query_async(&mut connection)).await
+    }
+
+    /// What a failure of a command on a key means.
+    fn failed(&self, key: &str, trouble: Trouble) -> MemoryError {
+        match trouble {
+            Trouble::WrongType if !key.is_empty() => MemoryError::WrongShape {
+                key: key.to_owned(),
+                advice: "a value of another type is there, which is none of ours; move the key aside".to_owned(),
+            },
+            trouble => trouble.unavailable(self.commit.scheme()),
+        }
+    }
+
+    /// Others changed the same all the while.
+    fn unsettled(&self) -> MemoryError {
+        self.failed("", Trouble::Other("UNSETTLED".to_owned()))
     }
 
     fn no_user_id(&self, hash: &PhoneHash) -> MemoryError {
@@ -147,74 +179,6 @@ impl RedisStore {
             key: self.keys.phone(hash),
             advice: "a user id is expected there; move the key aside".to_owned(),
         }
-    }
-
-    fn begin_keys(&self, hash: &PhoneHash, user: &UserId) -> [String; 4] {
-        [self.keys.phone(hash), self.keys.profile(user), self.keys.sessions(user), self.keys.gone(user)]
-    }
-
-    fn commit_keys(&self, sid: &str, owner: Option<(&PhoneHash, &UserId)>) -> Vec<String> {
-        let mut keys = vec![self.keys.session(sid), self.keys.done(sid)];
-        if let Some((hash, user)) = owner {
-            keys.extend([
-                self.keys.gone(user),
-                self.keys.profile(user),
-                self.keys.sessions(user),
-                self.keys.phone(hash),
-            ]);
-        }
-        keys
-    }
-
-    /// One trip of a hang-up; with no base revision the profile is left as it is.
-    async fn write(
-        &self,
-        keys: &[String],
-        writing: &Writing<'_>,
-        base_revision: Option<u64>,
-        until: Instant,
-    ) -> Result<Committed, MemoryError> {
-        let unavailable = |trouble: Trouble| trouble.unavailable(self.commit.scheme());
-        let live = self.commit.live().map_err(unavailable)?;
-        let Writing { commit, session, profile, digest, turns } = writing;
-        let mut script = self.commit_script.prepare_invoke();
-        for key in keys {
-            script.key(key);
-        }
-        script
-            .arg(commit.session.chat_id.as_str())
-            .arg(digest)
-            .arg(*turns)
-            .arg(session.as_slice())
-            .arg(commit.user_id.as_str())
-            .arg(commit.session.ended_at)
-            .arg(SCHEMA_VERSION)
-            .arg(ttl_s(self.settings.session_ttl))
-            .arg(ttl_s(self.settings.marker_ttl))
-            .arg(commit.replaces.map(|digest| digest.to_hex()).unwrap_or_default())
-            .arg(MAX_DOCUMENT);
-        if commit.caller.hash.is_some() {
-            script
-                .arg(base_revision.map_or_else(|| "none".to_owned(), |revision| revision.to_string()))
-                .arg(profile.as_slice())
-                .arg(profile_ttl_s(&self.settings))
-                .arg(self.settings.keep_sessions)
-                .arg(self.expired_before(commit.session.ended_at));
-        }
-        let mut connection = live.connection();
-        let reply = self.commit.ask(&live, until, script.invoke_async(&mut connection)).await.map_err(unavailable)?;
-        Committed::read(reply).map_err(unavailable)
-    }
-
-    /// Sessions that ended before this have no document any more, Unix ms; 0 when documents are kept for ever.
-    /// A document may be written later than its call ended, and lives from then on: the marker's TTL is how late
-    /// that is expected to be.
-    fn expired_before(&self, ended_at: u64) -> u64 {
-        if self.settings.session_ttl.is_zero() {
-            return 0;
-        }
-        let life_s = ttl_s(self.settings.session_ttl).saturating_add(ttl_s(self.settings.marker_ttl));
-        ended_at.saturating_sub(life_s.saturating_mul(1000))
     }
 }
 
@@ -224,96 +188,29 @@ impl Store for RedisStore {
         let Some(hash) = &caller.hash else {
             return Ok(Known::stranger(caller.user_id.clone())); // a withheld number has no memory
         };
-        let until = Instant::now() + self.begin_within;
-        let mut user = caller.user_id.clone();
-        let mut erased = String::new();
-        for _ in 0..MAX_TRIPS {
-            let begun = self.ask_for(hash, &user, &erased, until).await?;
-            match begun.status.as_str() {
-                "ok" | "large" => return Ok(known(user, &begun)),
-                "mapped" => {
-                    user = mapped(&begun.text).ok_or_else(|| self.no_user_id(hash))?;
-                }
-                "erased" => {
-                    erased = user.as_str().to_owned();
-                    user = UserId::random();
-                }
-                "wrongtype" => {
-                    let key = begun.number.checked_sub(1).and_then(|i| self.begin_keys(hash, &user).into_iter().nth(i));
-                    return Err(wrong_type(key, &begun.text));
-                }
-                _ => break,
-            }
-        }
-        // The scripts answer nothing else, and four trips are enough unless others keep remapping this very number.
-        Err(Trouble::Other("UNSETTLED".to_owned()).unavailable(self.read.scheme()))
+        self.find_caller(hash, &caller.user_id, Instant::now() + self.begin_within).await
     }
 
     async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError> {
-        let session = &commit.session;
-        let sid = checked(&session.chat_id)?;
-        let writing = Writing::prepare(commit)?;
-        let keys = self.commit_keys(sid, commit.caller.hash.as_ref().map(|hash| (hash, &commit.user_id)));
-        let until = Instant::now() + BACKGROUND_DEADLINE;
-        let mut done = self.write(&keys, &writing, Some(commit.base_revision), until).await?;
-        if done.status == "conflict" {
-            if let Some(profile) = reply::profile_or_none_yet(&done.document) {
-                return Ok(Outcome::Conflict { revision: done.revision(), profile });
-            }
-            // It cannot be merged with, so it stays; that the call is done with it must be marked all the same.
-            done = self.write(&keys, &writing, None, until).await?;
-        }
-        match done.status.as_str() {
-            "applied" => {
-                let (messages, ttl_s) = (session.conversation_history.len(), ttl_s(self.settings.session_ttl));
-                tracing::info!("Session saved for chat_id: {sid}, {messages} messages, TTL: {ttl_s}s");
-                Ok(Outcome::Applied { revision: done.revision() })
-            }
-            "kept" => Ok(Outcome::Applied { revision: UNREADABLE }),
-            "duplicate" => Ok(Outcome::Duplicate),
-            "differs" => {
-                let stored = done.digest().ok_or_else(|| MemoryError::WrongShape {
-                    key: self.keys.done(sid),
-                    advice: "a digest is expected in its field `d`; move the key aside".to_owned(),
-                })?;
-                Ok(rules::differs(sid, stored, done.number, Some(&done.document), writing.turns))
-            }
-            "mapped" => match (mapped(&done.text), &commit.caller.hash) {
-                (Some(user_id), _) => Ok(Outcome::Mapped { user_id }),
-                (None, Some(hash)) => Err(self.no_user_id(hash)),
-                (None, None) => Err(Trouble::NotRedis.unavailable(self.commit.scheme())),
-            },
-            "erased" => Ok(Outcome::Erased),
-            "others" => Err(MemoryError::Refused("another caller's session has this id".to_owned())),
-            "wrongtype" => {
-                let key = usize::try_from(done.number).ok().and_then(|number| number.checked_sub(1));
-                Err(wrong_type(key.and_then(|i| keys.into_iter().nth(i)), &done.text))
-            }
-            _ => Err(Trouble::NotRedis.unavailable(self.commit.scheme())),
-        }
+        self.commit_call(commit, Instant::now() + self.background).await
     }
 
     async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
-        let key = self.keys.session(checked(sid)?);
-        let until = Instant::now() + BACKGROUND_DEADLINE;
+        let sid = checked(sid)?;
+        let until = Instant::now() + self.background;
+        let Some(key) = self.find_session(sid, until).await? else { return Ok(None) };
         let unreadable = |advice: &str| MemoryError::WrongShape { key: key.clone(), advice: advice.to_owned() };
         let failed = |trouble: Trouble| match trouble {
             Trouble::WrongType => unreadable("a hash is expected there; move the key aside"),
-            trouble => trouble.unavailable(self.commit.scheme()),
+            trouble => self.failed("", trouble),
         };
-        let live = self.commit.live().map_err(failed)?;
-        let mut connection = live.connection();
         // Its size first: what somebody else put there may be of any length.
-        let mut size = redis::cmd("HSTRLEN");
-        size.arg(&key).arg("doc");
-        let size: usize = self.commit.ask(&live, until, size.query_async(&mut connection)).await.map_err(failed)?;
+        let size: usize = self.ask(redis::cmd("HSTRLEN").arg(&key).arg("doc"), until).await.map_err(failed)?;
         if size > MAX_DOCUMENT {
             return Err(unreadable("its document is larger than any that is written here; move the key aside"));
         }
-        let mut fields = redis::cmd("HMGET");
-        fields.arg(&key).arg("v").arg("doc");
         let (v, doc): (Option<Vec<u8>>, Option<Vec<u8>>) =
-            self.commit.ask(&live, until, fields.query_async(&mut connection)).await.map_err(failed)?;
+            self.ask(redis::cmd("HMGET").arg(&key).arg("v").arg("doc"), until).await.map_err(failed)?;
         match (v, doc) {
             (None, None) => Ok(None),
             (_, doc) => {
@@ -332,30 +229,12 @@ impl Store for RedisStore {
         let until = Instant::now() + HEALTH_DEADLINE;
         let (read, commit) = tokio::try_join!(ping(&self.read, until), ping(&self.commit, until))
             .map_err(|trouble| trouble.unavailable(self.read.scheme()))?;
-        Ok(Health { kind: "redis", latency_ms: read.max(commit).as_secs_f64() * 1000.0 })
+        let latency_ms = read.max(commit).as_secs_f64() * 1000.0;
+        Ok(Health { kind: "redis", latency_ms, findings: self.server.findings() })
     }
-}
 
-/// A commit, checked and put into words.
-struct Writing<'a> {
-    commit: &'a Commit,
-    session: Vec<u8>,
-    profile: Vec<u8>,
-    /// In hex.
-    digest: String,
-    turns: u64,
-}
-
-impl<'a> Writing<'a> {
-    fn prepare(commit: &'a Commit) -> Result<Self, MemoryError> {
-        let session = &commit.session;
-        Ok(Self {
-            session: document("session", session)?,
-            profile: document("profile", &commit.profile)?,
-            digest: SessionDigest::of(session).to_hex(),
-            turns: u64::try_from(session.conversation_history.len()).unwrap_or(u64::MAX),
-            commit,
-        })
+    fn server(&self) -> watch::Receiver<Option<ServerId>> {
+        self.server.id()
     }
 }
 
@@ -370,30 +249,14 @@ async fn ping(link: &Link, until: Instant) -> Result<Duration, Trouble> {
     let live = link.live_or_first(until).await?;
     let asked = Instant::now();
     let mut connection = live.connection();
-    link.ask(&live, until, redis::cmd("PING").query_async::<Value>(&mut connection)).await?;
+    link.ask(&live, until, connection.ping()).await?;
     Ok(asked.elapsed())
-}
-
-fn known(user_id: UserId, begun: &Begun) -> Known {
-    let stored = Stored::read(&begun.profile, begun.status == "large");
-    // An id that somebody else put into the index is not passed on: it could not be loaded anyway.
-    let sessions = begun.sessions.iter().filter_map(|sid| str::from_utf8(sid).ok()).filter(|sid| is_id(sid));
-    Known {
-        user_id,
-        created: begun.number == 1,
-        calls: stored.calls,
-        last_call_at: stored.last,
-        profile: stored.profile,
-        revision: stored.revision,
-        sessions: sessions.map(str::to_owned).collect(),
-    }
 }
 
 fn mapped(text: &[u8]) -> Option<UserId> {
     UserId::parse(str::from_utf8(text).ok()?).ok()
 }
 
-/// After an erasure the id is no longer derived from the number, so that nothing old is found under it.
 fn wrong_type(key: Option<String>, found: &[u8]) -> MemoryError {
     let found = String::from_utf8_lossy(found);
     MemoryError::WrongShape {

@@ -94,6 +94,6 @@ impl Store for SqliteStore {
     async fn health(&self) -> Result<Health, MemoryError> {
         let asked = Instant::now();
         self.database.ask(OTHERS_WITHIN, |rows| rows.answers()).await?;
-        Ok(Health { kind: "sqlite", latency_ms: asked.elapsed().as_secs_f64() * 1000.0 })
+        Ok(Health { kind: "sqlite", latency_ms: asked.elapsed().as_secs_f64() * 1000.0, findings: Vec::new() })
     }
 }

@@ -142,6 +142,8 @@ pub struct Health {
     pub kind: &'static str,
     /// Round trip in ms.
     pub latency_ms: f64,
+    /// What an operator should know: what would cost callers their memory, and the way out.
+    pub findings: Vec<String>,
 }
 
 /// Why memory failed, told apart by what the caller of the store does about it.

@@ -78,6 +78,7 @@ async fn after_one_call_redis_holds_the_documented_keys_and_no_number() {
         format!("sarah:user:{uid}:sessions"),
         format!("sarah:session:{}", session.chat_id),
         format!("sarah:done:{}", session.chat_id),
+        "sarah:meta:pepper".to_owned(),
     ];
     let mut found = keys.clone();
     expected.sort();

@@ -20,7 +20,7 @@ use redial::memory::directory::Memory;
 use redial::memory::hang_up::{self, HangUp, Written};
 use redial::memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, Session};
 use redial::memory::process::ProcessStore;
-use redial::memory::redis::RedisStore;
+use redial::memory::redis::{Layout, RedisOptions, RedisStore};
 use redial::memory::settings::StoreSettings;
 use redial::memory::sqlite::SqliteStore;
 use redial::memory::store::{Commit, Known, Outcome, Store};
@@ -29,6 +29,7 @@ use redial_call::{Role, Turn, TurnId, Via};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
+use crate::support::cluster::RedisCluster;
 use crate::support::redis::RedisServer;
 
 /// A store under test, and what it needs to live.
@@ -38,12 +39,13 @@ struct Bench {
     time: Arc<AtomicU64>,
     _directory: Option<TempDir>,
     _server: Option<RedisServer>,
+    _cluster: Option<RedisCluster>,
 }
 
 impl Bench {
     fn process(settings: StoreSettings) -> Self {
         let (clock, time) = clock();
-        Self { store: Arc::new(ProcessStore::with_clock(settings, clock)), time, _directory: None, _server: None }
+        Self::of(Arc::new(ProcessStore::with_clock(settings, clock)), time)
     }
 
     fn sqlite(settings: StoreSettings) -> Self {
@@ -52,7 +54,7 @@ impl Bench {
         let store = SqliteStore::open_with_clock(&file_in(&directory), settings, clock).unwrap();
         // The suite is about what is stored, on machines that may be busy with other tests.
         let store = store.begin_call_within(Duration::from_secs(20));
-        Self { store: Arc::new(store), time, _directory: Some(directory), _server: None }
+        Self { _directory: Some(directory), ..Self::of(Arc::new(store), time) }
     }
 
     async fn redis(settings: StoreSettings) -> Self {
@@ -61,7 +63,31 @@ impl Bench {
         let store = RedisStore::connect(&SecretString::from(server.url()), settings).unwrap();
         let store = store.begin_call_within(Duration::from_secs(20));
         store.health().await.unwrap();
-        Self { store: Arc::new(store), time, _directory: None, _server: Some(server) }
+        Self { _server: Some(server), ..Self::of(Arc::new(store), time) }
+    }
+
+    /// One server with the keys of a cluster.
+    async fn tagged(settings: StoreSettings) -> Self {
+        let (_, time) = clock();
+        let server = RedisServer::start().await;
+        let options = RedisOptions { layout: Some(Layout::Tagged), ..RedisOptions::default() };
+        let store = RedisStore::connect_with(&SecretString::from(server.url()), settings, options).unwrap();
+        let store = store.begin_call_within(Duration::from_secs(20));
+        store.health().await.unwrap();
+        Self { _server: Some(server), ..Self::of(Arc::new(store), time) }
+    }
+
+    async fn cluster(settings: StoreSettings) -> Self {
+        let (_, time) = clock();
+        let cluster = RedisCluster::start().await;
+        let store = RedisStore::connect(&SecretString::from(cluster.url()), settings).unwrap();
+        let store = store.begin_call_within(Duration::from_secs(20));
+        store.health().await.unwrap();
+        Self { _cluster: Some(cluster), ..Self::of(Arc::new(store), time) }
+    }
+
+    fn of(store: Arc<dyn Memory>, time: Arc<AtomicU64>) -> Self {
+        Self { store, time, _directory: None, _server: None, _cluster: None }
     }
 
     async fn known(&self, caller: &Caller) -> Known {

@@ -1,6 +1,11 @@
 //! The Redis store against a real server: what is written under which key and for how long, and every way to fail.
 
+mod cluster;
 mod directory;
+mod sentinel;
+mod server;
+mod tagged;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -789,7 +794,7 @@ async fn scripts_that_the_server_has_forgotten_are_sent_again() {
 
 #[tokio::test]
 async fn the_documented_acl_user_is_enough() {
-    let rules = "~sarah:* ~conversation:* -@all +@read +@write -@dangerous +eval +evalsha +script|load +ping +info \
+    let rules = "~sarah:* ~conversation:* -@all +@read +@write -@dangerous +eval +evalsha +ping +info \
                  +role +wait +time +select +hello +multi +exec";
     let user = format!("gateway on >word {rules}");
     let mut args = vec!["--user"];

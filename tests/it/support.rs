@@ -1,9 +1,11 @@
 //! What the tests start: a gateway in this process, a real Redis, a hand on the wire.
 
+pub(crate) mod cluster;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod line;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod sentinel;
 pub(crate) mod toy_redis;

@@ -14,7 +14,6 @@ use crate::config::{Backend, Config};
 use crate::identity::{Keys, load_or_create_pepper};
 use crate::memory::directory::Memory;
 use crate::memory::import::{self, Layout, Phones};
-use crate::memory::redis::RedisStore;
 use crate::memory::store::Store as _;
 use crate::telemetry;
 
@@ -84,7 +83,7 @@ impl Import {
             dry_run: self.dry_run,
         };
         refuse_one_on_top_of_the_other(&import, config)?;
-        let store = open_store(config).await?;
+        let store = open_store(config, &keys).await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
         let now = u64::try_from(now.as_millis()).context("the clock is off by millions of years")?;
         let report = import::run(&import, store.as_ref(), now).await?;
@@ -99,7 +98,9 @@ impl Import {
         let Backend::Redis(redis) = &config.memory.backend else {
             anyhow::bail!("where is it to be read from? Name the Redis of the older deployment with --source");
         };
-        let mut url = Url::parse(redis.url().expose_secret())?;
+        let Ok(mut url) = Url::parse(redis.url().expose_secret()) else {
+            anyhow::bail!("our own Redis is a list of hosts: name one of the older deployment's with --source");
+        };
         if let Some(database) = self.from.database() {
             url.set_path(&database.to_string());
         }
@@ -107,17 +108,17 @@ impl Import {
     }
 }
 
-async fn open_store(config: &Config) -> anyhow::Result<std::sync::Arc<dyn Memory>> {
+async fn open_store(config: &Config, keys: &Keys) -> anyhow::Result<std::sync::Arc<dyn Memory>> {
     match &config.memory.backend {
         Backend::Process => anyhow::bail!("MEMORY_PERSISTENCE=false: what is imported would be forgotten at once"),
         // Nobody waits for a "hello".
         Backend::Redis(redis) => {
-            let store = RedisStore::connect(redis.url(), config.memory.store.clone())?;
+            let store = app::connect_to_redis(redis, keys, config.memory.store.clone())?;
             let store = store.begin_call_within(Duration::from_secs(5));
             store.health().await?;
             Ok(std::sync::Arc::new(store))
         }
-        Backend::Embedded => Ok(app::open_memory(config).await?.store),
+        Backend::Embedded => Ok(app::open_memory(config, keys).await?.store),
     }
 }
 

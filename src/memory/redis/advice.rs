@@ -38,7 +38,7 @@ pub(super) enum Trouble {
     Connecting,
     #[error("no answer within {} ms", .0.as_millis())]
     NoAnswer(Duration),
-    #[error("connection refused")]
+    #[error("Connection refused")]
     Refused,
     #[error("connecting timed out")]
     ConnectTimeout,
@@ -46,11 +46,11 @@ pub(super) enum Trouble {
     Lost,
     #[error("host name not found")]
     UnknownHost,
-    #[error("certificate not accepted")]
+    #[error("SSL handshake failed: certificate not accepted")]
     Certificate,
     #[error("input or output error")]
     Io,
-    #[error("password required (NOAUTH)")]
+    #[error("NOAUTH Authentication required")]
     PasswordRequired,
     #[error("password rejected")]
     PasswordRejected,
@@ -62,14 +62,32 @@ pub(super) enum Trouble {
     Loading,
     #[error("read-only replica (READONLY)")]
     ReadOnly,
+    #[error("no longer the master, say the Sentinels")]
+    Replaced,
     #[error("replica without its primary (MASTERDOWN)")]
     MasterDown,
-    #[error("memory full (OOM)")]
+    #[error("OOM command not allowed: memory full")]
     Full,
+    #[error("writes refused since a snapshot failed (MISCONF)")]
+    CannotSave,
     #[error("value of another type (WRONGTYPE)")]
     WrongType,
     #[error("not the Redis protocol")]
     NotRedis,
+    #[error("another pepper is in use (meta:pepper)")]
+    OtherPepper,
+    #[error("none of the Sentinels answers")]
+    NoSentinel,
+    #[error("the Sentinels want another password")]
+    SentinelPassword,
+    #[error("the Sentinels know no such service")]
+    UnknownService,
+    #[error("a node of a cluster (MOVED)")]
+    OneOfACluster,
+    #[error("not a cluster")]
+    NotACluster,
+    #[error("the cluster is down (CLUSTERDOWN)")]
+    ClusterDown,
     #[error("unexpected error {0}")]
     Other(String),
 }
@@ -86,10 +104,16 @@ impl Trouble {
             ErrorKind::Server(ServerErrorKind::MasterDown) => Self::MasterDown,
             ErrorKind::Server(ServerErrorKind::NoPerm) => Self::NotAllowed,
             ErrorKind::Server(ServerErrorKind::ResponseError) => Self::of_response(error),
+            ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot) => {
+                Self::OneOfACluster
+            }
+            ErrorKind::Server(ServerErrorKind::ClusterDown) => Self::ClusterDown,
+            ErrorKind::ClusterConnectionNotFound => Self::Lost,
             kind => match error.code() {
                 Some("NOAUTH") => Self::PasswordRequired,
                 Some("WRONGPASS") => Self::PasswordRejected,
                 Some("OOM") => Self::Full,
+                Some("MISCONF") => Self::CannotSave,
                 Some("WRONGTYPE") => Self::WrongType,
                 Some(code) if is_code(code) => Self::Other(code.to_owned()),
                 _ => Self::Other(format!("{kind:?}")),
@@ -121,12 +145,16 @@ impl Trouble {
     fn of_response(error: &RedisError) -> Self {
         let text = error.to_string();
         let says = |word| text.contains(word);
-        if says("database") {
+        if says("cluster support disabled") {
+            Self::NotACluster
+        } else if says("database") {
             Self::Database
         } else if says("-READONLY ") {
             Self::ReadOnly
         } else if says("-OOM ") {
             Self::Full
+        } else if says("-MISCONF ") {
+            Self::CannotSave
         } else if says("-NOPERM ") {
             Self::NotAllowed
         } else {
@@ -147,8 +175,10 @@ impl Trouble {
                 | Self::PasswordRequired
                 | Self::PasswordRejected
                 | Self::ReadOnly
+                | Self::Replaced
                 | Self::MasterDown
                 | Self::NotRedis
+                | Self::OtherPepper
         )
     }
 
@@ -174,7 +204,7 @@ impl Trouble {
             (Self::UnknownHost, _) => "the host name in the URL does not resolve; check its spelling and the DNS",
             (Self::Certificate, _) => {
                 "the server's certificate is not from a known authority or for another name; \
-                 use the name that is in the certificate"
+                 use the name that is in the certificate, and name an authority of your own by REDIS_TLS_CA_FILE"
             }
             (Self::Io, Scheme::Tls) => {
                 "the TLS connection failed; check that the port speaks TLS, or use redis:// (REDIS_SSL=false)"
@@ -186,22 +216,67 @@ impl Trouble {
                  and percent-encode special characters in a URL"
             }
             (Self::NotAllowed, _) => {
-                "the user may not do this; allow it our keys with `+@read +@write +eval +evalsha +script|load +ping +role`"
+                "the user may not do this; allow it our keys with `+@read +@write +eval +evalsha +ping +role +info +time` (in a cluster also `+cluster|slots`)"
             }
             (Self::Database, _) => "the server has no database of that number; check REDIS_DB or the URL's path",
             (Self::Loading, _) => "Redis is loading its data after a start; it answers when it is done",
             (Self::ReadOnly, _) => "this server is a replica; point the URL at the primary",
+            (Self::Replaced, _) => "another server was made the master, and is connected to instead",
             (Self::MasterDown, _) => "this replica has lost its primary; point the URL at the primary",
             (Self::Full, _) => {
                 "Redis has no memory left; raise maxmemory, shorten the TTLs or move other data away \
                  (with the policy noeviction nothing is lost meanwhile)"
+            }
+            (Self::CannotSave, _) => {
+                "Redis refuses writes because it could not save its data (MISCONF); give its disk room and its directory \
+                 the right owner, then SAVE (nothing is lost meanwhile)"
             }
             (Self::WrongType, _) => "a key of ours holds another type of value; move it aside",
             (Self::NotRedis, Scheme::Plain) => {
                 "what listens there does not speak Redis; check host and port, and whether it wants rediss:// (REDIS_SSL=true)"
             }
             (Self::NotRedis, _) => "what listens there does not speak Redis; check host and port",
+            (Self::OtherPepper, _) => {
+                "the callers there were hashed with another MEMORY_PHONE_PEPPER: give all instances the same one, or another \
+                 MEMORY_KEY_PREFIX; where the old pepper is lost, delete the key …:meta:pepper, and all callers are strangers again"
+            }
+            (Self::NoSentinel, _) => {
+                "none of the Sentinels in the URL answers; check their hosts and ports (26379), and that they run"
+            }
+            (Self::SentinelPassword, _) => "the Sentinels want a password; add ?sentinel_password=… to the URL",
+            (Self::UnknownService, _) => {
+                "the Sentinels have no master of that name; check the name behind the hosts in the URL"
+            }
+            (Self::OneOfACluster, _) => "this server is one node of a cluster; use redis+cluster://host:port,host:port",
+            (Self::NotACluster, _) => "this server is not part of a cluster; use redis:// for a single one",
+            (Self::ClusterDown, _) => {
+                "the cluster has slots that no master serves; look at CLUSTER INFO and bring the missing master back"
+            }
             (Self::Other(_), _) => "Redis answered with an error; look at its log",
+        }
+    }
+
+    /// A word for a log's field.
+    pub(super) fn class(&self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::NoAnswer(_) | Self::ConnectTimeout => "timeout",
+            Self::Refused => "refused",
+            Self::Lost | Self::Io => "lost",
+            Self::UnknownHost => "dns",
+            Self::Certificate => "tls",
+            Self::PasswordRequired | Self::PasswordRejected | Self::SentinelPassword => "auth",
+            Self::NotAllowed => "acl",
+            Self::Loading => "loading",
+            Self::ReadOnly | Self::MasterDown | Self::Replaced => "replica",
+            Self::Full => "oom",
+            Self::CannotSave => "misconf",
+            Self::WrongType => "wrongtype",
+            Self::OtherPepper => "pepper",
+            Self::NoSentinel | Self::UnknownService => "sentinel",
+            Self::OneOfACluster | Self::NotACluster | Self::ClusterDown => "cluster",
+            Self::Database | Self::NotRedis => "address",
+            Self::Other(_) => "other",
         }
     }
 
@@ -257,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_full_memory_and_a_wrong_type_do_not_break_the_connection() {
-        for trouble in [Trouble::Full, Trouble::WrongType, Trouble::Loading, Trouble::NotAllowed] {
+        for trouble in [Trouble::Full, Trouble::CannotSave, Trouble::WrongType, Trouble::Loading, Trouble::NotAllowed] {
             assert!(!trouble.breaks_the_connection(), "{trouble}");
         }
         for trouble in [Trouble::ReadOnly, Trouble::MasterDown, Trouble::PasswordRequired, Trouble::NotRedis] {

@@ -1,12 +1,13 @@
 -- Writes a finished session and the profile that it changes. One atomic step, safe to repeat.
 --
--- KEYS  1 session  2 done, and for a remembered caller: 3 gone  4 profile  5 sessions  6 phone
+-- KEYS  1 session  2 done, and for a remembered caller: 3 gone  4 profile  5 sessions  6 phone (flat layout only)
 -- ARGV  1 session id  2 digest  3 turns  4 session document  5 user id  6 ended, Unix ms
 --       7 schema version  8 session TTL in s  9 marker TTL in s (0 = keep, for both)
 --       10 digest of the stored copy that this one replaces, or ''  11 largest document in bytes,
 --       and for a remembered caller: 12 base revision, or 'none' to leave the profile as it is
 --       13 profile document  14 profile TTL in s, 0 = keep  15 how many session ids to keep
 --       16 documents of sessions that ended before this have expired, Unix ms
+--       17 without KEYS[6]: the user id that the number belonged to a moment ago, or ''
 --
 -- Answers {status, text, document, number}:
 --   'applied'    session and profile are written; text = the profile's revision
@@ -63,7 +64,12 @@ local first, same = not marker[1], marker[1] == ARGV[2]
 if same and marker[3] == '1' then
   return {'duplicate', '', '', 0}
 end
-local owner = remembered and redis.call('GET', KEYS[6])
+local owner = false
+if KEYS[6] then
+  owner = redis.call('GET', KEYS[6])
+elseif remembered then
+  owner = ARGV[17] ~= '' and ARGV[17]
+end
 local stored_as = redis.call('HGET', KEYS[1], 'uid')
 if stored_as ~= ARGV[5] then
   if owner and owner ~= ARGV[5] then
@@ -127,10 +133,12 @@ end
 
 keep_for(KEYS[4], ARGV[14])
 keep_for(KEYS[5], ARGV[14])
-if not owner then
-  redis.call('SET', KEYS[6], ARGV[5])
-end
-if not owner or owner == ARGV[5] then
-  keep_for(KEYS[6], ARGV[14])
+if KEYS[6] then
+  if not owner then
+    redis.call('SET', KEYS[6], ARGV[5])
+  end
+  if not owner or owner == ARGV[5] then
+    keep_for(KEYS[6], ARGV[14])
+  end
 end
 return answer

@@ -2,33 +2,38 @@
 //!
 //! The client's own `ConnectionManager` is not used: it never replaces a connection that only times out, that answers
 //! READONLY after a failover, or that was refused for its password once, and it lets commands wait for its retries.
+//!
+//! A cluster's client keeps its sockets up by itself. There the supervisor watches whether all masters answer; while one
+//! does not, it makes new connections beside the old ones, which serve the other masters' callers meanwhile.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::RedisResult;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{AsyncConnectionConfig, RedisResult, Value};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::advice::{Scheme, Trouble};
-use super::dial::{Driver, Server};
+use super::dial::{Dialled, Dialler, Driver};
+use super::inspect::{self, Inspection};
+use super::route::Connection;
 use crate::memory::jitter;
+use crate::memory::store::ServerId;
 
-/// TCP, TLS and the greeting together; a caller is waiting for "hello".
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(400);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_millis(500);
+/// Another pepper is not put right within seconds, and each attempt is a new connection to somebody else's server.
+const BACKOFF_OTHER_PEPPER: Duration = Duration::from_secs(5);
 /// How often an idle connection is tried, so that it is the supervisor who finds it dead and not a caller.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Two deadlines missed in a row: the server may be fine and the path to it dead (a proxy that swallows replies).
 const TIMEOUTS_IN_A_ROW: u32 = 2;
-/// Requests that wait in the client for the socket; the default of 50 is less than one busy second's call starts.
-const PIPELINE_BUFFER: usize = 1024;
+/// A cluster's client finds a promoted replica by itself within a second or two; after that it is given new connections.
+const CLUSTER_BEATS_IN_A_ROW: u32 = 3;
 
 /// A connection that comes back by itself. Dropping it stops the supervisor and closes the connection.
 pub(super) struct Link {
@@ -48,7 +53,7 @@ enum State {
 /// A connection that was up when it was asked for.
 #[derive(Clone)]
 pub(super) struct Live {
-    connection: MultiplexedConnection,
+    connection: Connection,
     _driver: Option<Driver>,
     /// Tells connections apart, so that a late error of an old one does not end the new one.
     generation: u64,
@@ -56,17 +61,18 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn connection(&self) -> MultiplexedConnection {
+    pub(super) fn connection(&self) -> Connection {
         self.connection.clone()
     }
 }
 
 impl Link {
-    /// Starts connecting in the background. Must be called on a tokio runtime.
-    pub(super) fn open(name: &'static str, server: Server) -> Self {
-        let scheme = server.scheme();
+    /// Starts connecting in the background. `server`: where to tell who answers; one link does. Must be called on a tokio
+    /// runtime.
+    pub(super) fn open(name: &'static str, dialler: Arc<Dialler>, server: Option<Arc<Server>>) -> Self {
+        let scheme = dialler.address().scheme;
         let (state, _) = watch::channel(State::Connecting);
-        let supervisor = Supervisor { name, server, scheme, state: state.clone() };
+        let supervisor = Supervisor { name, dialler, server, scheme, state: state.clone() };
         let supervisor = tokio::spawn(supervisor.run()).abort_handle();
         Self { state, supervisor, scheme }
     }
@@ -121,19 +127,26 @@ async fn ask<T>(
     let asked = Instant::now();
     let Ok(answered) = timeout_at(until, answer).await else {
         let trouble = Trouble::NoAnswer(asked.elapsed());
-        if live.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_IN_A_ROW {
-            give_up(state, live, &trouble);
-        }
+        note(state, live, &trouble);
         return Err(trouble);
     };
     live.timeouts.store(0, Ordering::Relaxed);
     answered.map_err(|error| {
         let trouble = Trouble::of(&error);
-        if trouble.breaks_the_connection() {
-            give_up(state, live, &trouble);
-        }
+        note(state, live, &trouble);
         trouble
     })
+}
+
+/// Gives a connection up when this trouble shows that it is of no use. A cluster's is left to its supervisor: one node's
+/// trouble is not that of the others.
+fn note(state: &watch::Sender<State>, live: &Live, trouble: &Trouble) {
+    let timed_out = matches!(trouble, Trouble::NoAnswer(_));
+    let in_a_row = if timed_out { live.timeouts.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+    let of_no_use = trouble.breaks_the_connection() || in_a_row >= TIMEOUTS_IN_A_ROW;
+    if of_no_use && !live.connection.is_cluster() {
+        give_up(state, live, trouble);
+    }
 }
 
 /// Marks this connection, and no later one, as gone; the supervisor sees it.
@@ -147,12 +160,81 @@ fn give_up(state: &watch::Sender<State>, live: &Live, trouble: &Trouble) {
     });
 }
 
+/// Who answers, and in what condition.
+#[derive(Debug)]
+pub(super) struct Server {
+    id: watch::Sender<Option<ServerId>>,
+    condition: Mutex<Condition>,
+}
+
+/// What was found at the last look.
+#[derive(Debug, Default)]
+struct Condition {
+    life: Option<String>,
+    findings: Vec<String>,
+}
+
+impl Server {
+    pub(super) fn new() -> Self {
+        Self { id: watch::channel(None).0, condition: Mutex::default() }
+    }
+
+    pub(super) fn id(&self) -> watch::Receiver<Option<ServerId>> {
+        self.id.subscribe()
+    }
+
+    /// What an operator should know about the server that answers now.
+    pub(super) fn findings(&self) -> Vec<String> {
+        self.locked().findings.clone()
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Condition> {
+        // It is replaced as a whole.
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells watchers only when it is another one.
+    fn is(&self, id: Option<String>) -> bool {
+        let id = id.map(ServerId);
+        self.id.send_if_modified(|present| {
+            let other = *present != id;
+            if other {
+                *present = id;
+            }
+            other
+        })
+    }
+
+    /// Keeps what was found. Answers whether it is another server than at the last look, and which findings are new; all
+    /// of another server's are. One that does not tell its name is taken for the same one here: nobody wants to read it again.
+    fn found(&self, life: Option<String>, findings: Vec<String>) -> (bool, Vec<String>) {
+        let mut kept = self.locked();
+        let another = life.is_some() && life != kept.life;
+        let is_new = |finding: &&String| another || !kept.findings.contains(finding);
+        let new = findings.iter().filter(is_new).cloned().collect();
+        *kept = Condition { life, findings };
+        (another, new)
+    }
+}
+
 /// Connects, watches, connects again.
 struct Supervisor {
     name: &'static str,
-    server: Server,
+    dialler: Arc<Dialler>,
+    server: Option<Arc<Server>>,
     scheme: Scheme,
     state: watch::Sender<State>,
+}
+
+/// One connection's life, as its supervisor sees it.
+struct Watch<'a> {
+    live: &'a Live,
+    name: &'a str,
+    /// Stands in for a server that does not tell its own name.
+    unknown_life: String,
+    /// Looks in a row that were not answered.
+    missed: u32,
+    answered: bool,
 }
 
 impl Supervisor {
@@ -160,93 +242,179 @@ impl Supervisor {
         let mut backoff = BACKOFF_MIN;
         let mut reported = None;
         for generation in 0.. {
-            match self.connect().await {
-                Ok((connection, _driver)) => {
-                    tracing::info!(link = self.name, "Redis connection established");
+            let trouble = match self.dialler.dial().await {
+                Ok(dialled) => {
+                    self.established(&dialled.name);
                     let since = Instant::now();
+                    let Dialled { connection, driver: _driver, name } = dialled;
                     let live = Live { connection, _driver, generation, timeouts: Arc::default() };
                     self.state.send_replace(State::Up(live.clone()));
-                    let trouble = self.watch_over(&live).await;
+                    let (trouble, answered) = self.watch_over(&live, &name).await;
                     self.report(&trouble, &mut reported);
-                    if since.elapsed() > BACKOFF_MAX {
+                    if answered && since.elapsed() > BACKOFF_MAX {
                         backoff = BACKOFF_MIN;
                         reported = None;
                     }
+                    trouble
                 }
                 Err(trouble) => {
                     self.report(&trouble, &mut reported);
-                    self.state.send_replace(State::Down(trouble));
+                    self.state.send_replace(State::Down(trouble.clone()));
+                    trouble
                 }
+            };
+            // A cluster's connections stay up until there are new ones.
+            if matches!(*self.state.borrow(), State::Down(_))
+                && let Some(server) = &self.server
+            {
+                server.is(None);
             }
-            sleep(jittered(backoff)).await;
+            let pause = if trouble == Trouble::OtherPepper { BACKOFF_OTHER_PEPPER } else { backoff };
+            sleep(jittered(pause)).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
         }
     }
 
-    /// Connects and makes sure that commands would work: a server that wants a password or is a replica lets us connect.
-    async fn connect(&self) -> Result<(MultiplexedConnection, Option<Driver>), Trouble> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(None) // each operation has its own deadline
-            .set_pipeline_buffer_size(PIPELINE_BUFFER);
-        let (mut connection, driver) = self.server.connect(config).await.map_err(|error| Trouble::of(&error))?;
-        let role = redis::cmd("ROLE");
-        let role = timeout(CONNECT_TIMEOUT, role.query_async::<Value>(&mut connection)).await;
-        match role.map_err(|_| Trouble::NoAnswer(CONNECT_TIMEOUT))? {
-            Ok(Value::Array(role)) if role.first().is_some_and(is_replica) => Err(Trouble::ReadOnly),
-            Ok(_) => Ok((connection, driver)),
-            // ROLE may be forbidden or unknown where all that we need is allowed.
-            Err(error) => match Trouble::of(&error) {
-                Trouble::NotAllowed | Trouble::Other(_) => Ok((connection, driver)),
-                trouble => Err(trouble),
-            },
-        }
-    }
-
-    /// Returns when the connection has been given up, with the reason.
-    async fn watch_over(&self, live: &Live) -> Trouble {
+    /// Returns when the connection is of no more use: why, and whether the server had answered on it.
+    async fn watch_over(&self, live: &Live, name: &str) -> (Trouble, bool) {
         let mut changes = self.state.subscribe();
+        let mut watch = Watch { live, name, unknown_life: inspect::unknown_life(), missed: 0, answered: false };
+        let mut inspect_at = Instant::now();
         loop {
             if let State::Down(trouble) = &*self.state.borrow() {
-                return trouble.clone();
+                return (trouble.clone(), watch.answered);
             }
-            tokio::select! {
+            let due = self.server.is_some() && Instant::now() >= inspect_at;
+            let gone = tokio::select! {
                 biased; // repeatable in a simulation
-                _ = changes.changed() => (),
-                () = self.beat(live) => (),
+                _ = changes.changed() => None,
+                gone = self.look(&mut watch, due) => {
+                    if due {
+                        let pause = if watch.missed == 0 { self.dialler.options().health_interval } else { HEARTBEAT };
+                        inspect_at = Instant::now() + pause;
+                    }
+                    gone
+                }
+            };
+            if let Some(trouble) = gone {
+                return (trouble, watch.answered);
             }
         }
     }
 
-    /// One heartbeat; what it finds out is in the state afterwards.
-    async fn beat(&self, live: &Live) {
-        sleep(HEARTBEAT).await;
-        let mut connection = live.connection();
-        let ping = redis::cmd("PING");
-        let answer = ping.query_async::<Value>(&mut connection);
-        let _ = ask(&self.state, live, Instant::now() + HEARTBEAT, answer).await;
+    /// A look at the server's condition when one is due, a heartbeat otherwise. What it finds out about one server is in
+    /// the state afterwards; a cluster that has missed too many heartbeats is answered.
+    async fn look(&self, watch: &mut Watch<'_>, due: bool) -> Option<Trouble> {
+        if !due {
+            sleep(HEARTBEAT).await;
+        }
+        let looked = if due { self.inspect(watch).await } else { self.beat(watch).await };
+        match looked {
+            Ok(()) => {
+                watch.missed = 0;
+                watch.answered = true;
+                None
+            }
+            Err(Trouble::OtherPepper) => {
+                give_up(&self.state, watch.live, &Trouble::OtherPepper);
+                None
+            }
+            // The state says whether one server's connection is of any more use.
+            Err(trouble) => {
+                watch.missed += 1;
+                let given_up = watch.live.connection.is_cluster() && watch.missed >= CLUSTER_BEATS_IN_A_ROW;
+                given_up.then_some(trouble)
+            }
+        }
     }
 
-    /// Says once what is wrong, and not again with every attempt.
-    fn report(&self, trouble: &Trouble, reported: &mut Option<Trouble>) {
-        if reported.as_ref() != Some(trouble) {
-            tracing::warn!(link = self.name, error = %trouble, advice = trouble.advice(self.scheme), "Redis connection failed");
-            *reported = Some(trouble.clone());
+    /// Asks whether the server answers, of a cluster whether its servers are still the same, and of Sentinels whether it is
+    /// still the master: for some ten seconds after its replica was promoted, the old one would take our writes and lose
+    /// them.
+    async fn beat(&self, watch: &Watch<'_>) -> Result<(), Trouble> {
+        if self.dialler.has_moved(watch.name).await {
+            give_up(&self.state, watch.live, &Trouble::Replaced);
+            return Ok(());
         }
+        let mut connection = watch.live.connection();
+        let until = Instant::now() + HEARTBEAT;
+        let Some(server) = self.server.as_ref().filter(|_| connection.is_cluster()) else {
+            return ask(&self.state, watch.live, until, connection.ping()).await;
+        };
+        let lives = timeout_at(until, inspect::lives(&connection, watch.name)).await;
+        let life = lives.map_err(|_| Trouble::NoAnswer(HEARTBEAT))??;
+        server.is(Some(life.unwrap_or_else(|| watch.unknown_life.clone())));
+        Ok(())
+    }
+
+    /// Asks who the server is and how it is, and says what is new about it.
+    async fn inspect(&self, watch: &Watch<'_>) -> Result<(), Trouble> {
+        let Some(server) = &self.server else { return Ok(()) };
+        let mut connection = watch.live.connection();
+        let default_user = self.dialler.address().default_user;
+        let looking = async {
+            let inspection = inspect::inspect(&connection.clone(), watch.name, default_user).await?;
+            let pepper = match self.dialler.check_pepper(&mut connection).await {
+                Err(trouble @ (Trouble::Full | Trouble::NotAllowed)) => {
+                    Some(format!("whether all instances have the same pepper could not be checked: {trouble}"))
+                }
+                checked => checked.map(|()| None)?,
+            };
+            Ok((inspection, pepper))
+        };
+        let looked = timeout_at(Instant::now() + HEARTBEAT, looking).await;
+        let (inspection, pepper) = match looked.unwrap_or(Err(Trouble::NoAnswer(HEARTBEAT))) {
+            Ok(looked) => looked,
+            Err(trouble) => {
+                note(&self.state, watch.live, &trouble);
+                return Err(trouble);
+            }
+        };
+        let Inspection { life, mut findings, crash } = inspection;
+        findings.extend(pepper);
+        server.is(Some(life.clone().unwrap_or_else(|| watch.unknown_life.clone())));
+        let (another, new) = server.found(life, findings);
+        if another {
+            tracing::info!(server = watch.name, "Redis persistence: {crash}");
+        }
+        for finding in new {
+            tracing::warn!(server = watch.name, "Redis: {finding}");
+        }
+        Ok(())
+    }
+
+    fn established(&self, name: &str) {
+        if self.server.is_some() {
+            tracing::info!(link = self.name, server = name, "SessionManager: Redis connection established");
+        } else {
+            tracing::debug!(link = self.name, server = name, "Redis connection established");
+        }
+    }
+
+    /// Says once what is wrong, and not again with every attempt. Both links mostly have the same trouble; what only the
+    /// other one has is in the health report too.
+    fn report(&self, trouble: &Trouble, reported: &mut Option<Trouble>) {
+        if reported.as_ref() == Some(trouble) {
+            return;
+        }
+        let (link, error_class, advice) = (self.name, trouble.class(), trouble.advice(self.scheme));
+        let fallback = self.dialler.options().fallback;
+        match (&self.server, trouble) {
+            (None, _) => tracing::debug!(link, error_class, error = %trouble, advice, "Redis connection failed"),
+            (Some(_), Trouble::OtherPepper) => {
+                tracing::error!(link, error_class, "⚠️ Redis connection failed, using {fallback}: {trouble}: {advice}");
+            }
+            (Some(_), _) => {
+                tracing::warn!(link, error_class, "⚠️ Redis connection failed, using {fallback}: {trouble}: {advice}");
+            }
+        }
+        *reported = Some(trouble.clone());
     }
 }
 
 /// Between half of the delay and all of it, so that many instances do not come back in step.
 fn jittered(delay: Duration) -> Duration {
     delay / 2 + (delay / 2).mul_f64(jitter::share())
-}
-
-fn is_replica(role: &Value) -> bool {
-    match role {
-        Value::BulkString(role) => role == b"slave",
-        Value::SimpleString(role) => role == "slave",
-        _ => false,
-    }
 }
 
 /// The socket options that a call needs, all of which the client leaves off: no 40 ms wait for a full packet, and a peer

@@ -7,20 +7,22 @@
 mod absorb;
 mod erase;
 mod figures;
+mod hand_over;
 mod scan;
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Cmd, FromRedisValue, Script, ScriptInvocation};
+use redis::{Cmd, FromRedisValue};
 use tokio::time::Instant;
 
 use self::scan::Scan;
 use super::advice::Trouble;
 use super::keys::Kind;
 use super::reply::{Stored, UNREADABLE};
-use super::{BACKGROUND_DEADLINE, MAX_DOCUMENT, RedisStore, mapped, profile_ttl_s, wrong_type};
+use super::script::{Invocation, Script};
+use super::{MAX_DOCUMENT, RedisStore, mapped, profile_ttl_s, wrong_type};
 use crate::identity::{PhoneHash, UserId, is_id};
 use crate::memory::directory::local::profile_document;
 use crate::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, UserEntry};
@@ -69,19 +71,19 @@ impl Directory for RedisStore {
         let key = self.keys.phone(hash);
         let text: Option<Vec<u8>> =
             self.command(redis::cmd("GET").arg(&key)).await.map_err(|e| self.failed(&key, e))?;
-        text.map(|text| mapped(&text).ok_or_else(|| no_user_id(key))).transpose()
+        text.map(|text| mapped(&text).ok_or_else(|| self.no_user_id(hash))).transpose()
     }
 
     async fn assign(&self, hash: &PhoneHash, user: Option<&UserId>) -> Result<Option<UserId>, MemoryError> {
         let key = self.keys.phone(hash);
-        let mut script = ASSIGN.key(&key);
+        let mut script = ASSIGN.with_keys([&key]);
         script.arg(user.map_or("", UserId::as_str)).arg(profile_ttl_s(&self.settings));
         let (status, text): (String, Vec<u8>) = self.script(&script).await?;
         match status.as_str() {
             "ok" if text.is_empty() => Ok(None),
-            "ok" => mapped(&text).map(Some).ok_or_else(|| no_user_id(key)),
+            "ok" => mapped(&text).map(Some).ok_or_else(|| self.no_user_id(hash)),
             "wrongtype" => Err(wrong_type(Some(key), &text)),
-            _ => Err(no_user_id(key)),
+            _ => Err(self.no_user_id(hash)),
         }
     }
 
@@ -140,8 +142,8 @@ impl Directory for RedisStore {
             if read.profile().is_none() || read.stored.revision != base_revision {
                 return Ok(read.conflict());
             }
-            let mut script = CHANGE_PROFILE.key(self.keys.profile(user));
-            script.key(self.keys.gone(user)).arg(base_revision).arg(&document).arg(SCHEMA_VERSION);
+            let mut script = CHANGE_PROFILE.with_keys([self.keys.profile(user), self.keys.gone(user)]);
+            script.arg(base_revision).arg(&document).arg(SCHEMA_VERSION);
             let revision: i64 = self.script(&script).await?;
             if let Ok(revision) = u64::try_from(revision) {
                 return Ok(ProfileChange::Applied { revision });
@@ -165,8 +167,14 @@ impl Directory for RedisStore {
     }
 
     async fn erased_among(&self, users: &[UserId]) -> Result<Vec<UserId>, MemoryError> {
-        let asked = users.iter().map(|user| Cmd::exists(self.keys.gone(user)));
-        let gone: Vec<bool> = self.each(asked).await?;
+        // A value of another type there is somebody else's, and no reason to forget anybody.
+        let asked = users.iter().map(|user| {
+            let mut kind = redis::cmd("TYPE");
+            kind.arg(self.keys.gone(user));
+            kind
+        });
+        let kinds: Vec<String> = self.each(asked).await?;
+        let gone = kinds.iter().map(|kind| kind == "string");
         Ok(users.iter().zip(gone).filter(|(_, gone)| *gone).map(|(user, _)| user.clone()).collect())
     }
 
@@ -183,10 +191,7 @@ impl RedisStore {
     async fn read_user(&self, user: &UserId) -> Result<Found, MemoryError> {
         type Reply = (String, Vec<u8>, usize, Vec<Option<Vec<u8>>>, Vec<Vec<u8>>, i64);
         let keys = [self.keys.profile(user), self.keys.sessions(user), self.keys.gone(user)];
-        let mut script = USER.prepare_invoke();
-        for key in &keys {
-            script.key(key);
-        }
+        let mut script = USER.with_keys(&keys);
         script.arg(MAX_DOCUMENT);
         let (status, text, number, profile, sessions, ttl_ms): Reply = self.script(&script).await?;
         match status.as_str() {
@@ -226,52 +231,34 @@ impl RedisStore {
 
     /// Lets a number that leads to `from` lead to `to`, or to nobody; false when it leads elsewhere by now.
     async fn hand_over(&self, hash: &PhoneHash, from: &UserId, to: Option<&UserId>) -> Result<bool, MemoryError> {
-        let mut script = HAND_OVER.key(self.keys.phone(hash));
+        self.script(&self.handing_over(hash, from, to)).await
+    }
+
+    pub(super) fn handing_over(&self, hash: &PhoneHash, from: &UserId, to: Option<&UserId>) -> Invocation<'static> {
+        let mut script = HAND_OVER.with_keys([self.keys.phone(hash)]);
         script.arg(from.as_str()).arg(to.map_or("", UserId::as_str));
-        self.script(&script).await
+        script
     }
 
-    /// Runs a script on the background's connection.
-    async fn script<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, MemoryError> {
-        let until = Instant::now() + BACKGROUND_DEADLINE;
-        let failed = |trouble: Trouble| trouble.unavailable(self.commit.scheme());
-        let live = self.commit.live_or_first(until).await.map_err(failed)?;
-        let mut connection = live.connection();
-        self.commit.ask(&live, until, script.invoke_async(&mut connection)).await.map_err(failed)
+    /// Runs a script; waits for the first connection.
+    async fn script<T: FromRedisValue>(&self, script: &Invocation<'_>) -> Result<T, MemoryError> {
+        let until = Instant::now() + self.background;
+        let failed = |trouble: Trouble| self.failed("", trouble);
+        self.commit.live_or_first(until).await.map_err(failed)?;
+        self.run(script, until).await.map_err(failed)
     }
 
-    /// Runs a command on the background's connection.
+    /// Runs a command; waits for the first connection.
     async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
-        let until = Instant::now() + BACKGROUND_DEADLINE;
-        let live = self.commit.live_or_first(until).await?;
-        let mut connection = live.connection();
-        self.commit.ask(&live, until, command.query_async(&mut connection)).await
+        let until = Instant::now() + self.background;
+        self.commit.live_or_first(until).await?;
+        self.ask(command, until).await
     }
 
     /// As [`RedisStore::command`], where no key can be of a wrong type.
     async fn ask_for_all<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, MemoryError> {
         self.command(command).await.map_err(|trouble| self.failed("", trouble))
     }
-
-    /// What a failure of a command on a key means.
-    fn failed(&self, key: &str, trouble: Trouble) -> MemoryError {
-        match trouble {
-            Trouble::WrongType if !key.is_empty() => MemoryError::WrongShape {
-                key: key.to_owned(),
-                advice: "a value of another type is there, which is none of ours; move the key aside".to_owned(),
-            },
-            trouble => trouble.unavailable(self.commit.scheme()),
-        }
-    }
-
-    /// Others changed the same all the while.
-    fn unsettled(&self) -> MemoryError {
-        self.failed("", Trouble::Other("UNSETTLED".to_owned()))
-    }
-}
-
-fn no_user_id(key: String) -> MemoryError {
-    MemoryError::WrongShape { key, advice: "a user id is expected there; move the key aside".to_owned() }
 }
 
 /// An id in an answer; somebody else may have put anything there.

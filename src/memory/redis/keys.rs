@@ -1,97 +1,187 @@
 //! The names of our keys. Every part of a key has been checked to be an id, so no glob or brace gets into one.
+//!
+//! A cluster runs a script only where all its keys are in one slot, and what stands in braces chooses the slot. In the tagged
+//! layout
+//! - what is kept of a user, finished sessions included, is in that user's slot: a hang-up is one step;
+//! - whose a number is, is in a slot of the number's own: it has to be found by the hash alone, and a number may lead to
+//!   any user (linked, joined, back after an erasure, imported);
+//! - the place of a session says in whose slot it is, as a session has to be found by its id alone;
+//! - the mirror of a live call is in a slot of the session's own.
 
+use super::options::Layout;
 use crate::identity::{PhoneHash, UserId, is_id};
+use crate::memory::settings::StoreSettings;
 
-/// First part of the keys of a live call's mirror; other programs read these too, so they have no prefix of ours.
-const MIRROR: &str = "conversation";
-
-/// Makes keys below one prefix.
+/// Makes keys below one prefix, and reads them.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     prefix: String,
+    /// First part of the keys of a live call's mirror; other programs read these too, so they have no prefix of ours.
+    mirror_prefix: String,
+    layout: Layout,
 }
 
 impl Keys {
-    pub(super) fn new(prefix: String) -> Self {
-        Self { prefix }
+    pub(super) fn new(settings: &StoreSettings, layout: Layout) -> Self {
+        Self { prefix: settings.prefix.clone(), mirror_prefix: settings.mirror_prefix.clone(), layout }
+    }
+
+    pub(super) fn is_tagged(&self) -> bool {
+        self.layout == Layout::Tagged
     }
 
     /// String: whose number it is.
     pub(super) fn phone(&self, hash: &PhoneHash) -> String {
-        format!("{}:phone:{}", self.prefix, hash.as_str())
+        format!("{}:phone:{}", self.prefix, self.tag(hash.as_str()))
     }
 
     /// Hash `v, rev, doc, calls, last`.
     pub(super) fn profile(&self, user: &UserId) -> String {
-        format!("{}:user:{}:profile", self.prefix, user.as_str())
+        self.of_user(user, "profile")
     }
 
     /// Sorted set: session ids by when the call ended, Unix ms.
     pub(super) fn sessions(&self, user: &UserId) -> String {
-        format!("{}:user:{}:sessions", self.prefix, user.as_str())
+        self.of_user(user, "sessions")
     }
 
     /// String: there as long as an erased caller must not come back by a late write.
     pub(super) fn gone(&self, user: &UserId) -> String {
-        format!("{}:user:{}:gone", self.prefix, user.as_str())
+        self.of_user(user, "gone")
     }
 
-    /// Hash `v, doc, uid, ended`. `sid` must be an id.
-    pub(super) fn session(&self, sid: &str) -> String {
-        format!("{}:session:{sid}", self.prefix)
+    /// Hash `v, doc, uid, ended`. `sid` must be an id. In the flat layout it does not depend on the user.
+    pub(super) fn session(&self, user: &UserId, sid: &str) -> String {
+        self.of_session(user, "session", sid)
     }
 
     /// Hash `d, n, merged`: which copy of the session was committed. `sid` must be an id.
-    pub(super) fn done(&self, sid: &str) -> String {
-        format!("{}:done:{sid}", self.prefix)
+    pub(super) fn done(&self, user: &UserId, sid: &str) -> String {
+        self.of_session(user, "done", sid)
     }
 
-    /// What a live call's mirror is in. `sid` must be an id.
+    /// The session's key where the id alone is enough to know it: not in the tagged layout.
+    pub(super) fn flat_session(&self, sid: &str) -> Option<String> {
+        (!self.is_tagged()).then(|| format!("{}:session:{sid}", self.prefix))
+    }
+
+    /// String, in the tagged layout only: in which user's slot a session is. `sid` must be an id.
+    pub(super) fn place(&self, sid: &str) -> String {
+        format!("{}:where:{sid}", self.prefix)
+    }
+
+    /// String, for ever: tells instances with another pepper that these keys are not theirs.
+    pub(super) fn pepper(&self) -> String {
+        format!("{}:meta:pepper", self.prefix)
+    }
+
+    /// What a live call's mirror is in: messages, summary, turns, call. `sid` must be an id.
     pub(super) fn mirrors(&self, sid: &str) -> [String; 4] {
-        ["messages", "summary", "turns", "call"].map(|what| format!("{MIRROR}:{what}:{sid}"))
+        let sid = self.tag(sid);
+        ["messages", "summary", "turns", "call"].map(|what| format!("{}:{what}:{sid}", self.mirror_prefix))
     }
 
     /// Matches all keys of one kind, or of every kind.
     pub(super) fn pattern(&self, kind: Option<Kind>) -> String {
-        // A prefix may have any characters, though an ordinary one has none that mean something in a pattern.
-        let prefix = self.prefix.chars().fold(String::new(), |mut escaped, c| {
-            if matches!(c, '*' | '?' | '[' | ']' | '\\') {
-                escaped.push('\\');
-            }
-            escaped.push(c);
-            escaped
-        });
-        let rest = match kind {
-            None => "*",
-            Some(Kind::Phone) => "phone:*",
-            Some(Kind::Profile) => "user:*:profile",
-            Some(Kind::Sessions) => "user:*:sessions",
-            Some(Kind::Gone) => "user:*:gone",
-            Some(Kind::Session) => "session:*",
-            Some(Kind::Done) => "done:*",
-            Some(Kind::Pepper) => "meta:pepper",
+        let rest = match (kind, self.layout) {
+            (None, _) => "*",
+            (Some(Kind::Place), _) => "where:*",
+            (Some(Kind::Pepper), _) => "meta:pepper",
+            (Some(Kind::Phone), Layout::Flat) => "phone:*",
+            (Some(Kind::Profile), Layout::Flat) => "user:*:profile",
+            (Some(Kind::Sessions), Layout::Flat) => "user:*:sessions",
+            (Some(Kind::Gone), Layout::Flat) => "user:*:gone",
+            (Some(Kind::Session), Layout::Flat) => "session:*",
+            (Some(Kind::Done), Layout::Flat) => "done:*",
+            (Some(Kind::Phone), Layout::Tagged) => "phone:{*}",
+            (Some(Kind::Profile), Layout::Tagged) => "{*}:profile",
+            (Some(Kind::Sessions), Layout::Tagged) => "{*}:sessions",
+            (Some(Kind::Gone), Layout::Tagged) => "{*}:gone",
+            (Some(Kind::Session), Layout::Tagged) => "{*}:session:*",
+            (Some(Kind::Done), Layout::Tagged) => "{*}:done:*",
         };
-        format!("{prefix}:{rest}")
+        format!("{}:{rest}", self.escaped_prefix())
+    }
+
+    /// In the tagged layout, matches all keys that are kept of a user.
+    pub(super) fn pattern_of(&self, user: &UserId) -> String {
+        format!("{}:{{{}}}:*", self.escaped_prefix(), user.as_str())
     }
 
     /// What a key is, and the id in it; `None` when it is none of ours, though it may begin like one.
     pub(super) fn kind<'a>(&self, key: &'a str) -> Option<(Kind, &'a str)> {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix(':')?;
-        let (first, id) = rest.split_once(':')?;
-        let (kind, id) = match first {
-            "phone" => (Kind::Phone, id),
-            "session" => (Kind::Session, id),
-            "done" => (Kind::Done, id),
-            "meta" if id == "pepper" => (Kind::Pepper, id),
-            "user" => match id.split_once(':')? {
-                (user, "profile") => (Kind::Profile, user),
-                (user, "sessions") => (Kind::Sessions, user),
-                (user, "gone") => (Kind::Gone, user),
-                _ => return None,
+        let (kind, id) = match rest.split_once(':')? {
+            ("meta", "pepper") => (Kind::Pepper, "pepper"),
+            (first, rest) => match self.layout {
+                Layout::Flat => flat_kind(first, rest)?,
+                Layout::Tagged => tagged_kind(first, rest)?,
             },
-            _ => return None,
         };
         is_id(id).then_some((kind, id))
+    }
+
+    /// A prefix may have any characters, though an ordinary one has none that mean something in a pattern.
+    fn escaped_prefix(&self) -> String {
+        self.prefix.chars().fold(String::new(), |mut escaped, c| {
+            if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+                escaped.push('\\');
+            }
+            escaped.push(c);
+            escaped
+        })
+    }
+
+    /// An id that chooses the slot in the tagged layout.
+    fn tag(&self, id: &str) -> String {
+        match self.layout {
+            Layout::Flat => id.to_owned(),
+            Layout::Tagged => format!("{{{id}}}"),
+        }
+    }
+
+    fn of_user(&self, user: &UserId, what: &str) -> String {
+        match self.layout {
+            Layout::Flat => format!("{}:user:{}:{what}", self.prefix, user.as_str()),
+            Layout::Tagged => format!("{}:{{{}}}:{what}", self.prefix, user.as_str()),
+        }
+    }
+
+    fn of_session(&self, user: &UserId, what: &str, sid: &str) -> String {
+        match self.layout {
+            Layout::Flat => format!("{}:{what}:{sid}", self.prefix),
+            Layout::Tagged => format!("{}:{{{}}}:{what}:{sid}", self.prefix, user.as_str()),
+        }
+    }
+}
+
+fn flat_kind<'a>(first: &str, rest: &'a str) -> Option<(Kind, &'a str)> {
+    match first {
+        "phone" => Some((Kind::Phone, rest)),
+        "session" => Some((Kind::Session, rest)),
+        "done" => Some((Kind::Done, rest)),
+        "user" => {
+            let (user, what) = rest.split_once(':')?;
+            Some((Kind::of_user(what)?, user))
+        }
+        _ => None,
+    }
+}
+
+fn tagged_kind<'a>(first: &'a str, rest: &'a str) -> Option<(Kind, &'a str)> {
+    let tagged = |text: &'a str| text.strip_prefix('{')?.strip_suffix('}');
+    match first {
+        "phone" => Some((Kind::Phone, tagged(rest)?)),
+        "where" => Some((Kind::Place, rest)),
+        _ => {
+            let user = tagged(first).filter(|user| is_id(user))?;
+            match rest.split_once(':') {
+                None => Some((Kind::of_user(rest)?, user)),
+                Some(("session", sid)) => Some((Kind::Session, sid)),
+                Some(("done", sid)) => Some((Kind::Done, sid)),
+                Some(_) => None,
+            }
+        }
     }
 }
 
@@ -104,35 +194,97 @@ pub(super) enum Kind {
     Gone,
     Session,
     Done,
+    /// In the tagged layout, in whose slot a session is.
+    Place,
     /// Tells whether the pepper is still the one that the numbers were hashed with. It has no TTL.
     Pepper,
+}
+
+impl Kind {
+    fn of_user(what: &str) -> Option<Self> {
+        match what {
+            "profile" => Some(Self::Profile),
+            "sessions" => Some(Self::Sessions),
+            "gone" => Some(Self::Gone),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn keys(layout: Layout) -> Keys {
+        Keys::new(&StoreSettings::default(), layout)
+    }
+
+    fn user() -> UserId {
+        UserId::parse("u_ana").unwrap()
+    }
+
+    fn all(keys: &Keys) -> Vec<String> {
+        let (ana, hash) = (user(), PhoneHash::parse("H").unwrap());
+        let of_user = [keys.phone(&hash), keys.profile(&ana), keys.sessions(&ana), keys.gone(&ana)];
+        let of_session = [keys.session(&ana, "CA1"), keys.done(&ana, "CA1"), keys.pepper()];
+        of_user.into_iter().chain(of_session).collect()
+    }
+
+    #[test]
+    fn both_layouts_are_as_documented() {
+        assert_eq!(
+            all(&keys(Layout::Flat)),
+            [
+                "sarah:phone:H",
+                "sarah:user:u_ana:profile",
+                "sarah:user:u_ana:sessions",
+                "sarah:user:u_ana:gone",
+                "sarah:session:CA1",
+                "sarah:done:CA1",
+                "sarah:meta:pepper",
+            ]
+        );
+        let tagged = keys(Layout::Tagged);
+        assert_eq!(
+            all(&tagged),
+            [
+                "sarah:phone:{H}",
+                "sarah:{u_ana}:profile",
+                "sarah:{u_ana}:sessions",
+                "sarah:{u_ana}:gone",
+                "sarah:{u_ana}:session:CA1",
+                "sarah:{u_ana}:done:CA1",
+                "sarah:meta:pepper",
+            ]
+        );
+        assert_eq!(tagged.place("CA1"), "sarah:where:CA1");
+        assert_eq!(keys(Layout::Flat).mirrors("CA1")[0], "conversation:messages:CA1");
+        assert!(tagged.mirrors("CA1").iter().all(|key| key.ends_with(":{CA1}")));
+    }
+
     #[test]
     fn every_key_says_what_it_is() {
-        let keys = Keys::new("sarah".to_owned());
-        let (hash, user) = (PhoneHash::parse("H").unwrap(), UserId::parse("u_1").unwrap());
-        for (key, kind, id) in [
-            (keys.phone(&hash), Kind::Phone, "H"),
-            (keys.profile(&user), Kind::Profile, "u_1"),
-            (keys.sessions(&user), Kind::Sessions, "u_1"),
-            (keys.gone(&user), Kind::Gone, "u_1"),
-            (keys.session("CA1"), Kind::Session, "CA1"),
-            (keys.done("CA1"), Kind::Done, "CA1"),
-            ("sarah:meta:pepper".to_owned(), Kind::Pepper, "pepper"),
-        ] {
-            assert_eq!(keys.kind(&key), Some((kind, id)), "{key}");
+        for layout in [Layout::Flat, Layout::Tagged] {
+            let keys = keys(layout);
+            let kinds = [
+                (Kind::Phone, "H"),
+                (Kind::Profile, "u_ana"),
+                (Kind::Sessions, "u_ana"),
+                (Kind::Gone, "u_ana"),
+                (Kind::Session, "CA1"),
+                (Kind::Done, "CA1"),
+                (Kind::Pepper, "pepper"),
+            ];
+            for (key, kind) in all(&keys).iter().zip(kinds) {
+                assert_eq!(keys.kind(key), Some(kind), "{key}");
+            }
         }
+        assert_eq!(keys(Layout::Tagged).kind("sarah:where:CA1"), Some((Kind::Place, "CA1")));
     }
 
     #[test]
     fn a_key_of_somebody_elses_is_none_of_ours() {
-        let keys = Keys::new("sarah".to_owned());
-        for key in [
+        let foreign = [
             "sarah",
             "sarah:phone",
             "sarah:phone:",
@@ -143,13 +295,29 @@ mod tests {
             "sarah:user:u_1:notes",
             "sarah:meta:other",
             "conversation:messages:CA1",
-        ] {
-            assert_eq!(keys.kind(key), None, "{key}");
+        ];
+        for key in foreign {
+            assert_eq!(keys(Layout::Flat).kind(key), None, "{key}");
+        }
+        for key in foreign.into_iter().chain([
+            "sarah:phone:H",
+            "sarah:phone:{H",
+            "sarah:user:u_1:profile",
+            "sarah:{u_1}",
+            "sarah:{u_1}:notes",
+            "sarah:{a:b}:profile",
+            "sarah:{u_1}:session:a:b",
+        ]) {
+            assert_eq!(keys(Layout::Tagged).kind(key), None, "{key}");
         }
     }
 
     #[test]
     fn a_pattern_matches_the_prefix_as_it_is_written() {
-        assert_eq!(Keys::new("a*[b".to_owned()).pattern(Some(Kind::Phone)), "a\\*\\[b:phone:*");
+        let settings = StoreSettings { prefix: "a*[b".to_owned(), ..StoreSettings::default() };
+        let keys = |layout| Keys::new(&settings, layout);
+        assert_eq!(keys(Layout::Flat).pattern(Some(Kind::Phone)), "a\\*\\[b:phone:*");
+        assert_eq!(keys(Layout::Tagged).pattern(Some(Kind::Session)), "a\\*\\[b:{*}:session:*");
+        assert_eq!(keys(Layout::Tagged).pattern_of(&user()), "a\\*\\[b:{u_ana}:*");
     }
 }

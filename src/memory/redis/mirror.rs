@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Script, ScriptInvocation, Value};
+use redis::Value;
 use tokio::time::Instant;
 
 use super::advice::Trouble;
-use super::{BACKGROUND_DEADLINE, MAX_DOCUMENT, RedisStore, checked, document, mapped, ttl_s, wrong_type};
+use super::script::{Invocation, Script};
+use super::{MAX_DOCUMENT, RedisStore, checked, document, mapped, ttl_s, wrong_type};
 use crate::identity::PhoneHash;
 use crate::memory::mirror::{LiveCall, Mirror, Mirrored};
 use crate::memory::model::Message;
@@ -45,29 +46,20 @@ impl Default for Scripts {
 type Loaded = (Vec<Vec<u8>>, Vec<u8>, Vec<u8>, Vec<Option<Vec<u8>>>);
 
 impl RedisStore {
-    /// The keys of a live call, all of one session: messages, summary, turns, call.
-    fn mirror_keys(&self, sid: &str) -> [String; 4] {
-        ["messages", "summary", "turns", "call"].map(|kind| format!("{}:{kind}:{sid}", self.settings.mirror_prefix))
-    }
-
     fn mirror_ttl_s(&self) -> u64 {
         let ttl = self.settings.session_ttl;
         ttl_s(if ttl.is_zero() { LONGEST_LIFE } else { ttl })
     }
 
-    async fn run(&self, script: &mut ScriptInvocation<'_>) -> Result<Value, MemoryError> {
-        let unavailable = |trouble: Trouble| trouble.unavailable(self.commit.scheme());
-        let until = Instant::now() + BACKGROUND_DEADLINE;
-        let live = self.commit.live().map_err(unavailable)?;
-        let mut connection = live.connection();
-        self.commit.ask(&live, until, script.invoke_async(&mut connection)).await.map_err(unavailable)
+    async fn run_for_mirror(&self, script: &Invocation<'_>) -> Result<Value, MemoryError> {
+        self.run(script, Instant::now() + self.background).await.map_err(|trouble| self.failed("", trouble))
     }
 
     /// Runs a script that writes; answers its status.
-    async fn mirror(&self, script: &mut ScriptInvocation<'_>, keys: &[String; 4]) -> Result<String, MemoryError> {
-        let reply = self.run(script).await?;
+    async fn mirror(&self, script: &Invocation<'_>, keys: &[String; 4]) -> Result<String, MemoryError> {
+        let reply = self.run_for_mirror(script).await?;
         let (status, found, number): (String, Vec<u8>, usize) =
-            redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis.unavailable(self.commit.scheme()))?;
+            redis::from_redis_value(reply).map_err(|_| self.failed("", Trouble::NotRedis))?;
         match status.as_str() {
             "wrongtype" => Err(wrong_type(number.checked_sub(1).and_then(|i| keys.get(i).cloned()), &found)),
             _ => Ok(status),
@@ -75,32 +67,26 @@ impl RedisStore {
     }
 
     async fn try_begin(&self, call: &LiveCall) -> Result<(), MemoryError> {
-        let keys = self.mirror_keys(checked(&call.session_id)?);
-        let mut script = self.mirror_scripts.begin.prepare_invoke();
-        for key in &keys {
-            script.key(key);
-        }
+        let keys = self.keys.mirrors(checked(&call.session_id)?);
+        let mut script = self.mirror_scripts.begin.with_keys(&keys);
         let LiveCall { user_id, hash, started_at, instance, summary, .. } = call;
         let hash = hash.as_ref().map(PhoneHash::as_str).unwrap_or_default();
         script.arg(self.mirror_ttl_s()).arg(summary);
         for (field, value) in FIELDS.iter().zip([user_id.as_str(), hash, &started_at.to_string(), instance]) {
             script.arg(field).arg(value);
         }
-        self.mirror(&mut script, &keys).await.map(|_| ())
+        self.mirror(&script, &keys).await.map(|_| ())
     }
 
     async fn try_turn(&self, sid: &str, message: &Message, turns: u64) -> Result<(), MemoryError> {
-        let keys = self.mirror_keys(checked(sid)?);
-        let mut script = self.mirror_scripts.turn.prepare_invoke();
-        for key in &keys {
-            script.key(key);
-        }
+        let keys = self.keys.mirrors(checked(sid)?);
+        let mut script = self.mirror_scripts.turn.with_keys(&keys);
         script
             .arg(self.mirror_ttl_s())
             .arg(document("message", message)?)
             .arg(turns)
             .arg(self.settings.mirror_messages);
-        let status = self.mirror(&mut script, &keys).await?;
+        let status = self.mirror(&script, &keys).await?;
         if status != "ok" {
             tracing::debug!(session.id = sid, turns, status, "a turn is not mirrored");
         }
@@ -108,15 +94,10 @@ impl RedisStore {
     }
 
     async fn try_end(&self, sid: &str) -> Result<(), MemoryError> {
-        let keys = self.mirror_keys(checked(sid)?);
-        let unavailable = |trouble: Trouble| trouble.unavailable(self.commit.scheme());
-        let until = Instant::now() + BACKGROUND_DEADLINE;
-        let live = self.commit.live().map_err(unavailable)?;
-        let mut connection = live.connection();
-        let mut unlink = redis::cmd("UNLINK");
-        unlink.arg(&keys);
-        self.commit.ask(&live, until, unlink.query_async::<Value>(&mut connection)).await.map_err(unavailable)?;
-        Ok(())
+        let keys = self.keys.mirrors(checked(sid)?);
+        let until = Instant::now() + self.background;
+        let unlinked: Result<u64, _> = self.ask(redis::cmd("UNLINK").arg(&keys), until).await;
+        unlinked.map(|_| ()).map_err(|trouble| self.failed("", trouble))
     }
 }
 
@@ -131,18 +112,15 @@ impl Mirror for RedisStore {
     }
 
     async fn load(&self, sid: &str) -> Result<Option<Mirrored>, MemoryError> {
-        let keys = self.mirror_keys(checked(sid)?);
-        let mut script = self.mirror_scripts.load.prepare_invoke();
-        for key in &keys {
-            script.key(key);
-        }
+        let keys = self.keys.mirrors(checked(sid)?);
+        let mut script = self.mirror_scripts.load.with_keys(&keys);
         script.arg(self.settings.mirror_messages).arg(MAX_MIRROR);
         for field in FIELDS {
             script.arg(field);
         }
-        let reply = self.run(&mut script).await?;
+        let reply = self.run_for_mirror(&script).await?;
         let (status, found, number, messages, summary, turns, fields): (String, Vec<u8>, usize, _, _, _, _) =
-            redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis.unavailable(self.commit.scheme()))?;
+            redis::from_redis_value(reply).map_err(|_| self.failed("", Trouble::NotRedis))?;
         let key = || number.checked_sub(1).and_then(|i| keys.get(i).cloned());
         match status.as_str() {
             "ok" => read(sid, &keys, (messages, summary, turns, fields)).map(Some),

@@ -11,7 +11,7 @@ pub(super) const UNREADABLE: u64 = u64::MAX;
 /// Counters have at most 15 digits, as Lua's doubles hold these exactly; the scripts have the same limit.
 const COUNTER_DIGITS: usize = 15;
 
-/// What begin_call.lua answers.
+/// What begin_call.lua answers, and the two scripts that are its halves.
 pub(super) struct Begun {
     pub(super) status: String,
     pub(super) text: Vec<u8>,
@@ -33,6 +33,12 @@ impl Begun {
         let (status, text, number, profile, sessions) =
             redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
         Ok(Self { status, text, number, profile, sessions })
+    }
+
+    /// What begin_number.lua answers: nothing of the user.
+    pub(super) fn read_number(reply: Value) -> Result<Self, Trouble> {
+        let (status, text, number) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
+        Ok(Self { status, text, number, profile: Vec::new(), sessions: Vec::new() })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redial_call::{Role, Turn};
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::super::archive::{Archive, ArchiveError};
 use super::super::consent::ConsentMode;
@@ -32,7 +32,7 @@ const AT_ONCE: usize = 16;
 /// Attempts to have one call summarised by a model, over about a quarter of an hour.
 const SUMMARY_TRIES: u32 = 8;
 /// A model costs money and time, so it is asked again this many times later than a store: after 2.5 to 5 s at first.
-const SUMMARY_PATIENCE: u64 = 250;
+pub(super) const SUMMARY_PATIENCE: u64 = 250;
 /// How often it is looked whether something is due when nobody has said so.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often the outbox is swept and erasures elsewhere are looked for.
@@ -40,6 +40,8 @@ const CHORES_EVERY: Duration = Duration::from_secs(10);
 /// How long an entry keeps its lane after its delivery could not be noted: the disk is full or slow, and the store need
 /// not be asked again before that has a chance to change.
 const AFTER_NOT_NOTED: Duration = Duration::from_secs(1);
+/// How often it is said that deliveries wait.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Share of the file's greatest size at which an alarm is raised.
 const ALARM_AT: f64 = 0.8;
 
@@ -72,12 +74,14 @@ pub trait LiveCalls: Send + Sync {
 pub struct Drain {
     spool: Arc<Spool>,
     sinks: Sinks,
+    /// Why deliveries wait, and when that was last said.
+    said: Mutex<HashMap<String, Instant>>,
 }
 
 impl Drain {
     /// Delivers from `spool`.
     pub fn new(spool: Arc<Spool>, sinks: Sinks) -> Self {
-        Self { spool, sinks }
+        Self { spool, sinks, said: Mutex::default() }
     }
 
     /// Runs until it is stopped; deliveries under way are finished first.
@@ -204,14 +208,7 @@ impl Drain {
                 self.spool.database.ask(PATIENCE, move |rows| outbox::park(rows, seq, &reason)).await
             }
             Err(failure @ MemoryError::Unavailable { .. }) => {
-                if entry.tries == 0 {
-                    warn!(
-                        session.id = entry.sid,
-                        kind = entry.kind.as_str(),
-                        error = &failure as &dyn Error,
-                        "a delivery waits"
-                    );
-                }
+                self.say_why(&entry, &failure);
                 let pause = match entry.kind {
                     Kind::Summary => hang_up::pause_after(entry.tries) * SUMMARY_PATIENCE,
                     Kind::Session | Kind::Erase | Kind::Archive | Kind::EraseArchived => {
@@ -248,6 +245,26 @@ impl Drain {
             // It is delivered again, which changes nothing.
             warn!(error = &error as &dyn Error, "what became of a delivery cannot be noted");
             sleep(AFTER_NOT_NOTED).await;
+        }
+    }
+
+    /// Warns that deliveries wait, once a minute for each reason: they may be thousands.
+    fn say_why(&self, entry: &Entry, failure: &MemoryError) {
+        let (sid, kind, now) = (&entry.sid, entry.kind.as_str(), Instant::now());
+        // Nobody panics while it is locked.
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.retain(|_, at| now.duration_since(*at) < SAY_AGAIN);
+        if said.contains_key(&failure.to_string()) {
+            debug!(
+                session.id = sid,
+                kind,
+                tries = entry.tries,
+                error = failure as &dyn Error,
+                "this one waits as well"
+            );
+        } else {
+            warn!(session.id = sid, kind, error = failure as &dyn Error, "a delivery waits");
+            said.insert(failure.to_string(), now);
         }
     }
 

@@ -6,10 +6,12 @@ use rusqlite::{Row, params};
 use tracing::error;
 
 use super::super::directory::ERASED_FOR;
+use super::super::hang_up::LONGEST_PAUSE_MS;
 use super::super::model::Session;
 use super::super::rules::{Records as _, expiry};
 use super::super::sqlite::Rows;
 use super::super::store::MemoryError;
+use super::drain::SUMMARY_PATIENCE;
 use super::{Forgotten, OpenCall};
 use crate::identity::{Caller, PhoneHash, UserId};
 
@@ -138,10 +140,14 @@ pub(super) fn queue(rows: &Rows<'_>, kind: Kind, caller: &Caller, sid: &str, bod
     Ok(())
 }
 
-/// The first entries of their lanes that are due, erasures before all else. Damaged ones are put aside.
+/// The first entries of their lanes that are due, erasures before all else. Damaged ones are put aside. What is to wait
+/// longer than any pause does so because the clock was set back: it is due.
 pub(super) fn due(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, MemoryError> {
+    let longest =
+        format!("CASE kind WHEN 'summary' THEN {} ELSE {LONGEST_PAUSE_MS} END", LONGEST_PAUSE_MS * SUMMARY_PATIENCE);
     let sql = format!(
-        "{ENTRY} FROM outbox o WHERE delivered IS NULL AND next_at <= ?1 AND NOT EXISTS
+        "{ENTRY} FROM outbox o WHERE delivered IS NULL AND (next_at <= ?1 OR next_at > ?1 + {longest})
+         AND NOT EXISTS
            (SELECT 1 FROM outbox b WHERE b.lane = o.lane AND b.delivered IS NULL AND b.seq < o.seq)
          ORDER BY kind <> 'erase', seq LIMIT ?2"
     );

@@ -401,3 +401,5 @@ async fn a_store_that_answers_says_what_it_is(bench: Bench) {
 every_rule_holds!(process, Bench::process(settings()));
 every_rule_holds!(sqlite, Bench::sqlite(settings()));
 every_rule_holds!(redis, Bench::redis(settings()).await);
+every_rule_holds!(tagged, Bench::tagged(settings()).await);
+every_rule_holds!(cluster, Bench::cluster(settings()).await);

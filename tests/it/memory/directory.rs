@@ -352,6 +352,8 @@ async fn clearing_removes_everything_but_the_markers_of_the_erased(bench: Bench)
 every_rule_holds!(process, Bench::process(settings()));
 every_rule_holds!(sqlite, Bench::sqlite(settings()));
 every_rule_holds!(redis, Bench::redis(settings()).await);
+every_rule_holds!(tagged, Bench::tagged(settings()).await);
+every_rule_holds!(cluster, Bench::cluster(settings()).await);
 
 /// A server's TTLs go on while a test looks.
 fn without_ttl(entry: UserEntry) -> UserEntry {
@@ -600,7 +602,8 @@ proptest! {
         block_on(async {
             erasing_touches_nobody_else(Bench::process(settings()), past.clone(), who).await;
             erasing_touches_nobody_else(Bench::sqlite(settings()), past.clone(), who).await;
-            erasing_touches_nobody_else(Bench::redis(settings()).await, past, who).await;
+            erasing_touches_nobody_else(Bench::redis(settings()).await, past.clone(), who).await;
+            erasing_touches_nobody_else(Bench::tagged(settings()).await, past, who).await;
         });
     }
 
@@ -609,7 +612,8 @@ proptest! {
         block_on(async {
             absorbing_loses_nothing(Bench::process(settings()), past.clone()).await;
             absorbing_loses_nothing(Bench::sqlite(settings()), past.clone()).await;
-            absorbing_loses_nothing(Bench::redis(settings()).await, past).await;
+            absorbing_loses_nothing(Bench::redis(settings()).await, past.clone()).await;
+            absorbing_loses_nothing(Bench::tagged(settings()).await, past).await;
         });
     }
 }

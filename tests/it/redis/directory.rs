@@ -18,23 +18,23 @@ const FOREIGN: [&str; 6] = [
     "other",
 ];
 
-async fn set(raw: &mut MultiplexedConnection, key: &str, value: &str) {
+pub(super) async fn set(raw: &mut MultiplexedConnection, key: &str, value: &str) {
     redis::cmd("SET").arg(key).arg(value).query_async::<()>(raw).await.unwrap();
 }
 
-async fn keys(raw: &mut MultiplexedConnection) -> BTreeSet<String> {
+pub(super) async fn keys(raw: &mut MultiplexedConnection) -> BTreeSet<String> {
     everything(raw).await.into_keys().collect()
 }
 
 /// Writes one call of another user's, with a number of their own.
-async fn call_of(store: &RedisStore, id: &str, sid: &str, ended_at: u64) {
+pub(super) async fn call_of(store: &RedisStore, id: &str, sid: &str, ended_at: u64) {
     let caller = Caller { user_id: user(id), hash: Some(PhoneHash::parse(&format!("hash-of-{id}")).unwrap()) };
     let known = store.begin_call(&caller).await.unwrap();
     let outcome = store.commit_session(&commit_of(id, sid, ended_at, known.revision)).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied { .. }));
 }
 
-fn commit_of(id: &str, sid: &str, ended_at: u64, base_revision: u64) -> Commit {
+pub(super) fn commit_of(id: &str, sid: &str, ended_at: u64, base_revision: u64) -> Commit {
     Commit {
         caller: Caller { user_id: user(id), hash: Some(PhoneHash::parse(&format!("hash-of-{id}")).unwrap()) },
         user_id: user(id),
@@ -194,7 +194,7 @@ async fn a_join_keeps_every_ttl() {
 }
 
 /// Drops a future after so many polls, as a process that ends does; `None` when it was not done by then.
-async fn cut_off<F: Future>(work: F, polls: usize) -> Option<F::Output> {
+pub(super) async fn cut_off<F: Future>(work: F, polls: usize) -> Option<F::Output> {
     let mut work = pin!(work);
     let mut left = polls;
     poll_fn(|context| {

@@ -44,15 +44,23 @@ pub(crate) fn encode(fields: &[(String, String)]) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
     base: String,
+    client: reqwest::Client,
 }
 
 impl Wire {
     pub(crate) fn new(base: String) -> Self {
-        Self { base }
+        // No connection is kept: the gateway at its other end may have been killed.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        Self { base, client }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
+    }
+
+    /// What a path answers.
+    pub(crate) async fn get(&self, path: &str) -> String {
+        self.client.get(self.url(path)).send().await.unwrap().text().await.unwrap()
     }
 
     /// Posts a form, signed for this URL. Returns status and body.
@@ -62,8 +70,8 @@ impl Wire {
     }
 
     pub(crate) async fn post_raw(&self, path: &str, body: String, signature: Option<&str>) -> (u16, String) {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut request = client
+        let mut request = self
+            .client
             .post(self.url(path))
             .header("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
             .body(body);

@@ -35,6 +35,7 @@ pub(crate) struct GatewayProcess {
     vars: BTreeMap<String, String>,
     child: Option<Child>,
     acknowledged: Arc<Mutex<Acknowledged>>,
+    log: Arc<Mutex<String>>,
     readers: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -68,7 +69,14 @@ impl GatewayProcess {
             all.insert((*name).to_owned(), (*value).to_owned());
         }
         all.insert("DATA_DIR".to_owned(), data_dir.to_str().unwrap().to_owned());
-        let mut process = Self { listener, vars: all, child: None, acknowledged: Arc::default(), readers: Vec::new() };
+        let mut process = Self {
+            listener,
+            vars: all,
+            child: None,
+            acknowledged: Arc::default(),
+            log: Arc::default(),
+            readers: Vec::new(),
+        };
         process.restart().await;
         process
     }
@@ -87,10 +95,13 @@ impl GatewayProcess {
             .spawn()
             .unwrap();
         let stderr = child.stderr.take().unwrap();
-        let acknowledged = Arc::clone(&self.acknowledged);
+        let (acknowledged, log) = (Arc::clone(&self.acknowledged), Arc::clone(&self.log));
         self.readers.push(std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 note(&line, &acknowledged);
+                let mut log = log.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
             }
         }));
         self.child = Some(child);
@@ -158,6 +169,11 @@ impl GatewayProcess {
     /// What it has said to be on its disk, over all its lives.
     pub(crate) fn acknowledged(&self) -> Acknowledged {
         self.acknowledged.lock().unwrap().clone()
+    }
+
+    /// What it has written to its standard error, over all its lives.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A real `redis-server` of a test's own: on a free loopback port, in a directory that goes away with it.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,16 @@ impl RedisServer {
     /// Where it listens, without user and password.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where its data is.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Ends it at once (SIGKILL); the port then refuses connections.
@@ -109,7 +120,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-fn spawn(port: u16, args: &[String], dir: &std::path::Path) -> Child {
+fn spawn(port: u16, args: &[String], dir: &Path) -> Child {
     Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string(), "--dir"])
         .arg(dir)

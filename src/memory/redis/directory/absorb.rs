@@ -7,21 +7,20 @@
 
 use std::sync::LazyLock;
 
-use redis::Script;
 use uuid::Uuid;
 
-use super::super::{MAX_DOCUMENT, RedisStore};
+use super::super::RedisStore;
+use super::super::script::Script;
 use super::{Directory as _, Found, MAX_TRIES};
 use crate::identity::UserId;
 use crate::memory::directory::ProfileChange;
-use crate::memory::directory::local::{check_two, profile_document, with_owner};
+use crate::memory::directory::local::{check_two, profile_document};
 use crate::memory::model::{Profile, SCHEMA_VERSION};
 use crate::memory::store::MemoryError;
 
 static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../absorb_begin.lua")));
 static INTO: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../absorb_into.lua")));
 static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../absorb_end.lua")));
-static HAND_OVER_SESSION: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../hand_over_session.lua")));
 
 /// What is taken over, as it was read.
 struct Taken {
@@ -85,8 +84,8 @@ impl RedisStore {
     }
 
     async fn begin_taking(&self, absorbed: &UserId) -> Result<Taken, MemoryError> {
-        let mut script = BEGIN.key(self.keys.profile(absorbed));
-        script.key(self.keys.sessions(absorbed)).arg(Uuid::new_v4().simple().to_string());
+        let mut script = BEGIN.with_keys([self.keys.profile(absorbed), self.keys.sessions(absorbed)]);
+        script.arg(Uuid::new_v4().simple().to_string());
         let (mark, calls, last, index): (String, String, String, Vec<(Vec<u8>, String)>) = self.script(&script).await?;
         Ok(Taken { mark, calls, last, index })
     }
@@ -100,8 +99,7 @@ impl RedisStore {
         document: &str,
         taken: &Taken,
     ) -> Result<Option<u64>, MemoryError> {
-        let mut script = INTO.key(self.keys.profile(into));
-        script.key(self.keys.sessions(into)).key(self.keys.gone(into));
+        let mut script = INTO.with_keys([self.keys.profile(into), self.keys.sessions(into), self.keys.gone(into)]);
         script.arg(field(absorbed)).arg(&taken.mark).arg(&taken.calls).arg(&taken.last);
         script.arg(base).arg(document).arg(SCHEMA_VERSION);
         for (sid, ended_at) in &taken.index {
@@ -115,32 +113,13 @@ impl RedisStore {
         for number in self.numbers(absorbed).await? {
             self.hand_over(&number, absorbed, Some(into)).await?;
         }
-        for sid in self.sessions_of(absorbed).await? {
-            let key = self.keys.session(&sid);
-            let size: usize =
-                self.command(redis::cmd("HSTRLEN").arg(&key).arg("doc")).await.map_err(|e| self.failed(&key, e))?;
-            if size > MAX_DOCUMENT {
-                return Err(MemoryError::WrongShape {
-                    key,
-                    advice: "its document is larger than any that is written here; move the key aside".to_owned(),
-                });
-            }
-            let document: Option<Vec<u8>> =
-                self.command(redis::cmd("HGET").arg(&key).arg("doc")).await.map_err(|e| self.failed(&key, e))?;
-            let document = document.unwrap_or_default();
-            let renamed = str::from_utf8(&document).map(|document| with_owner(document, into).into_bytes());
-            let renamed = renamed.unwrap_or_else(|_| document.clone());
-            let mut script = HAND_OVER_SESSION.key(key);
-            script.arg(absorbed.as_str()).arg(document).arg(into.as_str()).arg(renamed);
-            self.script::<bool>(&script).await?;
-        }
-        Ok(())
+        self.hand_sessions_over(absorbed, into).await
     }
 
     /// True when nothing came since it was read, and so nothing is left.
     async fn end_taking(&self, absorbed: &UserId, taken: &Taken) -> Result<bool, MemoryError> {
-        let mut script = END.key(self.keys.profile(absorbed));
-        script.key(self.keys.sessions(absorbed)).arg(&taken.mark).arg(&taken.calls).arg(taken.index.len());
+        let mut script = END.with_keys([self.keys.profile(absorbed), self.keys.sessions(absorbed)]);
+        script.arg(&taken.mark).arg(&taken.calls).arg(taken.index.len());
         self.script(&script).await
     }
 

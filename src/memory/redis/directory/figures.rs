@@ -24,7 +24,7 @@ impl RedisStore {
                     Some(Kind::Profile) => figures.users += 1,
                     Some(Kind::Phone) => figures.numbers += 1,
                     Some(Kind::Session) => figures.sessions += 1,
-                    Some(Kind::Sessions | Kind::Gone | Kind::Done | Kind::Pepper) | None => (),
+                    Some(Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper) | None => (),
                 }
                 figures.without_ttl += u64::from(ttl == NO_TTL && self.should_expire(kind));
             }
@@ -41,7 +41,11 @@ impl RedisStore {
                 let kind = self.keys.kind(key).map(|(kind, _)| kind);
                 !matches!(kind, None | Some(Kind::Gone | Kind::Pepper))
             });
-            removed += self.unlink(&keys).await?;
+            // They say where sessions are, and are nothing by themselves.
+            let is_place = |key: &String| matches!(self.keys.kind(key), Some((Kind::Place, _)));
+            let (places, rest): (Vec<String>, Vec<String>) = keys.into_iter().partition(is_place);
+            removed += self.unlink(&rest).await?;
+            self.unlink(&places).await?;
         }
         Ok(removed)
     }
@@ -52,18 +56,25 @@ impl RedisStore {
             Some(Kind::Phone | Kind::Profile | Kind::Sessions) => self.settings.profile_ttl.is_some(),
             Some(Kind::Session) => !self.settings.session_ttl.is_zero(),
             Some(Kind::Done) => !self.settings.marker_ttl.is_zero(),
+            Some(Kind::Place) => !self.settings.session_ttl.is_zero() && !self.settings.marker_ttl.is_zero(),
             Some(Kind::Pepper) => false,
             Some(Kind::Gone) | None => true,
         }
     }
 
-    /// Bytes that the server uses in all; `None` when this user may not ask.
+    /// Bytes that all masters use; `None` when this user may not ask.
     async fn used_memory(&self) -> Result<Option<u64>, MemoryError> {
-        let info: String = match self.command(redis::cmd("INFO").arg("memory")).await {
-            Ok(info) => info,
-            Err(Trouble::NotAllowed | Trouble::Other(_)) => return Ok(None),
-            Err(trouble) => return Err(self.failed("", trouble)),
-        };
-        Ok(info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok()))
+        let mut bytes = 0;
+        for server in self.masters().await? {
+            let info: String = match self.command_at(server.as_ref(), redis::cmd("INFO").arg("memory")).await {
+                Ok(info) => info,
+                Err(Trouble::NotAllowed | Trouble::Other(_)) => return Ok(None),
+                Err(trouble) => return Err(self.failed("", trouble)),
+            };
+            let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse::<u64>().ok());
+            let Some(used) = used else { return Ok(None) };
+            bytes += used;
+        }
+        Ok(Some(bytes))
     }
 }
