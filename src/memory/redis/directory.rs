@@ -165,9 +165,14 @@ impl Directory for RedisStore {
     }
 
     async fn erased_among(&self, users: &[UserId]) -> Result<Vec<UserId>, MemoryError> {
-        let asked = users.iter().map(|user| Cmd::exists(self.keys.gone(user)));
-        let gone: Vec<bool> = self.each(asked).await?;
-        Ok(users.iter().zip(gone).filter(|(_, gone)| *gone).map(|(user, _)| user.clone()).collect())
+        let mut erased = Vec::new();
+        // Many at a time: an outbox may hold sessions of 100 000 users, and this is asked every few seconds.
+        for users in users.chunks(scan::BATCH) {
+            let keys: Vec<String> = users.iter().map(|user| self.keys.gone(user)).collect();
+            let gone: Vec<Option<String>> = self.ask_for_all(redis::cmd("MGET").arg(keys)).await?;
+            erased.extend(users.iter().zip(gone).filter_map(|(user, gone)| gone.map(|_| user.clone())));
+        }
+        Ok(erased)
     }
 
     async fn figures(&self) -> Result<Figures, MemoryError> {

@@ -23,6 +23,8 @@ use crate::identity::UserId;
 
 /// Deliveries at the same time, each of another lane.
 const AT_ONCE: usize = 16;
+/// How far deliveries may lag behind their rate and still make up for it.
+const CATCH_UP: Duration = Duration::from_millis(100);
 /// How often the outbox is swept and erasures elsewhere are looked for.
 const CHORES_EVERY: Duration = Duration::from_secs(10);
 /// Share of the file's greatest size at which an alarm is raised.
@@ -133,7 +135,9 @@ impl Drain {
                 next = Some(next.map_or(*slot, |at| at.min(*slot)));
                 break;
             }
-            *slot = now + Duration::from_secs(1) / self.spool.settings.per_second.max(1);
+            // Time that was spent on asking and waking up late is made up for, so that the rate is the one that is set.
+            let due_at = now.checked_sub(CATCH_UP).map_or(now, |earliest| earliest.max(*slot));
+            *slot = due_at + Duration::from_secs(1) / self.spool.settings.per_second.max(1);
             flights.start(entry.seq, Arc::clone(self).carry(entry));
         }
         Ok(next)

@@ -44,11 +44,14 @@ pub(crate) fn encode(fields: &[(String, String)]) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
     base: String,
+    /// Shared by clones, so that a flood of webhooks comes over few connections.
+    client: reqwest::Client,
 }
 
 impl Wire {
     pub(crate) fn new(base: String) -> Self {
-        Self { base }
+        redial::tls::install_provider();
+        Self { base, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -62,8 +65,8 @@ impl Wire {
     }
 
     pub(crate) async fn post_raw(&self, path: &str, body: String, signature: Option<&str>) -> (u16, String) {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut request = client
+        let mut request = self
+            .client
             .post(self.url(path))
             .header("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
             .body(body);
@@ -72,6 +75,11 @@ impl Wire {
         }
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Gets a page, such as the metrics.
+    pub(crate) async fn get(&self, path: &str) -> String {
+        self.client.get(self.url(path)).send().await.unwrap().text().await.unwrap()
     }
 
     /// Asks how a call goes on whose stream broke: the token of the stream that may follow.

@@ -7,8 +7,8 @@ use super::super::RedisStore;
 use super::super::keys::Kind;
 use crate::memory::store::MemoryError;
 
-/// Keys that one SCAN looks at, and that one UNLINK takes: some 0.2 ms of the server's time.
-const BATCH: usize = 500;
+/// Keys that one SCAN looks at, and that one UNLINK or MGET takes: some 0.2 ms of the server's time.
+pub(super) const BATCH: usize = 500;
 /// Questions on their way at once. The server answers calls in between.
 const AT_ONCE: usize = 64;
 
