@@ -102,7 +102,7 @@ impl RedisStore {
         Self {
             read: Link::open("read", server.clone()),
             commit: Link::open("commit", server),
-            keys: Keys::new(settings.prefix.clone()),
+            keys: Keys::new(settings.prefix.clone(), settings.mirror_prefix.clone()),
             settings,
             begin_within: BEGIN_DEADLINE,
             begin_script: Script::new(include_str!("redis/begin_call.lua")),

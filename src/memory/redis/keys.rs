@@ -2,18 +2,17 @@
 
 use crate::identity::{PhoneHash, UserId, is_id};
 
-/// First part of the keys of a live call's mirror; other programs read these too, so they have no prefix of ours.
-const MIRROR: &str = "conversation";
-
 /// Makes keys below one prefix.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     prefix: String,
+    /// First part of the keys of live calls' mirrors; other programs read these too, so they have no prefix of ours.
+    mirror: String,
 }
 
 impl Keys {
-    pub(super) fn new(prefix: String) -> Self {
-        Self { prefix }
+    pub(super) fn new(prefix: String, mirror: String) -> Self {
+        Self { prefix, mirror }
     }
 
     /// String: whose number it is.
@@ -46,15 +45,17 @@ impl Keys {
         format!("{}:done:{sid}", self.prefix)
     }
 
-    /// What a live call's mirror is in. `sid` must be an id.
+    /// What a live call's mirror is in: list of messages, string, string, hash `uid, phone, started, instance`. `sid`
+    /// must be an id.
     pub(super) fn mirrors(&self, sid: &str) -> [String; 4] {
-        ["messages", "summary", "turns", "call"].map(|what| format!("{MIRROR}:{what}:{sid}"))
+        ["messages", "summary", "turns", "call"].map(|what| format!("{}:{what}:{sid}", self.mirror))
     }
 
     /// Matches all keys of one kind, or of every kind.
     pub(super) fn pattern(&self, kind: Option<Kind>) -> String {
+        let prefix = if kind == Some(Kind::Mirror) { &self.mirror } else { &self.prefix };
         // A prefix may have any characters, though an ordinary one has none that mean something in a pattern.
-        let prefix = self.prefix.chars().fold(String::new(), |mut escaped, c| {
+        let prefix = prefix.chars().fold(String::new(), |mut escaped, c| {
             if matches!(c, '*' | '?' | '[' | ']' | '\\') {
                 escaped.push('\\');
             }
@@ -70,12 +71,16 @@ impl Keys {
             Some(Kind::Session) => "session:*",
             Some(Kind::Done) => "done:*",
             Some(Kind::Pepper) => "meta:pepper",
+            Some(Kind::Mirror) => "call:*",
         };
         format!("{prefix}:{rest}")
     }
 
     /// What a key is, and the id in it; `None` when it is none of ours, though it may begin like one.
     pub(super) fn kind<'a>(&self, key: &'a str) -> Option<(Kind, &'a str)> {
+        if let Some(sid) = key.strip_prefix(&self.mirror).and_then(|rest| rest.strip_prefix(":call:")) {
+            return is_id(sid).then_some((Kind::Mirror, sid));
+        }
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix(':')?;
         let (first, id) = rest.split_once(':')?;
         let (kind, id) = match first {
@@ -106,15 +111,21 @@ pub(super) enum Kind {
     Done,
     /// Tells whether the pepper is still the one that the numbers were hashed with. It has no TTL.
     Pepper,
+    /// Who has a live call; the key that stands for the four of its mirror.
+    Mirror,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn keys(prefix: &str) -> Keys {
+        Keys::new(prefix.to_owned(), "conversation".to_owned())
+    }
+
     #[test]
     fn every_key_says_what_it_is() {
-        let keys = Keys::new("sarah".to_owned());
+        let keys = keys("sarah");
         let (hash, user) = (PhoneHash::parse("H").unwrap(), UserId::parse("u_1").unwrap());
         for (key, kind, id) in [
             (keys.phone(&hash), Kind::Phone, "H"),
@@ -124,6 +135,7 @@ mod tests {
             (keys.session("CA1"), Kind::Session, "CA1"),
             (keys.done("CA1"), Kind::Done, "CA1"),
             ("sarah:meta:pepper".to_owned(), Kind::Pepper, "pepper"),
+            (keys.mirrors("CA1")[3].clone(), Kind::Mirror, "CA1"),
         ] {
             assert_eq!(keys.kind(&key), Some((kind, id)), "{key}");
         }
@@ -131,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_key_of_somebody_elses_is_none_of_ours() {
-        let keys = Keys::new("sarah".to_owned());
+        let keys = keys("sarah");
         for key in [
             "sarah",
             "sarah:phone",
@@ -150,6 +162,6 @@ mod tests {
 
     #[test]
     fn a_pattern_matches_the_prefix_as_it_is_written() {
-        assert_eq!(Keys::new("a*[b".to_owned()).pattern(Some(Kind::Phone)), "a\\*\\[b:phone:*");
+        assert_eq!(keys("a*[b").pattern(Some(Kind::Phone)), "a\\*\\[b:phone:*");
     }
 }

@@ -47,7 +47,7 @@ type Loaded = (Vec<Vec<u8>>, Vec<u8>, Vec<u8>, Vec<Option<Vec<u8>>>);
 impl RedisStore {
     /// The keys of a live call, all of one session: messages, summary, turns, call.
     fn mirror_keys(&self, sid: &str) -> [String; 4] {
-        ["messages", "summary", "turns", "call"].map(|kind| format!("{}:{kind}:{sid}", self.settings.mirror_prefix))
+        self.keys.mirrors(sid)
     }
 
     fn mirror_ttl_s(&self) -> u64 {

@@ -144,8 +144,8 @@ impl Drain {
     }
 
     /// Brings one entry to where it goes, and notes what became of it.
-    async fn carry(self: Arc<Self>, entry: Entry) {
-        let delivered = self.deliver(&entry).await;
+    async fn carry(self: Arc<Self>, mut entry: Entry) {
+        let delivered = self.deliver(&mut entry).await;
         let noted = match delivered {
             Ok(follow_ups) => {
                 let keep = !self.spool.settings.replay.is_zero() && matches!(entry.kind, Kind::Session | Kind::Erase);
@@ -185,16 +185,19 @@ impl Drain {
         }
     }
 
-    /// Delivers; what it answers is to be queued next.
-    async fn deliver(&self, entry: &Entry) -> Result<Vec<Kind>, MemoryError> {
+    /// Delivers; what it answers is to be queued next. The entry becomes that of whose call it turned out to be.
+    async fn deliver(&self, entry: &mut Entry) -> Result<Vec<Kind>, MemoryError> {
         match entry.kind {
             Kind::Session => {
-                let session: Session = serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
+                let mut session: Session = serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
                     key: format!("outbox entry {}", entry.seq),
                     advice: "the document is no session that this version can read; upgrade, then retry it".to_owned(),
                 })?;
+                session.user_id = entry.caller.user_id.as_str().to_owned();
                 let hang_up = HangUp { caller: entry.caller.clone(), session, base: None };
-                let written = hang_up::write_once(self.sinks.store.as_ref(), hang_up, summary::fold).await?;
+                let (written, owner) = hang_up::write_once(self.sinks.store.as_ref(), hang_up, summary::fold).await?;
+                // Who is erased later on is looked for under this name, here as well as there.
+                entry.caller.user_id = owner;
                 if let Some(mirror) = &self.sinks.mirror {
                     mirror.end(&entry.sid).await;
                 }

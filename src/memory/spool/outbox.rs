@@ -171,10 +171,15 @@ pub(super) fn next_due(rows: &Rows<'_>) -> Result<Option<u64>, MemoryError> {
     Ok(rows.one(sql, params![rows.now], |row| row.get(0))?.flatten())
 }
 
-/// Notes a delivery, and what follows from it. `keep`: the entry stays for the replay window.
+/// Notes a delivery, and what follows from it. `keep`: the entry stays for the replay window, as the user's whom it was
+/// delivered to.
 pub(super) fn delivered(rows: &Rows<'_>, entry: &Entry, keep: bool, follow_ups: &[Kind]) -> Result<(), MemoryError> {
     let known = if keep {
-        rows.change("UPDATE outbox SET delivered = ?2 WHERE seq = ?1", params![entry.seq, rows.now])?
+        let uid = entry.caller.user_id.as_str();
+        rows.change(
+            "UPDATE outbox SET delivered = ?2, uid = ?3, lane = ?4 WHERE seq = ?1",
+            params![entry.seq, rows.now, uid, format!("{}:{uid}", entry.kind.lane())],
+        )?
     } else {
         rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?
     };
@@ -333,6 +338,9 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
 pub(super) fn logs_deleted(rows: &Rows<'_>, sids: &[String]) -> Result<(), MemoryError> {
     for sid in sids {
         rows.change("DELETE FROM log WHERE sid = ?1", params![sid])?;
+    }
+    if !sids.is_empty() {
+        rows.leave_no_log();
     }
     Ok(())
 }

@@ -105,8 +105,10 @@ fn embedded(dir: &Path) -> SqliteStore {
     SqliteStore::open(&dir.join("redial.sqlite"), StoreSettings::default()).unwrap()
 }
 
-fn shared(server: &RedisServer) -> RedisStore {
-    RedisStore::connect(&server.url().into(), StoreSettings::default()).unwrap()
+async fn shared(server: &RedisServer) -> RedisStore {
+    let store = RedisStore::connect(&server.url().into(), StoreSettings::default()).unwrap();
+    eventually("Redis is connected to", Duration::from_secs(10), async || store.health().await.is_ok()).await;
+    store
 }
 
 /// The sessions that are missing, or hold something else than was pressed, once all are there or the time is up.
@@ -117,7 +119,12 @@ async fn lost(store: &dyn Store, callers: &[Caller], within: Duration) -> Vec<St
         for caller in callers {
             match store.load_session(&caller.sid).await {
                 Ok(Some(session)) if said(&session) == caller.pressed => (),
-                other => lost.push(format!("{}: {:?}, not {:?}", caller.sid, other.map(|s| s.map(|s| said(&s))), caller.pressed)),
+                other => lost.push(format!(
+                    "{}: {:?}, not {:?}",
+                    caller.sid,
+                    other.map(|s| s.map(|s| said(&s))),
+                    caller.pressed
+                )),
             }
         }
         if lost.is_empty() || Instant::now() > deadline {
@@ -130,7 +137,8 @@ async fn lost(store: &dyn Store, callers: &[Caller], within: Duration) -> Vec<St
 /// Finished calls as the profiles in Redis count them.
 async fn counted(server: &RedisServer) -> u64 {
     let mut connection = server.raw().await;
-    let profiles: Vec<String> = redis::cmd("KEYS").arg("sarah:user:*:profile").query_async(&mut connection).await.unwrap();
+    let profiles: Vec<String> =
+        redis::cmd("KEYS").arg("sarah:user:*:profile").query_async(&mut connection).await.unwrap();
     let mut calls = 0;
     for profiles in profiles.chunks(1000) {
         let mut pipeline = redis::pipe();

@@ -27,6 +27,8 @@ impl RedisStore {
         }
 
         let sessions = self.sessions_of(user).await?;
+        // Live calls are in no index; what is written of them from now on finds no call to be added to.
+        let live = self.owned(Kind::Mirror, user).await?;
         let mut sids: BTreeSet<String> = sessions.iter().cloned().collect();
         let indexed: Vec<String> = indexed.into_iter().filter(|sid| !sids.contains(sid)).collect();
         // Still there and not this user's: another one's, whatever the index says.
@@ -34,7 +36,7 @@ impl RedisStore {
         sids.extend(indexed.into_iter().zip(others).filter(|(_, other)| !other).map(|(sid, _)| sid));
 
         let keys = |key: &dyn Fn(&String) -> String| sids.iter().map(key).collect::<Vec<_>>();
-        let mirrors: Vec<String> = sids.iter().flat_map(|sid| self.keys.mirrors(sid)).collect();
+        let mirrors: Vec<String> = sids.iter().chain(&live).flat_map(|sid| self.keys.mirrors(sid)).collect();
         erased.mirrors = self.unlink(&mirrors).await?;
         erased.markers = self.unlink(&keys(&|sid| self.keys.done(sid))).await?;
         let documents: Vec<String> = sessions.iter().map(|sid| self.keys.session(sid)).collect();
@@ -61,8 +63,13 @@ impl RedisStore {
 
     /// The ids of the sessions whose documents are a user's, in the index or not.
     pub(super) async fn sessions_of(&self, user: &UserId) -> Result<Vec<String>, MemoryError> {
+        self.owned(Kind::Session, user).await
+    }
+
+    /// The ids in the keys of a kind whose hashes name a user as their owner.
+    async fn owned(&self, kind: Kind, user: &UserId) -> Result<Vec<String>, MemoryError> {
         let mut sids = BTreeSet::new();
-        let mut scan = Scan::of(self, Kind::Session);
+        let mut scan = Scan::of(self, kind);
         while let Some(keys) = scan.next().await? {
             let owners: Vec<Option<Vec<u8>>> = self.each(keys.iter().map(|key| Cmd::hget(key, "uid"))).await?;
             for (key, owner) in keys.iter().zip(owners) {

@@ -24,7 +24,7 @@ impl RedisStore {
                     Some(Kind::Profile) => figures.users += 1,
                     Some(Kind::Phone) => figures.numbers += 1,
                     Some(Kind::Session) => figures.sessions += 1,
-                    Some(Kind::Sessions | Kind::Gone | Kind::Done | Kind::Pepper) | None => (),
+                    Some(Kind::Sessions | Kind::Gone | Kind::Done | Kind::Pepper | Kind::Mirror) | None => (),
                 }
                 figures.without_ttl += u64::from(ttl == NO_TTL && self.should_expire(kind));
             }
@@ -50,7 +50,7 @@ impl RedisStore {
     fn should_expire(&self, kind: Option<Kind>) -> bool {
         match kind {
             Some(Kind::Phone | Kind::Profile | Kind::Sessions) => self.settings.profile_ttl.is_some(),
-            Some(Kind::Session) => !self.settings.session_ttl.is_zero(),
+            Some(Kind::Session | Kind::Mirror) => !self.settings.session_ttl.is_zero(),
             Some(Kind::Done) => !self.settings.marker_ttl.is_zero(),
             Some(Kind::Pepper) => false,
             Some(Kind::Gone) | None => true,

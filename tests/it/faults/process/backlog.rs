@@ -131,7 +131,12 @@ async fn a_days_sessions_are_delivered_at_the_rate_that_is_set_and_no_call_start
         if keys >= 2 * sessions() && stored(&redis).await == sessions() {
             delivered_at = Some(began.elapsed());
         }
-        assert!(began.elapsed() < expected * 2 + Duration::from_secs(10), "{} of {} are there", stored(&redis).await, sessions());
+        assert!(
+            began.elapsed() < expected * 2 + Duration::from_secs(10),
+            "{} of {} are there",
+            stored(&redis).await,
+            sessions()
+        );
     }
     let took = delivered_at.unwrap_or_default();
     let mut after = Probe { took: Vec::new() };

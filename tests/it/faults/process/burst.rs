@@ -93,7 +93,7 @@ async fn all_calls_of_one_number_are_one_users_however_many_begin_at_once() {
         socket.closed().await;
         hung_up.push(answered.sid.clone());
     }
-    let store = shared(&redis);
+    let store = shared(&redis).await;
     let mut users = BTreeSet::new();
     for sid in &hung_up {
         let deadline = Instant::now() + Duration::from_secs(10);

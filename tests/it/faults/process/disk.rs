@@ -91,7 +91,7 @@ async fn a_disk_that_fills_up_during_calls_costs_nothing_with_redis_either() {
     let gateway = GatewayProcess::start(disk.path(), &[("REDIS_URL", &redis.url())]).await;
     gateway.ready().await;
     let callers = talk_over_a_full_disk(&disk, &gateway).await;
-    let lost = lost(&shared(&redis), &callers, Duration::from_secs(20)).await;
+    let lost = lost(&shared(&redis).await, &callers, Duration::from_secs(20)).await;
     let duplicated = super::counted(&redis).await - u64::try_from(callers.len()).unwrap();
     eprintln!(
         "row 18: {} calls over a full disk, Redis: dropped 0, lost {}, duplicated {duplicated}",
@@ -176,7 +176,7 @@ async fn a_gateway_starts_on_damaged_rows_reports_them_and_serves_the_rest() {
         metric(&wire, "redial_damaged_rows_total").await >= 2.0
     })
     .await;
-    let store = shared(&redis);
+    let store = shared(&redis).await;
     // What the damaged turn said is not among what is served, everything else is.
     callers[2].pressed.remove(1);
     let lost = lost(&store, &callers[1..], Duration::from_secs(20)).await;

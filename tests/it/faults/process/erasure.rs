@@ -8,7 +8,6 @@ use redial::memory::clock;
 use redial::memory::spool::{Spool, SpoolSettings};
 use redial::memory::sqlite::Database;
 use redial::memory::store::Store as _;
-use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
 use super::{Caller, eventually, said, shared};
@@ -61,47 +60,8 @@ async fn everything(dir: &Path, redis: &RedisServer) -> Vec<(String, Vec<u8>)> {
             }
         }
     }
-    let mut connection = redis.raw().await;
-    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
-    for key in keys {
-        let value = value(&mut connection, &key).await;
-        all.push((format!("Redis: {key}"), [key.as_bytes(), value.as_slice()].concat()));
-    }
+    all.extend(redis.everything().await);
     all
-}
-
-async fn value(connection: &mut MultiplexedConnection, key: &str) -> Vec<u8> {
-    let kind: String = redis::cmd("TYPE").arg(key).query_async(connection).await.unwrap();
-    let mut read = match kind.as_str() {
-        "string" => redis::cmd("GET"),
-        "hash" => redis::cmd("HGETALL"),
-        "list" => redis::cmd("LRANGE"),
-        "zset" => redis::cmd("ZRANGE"),
-        "none" => return Vec::new(),
-        other => panic!("{key} is a {other}"),
-    };
-    read.arg(key);
-    if matches!(kind.as_str(), "list" | "zset") {
-        read.arg(0).arg(-1);
-    }
-    let value: redis::Value = read.query_async(connection).await.unwrap();
-    let mut bytes = Vec::new();
-    flatten(&value, &mut bytes);
-    bytes
-}
-
-fn flatten(value: &redis::Value, into: &mut Vec<u8>) {
-    match value {
-        redis::Value::BulkString(bytes) => into.extend(bytes),
-        redis::Value::SimpleString(text) => into.extend(text.as_bytes()),
-        redis::Value::Array(values) => values.iter().for_each(|value| flatten(value, into)),
-        redis::Value::Map(pairs) => pairs.iter().for_each(|(key, value)| {
-            flatten(key, into);
-            flatten(value, into);
-        }),
-        redis::Value::Nil | redis::Value::Int(_) => (),
-        other => panic!("{other:?}"),
-    }
 }
 
 /// Where any of the traces is.
@@ -143,7 +103,7 @@ async fn start(dir: &TempDir, redis: &RedisServer) -> GatewayProcess {
 }
 
 async fn stored(redis: &RedisServer, caller: &Caller) {
-    let store = shared(redis);
+    let store = shared(redis).await;
     eventually("the session is in Redis", Duration::from_secs(15), async || {
         store.load_session(&caller.sid).await.is_ok_and(|session| session.is_some_and(|s| said(&s) == caller.pressed))
     })
@@ -163,7 +123,8 @@ async fn a_caller_who_is_erased_while_on_the_phone_leaves_nothing() {
     let mirrored = format!("Redis: conversation:messages:{}", ana.sid);
     eventually("the words are in the journal, the call log and the mirror", Duration::from_secs(5), async || {
         let found = found(dir.path(), &redis, &ana.pressed).await;
-        found.iter().any(|place| place.contains("redial.sqlite")) && found.iter().any(|place| place.ends_with(&mirrored))
+        found.iter().any(|place| place.contains("redial.sqlite"))
+            && found.iter().any(|place| place.ends_with(&mirrored))
     })
     .await;
     erase(dir.path(), &who.uid).await;
@@ -214,13 +175,18 @@ async fn a_caller_who_is_erased_while_redis_is_away_leaves_nothing() {
     assert!(left.is_empty(), "{left:#?}");
 }
 
+/// Lets the server that answers next be another one than that which took the deliveries.
+fn gateway_finds_another_server(dir: &Path) {
+    let file = rusqlite::Connection::open(dir.join("redial.sqlite")).unwrap();
+    assert_eq!(file.execute("UPDATE server SET id = 'another'", []).unwrap(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_is_erased_before_a_replay_does_not_come_back_with_it() {
     let (dir, mut redis) = (TempDir::new().unwrap(), RedisServer::start().await);
-    let gateway = start(&dir, &redis).await;
+    let mut gateway = start(&dir, &redis).await;
     let wire = gateway.wire();
-    let (mut ana, mut bea) =
-        (Caller::call(&wire, "+14155550101").await, Caller::call(&wire, "+14155550102").await);
+    let (mut ana, mut bea) = (Caller::call(&wire, "+14155550101").await, Caller::call(&wire, "+14155550102").await);
     ana.press("7351928461");
     bea.press("2468013579");
     for caller in [&mut ana, &mut bea] {
@@ -229,9 +195,12 @@ async fn a_caller_who_is_erased_before_a_replay_does_not_come_back_with_it() {
         stored(&redis, caller).await;
     }
     let who = identity(dir.path(), &ana.sid).await;
+    gateway.kill();
     redis.kill();
     erase(dir.path(), &who.uid).await;
     redis.restart().await;
+    gateway_finds_another_server(dir.path());
+    gateway.restart().await;
     // All that was delivered is sent again, as this Redis is empty.
     stored(&redis, &bea).await;
     let took = gone(dir.path(), &redis, &traces(&[&ana], &who)).await;

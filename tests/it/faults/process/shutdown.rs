@@ -75,7 +75,11 @@ async fn a_gateway_that_is_told_to_end_refuses_new_calls_and_keeps_the_live_ones
     let callers = end_in_the_middle(&mut gateway).await;
     assert_eq!(gateway.ended(Duration::from_secs(20)).await, Some(0));
     let lost = lost(&embedded(dir.path()), &callers, Duration::ZERO).await;
-    eprintln!("row 15: {} calls over a SIGTERM, embedded store: exit 0, new ones refused, lost {}", calls(), lost.len());
+    eprintln!(
+        "row 15: {} calls over a SIGTERM, embedded store: exit 0, new ones refused, lost {}",
+        calls(),
+        lost.len()
+    );
     assert!(lost.is_empty(), "{lost:#?}");
 }
 
@@ -98,7 +102,7 @@ async fn sessions_of_a_gateway_that_ended_without_redis_arrive_after_its_next_st
     }
     redis.restart().await;
     gateway.restart().await;
-    let lost = lost(&shared(&redis), &callers, Duration::from_secs(20)).await;
+    let lost = lost(&shared(&redis).await, &callers, Duration::from_secs(20)).await;
     let duplicated = counted(&redis).await - u64::try_from(calls()).unwrap();
     eprintln!(
         "row 15: {} calls over a SIGTERM without Redis: exit 0, all on disk, lost {}, duplicated {duplicated}",
