@@ -83,7 +83,7 @@ pub async fn write(
     }
 }
 
-/// As [`write()`], but gives up when the store is not reachable.
+/// As [`write()`], but gives up when the store is not reachable. Answers also whose call it turned out to be.
 ///
 /// # Errors
 /// [`MemoryError::Unavailable`]: writing it again later is harmless. What else there is, trying again would not help.
@@ -91,12 +91,12 @@ pub async fn write_once(
     store: &dyn Store,
     mut hang_up: HangUp,
     fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
-) -> Result<Written, MemoryError> {
+) -> Result<(Written, UserId), MemoryError> {
     loop {
         let lane = Lane::of(store, &hang_up.caller.user_id);
         let _turn = lane.mutex.lock().await;
         match attempt(store, hang_up.clone(), &fold).await? {
-            Attempt::Written(written) => return Ok(written),
+            Attempt::Written(written) => return Ok((written, hang_up.caller.user_id)),
             Attempt::Mapped(owner) => hang_up = hang_up.of(owner),
         }
     }

@@ -4,5 +4,6 @@
 mod bed;
 mod kills;
 mod model;
+mod process;
 mod redis;
 mod resume;

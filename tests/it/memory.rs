@@ -7,6 +7,7 @@ mod expiry;
 mod interleavings;
 mod spool;
 mod sqlite;
+mod strangers;
 mod summarizer;
 
 use std::path::PathBuf;

@@ -223,9 +223,9 @@ impl<'a> Writer<'a> {
         let until = Instant::now() + PATIENCE;
         loop {
             return Ok(match hang_up::write_once(self.store, hang_up.clone(), fold).await {
-                Ok(Written::Applied { .. }) => Done::Written,
-                Ok(Written::Duplicate) => Done::Unchanged,
-                Ok(Written::Erased) => Done::Skipped(ERASED.to_owned()),
+                Ok((Written::Applied { .. }, _)) => Done::Written,
+                Ok((Written::Duplicate, _)) => Done::Unchanged,
+                Ok((Written::Erased, _)) => Done::Skipped(ERASED.to_owned()),
                 Err(MemoryError::Unavailable { .. }) if Instant::now() < until => {
                     tokio::time::sleep(PAUSE).await;
                     continue;

@@ -85,6 +85,8 @@ impl Keys {
     pub(super) fn pattern(&self, kind: Option<Kind>) -> String {
         let rest = match (kind, self.layout) {
             (None, _) => "*",
+            (Some(Kind::Mirror), Layout::Flat) => return format!("{}:call:*", escaped(&self.mirror_prefix)),
+            (Some(Kind::Mirror), Layout::Tagged) => return format!("{}:call:{{*}}", escaped(&self.mirror_prefix)),
             (Some(Kind::Place), _) => "where:*",
             (Some(Kind::Pepper), _) => "meta:pepper",
             (Some(Kind::Phone), Layout::Flat) => "phone:*",
@@ -100,16 +102,23 @@ impl Keys {
             (Some(Kind::Session), Layout::Tagged) => "{*}:session:*",
             (Some(Kind::Done), Layout::Tagged) => "{*}:done:*",
         };
-        format!("{}:{rest}", self.escaped_prefix())
+        format!("{}:{rest}", escaped(&self.prefix))
     }
 
     /// In the tagged layout, matches all keys that are kept of a user.
     pub(super) fn pattern_of(&self, user: &UserId) -> String {
-        format!("{}:{{{}}}:*", self.escaped_prefix(), user.as_str())
+        format!("{}:{{{}}}:*", escaped(&self.prefix), user.as_str())
     }
 
     /// What a key is, and the id in it; `None` when it is none of ours, though it may begin like one.
     pub(super) fn kind<'a>(&self, key: &'a str) -> Option<(Kind, &'a str)> {
+        if let Some(sid) = key.strip_prefix(&self.mirror_prefix).and_then(|rest| rest.strip_prefix(":call:")) {
+            let sid = match self.layout {
+                Layout::Flat => sid,
+                Layout::Tagged => sid.strip_prefix('{')?.strip_suffix('}')?,
+            };
+            return is_id(sid).then_some((Kind::Mirror, sid));
+        }
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix(':')?;
         let (kind, id) = match rest.split_once(':')? {
             ("meta", "pepper") => (Kind::Pepper, "pepper"),
@@ -119,17 +128,6 @@ impl Keys {
             },
         };
         is_id(id).then_some((kind, id))
-    }
-
-    /// A prefix may have any characters, though an ordinary one has none that mean something in a pattern.
-    fn escaped_prefix(&self) -> String {
-        self.prefix.chars().fold(String::new(), |mut escaped, c| {
-            if matches!(c, '*' | '?' | '[' | ']' | '\\') {
-                escaped.push('\\');
-            }
-            escaped.push(c);
-            escaped
-        })
     }
 
     /// An id that chooses the slot in the tagged layout.
@@ -153,6 +151,17 @@ impl Keys {
             Layout::Tagged => format!("{}:{{{}}}:{what}:{sid}", self.prefix, user.as_str()),
         }
     }
+}
+
+/// A prefix may have any characters, though an ordinary one has none that mean something in a pattern.
+fn escaped(prefix: &str) -> String {
+    prefix.chars().fold(String::new(), |mut escaped, c| {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+        escaped
+    })
 }
 
 fn flat_kind<'a>(first: &str, rest: &'a str) -> Option<(Kind, &'a str)> {
@@ -196,6 +205,8 @@ pub(super) enum Kind {
     Done,
     /// In the tagged layout, in whose slot a session is.
     Place,
+    /// Who has a live call; the key that stands for the four of its mirror.
+    Mirror,
     /// Tells whether the pepper is still the one that the numbers were hashed with. It has no TTL.
     Pepper,
 }

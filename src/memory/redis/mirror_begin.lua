@@ -1,4 +1,4 @@
--- Says who has a live call. One atomic step, safe to repeat.
+-- Says who has a live call. One atomic step, safe to repeat. What another caller has said under this id goes.
 --
 -- KEYS  1 messages  2 summary  3 turns  4 call
 -- ARGV  1 TTL in s  2 summary, then fields and values of the call
@@ -13,6 +13,12 @@ for i, key in ipairs(KEYS) do
   end
 end
 
+local phone = redis.call('HGET', KEYS[4], 'phone')
+for i = 3, #ARGV, 2 do
+  if phone and ARGV[i] == 'phone' and ARGV[i + 1] ~= phone then
+    redis.call('DEL', unpack(KEYS))
+  end
+end
 redis.call('HSET', KEYS[4], unpack(ARGV, 3))
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SET', KEYS[3], '0', 'NX')

@@ -33,6 +33,8 @@ const AT_ONCE: usize = 16;
 const SUMMARY_TRIES: u32 = 8;
 /// A model costs money and time, so it is asked again this many times later than a store: after 2.5 to 5 s at first.
 pub(super) const SUMMARY_PATIENCE: u64 = 250;
+/// How far deliveries may lag behind their rate and still make up for it.
+const CATCH_UP: Duration = Duration::from_millis(100);
 /// How often it is looked whether something is due when nobody has said so.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often the outbox is swept and erasures elsewhere are looked for.
@@ -60,6 +62,13 @@ pub struct Sinks {
     pub consent: ConsentMode,
     /// The calls of this process.
     pub live: Arc<dyn LiveCalls>,
+}
+
+impl Sinks {
+    /// A store and nothing beside it, with callers who agree by going on.
+    pub fn only(store: Arc<dyn Memory>, live: Arc<dyn LiveCalls>) -> Self {
+        Self { store, mirror: None, archive: None, summarizer: None, consent: ConsentMode::Announce, live }
+    }
 }
 
 /// The calls of this process, as far as an erasure concerns them.
@@ -177,15 +186,17 @@ impl Drain {
                 next = Some(next.map_or(*slot, |at| at.min(*slot)));
                 break;
             }
-            *slot = now + Duration::from_secs(1) / self.spool.settings.per_second.max(1);
+            // Time that was spent on asking and waking up late is made up for, so that the rate is the one that is set.
+            let due_at = now.checked_sub(CATCH_UP).map_or(now, |earliest| earliest.max(*slot));
+            *slot = due_at + Duration::from_secs(1) / self.spool.settings.per_second.max(1);
             flights.start(entry.seq, Arc::clone(self).carry(entry, taking.clone()));
         }
         Ok(next)
     }
 
     /// Brings one entry to where it goes, and notes what became of it. `server`: the one that answers as it starts.
-    async fn carry(self: Arc<Self>, entry: Entry, server: String) {
-        let delivered = self.deliver(&entry).await;
+    async fn carry(self: Arc<Self>, mut entry: Entry, server: String) {
+        let delivered = self.deliver(&mut entry).await;
         let noted = match delivered {
             Ok(follow_ups) => {
                 let keep = !self.spool.settings.replay.is_zero() && matches!(entry.kind, Kind::Session | Kind::Erase);
@@ -268,10 +279,18 @@ impl Drain {
         }
     }
 
-    /// Delivers; what it answers is to be queued next.
-    async fn deliver(&self, entry: &Entry) -> Result<Vec<Kind>, MemoryError> {
+    /// Delivers; what it answers is to be queued next. The entry becomes that of whose call it turned out to be.
+    async fn deliver(&self, entry: &mut Entry) -> Result<Vec<Kind>, MemoryError> {
         match entry.kind {
-            Kind::Session => self.deliver_session(entry.caller.clone(), session_of(entry)?).await,
+            Kind::Session => {
+                let mut session = session_of(entry)?;
+                // A repeated delivery goes where the first one went.
+                session.user_id = entry.caller.user_id.as_str().to_owned();
+                let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session).await?;
+                // Who is erased later on is looked for under this name, here as well as there.
+                entry.caller.user_id = owner;
+                Ok(follow_ups)
+            }
             Kind::Summary => self.improve(&entry.caller.user_id, &session_of(entry)?).await.map(|()| Vec::new()),
             Kind::Erase => {
                 let erased = self.sinks.store.erase(&entry.caller.user_id).await?;
@@ -293,12 +312,17 @@ impl Drain {
         }
     }
 
-    async fn deliver_session(&self, mut caller: Caller, mut session: Session) -> Result<Vec<Kind>, MemoryError> {
+    /// Answers what is to be queued next, and whose call it turned out to be.
+    async fn deliver_session(
+        &self,
+        mut caller: Caller,
+        mut session: Session,
+    ) -> Result<(Vec<Kind>, UserId), MemoryError> {
         if summary::is_erasure_confirmed(&session) {
             info!(session.id = session.chat_id, "the caller asked to be forgotten, and is");
             self.sinks.live.forget(&caller.user_id);
             self.spool.forget(&caller.user_id).await?;
-            return Ok(Vec::new());
+            return Ok((Vec::new(), caller.user_id));
         }
         if let Some(new) = self.split_from(&caller, &session).await? {
             info!(session.id = session.chat_id, "the number has another owner now, who is somebody new");
@@ -308,18 +332,18 @@ impl Drain {
         let sid = session.chat_id.clone();
         let remembered = !summary::is_unremembered(&session);
         let fold = |profile, session: &Session| summary::fold_under(self.sinks.consent, profile, session);
-        let written =
+        let (written, owner) =
             hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base: None }, fold).await?;
         if let Some(mirror) = &self.sinks.mirror {
             mirror.end(&sid).await;
         }
         if written == Written::Erased {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), owner));
         }
         // Of a duplicate too: its first delivery may not have been noted. Both are harmless when they come twice.
         let archive = self.sinks.archive.is_some().then_some(Kind::Archive);
         let summary = (self.sinks.summarizer.is_some() && remembered).then_some(Kind::Summary);
-        Ok(archive.into_iter().chain(summary).collect())
+        Ok((archive.into_iter().chain(summary).collect(), owner))
     }
 
     /// The new user of a number whose caller says that somebody else is remembered under it; the old one is left to
@@ -415,6 +439,7 @@ impl Drain {
             .spool
             .database
             .ask(PATIENCE, move |rows| {
+                outbox::catch_up_with_clock(rows)?;
                 outbox::sweep(rows, rows.now.saturating_sub(window))?;
                 let figures = outbox::figures(rows)?;
                 if figures.bytes > max {

@@ -25,8 +25,12 @@ pub struct OpenCall {
     pub turns: Vec<Message>,
 }
 
-/// Notes a call as kept by `instance`.
+/// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs.
 pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<(), MemoryError> {
+    if let Some(other) = read(rows, &call.sid)?.filter(|open| open.caller.hash != call.caller.hash) {
+        let caller = other.caller.clone();
+        close(rows, &caller, &interrupted(other))?;
+    }
     let parameters = serde_json::to_string(&call.parameters).unwrap_or_default();
     rows.change(
         "INSERT INTO call (sid, uid, hash, started, parameters, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

@@ -140,18 +140,32 @@ pub(super) fn queue(rows: &Rows<'_>, kind: Kind, caller: &Caller, sid: &str, bod
     Ok(())
 }
 
-/// The first entries of their lanes that are due, erasures before all else. Damaged ones are put aside. What is to wait
-/// longer than any pause does so because the clock was set back: it is due.
+/// The first entries of their lanes that are due, erasures before all else, then those that were never tried. Damaged
+/// ones are put aside.
+///
+/// In the order of an index each, so that the first few cost the same however many wait behind them.
 pub(super) fn due(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, MemoryError> {
-    let longest =
-        format!("CASE kind WHEN 'summary' THEN {} ELSE {LONGEST_PAUSE_MS} END", LONGEST_PAUSE_MS * SUMMARY_PATIENCE);
-    let sql = format!(
-        "{ENTRY} FROM outbox o WHERE delivered IS NULL AND (next_at <= ?1 OR next_at > ?1 + {longest})
-         AND NOT EXISTS
-           (SELECT 1 FROM outbox b WHERE b.lane = o.lane AND b.delivered IS NULL AND b.seq < o.seq)
-         ORDER BY kind <> 'erase', seq LIMIT ?2"
-    );
-    entries(rows, &sql, limit)
+    let first_of_lanes = |which: &str, order: &str| {
+        format!(
+            "{ENTRY} FROM outbox o WHERE delivered IS NULL AND {which} AND next_at <= ?1 AND NOT EXISTS
+               (SELECT 1 FROM outbox b WHERE b.lane = o.lane AND b.delivered IS NULL AND b.seq < o.seq)
+             ORDER BY {order} LIMIT ?2"
+        )
+    };
+    let mut due = entries(rows, &first_of_lanes("kind = 'erase'", "seq"), limit)?;
+    let room = limit.saturating_sub(due.len());
+    due.extend(entries(rows, &first_of_lanes("kind <> 'erase'", "next_at, seq"), room)?);
+    Ok(due)
+}
+
+/// What is to wait longer than any pause does so because the clock was set back: it is due.
+pub(super) fn catch_up_with_clock(rows: &Rows<'_>) -> Result<(), MemoryError> {
+    rows.change(
+        "UPDATE outbox SET next_at = 0 WHERE delivered IS NULL
+         AND next_at > ?1 + CASE kind WHEN 'summary' THEN ?2 ELSE ?3 END",
+        params![rows.now, LONGEST_PAUSE_MS * SUMMARY_PATIENCE, LONGEST_PAUSE_MS],
+    )?;
+    Ok(())
 }
 
 /// All entries that wait.
@@ -180,7 +194,12 @@ pub(super) fn delivered(
     let known = match taker {
         None => rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?,
         Some(taker) if server(rows)?.as_deref() == Some(taker) => {
-            rows.change("UPDATE outbox SET delivered = ?2 WHERE seq = ?1", params![entry.seq, rows.now])?
+            // As the user's whom it was delivered to.
+            let uid = entry.caller.user_id.as_str();
+            rows.change(
+                "UPDATE outbox SET delivered = ?2, uid = ?3, lane = ?4 WHERE seq = ?1",
+                params![entry.seq, rows.now, uid, format!("{}:{uid}", entry.kind.lane())],
+            )?
         }
         Some(_) => rows.change("UPDATE outbox SET tries = 0, next_at = 0 WHERE seq = ?1", params![entry.seq])?,
     };
@@ -349,6 +368,9 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
 pub(super) fn logs_deleted(rows: &Rows<'_>, sids: &[String]) -> Result<(), MemoryError> {
     for sid in sids {
         rows.change("DELETE FROM log WHERE sid = ?1", params![sid])?;
+    }
+    if !sids.is_empty() {
+        rows.leave_no_log();
     }
     Ok(())
 }

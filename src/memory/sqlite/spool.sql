@@ -37,8 +37,11 @@ CREATE TABLE outbox (
 ) STRICT;
 CREATE INDEX outbox_waiting ON outbox (seq) WHERE delivered IS NULL;
 CREATE INDEX outbox_lane ON outbox (lane, seq) WHERE delivered IS NULL;
+-- What is due is found at once, however much waits.
+CREATE INDEX outbox_due ON outbox (next_at, seq) WHERE delivered IS NULL;
+CREATE INDEX outbox_erasures ON outbox (seq) WHERE delivered IS NULL AND kind = 'erase';
 CREATE INDEX outbox_delivered ON outbox (delivered) WHERE delivered IS NOT NULL;
-CREATE INDEX outbox_by_user ON outbox (uid);
+CREATE INDEX outbox_by_user ON outbox (uid, kind);
 CREATE INDEX outbox_by_session ON outbox (sid, seq);
 
 -- What cannot be delivered, with the reason, until somebody decides.

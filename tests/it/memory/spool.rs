@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock;
-use redial::memory::consent::ConsentMode;
 use redial::memory::directory::{Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, UserEntry};
 use redial::memory::jitter;
 use redial::memory::model::{Message, Metadata, Profile, Session};
@@ -20,6 +18,8 @@ use redial_call::{Role, Turn, TurnId, Via};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use crate::support::disk::SmallDisk;
 
 /// A store that notes what it is given, in order, and fails for whom it is told to.
 struct Told {
@@ -178,14 +178,7 @@ impl Bed {
 
     fn deliver(spool: Arc<Spool>, store: &Arc<Told>) -> Self {
         let stop = CancellationToken::new();
-        let sinks = Sinks {
-            store: Arc::clone(store) as Arc<dyn Memory>,
-            mirror: None,
-            archive: None,
-            summarizer: None,
-            consent: ConsentMode::Announce,
-            live: Arc::new(NoCalls),
-        };
+        let sinks = Sinks::only(Arc::clone(store) as Arc<dyn Memory>, Arc::new(NoCalls));
         tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
         Self { spool, stop }
     }
@@ -482,7 +475,7 @@ async fn a_damaged_row_is_reported_and_never_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_while_the_disk_is_full() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(4) else { return };
     let store = Told::new();
     let bed = Bed::open(disk.path(), &store);
     bed.spool.begin(open_call("u_a", "CA1"));
@@ -538,53 +531,4 @@ async fn no_byte_of_a_forgotten_caller_stays() {
     }
     let waiting: Vec<_> = spool.waiting(10).await.unwrap().into_iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(waiting, ["session", "erase", "erase_archived"]);
-}
-
-/// A file system of 4 MB of a test's own.
-struct SmallDisk {
-    dir: TempDir,
-}
-
-impl SmallDisk {
-    /// `None`, said aloud, where this user may not mount.
-    fn mount() -> Option<Self> {
-        let dir = TempDir::new().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir.path()).status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            eprintln!("skipped: only root may mount a small disk");
-            return None;
-        }
-        Some(Self { dir })
-    }
-
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    /// Takes all that is left.
-    fn fill(&self) {
-        let mut size = 4 * 1024 * 1024;
-        let mut n = 0;
-        while size >= 512 {
-            if std::fs::write(self.path().join(format!("ballast{n}")), vec![1u8; size]).is_err() {
-                size /= 2;
-            }
-            n += 1;
-        }
-    }
-
-    fn free(&self) {
-        for entry in std::fs::read_dir(self.path()).unwrap().flatten() {
-            if entry.file_name().to_string_lossy().starts_with("ballast") {
-                std::fs::remove_file(entry.path()).unwrap();
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily, as the database may still be open.
-        let _ = Command::new("umount").arg("-l").arg(self.dir.path()).status();
-    }
 }

@@ -79,12 +79,8 @@ pub(super) async fn live(premises: Premises, desk: Rc<Desk>) -> turmoil::Result 
     };
     let spool = Arc::new(Spool::open(Arc::new(database), Some(&premises.data_dir), settings)?);
     let sinks = Sinks {
-        store: Arc::clone(&store) as _,
-        archive: None,
-        summarizer: None,
-        consent: redial::memory::consent::ConsentMode::Announce,
         mirror: Some(Arc::clone(&store.redis) as _),
-        live: Arc::new(OnTheLine),
+        ..Sinks::only(Arc::clone(&store) as _, Arc::new(OnTheLine))
     };
     spawn_local(Drain::new(Arc::clone(&spool), sinks).run(CancellationToken::new()));
     let life = Rc::new(Life { number: premises.number, desk, spool, store, since: Instant::now() });

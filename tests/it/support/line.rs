@@ -44,11 +44,13 @@ pub(crate) fn encode(fields: &[(String, String)]) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
     base: String,
+    /// Shared by clones, so that a flood of webhooks comes over few connections.
     client: reqwest::Client,
 }
 
 impl Wire {
     pub(crate) fn new(base: String) -> Self {
+        redial::tls::install_provider();
         // No connection is kept: the gateway at its other end may have been killed.
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         Self { base, client }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use redis::Value;
 use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -86,6 +87,18 @@ impl RedisServer {
         client.get_multiplexed_async_connection().await.expect("a connection")
     }
 
+    /// Every key that is there, named `Redis: KEY`, with its name and all that it holds.
+    pub(crate) async fn everything(&self) -> Vec<(String, Vec<u8>)> {
+        let mut connection = self.raw().await;
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.expect("the keys");
+        let mut all = Vec::new();
+        for key in keys {
+            let value = value(&mut connection, &key).await;
+            all.push((format!("Redis: {key}"), [key.as_bytes(), value.as_slice()].concat()));
+        }
+        all
+    }
+
     fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(status.expect("the kill command").success());
@@ -139,4 +152,38 @@ async fn answers(port: u16) -> bool {
         stream.read_u8().await
     };
     matches!(asked.await, Ok(b'+' | b'-'))
+}
+
+async fn value(connection: &mut MultiplexedConnection, key: &str) -> Vec<u8> {
+    let kind: String = redis::cmd("TYPE").arg(key).query_async(connection).await.expect("an answer");
+    let mut read = match kind.as_str() {
+        "string" => redis::cmd("GET"),
+        "hash" => redis::cmd("HGETALL"),
+        "list" => redis::cmd("LRANGE"),
+        "zset" => redis::cmd("ZRANGE"),
+        "none" => return Vec::new(),
+        other => panic!("{key} is a {other}"),
+    };
+    read.arg(key);
+    if matches!(kind.as_str(), "list" | "zset") {
+        read.arg(0).arg(-1);
+    }
+    let value: Value = read.query_async(connection).await.expect("an answer");
+    let mut bytes = Vec::new();
+    flatten(&value, &mut bytes);
+    bytes
+}
+
+fn flatten(value: &Value, into: &mut Vec<u8>) {
+    match value {
+        Value::BulkString(bytes) => into.extend(bytes),
+        Value::SimpleString(text) => into.extend(text.as_bytes()),
+        Value::Array(values) => values.iter().for_each(|value| flatten(value, into)),
+        Value::Map(pairs) => pairs.iter().for_each(|(key, value)| {
+            flatten(key, into);
+            flatten(value, into);
+        }),
+        Value::Nil | Value::Int(_) => (),
+        other => panic!("{other:?}"),
+    }
 }

@@ -28,6 +28,8 @@ impl RedisStore {
         }
 
         let sessions = self.sessions_of(user).await?;
+        // Live calls are in no index; what is written of them from now on finds no call to be added to.
+        let live = self.owned(Kind::Mirror, user).await?;
         let mut sids: BTreeSet<String> = sessions.iter().cloned().collect();
         if self.keys.is_tagged() {
             sids.extend(self.placed_at(user).await?);
@@ -39,7 +41,7 @@ impl RedisStore {
         sids.extend(indexed.into_iter().zip(others).filter(|(_, other)| !other).map(|(sid, _)| sid));
 
         let keys = |key: &dyn Fn(&String) -> String| sids.iter().map(key).collect::<Vec<_>>();
-        let mirrors: Vec<String> = sids.iter().flat_map(|sid| self.keys.mirrors(sid)).collect();
+        let mirrors: Vec<String> = sids.iter().chain(&live).flat_map(|sid| self.keys.mirrors(sid)).collect();
         erased.mirrors = self.unlink(&mirrors).await?;
         erased.markers = self.unlink(&keys(&|sid| self.keys.done(user, sid))).await?;
         if self.keys.is_tagged() {
@@ -74,8 +76,13 @@ impl RedisStore {
         if self.keys.is_tagged() {
             return self.sids_in_slot_of(user, Kind::Session).await;
         }
+        self.owned(Kind::Session, user).await
+    }
+
+    /// The ids in the keys of a kind whose hashes name a user as their owner.
+    async fn owned(&self, kind: Kind, user: &UserId) -> Result<Vec<String>, MemoryError> {
         let mut sids = BTreeSet::new();
-        let mut scan = Scan::of(self, Kind::Session);
+        let mut scan = Scan::of(self, kind);
         while let Some(keys) = scan.next().await? {
             let owners: Vec<Option<Vec<u8>>> = self.each(keys.iter().map(|key| Cmd::hget(key, "uid"))).await?;
             for (key, owner) in keys.iter().zip(owners) {

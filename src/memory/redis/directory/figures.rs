@@ -24,7 +24,8 @@ impl RedisStore {
                     Some(Kind::Profile) => figures.users += 1,
                     Some(Kind::Phone) => figures.numbers += 1,
                     Some(Kind::Session) => figures.sessions += 1,
-                    Some(Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper) | None => (),
+                    Some(Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mirror)
+                    | None => (),
                 }
                 figures.without_ttl += u64::from(ttl == NO_TTL && self.should_expire(kind));
             }
@@ -39,7 +40,7 @@ impl RedisStore {
         while let Some(mut keys) = scan.next().await? {
             keys.retain(|key| {
                 let kind = self.keys.kind(key).map(|(kind, _)| kind);
-                !matches!(kind, None | Some(Kind::Gone | Kind::Pepper))
+                !matches!(kind, None | Some(Kind::Gone | Kind::Pepper | Kind::Mirror))
             });
             // They say where sessions are, and are nothing by themselves.
             let is_place = |key: &String| matches!(self.keys.kind(key), Some((Kind::Place, _)));
@@ -54,7 +55,7 @@ impl RedisStore {
     fn should_expire(&self, kind: Option<Kind>) -> bool {
         match kind {
             Some(Kind::Phone | Kind::Profile | Kind::Sessions) => self.settings.profile_ttl.is_some(),
-            Some(Kind::Session) => !self.settings.session_ttl.is_zero(),
+            Some(Kind::Session | Kind::Mirror) => !self.settings.session_ttl.is_zero(),
             Some(Kind::Done) => !self.settings.marker_ttl.is_zero(),
             Some(Kind::Place) => !self.settings.session_ttl.is_zero() && !self.settings.marker_ttl.is_zero(),
             Some(Kind::Pepper) => false,

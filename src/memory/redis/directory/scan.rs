@@ -85,7 +85,7 @@ impl<'a> Scan<'a> {
         command.arg(self.cursor).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(BATCH);
         match self.kind {
             Some(Kind::Phone | Kind::Gone | Kind::Place | Kind::Pepper) => _ = command.arg("TYPE").arg("string"),
-            Some(Kind::Profile | Kind::Session | Kind::Done) => _ = command.arg("TYPE").arg("hash"),
+            Some(Kind::Profile | Kind::Session | Kind::Done | Kind::Mirror) => _ = command.arg("TYPE").arg("hash"),
             Some(Kind::Sessions) => _ = command.arg("TYPE").arg("zset"),
             None => (),
         }
