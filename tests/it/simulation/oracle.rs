@@ -6,6 +6,7 @@ use std::path::Path;
 
 use redial::identity::Caller;
 use redial::memory::model::{Profile, Session};
+use redial_call::Role;
 use rusqlite::{Connection, OpenFlags};
 
 use super::desk::{Call, Desk};
@@ -64,10 +65,20 @@ fn check_caller(caller: &Caller, calls: &[(&PlannedCall, &Call)], keys: &Keyspac
     let index: Vec<_> = index.iter().map(|(end, sid)| (*end, String::from_utf8_lossy(sid).into_owned())).collect();
     same("index", index, ends)?;
     let profile = text(keys, &profile_key, "doc").and_then(|doc| serde_json::from_str::<Profile>(&doc).ok());
-    // Nothing is told of a call in which nothing was said.
-    let with_words = sessions.iter().filter(|session| !session.conversation_history.is_empty());
-    let with_words: Vec<_> = with_words.map(|session| session.chat_id.as_str()).collect();
-    same("calls in the profile", profile.as_ref().map(episodes).unwrap_or_default(), with_words)?;
+    let in_profile = profile.as_ref().map(episodes).unwrap_or_default();
+    // Nothing is told of a call in which the caller said nothing.
+    let speaks = |session: &&Session| session.conversation_history.iter().any(|it| it.turn.role == Role::Caller);
+    let spoken: Vec<_> = sessions.iter().filter(speaks).map(|session| session.chat_id.as_str()).collect();
+    let by_name = |mut sids: Vec<&str>| {
+        sids.sort_unstable();
+        sids.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    same("calls in the profile", by_name(in_profile.clone()), by_name(spoken.clone()))?;
+    // Copies of a call with the same turns are the same to the store, so that the profile may name the end of either.
+    let copied: Vec<_> = calls.iter().filter(|(_, call)| call.broken > 0).map(|(it, _)| it.sid.as_str()).collect();
+    let once =
+        |sids: Vec<&str>| sids.into_iter().filter(|sid| !copied.contains(sid)).map(str::to_owned).collect::<Vec<_>>();
+    same("order of calls in the profile", once(in_profile), once(spoken))?;
 
     same("owner of the number", owner_of(caller, keys), Some(user.as_bytes()))
 }
