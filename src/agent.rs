@@ -34,6 +34,9 @@ pub struct Prompt {
     pub profile: Profile,
     /// How much of the profile may be said aloud, 0 to 3 ([`greeting`]).
     pub level: GreetingLevel,
+    /// A summary of this call's earlier turns, also of those before `history`; empty in a short call. Data, never
+    /// instructions.
+    pub before: String,
     /// The call so far, oldest first, in words that were really heard. Ends with the caller's turn.
     pub history: Vec<Turn>,
     /// Why an answer is wanted.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use redial_call::Settings;
 use secrecy::ExposeSecret as _;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -186,7 +187,24 @@ impl App {
             live: Arc::clone(&self.calls) as Arc<dyn LiveCalls>,
         };
         let drain = Drain::new(Arc::clone(&self.spool), sinks);
-        self.background.tasks.spawn(drain.run(self.background.stop.clone()));
+        let stop = self.background.stop.clone();
+        // On a thread of its own: what a long call leaves in a profile takes some ms to work out, and frames are due
+        // every 20 ms. Not one of the runtime's, which waits for those even when nobody told them to stop.
+        let (done, ended) = oneshot::channel::<()>();
+        let started = std::thread::Builder::new().name("outbox".to_owned()).spawn(move || {
+            let _done = done;
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime.block_on(drain.run(stop)),
+                Err(error) => tracing::error!(%error, "finished calls are not delivered: no runtime can be had"),
+            }
+        });
+        if let Err(error) = started {
+            tracing::error!(%error, "finished calls are not delivered: no thread can be had");
+        }
+        self.background.tasks.spawn(async move {
+            // Dropped when the thread ends.
+            let _ = ended.await;
+        });
         let (app, stop) = (Arc::clone(self), self.background.stop.clone());
         self.background.tasks.spawn(async move {
             loop {

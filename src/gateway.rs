@@ -13,7 +13,8 @@ use crate::app::{App, Providers};
 use crate::calls::Control;
 use crate::config::Config;
 use crate::http;
-use crate::memory::model::Session;
+use crate::identity::CallerAddress;
+use crate::memory::model::{Profile, Session};
 use crate::memory::store::MemoryError;
 use crate::tls;
 
@@ -79,6 +80,18 @@ impl Gateway {
         self.app.store.load_session(sid).await
     }
 
+    /// What is remembered of a caller, by the number as the carrier would say it; the empty profile of a stranger.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn remembered(&self, number: &str) -> Result<Profile, MemoryError> {
+        let address = CallerAddress::parse(number, &self.app.config.memory.default_region);
+        let caller = self.app.keys.caller(&address);
+        let Some(hash) = &caller.hash else { return Ok(Profile::default()) };
+        let Some(user) = self.app.store.owner(hash).await? else { return Ok(Profile::default()) };
+        Ok(self.app.store.user(&user).await?.and_then(|entry| entry.profile).unwrap_or_default())
+    }
+
     /// Stops: no new calls; what happens to running ones says `calls`, within `grace`; all that was said is kept.
     /// Returns false when something that was said could not be kept.
     pub async fn shut_down(self, grace: Duration, calls: RunningCalls) -> bool {
@@ -98,7 +111,10 @@ impl Gateway {
             }
         }
         let mut kept = tokio::time::timeout(WRITE_LIMIT, self.app.tasks.wait()).await.is_ok();
-        if !self.app.spool.delivered(WRITE_LIMIT).await {
+        // Nothing is brought to a store that is away; the disk has it, if there is one.
+        let away = self.app.store.server().borrow().is_none() && self.app.config.memory.is_durable();
+        let patience = if away { Duration::from_secs(1) } else { WRITE_LIMIT };
+        if !self.app.spool.delivered(patience).await {
             let waiting = self.app.spool.figures().await.map_or(0, |figures| figures.waiting);
             kept &= self.app.config.memory.is_durable() && !self.app.spool.is_degraded();
             if kept {

@@ -28,6 +28,7 @@ use crate::carrier::twilio::{self, Incoming};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::memory::mirror::feed::Feed;
 use crate::memory::model::Message;
+use crate::memory::rolling::Rolling;
 use crate::memory::spool::Spool;
 use crate::speech::ProviderError;
 use crate::speech::stt::{Stt, SttInput, SttOutput, SttStream};
@@ -70,6 +71,10 @@ pub(crate) struct Session {
     before: Duration,
     spool: Arc<Spool>,
     mirror: Option<Feed>,
+    /// What the agent is told of turns that it is not shown any more.
+    rolling: Rolling,
+    /// The next one, being made.
+    summing_up: Option<JoinHandle<Rolling>>,
     socket: MediaStream,
     control: mpsc::Receiver<Control>,
     reframer: Reframer,
@@ -109,6 +114,7 @@ enum Input {
     Message(Inbound),
     Recognized(Option<SttOutput>),
     Found(Option<Box<Lookup>>),
+    SummedUp(Option<Rolling>),
     Delta(Option<Result<Delta, ProviderError>>),
     Voiced(Vec<Frame>, VoiceState),
     Control(Option<Control>),
@@ -159,6 +165,8 @@ impl Session {
             before,
             spool: opening.spool,
             mirror: opening.mirror,
+            rolling: Rolling::default(),
+            summing_up: None,
             socket: opening.socket,
             control: opening.control,
             reframer: Reframer::default(),
@@ -215,6 +223,7 @@ impl Session {
             message = self.socket.next() => Input::Message(message),
             output = self.stt.output.recv() => Input::Recognized(output),
             found = finished(&mut self.lookup) => Input::Found(found.map(Box::new)),
+            rolling = finished(&mut self.summing_up) => Input::SummedUp(rolling),
             delta = next_delta(&mut self.reply) => Input::Delta(delta),
             (frames, state) = next_frames(&mut self.voice) => Input::Voiced(frames, state),
             control = self.control.recv() => Input::Control(control),
@@ -232,6 +241,7 @@ impl Session {
                 self.stt = self.parts.stt.open();
             }
             Input::Found(found) => self.on_found(found.map(|found| *found)),
+            Input::SummedUp(rolling) => self.on_summed_up(rolling),
             Input::Delta(delta) => self.on_delta(delta),
             Input::Voiced(frames, state) => self.on_voiced(&frames, state),
             Input::Control(Some(Control::Completed)) => self.end(EndSignal::Status),
@@ -517,6 +527,7 @@ impl Session {
                 .map(|known| known.profile.clone())
                 .unwrap_or_default(),
             level: found.map(|found| found.level).unwrap_or_default(),
+            before: self.rolling.text.clone(),
             history,
             cue,
         };
@@ -572,6 +583,24 @@ impl Session {
             // On the disk a moment later; the talk does not wait for it.
             drop(self.spool.turn(&self.record.session_id(), message));
         }
+        self.sum_up();
+    }
+
+    /// Has the summary of the running call made anew when it is due, one at a time.
+    fn sum_up(&mut self) {
+        let turns = self.call.turns();
+        if self.summing_up.is_none() && self.rolling.is_due(turns, self.parts.max_messages) {
+            let (rolling, turns) = (self.rolling.clone(), turns.to_vec());
+            self.summing_up = Some(tokio::task::spawn_blocking(move || rolling.next(&turns)));
+        }
+    }
+
+    fn on_summed_up(&mut self, rolling: Option<Rolling>) {
+        let Some(rolling) = rolling else { return };
+        self.rolling = std::mem::take(&mut self.rolling).newer(rolling);
+        if let Some(mirror) = &self.mirror {
+            mirror.summed_up(&self.rolling.text);
+        }
     }
 
     fn drop_voice(&mut self, turn: TurnId) {
@@ -587,6 +616,7 @@ impl Input {
             Self::Message(_) => "message",
             Self::Recognized(_) => "transcript",
             Self::Found(_) => "lookup",
+            Self::SummedUp(_) => "summary",
             Self::Delta(_) => "answer",
             Self::Voiced(..) => "speech",
             Self::Control(_) => "control",
@@ -595,13 +625,13 @@ impl Input {
     }
 }
 
-/// The look-up's result; never again after it was taken.
-async fn finished(lookup: &mut Option<JoinHandle<Lookup>>) -> Option<Lookup> {
-    match lookup {
+/// A task's result; never again after it was taken. `None`: it panicked.
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+    match task {
         Some(handle) => {
-            let found = handle.await;
-            *lookup = None;
-            found.ok()
+            let result = handle.await;
+            *task = None;
+            result.ok()
         }
         None => pending().await,
     }

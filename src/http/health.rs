@@ -17,7 +17,8 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: calls are taken. A store that is down is told, but does not make us unready: calls go on without it.
+/// `GET /readyz`: calls are taken. A store or a disk that is down is told, but does not make us unready: calls
+/// go on without it.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let open = app.calls.is_open();
     let memory = match app.store.health().await {
@@ -28,8 +29,18 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
         }),
         Err(error) => json!({ "error": error.to_string() }),
     };
+    let journal = match app.spool.figures().await {
+        Ok(figures) => json!({
+            "degraded": app.spool.is_degraded(),
+            "waiting": figures.waiting,
+            "dead": figures.dead,
+            "bytes": figures.bytes,
+        }),
+        Err(error) => json!({ "degraded": true, "error": error.to_string() }),
+    };
     let status = if open { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "accepting_calls": open, "calls": app.calls.count(), "memory": memory }))).into_response()
+    let body = json!({ "accepting_calls": open, "calls": app.calls.count(), "memory": memory, "journal": journal });
+    (status, Json(body)).into_response()
 }
 
 /// `GET /metrics`: Prometheus' text format. No label names a caller.

@@ -40,7 +40,7 @@ pub enum Written {
 
 /// Writes a finished call and what `fold` makes of the profile with it.
 ///
-/// One write at a time for each caller, in the order of the calls to this function. Another copy of the call that is
+/// One write at a time for each caller of a store, in the order of the calls to this function. Another copy of the call that is
 /// stored is united with this one, a number that belongs to another user takes the call to that one, and a profile that
 /// has moved on is folded again, so `fold` may run several times. A store that is not reachable is tried again, without
 /// end, after 20 ms to 10 s: whoever waits for this bounds it by the shutdown.
@@ -57,7 +57,7 @@ pub async fn write(
 ) -> Result<Written, MemoryError> {
     let mut tries = 0;
     loop {
-        let lane = Lane::of(&hang_up.caller.user_id);
+        let lane = Lane::of(store, &hang_up.caller.user_id);
         let _turn = lane.mutex.lock().await;
         let owner = loop {
             match attempt(store, hang_up.clone(), &fold).await {
@@ -93,7 +93,7 @@ pub async fn write_once(
     fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
 ) -> Result<Written, MemoryError> {
     loop {
-        let lane = Lane::of(&hang_up.caller.user_id);
+        let lane = Lane::of(store, &hang_up.caller.user_id);
         let _turn = lane.mutex.lock().await;
         match attempt(store, hang_up.clone(), &fold).await? {
             Attempt::Written(written) => return Ok(written),
@@ -161,7 +161,10 @@ pub(super) fn pause_after(tries: u32) -> u64 {
     full / 2 + (jitter::share() * (full - full / 2) as f64) as u64
 }
 
-type Lanes = HashMap<UserId, Arc<tokio::sync::Mutex<()>>>;
+/// Whose calls, and in which store: its address, as a simulation has several instances in one process.
+type Whose = (usize, UserId);
+
+type Lanes = HashMap<Whose, Arc<tokio::sync::Mutex<()>>>;
 
 /// The callers whose calls are being written in this process, no more.
 static LANES: LazyLock<Mutex<Lanes>> = LazyLock::new(Mutex::default);
@@ -173,14 +176,15 @@ fn lanes() -> MutexGuard<'static, Lanes> {
 
 /// The queue of one caller's hang-ups. The last one to leave takes it away.
 struct Lane {
-    user_id: UserId,
+    whose: Whose,
     mutex: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Lane {
-    fn of(user_id: &UserId) -> Self {
-        let mutex = Arc::clone(lanes().entry(user_id.clone()).or_default());
-        Self { user_id: user_id.clone(), mutex }
+    fn of(store: &dyn Store, user_id: &UserId) -> Self {
+        let whose = (std::ptr::from_ref(store).addr(), user_id.clone());
+        let mutex = Arc::clone(lanes().entry(whose.clone()).or_default());
+        Self { whose, mutex }
     }
 }
 
@@ -189,7 +193,7 @@ impl Drop for Lane {
         let mut lanes = lanes();
         // The map's and ours; others are only made and dropped under the map's lock.
         if Arc::strong_count(&self.mutex) == 2 {
-            lanes.remove(&self.user_id);
+            lanes.remove(&self.whose);
         }
     }
 }
@@ -271,7 +275,7 @@ mod tests {
     }
 
     fn has_lane(user: &str) -> bool {
-        lanes().contains_key(&UserId::parse(user).unwrap())
+        lanes().keys().any(|(_, user_id)| user_id.as_str() == user)
     }
 
     #[tokio::test(start_paused = true)]

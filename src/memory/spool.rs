@@ -13,7 +13,7 @@
 //! | `instance` | which process keeps a call, and whether it still lives |
 //! | `drain` | the deliveries |
 
-mod call_logs;
+pub(crate) mod call_logs;
 mod drain;
 mod instance;
 mod journal;
@@ -139,15 +139,15 @@ impl Spool {
     /// When the file cannot be read.
     pub async fn resume(&self, sid: &str, hash: Option<&PhoneHash>) -> Result<Option<OpenCall>, MemoryError> {
         self.writer.flushed(Duration::from_millis(500)).await;
-        let (sid, hash, instance) = (sid.to_owned(), hash.cloned(), self.instance.id().to_owned());
+        let (sid, asked, instance) = (sid.to_owned(), hash.cloned(), self.instance.id().to_owned());
         let found = self
             .database
-            .ask(PATIENCE, move |rows| match journal::claim(rows, &sid, &instance)? {
+            .ask(PATIENCE, move |rows| match journal::claim(rows, &sid, asked.as_ref(), &instance)? {
                 Some(call) => Ok(Some(call)),
                 None => outbox::last_session(rows, &sid),
             })
             .await?;
-        Ok(found.filter(|call| call.caller.hash == hash || call.caller.hash.is_none() && hash.is_none()))
+        Ok(found.filter(|call| call.caller.hash.as_ref() == hash))
     }
 
     /// Closes the calls that dead instances have left open and that nobody has taken up. Answers their ids.
@@ -236,11 +236,16 @@ impl Spool {
         self.database.ask(PATIENCE, move |rows| outbox::drop_dead(rows, seq)).await
     }
 
-    /// Waits until everything is delivered that can be, but no longer than `limit`. True: nothing waits any more.
+    /// Waits until every session and erasure is delivered, but no longer than `limit`. Summaries and the archive are not
+    /// waited for: they go on after the next start.
     pub async fn delivered(&self, limit: Duration) -> bool {
         let all = async {
             self.writer.flushed(limit).await;
-            while !self.figures().await.is_ok_and(|figures| figures.waiting == 0) || self.is_degraded() {
+            loop {
+                let pending = self.database.ask(PATIENCE, |rows| outbox::pending_sessions(rows)).await;
+                if pending.is_ok_and(|pending| pending == 0) && !self.is_degraded() {
+                    return;
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

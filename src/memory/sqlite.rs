@@ -6,6 +6,7 @@
 mod database;
 mod directory;
 mod file;
+mod inline;
 mod rows;
 mod worker;
 

@@ -10,6 +10,8 @@ use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 
+use crate::memory::spool::call_logs;
+
 /// Lines that may wait for the disk: some minutes of a call. A log that falls further behind is given up.
 const QUEUE: usize = 4096;
 
@@ -20,7 +22,8 @@ pub(crate) struct CallLog {
 }
 
 impl CallLog {
-    /// Starts `DIR/calls/SESSION.ndjson`, readable by this user only: it holds the caller's words.
+    /// Starts `DIR/calls/SESSION.ndjson`, readable by this user only: it holds the caller's words. A further stream of
+    /// the same call gets a file of its own, `SESSION.2.ndjson`.
     ///
     /// # Errors
     /// When the file cannot be made.
@@ -28,10 +31,16 @@ impl CallLog {
         let dir = data_dir.join("calls");
         tokio::fs::create_dir_all(&dir).await?;
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         options.mode(0o600);
-        let mut file = options.open(dir.join(format!("{session_id}.ndjson"))).await?;
+        let mut leg = 1;
+        let mut file = loop {
+            match options.open(call_logs::path(data_dir, session_id, leg)).await {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => leg += 1,
+                opened => break opened?,
+            }
+        };
         let (lines, mut queue) = mpsc::channel::<String>(QUEUE);
         tokio::spawn(async move {
             while let Some(mut line) = queue.recv().await {

@@ -69,7 +69,13 @@ impl Line {
         let cue = if line == "?" { Cue::Unclear } else { Cue::Answer };
         self.note("caller", line);
         self.push(Role::Caller, via, text, "");
-        let prompt = Prompt { profile: self.profile.clone(), level: self.level, history: self.history.clone(), cue };
+        let prompt = Prompt {
+            profile: self.profile.clone(),
+            level: self.level,
+            before: String::new(),
+            history: self.history.clone(),
+            cue,
+        };
         let deltas: Vec<Delta> =
             BuiltIn.reply(prompt).map(Result::unwrap).collect().now_or_never().expect("waits for nothing");
         let mut said = String::new();

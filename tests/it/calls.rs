@@ -1,12 +1,14 @@
 //! Whole calls through the webhook and the socket: memory between them, providers that fail, shutdown, privacy.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use redial::agent::{Agent, Delta, Prompt};
 use redial::gateway::RunningCalls;
+use redial::memory::archive::Archive as _;
+use redial::memory::archive::ndjson::NdjsonArchive;
 use redial::memory::model::Session;
 use redial::simulate::{HangUp, Report, Script, Step};
 use redial::speech::ProviderError;
@@ -234,4 +236,26 @@ async fn the_number_is_nowhere_but_in_the_carriers_request() {
 fn holds_number(bytes: &[u8]) -> bool {
     let digits = b"4155550123";
     bytes.windows(digits.len()).any(|window| window == digits)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finished_calls_are_offered_to_the_archive() {
+    let archive = tempfile::tempdir().unwrap();
+    let place = format!("file:{}", archive.path().display());
+    let gateway = Setup::hearing(["Hello."]).var("MEMORY_ARCHIVE", &place).start().await;
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    socket.send(&stop(&sid)).await;
+    let session = gateway.session(&sid).await;
+    let files = NdjsonArchive::open(archive.path()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let kept = loop {
+        if let Some(kept) = files.get(&sid).await.unwrap() {
+            break kept;
+        }
+        assert!(Instant::now() < deadline, "nothing is archived");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(kept, session);
 }

@@ -2,4 +2,5 @@
 //! that no turn is lost or counted twice, and that no call is dropped.
 
 mod kills;
+mod model;
 mod resume;

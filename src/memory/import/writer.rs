@@ -207,11 +207,12 @@ impl<'a> Writer<'a> {
             return Ok(Done::Written);
         }
         let fold = |profile: Profile, session: &Session| {
-            let profile = match brings {
+            // In this order: folding takes away what an earlier copy of the same session has left.
+            let profile = summary::fold(profile, session);
+            match brings {
                 Some(remembered) if !remembered.is_empty() => remembered.adopt_into(profile, &session.chat_id),
                 Some(_) | None => profile,
-            };
-            summary::fold(profile, session)
+            }
         };
         let (base, hash) = match &who.found {
             Some((hash, known)) => (Some((known.revision, known.profile.clone())), Some(hash.clone())),

@@ -19,6 +19,7 @@ pub(crate) struct Feed {
 
 enum Note {
     Found(Caller),
+    SummedUp(String),
     Turn(Box<Message>, u64),
 }
 
@@ -33,6 +34,11 @@ impl Feed {
     /// Notes who memory says the caller is.
     pub(crate) fn found(&self, caller: &Caller) {
         let _ = self.notes.try_send(Note::Found(caller.clone()));
+    }
+
+    /// Notes what was said before the turns that are kept.
+    pub(crate) fn summed_up(&self, summary: &str) {
+        let _ = self.notes.try_send(Note::SummedUp(summary.to_owned()));
     }
 
     /// Adds a turn, the `turns`th of the call.
@@ -53,6 +59,10 @@ async fn run(mirror: Arc<dyn Mirror>, mut call: LiveCall, before: Vec<Message>, 
             Note::Found(caller) => {
                 call.user_id = caller.user_id;
                 call.hash = caller.hash;
+                mirror.begin(&call).await;
+            }
+            Note::SummedUp(summary) => {
+                call.summary = summary;
                 mirror.begin(&call).await;
             }
             // Not begun again, should the mirror have been away at the beginning: a late turn must not bring back a call

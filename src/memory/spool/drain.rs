@@ -1,14 +1,14 @@
 //! The deliveries: what waits in the outbox is brought to the store, in order for each caller, until it has arrived.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use redial_call::{Role, Turn};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -19,7 +19,8 @@ use super::super::hang_up::{self, HangUp, Written};
 use super::super::improve;
 use super::super::mirror::Mirror;
 use super::super::model::Session;
-use super::super::store::{MemoryError, ServerId};
+use super::super::sqlite::Rows;
+use super::super::store::{MemoryError, ServerId, Store};
 use super::super::summarizer::{Summarizer, SummaryError, SummaryRequest};
 use super::super::summary;
 use super::outbox::{self, Entry, Kind};
@@ -28,8 +29,17 @@ use crate::identity::{Caller, UserId};
 
 /// Deliveries at the same time, each of another lane.
 const AT_ONCE: usize = 16;
+/// Attempts to have one call summarised by a model, over about a quarter of an hour.
+const SUMMARY_TRIES: u32 = 8;
+/// A model costs money and time, so it is asked again this many times later than a store: after 2.5 to 5 s at first.
+const SUMMARY_PATIENCE: u64 = 250;
+/// How often it is looked whether something is due when nobody has said so.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often the outbox is swept and erasures elsewhere are looked for.
 const CHORES_EVERY: Duration = Duration::from_secs(10);
+/// How long an entry keeps its lane after its delivery could not be noted: the disk is full or slow, and the store need
+/// not be asked again before that has a chance to change.
+const AFTER_NOT_NOTED: Duration = Duration::from_secs(1);
 /// Share of the file's greatest size at which an alarm is raised.
 const ALARM_AT: f64 = 0.8;
 
@@ -73,20 +83,22 @@ impl Drain {
     /// Runs until it is stopped; deliveries under way are finished first.
     pub async fn run(self, stop: CancellationToken) {
         let this = Arc::new(self);
-        let mut server = Server { watch: this.sinks.store.server(), ended: false };
+        // Beside each other: no delivery waits for a chore that a silent server keeps.
+        tokio::join!(this.deliver_all(&stop), this.tend(&stop));
+    }
+
+    async fn deliver_all(self: &Arc<Self>, stop: &CancellationToken) {
+        let mut server = Server::of(self.sinks.store.as_ref());
         let mut flights = Flights::default();
-        let mut chores_at = Instant::now();
         let mut slot = Instant::now();
         loop {
-            if Instant::now() >= chores_at {
-                this.chores().await;
-                chores_at = Instant::now() + CHORES_EVERY;
-            }
-            let id = server.present();
-            let mut wake_at = chores_at;
-            if let Some(id) = id {
-                match this.send_what_is_due(&id, &mut flights, &mut slot).await {
-                    Ok(next) => wake_at = wake_at.min(next.unwrap_or(chores_at)),
+            let mut wake_at = Instant::now() + LOOK_EVERY;
+            if let Some(present) = server.present() {
+                match self.send_what_is_due(&present, &mut flights, &mut slot).await {
+                    Ok(next) => {
+                        server.is_back = false;
+                        wake_at = next.map_or(wake_at, |next| wake_at.min(next));
+                    }
                     Err(error) => {
                         warn!(error = &error as &dyn Error, "the outbox cannot be read; it is tried again");
                         wake_at = Instant::now() + Duration::from_secs(1);
@@ -94,40 +106,57 @@ impl Drain {
                 }
             }
             tokio::select! {
+                biased; // repeatable in a simulation
                 () = stop.cancelled() => break,
-                () = flights.one_landed() => (),
+                died = flights.one_landed() => if let Some(seq) = died {
+                    self.put_off(seq, hang_up::pause_after(u32::MAX)).await;
+                },
                 () = server.changes() => (),
-                () = this.spool.wake.notified() => (),
+                () = self.spool.wake.notified() => (),
                 () = sleep_until(wake_at) => (),
             }
         }
         flights.all_landed().await;
     }
 
+    /// Sweeps, and looks for erasures elsewhere.
+    async fn tend(&self, stop: &CancellationToken) {
+        loop {
+            self.chores().await;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = sleep(CHORES_EVERY) => (),
+            }
+        }
+    }
+
     /// Starts deliveries for all lanes that have something due, as far as there is room. Answers when to look again.
     async fn send_what_is_due(
         self: &Arc<Self>,
-        server: &ServerId,
+        server: &Present,
         flights: &mut Flights,
         slot: &mut Instant,
     ) -> Result<Option<Instant>, MemoryError> {
-        let room = AT_ONCE.saturating_sub(flights.seqs.len());
+        let room = AT_ONCE.saturating_sub(flights.count());
         if room == 0 {
             return Ok(None);
         }
-        let (server, limit) = (server.0.clone(), AT_ONCE + 1);
+        let (Present { id: ServerId(server), is_back }, limit) = (server.clone(), AT_ONCE + 1);
+        let taking = server.clone();
         let (due, next, replayed) = self
             .spool
             .database
             .ask(PATIENCE, move |rows| {
-                let replayed = match outbox::server(rows)? {
-                    Some(known) if known == server => 0,
-                    known => {
-                        outbox::set_server(rows, &server)?;
-                        outbox::hurry(rows)?;
-                        if known.is_some() { outbox::replay(rows)? } else { 0 }
-                    }
-                };
+                let known = outbox::server(rows)?;
+                let is_another = known.as_ref() != Some(&server);
+                if is_another {
+                    outbox::set_server(rows, &server)?;
+                }
+                if is_another || is_back {
+                    outbox::hurry(rows)?;
+                }
+                let replayed = if is_another && known.is_some() { outbox::replay(rows)? } else { 0 };
                 let next = outbox::next_due(rows)?.map(|at| at.saturating_sub(rows.now));
                 Ok((outbox::due(rows, limit)?, next, replayed))
             })
@@ -136,7 +165,7 @@ impl Drain {
             info!(entries = replayed, "the store's server is another one than before: the last hour is sent again");
         }
         let mut next = next.map(|ms| Instant::now() + Duration::from_millis(ms));
-        let due: Vec<Entry> = due.into_iter().filter(|entry| !flights.seqs.contains(&entry.seq)).take(room).collect();
+        let due: Vec<Entry> = due.into_iter().filter(|entry| !flights.has(entry.seq)).take(room).collect();
         for entry in due {
             let now = Instant::now();
             if *slot > now {
@@ -145,18 +174,34 @@ impl Drain {
                 break;
             }
             *slot = now + Duration::from_secs(1) / self.spool.settings.per_second.max(1);
-            flights.start(entry.seq, Arc::clone(self).carry(entry));
+            flights.start(entry.seq, Arc::clone(self).carry(entry, taking.clone()));
         }
         Ok(next)
     }
 
-    /// Brings one entry to where it goes, and notes what became of it.
-    async fn carry(self: Arc<Self>, entry: Entry) {
+    /// Brings one entry to where it goes, and notes what became of it. `server`: the one that answers as it starts.
+    async fn carry(self: Arc<Self>, entry: Entry, server: String) {
         let delivered = self.deliver(&entry).await;
         let noted = match delivered {
             Ok(follow_ups) => {
                 let keep = !self.spool.settings.replay.is_zero() && matches!(entry.kind, Kind::Session | Kind::Erase);
-                self.spool.database.ask(PATIENCE, move |rows| outbox::delivered(rows, &entry, keep, &follow_ups)).await
+                // Another server meanwhile may not have it, and its replay has left out what was under way.
+                let taker = keep.then_some(server);
+                self.spool
+                    .database
+                    .ask(PATIENCE, move |rows| outbox::delivered(rows, &entry, taker.as_deref(), &follow_ups))
+                    .await
+            }
+            Err(failure @ MemoryError::Unavailable { .. })
+                if entry.kind == Kind::Summary && entry.tries + 1 >= SUMMARY_TRIES =>
+            {
+                warn!(
+                    session.id = entry.sid,
+                    error = &failure as &dyn Error,
+                    "the summary stays the one that rules made"
+                );
+                let (seq, reason) = (entry.seq, failure.to_string());
+                self.spool.database.ask(PATIENCE, move |rows| outbox::park(rows, seq, &reason)).await
             }
             Err(failure @ MemoryError::Unavailable { .. }) => {
                 if entry.tries == 0 {
@@ -167,12 +212,14 @@ impl Drain {
                         "a delivery waits"
                     );
                 }
-                let pause = hang_up::pause_after(entry.tries);
-                let seq = entry.seq;
-                self.spool
-                    .database
-                    .ask(PATIENCE, move |rows| outbox::failed(rows, seq, rows.now.saturating_add(pause)))
-                    .await
+                let pause = match entry.kind {
+                    Kind::Summary => hang_up::pause_after(entry.tries) * SUMMARY_PATIENCE,
+                    Kind::Session | Kind::Erase | Kind::Archive | Kind::EraseArchived => {
+                        hang_up::pause_after(entry.tries)
+                    }
+                };
+                self.put_off(entry.seq, pause).await;
+                return;
             }
             Err(failure @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
                 metrics::counter!("redial_dead_letters_total").increment(1);
@@ -186,9 +233,21 @@ impl Drain {
                 self.spool.database.ask(PATIENCE, move |rows| outbox::park(rows, seq, &reason)).await
             }
         };
+        self.check_noted(noted).await;
+    }
+
+    /// Notes a failed attempt; the next one is not before `pause_ms` are over.
+    async fn put_off(&self, seq: i64, pause_ms: u64) {
+        let later = move |rows: &mut Rows<'_>| outbox::failed(rows, seq, rows.now.saturating_add(pause_ms));
+        let noted = self.spool.database.ask(PATIENCE, later).await;
+        self.check_noted(noted).await;
+    }
+
+    async fn check_noted(&self, noted: Result<(), MemoryError>) {
         if let Err(error) = noted {
             // It is delivered again, which changes nothing.
-            warn!(error = &error as &dyn Error, "a delivery cannot be noted");
+            warn!(error = &error as &dyn Error, "what became of a delivery cannot be noted");
+            sleep(AFTER_NOT_NOTED).await;
         }
     }
 
@@ -279,11 +338,12 @@ impl Drain {
         let draft = match summarizer.summarize(&request).await {
             Ok(draft) => draft,
             Err(SummaryError::NoEvidence) => return Ok(()),
-            Err(error @ SummaryError::Unavailable { .. }) => {
+            // What a model answers once, it may not answer again.
+            Err(error @ (SummaryError::Unavailable { .. } | SummaryError::Unusable(_))) => {
                 let advice = "the summary that rules made stays until the model answers".to_owned();
                 return Err(MemoryError::Unavailable { advice, source: Some(error.into()) });
             }
-            Err(error @ (SummaryError::Rejected { .. } | SummaryError::Refused | SummaryError::Unusable(_))) => {
+            Err(error @ (SummaryError::Rejected { .. } | SummaryError::Refused)) => {
                 return Err(MemoryError::Refused(error.to_string()));
             }
         };
@@ -361,54 +421,77 @@ impl Drain {
     }
 }
 
+/// A server that answers.
+#[derive(Debug, Clone)]
+struct Present {
+    id: ServerId,
+    /// It has just come back, or is seen for the first time: what waits need not wait any longer.
+    is_back: bool,
+}
+
 /// Which server answers.
 struct Server {
     watch: watch::Receiver<Option<ServerId>>,
+    /// Until it has been told to the outbox.
+    is_back: bool,
     /// Nobody will ever change it: a store without a server.
     ended: bool,
 }
 
 impl Server {
-    fn present(&mut self) -> Option<ServerId> {
-        self.watch.borrow_and_update().clone()
+    fn of(store: &(impl Store + ?Sized)) -> Self {
+        Self { watch: store.server(), is_back: true, ended: false }
+    }
+
+    fn present(&mut self) -> Option<Present> {
+        // It may have gone and come back while nobody looked.
+        self.is_back |= self.watch.has_changed().unwrap_or(false);
+        let id = self.watch.borrow_and_update().clone();
+        id.map(|id| Present { id, is_back: self.is_back })
     }
 
     async fn changes(&mut self) {
         if self.ended {
             std::future::pending().await
         }
-        self.ended = self.watch.changed().await.is_err();
+        match self.watch.changed().await {
+            Ok(()) => self.is_back = true,
+            Err(_) => self.ended = true,
+        }
     }
 }
 
 /// The deliveries under way.
 #[derive(Default)]
 struct Flights {
-    tasks: JoinSet<i64>,
-    seqs: HashSet<i64>,
+    tasks: JoinSet<()>,
+    seqs: HashMap<Id, i64>,
 }
 
 impl Flights {
     fn start(&mut self, seq: i64, delivery: impl Future<Output = ()> + Send + 'static) {
-        self.seqs.insert(seq);
-        self.tasks.spawn(async move {
-            delivery.await;
-            seq
-        });
+        let task = self.tasks.spawn(delivery);
+        self.seqs.insert(task.id(), seq);
     }
 
-    /// Waits for one to end; for ever when there is none.
-    async fn one_landed(&mut self) {
-        match self.tasks.join_next().await {
-            Some(Ok(seq)) => {
-                self.seqs.remove(&seq);
+    fn count(&self) -> usize {
+        self.seqs.len()
+    }
+
+    fn has(&self, seq: i64) -> bool {
+        self.seqs.values().any(|flying| *flying == seq)
+    }
+
+    /// Waits for one to end; for ever when there is none. Answers the number of one that died without noting anything.
+    async fn one_landed(&mut self) -> Option<i64> {
+        match self.tasks.join_next_with_id().await {
+            Some(Ok((task, ()))) => {
+                self.seqs.remove(&task);
+                None
             }
-            // A panic in a delivery: its number is not known any more, so that all are asked again.
             Some(Err(error)) => {
-                error!(%error, "a delivery died");
-                if self.tasks.is_empty() {
-                    self.seqs.clear();
-                }
+                error!(%error, "a delivery died; it is tried again");
+                self.seqs.remove(&error.id())
             }
             None => std::future::pending().await,
         }

@@ -72,10 +72,17 @@ pub(super) fn turn(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<(), 
     Ok(())
 }
 
-/// Takes an open call over, with what was said in it.
-pub(super) fn claim(rows: &Rows<'_>, sid: &str, instance: &str) -> Result<Option<OpenCall>, MemoryError> {
+/// Takes an open call over, with what was said in it. One of another caller is answered, and left to whoever has it.
+pub(super) fn claim(
+    rows: &Rows<'_>,
+    sid: &str,
+    hash: Option<&PhoneHash>,
+    instance: &str,
+) -> Result<Option<OpenCall>, MemoryError> {
     let Some(call) = read(rows, sid)? else { return Ok(None) };
-    rows.change("UPDATE call SET instance = ?2 WHERE sid = ?1", params![sid, instance])?;
+    if call.caller.hash.as_ref() == hash {
+        rows.change("UPDATE call SET instance = ?2 WHERE sid = ?1", params![sid, instance])?;
+    }
     Ok(Some(call))
 }
 

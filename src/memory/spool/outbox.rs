@@ -163,12 +163,20 @@ pub(super) fn next_due(rows: &Rows<'_>) -> Result<Option<u64>, MemoryError> {
     Ok(rows.one(sql, params![rows.now], |row| row.get(0))?.flatten())
 }
 
-/// Notes a delivery, and what follows from it. `keep`: the entry stays for the replay window.
-pub(super) fn delivered(rows: &Rows<'_>, entry: &Entry, keep: bool, follow_ups: &[Kind]) -> Result<(), MemoryError> {
-    let known = if keep {
-        rows.change("UPDATE outbox SET delivered = ?2 WHERE seq = ?1", params![entry.seq, rows.now])?
-    } else {
-        rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?
+/// Notes a delivery, and what follows from it. `taker`: the server that took it, if it may forget and the entry stays for
+/// the replay window; when another one answers by now, the entry goes to that one as well.
+pub(super) fn delivered(
+    rows: &Rows<'_>,
+    entry: &Entry,
+    taker: Option<&str>,
+    follow_ups: &[Kind],
+) -> Result<(), MemoryError> {
+    let known = match taker {
+        None => rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?,
+        Some(taker) if server(rows)?.as_deref() == Some(taker) => {
+            rows.change("UPDATE outbox SET delivered = ?2 WHERE seq = ?1", params![entry.seq, rows.now])?
+        }
+        Some(_) => rows.change("UPDATE outbox SET tries = 0, next_at = 0 WHERE seq = ?1", params![entry.seq])?,
     };
     if known > 0 {
         for kind in follow_ups {
@@ -263,6 +271,12 @@ pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall
     }))
 }
 
+/// Sessions and erasures that wait.
+pub(super) fn pending_sessions(rows: &Rows<'_>) -> Result<u64, MemoryError> {
+    let sql = "SELECT count(*) FROM outbox WHERE delivered IS NULL AND kind IN ('session', 'erase')";
+    Ok(rows.one(sql, [], |row| row.get(0))?.unwrap_or(0))
+}
+
 /// Sends everything again that was delivered within the replay window.
 pub(super) fn replay(rows: &Rows<'_>) -> Result<usize, MemoryError> {
     rows.change("UPDATE outbox SET delivered = NULL, tries = 0, next_at = 0 WHERE delivered IS NOT NULL", [])
@@ -304,7 +318,11 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
     let uid = user.as_str();
     let turns = rows.change("DELETE FROM turn WHERE sid IN (SELECT sid FROM call WHERE uid = ?1)", params![uid])?;
     let calls = rows.change("DELETE FROM call WHERE uid = ?1", params![uid])?;
-    let queued = rows.change("DELETE FROM outbox WHERE uid = ?1", params![uid])?;
+    // Told by somebody else, erasures of our own that are still to be delivered, or delivered again, stay.
+    let queued = rows.change(
+        "DELETE FROM outbox WHERE uid = ?1 AND (?2 OR kind NOT IN ('erase', 'erase_archived'))",
+        params![uid, tell],
+    )?;
     let dead = rows.change("DELETE FROM dead WHERE uid = ?1", params![uid])?;
     let logs = rows.all("SELECT sid FROM log WHERE uid = ?1", params![uid], |row| row.get(0))?;
     rows.change(

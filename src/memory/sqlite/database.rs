@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use super::super::clock::Clock;
 use super::super::store::MemoryError;
 use super::file;
+use super::inline::Inline;
 use super::rows::Rows;
 use super::worker::Worker;
 
@@ -13,7 +16,12 @@ use super::worker::Worker;
 ///
 /// A thread of its own owns the connection; it ends, with all that is queued written, when this is dropped.
 pub struct Database {
-    worker: Worker,
+    hands: Hands,
+}
+
+enum Hands {
+    Thread(Worker),
+    Callers(Inline),
 }
 
 impl Database {
@@ -23,9 +31,19 @@ impl Database {
     /// [`MemoryError::Unavailable`] when the file cannot be written; [`MemoryError::WrongShape`] when it is no database,
     /// another program's or of a newer version. Both name the file and the way out.
     pub fn open(path: &Path, clock: Clock) -> Result<Self, MemoryError> {
-        let mut connection = file::open(path)?;
-        while file::sweep(&mut connection, clock()).map_err(|error| file::failed(path, &error))? {}
-        Ok(Self { worker: Worker::start(connection, path.to_owned(), clock)? })
+        let connection = open_swept(path, &clock)?;
+        Ok(Self { hands: Hands::Thread(Worker::start(connection, path.to_owned(), clock)?) })
+    }
+
+    /// As [`Database::open`], without a thread: what is asked runs on the thread of whoever asks and takes up to `slowest`
+    /// on tokio's clock. For simulations, whose time stands still while the disk is waited for; anybody else would block
+    /// a runtime's thread.
+    ///
+    /// # Errors
+    /// As for [`Database::open`].
+    pub fn open_inline(path: &Path, clock: Clock, slowest: Duration) -> Result<Self, MemoryError> {
+        let connection = open_swept(path, &clock)?;
+        Ok(Self { hands: Hands::Callers(Inline::start(connection, path.to_owned(), clock, slowest)) })
     }
 
     /// A database that is gone with the process.
@@ -33,7 +51,8 @@ impl Database {
     /// # Errors
     /// When there is no memory or no thread for it.
     pub fn open_in_memory(clock: Clock) -> Result<Self, MemoryError> {
-        Ok(Self { worker: Worker::start(file::open_in_memory()?, PathBuf::from(":memory:"), clock)? })
+        let worker = Worker::start(file::open_in_memory()?, PathBuf::from(":memory:"), clock)?;
+        Ok(Self { hands: Hands::Thread(worker) })
     }
 
     /// Runs `work` in a transaction, together with others that wait, and answers once it is on the disk.
@@ -45,6 +64,16 @@ impl Database {
         within: Duration,
         work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
     ) -> Result<T, MemoryError> {
-        self.worker.ask(within, work).await
+        match &self.hands {
+            Hands::Thread(worker) => worker.ask(within, work).await,
+            Hands::Callers(inline) => inline.ask(work).await,
+        }
     }
+}
+
+/// Opens a file and deletes what has expired in it.
+fn open_swept(path: &Path, clock: &Clock) -> Result<Connection, MemoryError> {
+    let mut connection = file::open(path)?;
+    while file::sweep(&mut connection, clock()).map_err(|error| file::failed(path, &error))? {}
+    Ok(connection)
 }

@@ -41,13 +41,11 @@ impl Worker {
     /// Starts the thread, on a connection that was swept just now.
     pub(super) fn start(connection: Connection, path: PathBuf, clock: Clock) -> Result<Self, MemoryError> {
         let (jobs, queue) = sync_channel(QUEUE);
-        let next_sweep_at = clock().saturating_add(SWEEP_EVERY_MS);
-        let thread = thread::Builder::new()
-            .name("memory-sqlite".to_owned())
-            .spawn(move || Desk { connection, path, clock, next_sweep_at, log_is_due: false }.serve(&queue))
-            .map_err(|error| {
-                unavailable("no thread could be started; raise the limit of threads", Some(error.into()))
-            })?;
+        let desk = Desk::new(connection, path, clock);
+        let thread =
+            thread::Builder::new().name("memory-sqlite".to_owned()).spawn(move || desk.serve(&queue)).map_err(
+                |error| unavailable("no thread could be started; raise the limit of threads", Some(error.into())),
+            )?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
@@ -60,8 +58,7 @@ impl Worker {
         deadline: Duration,
         work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
     ) -> Result<T, MemoryError> {
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(Request { work: Some(work), result: None, reply });
+        let (job, answer) = request(work);
         let Some(jobs) = &self.jobs else { return Err(stopped()) };
         jobs.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => {
@@ -89,7 +86,7 @@ impl Drop for Worker {
 }
 
 /// What the thread works with.
-struct Desk {
+pub(super) struct Desk {
     connection: Connection,
     path: PathBuf,
     clock: Clock,
@@ -100,6 +97,12 @@ struct Desk {
 }
 
 impl Desk {
+    /// On a connection that was swept just now.
+    pub(super) fn new(connection: Connection, path: PathBuf, clock: Clock) -> Self {
+        let next_sweep_at = clock().saturating_add(SWEEP_EVERY_MS);
+        Self { connection, path, clock, next_sweep_at, log_is_due: false }
+    }
+
     fn serve(mut self, queue: &Receiver<Box<dyn Job>>) {
         loop {
             let until_sweep = self.next_sweep_at.saturating_sub((self.clock)()).min(SWEEP_EVERY_MS);
@@ -108,15 +111,12 @@ impl Desk {
                 Err(RecvTimeoutError::Timeout) => (),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            let now = (self.clock)();
-            if now >= self.next_sweep_at {
-                self.sweep(now);
-            }
+            self.sweep_if_due();
         }
     }
 
     /// Runs all jobs in one transaction, each in a savepoint of its own: one that fails takes back only its own writes.
-    fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+    pub(super) fn run(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         let empties_log = Cell::new(false);
         let written = self.try_run(&mut jobs, &empties_log);
         if let Err(error) = &written
@@ -176,7 +176,11 @@ impl Desk {
         Ok(busy? == 0)
     }
 
-    fn sweep(&mut self, now: u64) {
+    pub(super) fn sweep_if_due(&mut self) {
+        let now = (self.clock)();
+        if now < self.next_sweep_at {
+            return;
+        }
         match file::sweep(&mut self.connection, now) {
             Ok(true) => (), // goes on after the next batch
             Ok(false) => {
@@ -197,8 +201,16 @@ impl Desk {
     }
 }
 
+/// A request, and where its answer comes.
+pub(super) fn request<T: Send + 'static>(
+    work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
+) -> (Box<dyn Job>, oneshot::Receiver<Result<T, MemoryError>>) {
+    let (reply, answer) = oneshot::channel();
+    (Box::new(Request { work: Some(work), result: None, reply }), answer)
+}
+
 /// A request whose answer waits until the transaction is on the disk.
-trait Job: Send {
+pub(super) trait Job: Send {
     /// True when what it wrote is to be kept.
     fn run(&mut self, rows: &mut Rows<'_>) -> bool;
 
@@ -233,7 +245,7 @@ where
     }
 }
 
-fn stopped() -> MemoryError {
+pub(super) fn stopped() -> MemoryError {
     unavailable("its thread has stopped; restart the program", None)
 }
 

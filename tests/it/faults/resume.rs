@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use redial::identity::UserId;
+use redial::memory::directory::Directory as _;
 use redial::memory::model::Session;
+use redial::memory::redis::RedisStore;
 use redial::memory::settings::StoreSettings;
 use redial::memory::sqlite::SqliteStore;
 use redial::memory::store::Store as _;
@@ -13,6 +16,7 @@ use tempfile::TempDir;
 use crate::support::gateway::{Setup, audio};
 use crate::support::line::{call_sid, dtmf, start, stop};
 use crate::support::process::GatewayProcess;
+use crate::support::redis::RedisServer;
 
 /// A session, once the gateway has written it.
 async fn stored(dir: &TempDir, sid: &str) -> Session {
@@ -167,4 +171,56 @@ async fn a_deploy_hands_running_calls_over_between_two_turns() {
         assert_eq!(said.len(), 3, "{said:?}");
     }
     drop(new);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_instance_takes_a_call_up_from_the_mirror() {
+    const FROM: &str = "+14155550123";
+    const PEPPER: (&str, &str) = ("MEMORY_PHONE_PEPPER", "0123456789abcdef0123456789abcdef");
+    let redis = RedisServer::start().await;
+    let (here, there) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let url = redis.url();
+    let vars = [("REDIS_URL", url.as_str()), PEPPER, ("RESUME_GRACE_SECONDS", "1")];
+    let mut first = GatewayProcess::start(here.path(), &vars).await;
+    let second = GatewayProcess::start(there.path(), &vars).await;
+    first.ready().await;
+    second.ready().await;
+    let sid = call_sid();
+    let mut socket = first.wire().stream(&sid, FROM).await;
+    socket.expect("media").await;
+    socket.send(&dtmf('7')).await;
+    socket.send(&dtmf('#')).await;
+    socket.expect("clear").await;
+    let mut raw = redis.raw().await;
+    let list = format!("conversation:messages:{sid}");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while redis::cmd("LLEN").arg(&list).query_async::<u64>(&mut raw).await.unwrap() < 2 {
+        assert!(Instant::now() < deadline, "the call is not mirrored");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    first.kill();
+    let lost = Instant::now();
+    let token = second.wire().resume(&sid, FROM).await;
+    let mut socket = second.wire().socket().await;
+    socket.send(&start(&sid, &token)).await;
+    socket.expect("media").await;
+    assert!(lost.elapsed() < Duration::from_secs(2), "{:?}", lost.elapsed());
+    socket.send(&dtmf('8')).await;
+    socket.send(&dtmf('#')).await;
+    socket.expect("clear").await;
+    socket.send(&stop(&sid)).await;
+    // The dead one comes back and delivers its part of the same call, which must not count again or take anything away.
+    first.restart().await;
+    first.ready().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let store = RedisStore::connect(&url.into(), StoreSettings::default()).unwrap();
+    store.health().await.unwrap();
+    let session = store.load_session(&sid).await.unwrap().expect("the session is written");
+    assert_eq!(words(&session, Role::Caller), ["7#", "8#"]);
+    let user = UserId::parse(&session.user_id).unwrap();
+    assert_eq!(store.user(&user).await.unwrap().unwrap().calls, 1);
+    for name in ["messages", "turns", "summary", "call"] {
+        let key = format!("conversation:{name}:{sid}");
+        assert_eq!(redis::cmd("EXISTS").arg(&key).query_async::<u64>(&mut raw).await.unwrap(), 0, "{key} is left");
+    }
 }

@@ -11,6 +11,7 @@ use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock;
 use redial::memory::consent::ConsentMode;
 use redial::memory::directory::{Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, UserEntry};
+use redial::memory::jitter;
 use redial::memory::model::{Message, Metadata, Profile, Session};
 use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial::memory::sqlite::Database;
@@ -25,12 +26,22 @@ struct Told {
     server: watch::Sender<Option<ServerId>>,
     committed: Mutex<Vec<(String, String)>>,
     fails: Mutex<HashMap<String, fn() -> MemoryError>>,
+    /// Whoever holds it keeps the answers to commits back.
+    answering: tokio::sync::Mutex<()>,
+    /// Who was erased here, in order.
+    erased: Mutex<Vec<UserId>>,
 }
 
 impl Told {
     fn new() -> Arc<Self> {
         let (server, _) = watch::channel(Some(ServerId("one".to_owned())));
-        Arc::new(Self { server, committed: Mutex::default(), fails: Mutex::default() })
+        Arc::new(Self {
+            server,
+            committed: Mutex::default(),
+            fails: Mutex::default(),
+            answering: tokio::sync::Mutex::default(),
+            erased: Mutex::default(),
+        })
     }
 
     fn fail(&self, user: &str, error: fn() -> MemoryError) {
@@ -56,12 +67,13 @@ impl Store for Told {
 
     async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError> {
         tokio::task::yield_now().await;
-        if let Some(error) = self.fails.lock().unwrap().get(commit.user_id.as_str()) {
+        let fails = self.fails.lock().unwrap().get(commit.user_id.as_str()).copied();
+        if let Some(error) = fails {
             return Err(error());
         }
         let entry = (commit.user_id.as_str().to_owned(), commit.session.chat_id.clone());
-        let mut committed = self.committed.lock().unwrap();
-        committed.push(entry);
+        self.committed.lock().unwrap().push(entry);
+        drop(self.answering.lock().await);
         Ok(Outcome::Applied { revision: 1 })
     }
 
@@ -84,11 +96,13 @@ const OPERATORS: &str = "the outbox asks nothing of this kind";
 impl Directory for Told {
     async fn erase(&self, user: &UserId) -> Result<Erased, MemoryError> {
         self.committed.lock().unwrap().retain(|(uid, _)| uid != user.as_str());
+        self.erased.lock().unwrap().push(user.clone());
         Ok(Erased::default())
     }
 
-    async fn erased_among(&self, _: &[UserId]) -> Result<Vec<UserId>, MemoryError> {
-        Ok(Vec::new())
+    async fn erased_among(&self, users: &[UserId]) -> Result<Vec<UserId>, MemoryError> {
+        let erased = self.erased.lock().unwrap();
+        Ok(users.iter().filter(|user| erased.contains(user)).cloned().collect())
     }
 
     async fn owner(&self, _: &PhoneHash) -> Result<Option<UserId>, MemoryError> {
@@ -150,7 +164,19 @@ struct Bed {
 
 impl Bed {
     fn open(dir: &Path, store: &Arc<Told>) -> Self {
-        let spool = Self::idle(dir);
+        Self::deliver(Self::idle(dir), store)
+    }
+
+    /// On tokio's clock, which a test may have paused; with pauses that are the same at every run.
+    fn timed(dir: &Path, store: &Arc<Told>) -> Self {
+        jitter::repeatable(1);
+        let began = tokio::time::Instant::now();
+        let clock = Arc::new(move || 1_763_690_000_000 + began.elapsed().as_millis() as u64);
+        let database = Database::open_inline(&dir.join("redial.sqlite"), clock, Duration::ZERO).unwrap();
+        Self::deliver(Self::spool_on(database, dir), store)
+    }
+
+    fn deliver(spool: Arc<Spool>, store: &Arc<Told>) -> Self {
         let stop = CancellationToken::new();
         let sinks = Sinks {
             store: Arc::clone(store) as Arc<dyn Memory>,
@@ -166,9 +192,12 @@ impl Bed {
 
     /// A spool that delivers nothing.
     fn idle(dir: &Path) -> Arc<Spool> {
-        let database = Arc::new(Database::open(&dir.join("redial.sqlite"), clock::system()).unwrap());
+        Self::spool_on(Database::open(&dir.join("redial.sqlite"), clock::system()).unwrap(), dir)
+    }
+
+    fn spool_on(database: Database, dir: &Path) -> Arc<Spool> {
         let settings = SpoolSettings { per_second: 100_000, ..SpoolSettings::default() };
-        Arc::new(Spool::open(database, Some(dir), settings).unwrap())
+        Arc::new(Spool::open(Arc::new(database), Some(dir), settings).unwrap())
     }
 }
 
@@ -279,6 +308,80 @@ async fn another_server_gets_the_last_hour_again() {
     eventually("another one gets all", async || store.of("u_a") == ["CA1", "CA2", "CA1", "CA2"]).await;
 }
 
+/// Long enough for whatever does not wait for anything.
+async fn a_moment() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_back_gets_at_once_what_waits() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::timed(dir.path(), &store);
+    store.fail("u_a", away);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let waits = bed.spool.waiting(1).await.unwrap().remove(0);
+    assert!(waits.tries > 9, "by now it is tried every 5 to 10 s: {}", waits.tries);
+    store.server.send_replace(None);
+    store.heal("u_a");
+    a_moment().await;
+    store.server.send_replace(Some(ServerId("one".to_owned())));
+    a_moment().await;
+    assert_eq!(store.of("u_a"), ["CA1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_server_took_goes_to_the_present_one_as_well() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::timed(dir.path(), &store);
+    let answering = store.answering.lock().await;
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    a_moment().await;
+    assert_eq!(store.of("u_a"), ["CA1"], "it is taken, and not yet answered");
+    store.server.send_replace(Some(ServerId("two".to_owned())));
+    a_moment().await;
+    drop(answering);
+    a_moment().await;
+    assert_eq!(store.of("u_a"), ["CA1", "CA1"]);
+    let figures = bed.spool.figures().await.unwrap();
+    assert_eq!((figures.waiting, figures.delivered), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_erasure_is_sent_again_although_it_was_heard_of_meanwhile() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::timed(dir.path(), &store);
+    let user = UserId::parse("u_a").unwrap();
+    bed.spool.forget(&user).await.unwrap();
+    a_moment().await;
+    // A call that was on the line all the while, and is noted only now.
+    bed.spool.begin(open_call("u_a", "CA1"));
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(bed.spool.figures().await.unwrap().open_calls, 0, "the store was asked who is erased");
+    store.server.send_replace(Some(ServerId("two".to_owned())));
+    a_moment().await;
+    assert_eq!(*store.erased.lock().unwrap(), [user.clone(), user]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_dies_keeps_nobody_else_waiting_and_is_tried_again() {
+    fn dies() -> MemoryError {
+        panic!("a delivery dies, as the test wants it");
+    }
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    store.fail("u_a", dies);
+    let bed = Bed::timed(dir.path(), &store);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    bed.spool.close(&caller("u_b"), session("u_b", "CA2", Vec::new())).await.unwrap();
+    a_moment().await;
+    assert_eq!(store.of("u_b"), ["CA2"]);
+    store.heal("u_a");
+    a_moment().await;
+    assert!(store.of("u_a").is_empty(), "not at once, as it would most likely die again");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(store.of("u_a"), ["CA1"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_server_is_noticed_over_a_restart() {
     let (dir, store) = (TempDir::new().unwrap(), Told::new());
@@ -325,6 +428,18 @@ async fn a_dead_instances_calls_are_finished_and_a_living_ones_are_not() {
     eventually("the session arrives", async || store.of("u_a") == ["CA1"]).await;
     assert!(store.of("u_b").is_empty());
     assert_eq!(bed.spool.figures().await.unwrap().open_calls, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_somebody_else_asks_for_is_finished_all_the_same() {
+    let dir = TempDir::new().unwrap();
+    let dead = Bed::idle(dir.path());
+    dead.begin(open_call("u_a", "CA1"));
+    dead.turn("CA1", message(1, "I need a plumber")).await.unwrap();
+    drop(dead);
+    let spool = Bed::idle(dir.path());
+    assert_eq!(spool.resume("CA1", caller("u_b").hash.as_ref()).await.unwrap(), None);
+    eventually("it is finished", async || spool.finish_orphans().await.unwrap() == ["CA1"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use redial::agent::builtin::BuiltIn;
 use redial::app::Providers;
 use redial::config::{Config, Vars};
 use redial::gateway::Gateway;
-use redial::memory::model::Session;
+use redial::memory::model::{Profile, Session};
 use redial::simulate::Simulator;
 use redial::speech::scripted::{Heard, ScriptedStt, ScriptedTts};
 use redial::speech::vad::silero::Silero;
@@ -102,6 +102,11 @@ impl TestGateway {
             assert!(Instant::now() < deadline, "session {sid} was not written");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// What is remembered of a number's caller.
+    pub(crate) async fn remembered(&self, number: &str) -> Profile {
+        self.gateway.remembered(number).await.unwrap()
     }
 
     /// The document of a session, once it is as wanted.

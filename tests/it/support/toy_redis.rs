@@ -1,16 +1,17 @@
 //! A small Redis of our own, for networks that are not there: it speaks RESP2 over any byte stream, keeps strings, hashes
-//! and sorted sets, and runs the store's two scripts, which are written again here in Rust.
+//! and sorted sets, and runs the store's scripts for calls, hang-ups and erasures, which are written again here in Rust.
 //!
 //! It knows no expiry, no users, no replicas. That it answers as `redis-server` does is tested against one.
 
 mod begin_call;
 mod commit;
+mod erasure;
 mod keyspace;
 mod resp;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use redis::Script;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -170,19 +171,36 @@ impl State {
         let Some((keys, args)) = numbered else {
             return Reply::error("ERR Number of keys can't be greater than number of args");
         };
-        if sha == sha1(BEGIN_CALL.as_bytes()) {
-            begin_call::run(&mut self.keyspace, keys, args)
-        } else if sha == sha1(COMMIT.as_bytes()) {
-            commit::run(&mut self.keyspace, keys, args)
-        } else {
-            Reply::error("ERR this script is not written in the toy")
+        let script = SCRIPTS.iter().find(|(known, _)| known == sha).map(|(_, script)| script);
+        match script {
+            Some(Known::BeginCall) => begin_call::run(&mut self.keyspace, keys, args),
+            Some(Known::Commit) => commit::run(&mut self.keyspace, keys, args),
+            Some(Known::Erase) => erasure::erase(&mut self.keyspace, keys),
+            Some(Known::HandOver) => erasure::hand_over(&mut self.keyspace, keys, args),
+            None => Reply::error("ERR this script is not written in the toy"),
         }
     }
 }
 
+/// The scripts that are written again here.
+enum Known {
+    BeginCall,
+    Commit,
+    Erase,
+    HandOver,
+}
+
+/// By the SHA-1 of their texts.
+static SCRIPTS: LazyLock<[(String, Known); 4]> = LazyLock::new(|| {
+    [(BEGIN_CALL, Known::BeginCall), (COMMIT, Known::Commit), (ERASE, Known::Erase), (HAND_OVER, Known::HandOver)]
+        .map(|(text, script)| (sha1(text.as_bytes()), script))
+});
+
 /// The scripts as the store has them.
 pub(crate) const BEGIN_CALL: &str = include_str!("../../../src/memory/redis/begin_call.lua");
 pub(crate) const COMMIT: &str = include_str!("../../../src/memory/redis/commit.lua");
+pub(crate) const ERASE: &str = include_str!("../../../src/memory/redis/erase.lua");
+pub(crate) const HAND_OVER: &str = include_str!("../../../src/memory/redis/hand_over.lua");
 
 fn sha1(text: &[u8]) -> String {
     Script::new(&String::from_utf8_lossy(text)).get_hash().to_owned()

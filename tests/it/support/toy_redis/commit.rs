@@ -8,47 +8,46 @@ pub(super) fn run(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -
 }
 
 fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result<Reply, WrongType> {
-    let (&[session, done, ref owner @ ..], [sid, digest, turns, session_doc, user, ended, schema, _, _, of_owner @ ..]) =
-        (&keys.iter().collect::<Vec<_>>()[..], args)
+    let (
+        &[session, done, ref owners @ ..],
+        [sid, digest, turns, session_doc, user, ended, schema, _, _, replaces, largest, of_profile @ ..],
+    ) = (&keys.iter().collect::<Vec<_>>()[..], args)
     else {
         return Ok(Reply::error("ERR wrong arguments"));
     };
     for (i, (key, expected)) in (1..).zip(keys.iter().zip(["hash", "hash", "string", "hash", "zset", "string"])) {
         let found = keyspace.kind(key);
         if found != "none" && found != expected {
-            return Ok(answer("wrongtype", found, format!("{i}").as_bytes()));
+            return Ok(answer("wrongtype", found, b"", i));
         }
     }
 
-    if let [gone, ..] = owner
+    if let [gone, ..] = owners
         && keyspace.exists(gone)
     {
-        return Ok(answer("erased", "0", b""));
+        return Ok(answer("erased", "", b"", 0));
     }
-
-    // What the script reads of the profile: schema, revision, calls, last call, size.
-    let mut ours = false;
-    let (mut revision, mut calls, mut last) = (Some(0), Some(0), 0);
-    if let (&[_, profile, ..], [_, _, _, _, _, largest]) = (owner, of_owner) {
-        let read = |field: &str| Ok(count(keyspace.hget(profile, field.as_bytes())?));
-        let v = read("v")?;
-        (revision, calls, last) = (read("rev")?, read("calls")?, read("last")?.unwrap_or(0));
-        let size = keyspace.hstrlen(profile, b"doc")?;
-        ours = v.is_some_and(|v| v <= number(schema))
-            && calls.is_some()
-            && size as u64 <= number(largest)
-            && revision.is_some_and(|revision| revision > 0 || size == 0);
-    }
-    let at_revision = revision.unwrap_or(0);
-    let told = |status: &str, revision: u64, document: &[u8]| answer(status, &revision.to_string(), document);
-
-    let stored_digest = keyspace.hget(done, b"d")?;
-    let (first, same) = (stored_digest.is_none(), stored_digest == Some(digest));
+    let marker = keyspace.hget(done, b"d")?.map(<[u8]>::to_vec);
+    let (first, same) = (marker.is_none(), marker.as_ref() == Some(digest));
     if same && keyspace.hget(done, b"merged")? == Some(b"1") {
-        return Ok(told("duplicate", at_revision, b""));
+        return Ok(answer("duplicate", "", b"", 0));
     }
-    if !first && !same && count(keyspace.hget(done, b"n")?).unwrap_or(0) >= number(turns) {
-        return Ok(told("stale", at_revision, b""));
+    let owner = match owners {
+        [_, _, _, phone] => keyspace.get(phone)?.map(<[u8]>::to_vec),
+        _ => None,
+    };
+    let stored_as = keyspace.hget(session, b"uid")?;
+    if stored_as != Some(user) {
+        if let Some(owner) = owner.as_ref().filter(|owner| *owner != user) {
+            return Ok(answer("mapped", owner.as_slice(), b"", 0));
+        }
+        if stored_as.is_some() {
+            return Ok(answer("others", "", b"", 0));
+        }
+    }
+    if let Some(marker) = marker.filter(|marker| !same && marker != replaces) {
+        let turns = count(keyspace.hget(done, b"n")?).unwrap_or(0);
+        return Ok(answer("differs", marker, &document_in(keyspace, session, largest)?, turns));
     }
 
     if !same {
@@ -59,22 +58,24 @@ fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result
             keyspace.hset(done, field.as_bytes(), value)?;
         }
     }
-    let (&[_, profile, sessions, phone], [base, profile_doc, _, keep, expired_before, _]) = (owner, of_owner) else {
+    let (&[_, profile, sessions, phone], [base, profile_doc, _, keep, expired_before]) = (owners, of_profile) else {
         keyspace.hset(done, b"merged", b"1")?;
-        return Ok(answer("applied", "0", b""));
+        return Ok(answer("applied", "0", b"", 0));
     };
 
-    if first {
-        if !keyspace.exists(phone) {
-            keyspace.set(phone, user);
-        }
-        if ours {
-            let calls = calls.expect("checked with `ours`") + 1;
-            keyspace.hset(profile, b"calls", calls.to_string().as_bytes())?;
-        }
+    let read = |field: &str| Ok(count(keyspace.hget(profile, field.as_bytes())?));
+    let (v, revision, calls, last) = (read("v")?, read("rev")?, read("calls")?, read("last")?.unwrap_or(0));
+    let size = keyspace.hstrlen(profile, b"doc")? as u64;
+    let ours = base != b"none"
+        && v.is_some_and(|v| v <= number(schema))
+        && calls.is_some()
+        && size <= number(largest)
+        && revision.is_some_and(|revision| revision > 0 || size == 0);
+    if let Some(calls) = calls.filter(|_| first) {
+        keyspace.hset(profile, b"calls", (calls + 1).to_string().as_bytes())?;
     }
     if !same {
-        if ours && number(ended) > last {
+        if calls.is_some() && number(ended) > last {
             keyspace.hset(profile, b"last", ended)?;
         }
         keyspace.zadd(sessions, number(ended) as f64, sid)?;
@@ -84,24 +85,36 @@ fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result
         keyspace.zcut(sessions, beyond.min(expired))?;
     }
 
-    if !ours {
-        keyspace.hset(done, b"merged", b"1")?;
-        return Ok(answer("kept", "0", b""));
-    }
-    if at_revision == number(base) {
-        let next = (at_revision + 1).to_string();
-        for (field, value) in [("v", &schema[..]), ("rev", next.as_bytes()), ("doc", profile_doc)] {
-            keyspace.hset(profile, field.as_bytes(), value)?;
+    let answered = match revision.filter(|_| ours) {
+        None => {
+            keyspace.hset(done, b"merged", b"1")?;
+            answer("kept", "", b"", 0)
         }
-        keyspace.hset(done, b"merged", b"1")?;
-        return Ok(answer("applied", &next, b""));
+        Some(revision) if revision == number(base) => {
+            let next = (revision + 1).to_string();
+            for (field, value) in [("v", &schema[..]), ("rev", next.as_bytes()), ("doc", profile_doc)] {
+                keyspace.hset(profile, field.as_bytes(), value)?;
+            }
+            keyspace.hset(done, b"merged", b"1")?;
+            answer("applied", next, b"", 0)
+        }
+        Some(revision) => answer("conflict", revision.to_string(), &document_in(keyspace, profile, largest)?, 0),
+    };
+    if owner.is_none() {
+        keyspace.set(phone, user);
     }
-    let document = keyspace.hget(profile, b"doc")?.unwrap_or_default();
-    Ok(told("conflict", at_revision, document))
+    Ok(answered)
 }
 
-fn answer(status: &str, text: &str, document: &[u8]) -> Reply {
-    Reply::Array(vec![Reply::bulk(status), Reply::bulk(text), Reply::bulk(document)])
+fn answer(status: &str, text: impl Into<Vec<u8>>, document: &[u8], number: u64) -> Reply {
+    let number = i64::try_from(number).expect("at most 15 digits");
+    Reply::Array(vec![Reply::bulk(status), Reply::bulk(text), Reply::bulk(document), Reply::Int(number)])
+}
+
+/// As the script's `document_in`: a document, unless it is too large.
+fn document_in(keyspace: &Keyspace, key: &[u8], largest: &[u8]) -> Result<Vec<u8>, WrongType> {
+    let document = keyspace.hget(key, b"doc")?.unwrap_or_default();
+    Ok(if document.len() as u64 <= number(largest) { document.to_vec() } else { Vec::new() })
 }
 
 /// As the script's `count`: a counter, 0 when missing, `None` when it is none.

@@ -38,8 +38,12 @@ impl Keyspace {
         Ok(match (name, args) {
             (b"TYPE", [key]) => Reply::Status(self.kind(key)),
             (b"EXISTS", [key]) => Reply::Int(i64::from(self.exists(key))),
-            (b"DEL", keys) => Reply::Int(count(keys.iter().filter(|key| self.keys.remove(*key).is_some()).count())),
+            (b"DEL" | b"UNLINK", keys) => Reply::Int(count(keys.iter().filter(|key| self.unlink(key)).count())),
             (b"GET", [key]) => Reply::or_nil(self.get(key)?),
+            // A key of another type is a nil here.
+            (b"MGET", keys) => {
+                Reply::Array(keys.iter().map(|key| Reply::or_nil(self.get(key).unwrap_or(None))).collect())
+            }
             (b"SET", [key, value]) => {
                 self.set(key, value);
                 Reply::Status("OK")
@@ -61,10 +65,26 @@ impl Keyspace {
                 Some(score) => Reply::Int(i64::from(self.zadd(key, score, member)?)),
                 None => Reply::error("ERR value is not a valid float"),
             },
+            (b"SCAN", [_, options @ ..]) => self.scan(options),
             // Nothing expires here.
             (b"EXPIRE" | b"PEXPIRE" | b"PERSIST", [key, ..]) => Reply::Int(i64::from(self.exists(key))),
             _ => Reply::error("ERR unknown command"),
         })
+    }
+
+    /// All that matches in one page, whatever the cursor is and however many are asked for.
+    fn scan(&self, options: &[Bytes]) -> Reply {
+        let option = |name: &[u8]| {
+            let named = options.chunks_exact(2).find(|pair| pair[0].eq_ignore_ascii_case(name));
+            named.map(|pair| pair[1].as_slice())
+        };
+        let (pattern, kind) = (option(b"MATCH"), option(b"TYPE"));
+        let matches = |key: &&Bytes| {
+            pattern.is_none_or(|pattern| is_like(key, pattern))
+                && kind.is_none_or(|kind| self.kind(key).as_bytes() == kind)
+        };
+        let found = self.keys.keys().filter(matches).map(|key| Reply::bulk(key.as_slice())).collect();
+        Reply::Array(vec![Reply::bulk("0"), Reply::Array(found)])
     }
 
     /// Every key with the name of its type and what it holds: fields with values, scores behind members.
@@ -95,6 +115,11 @@ impl Keyspace {
 
     pub(crate) fn exists(&self, key: &[u8]) -> bool {
         self.keys.contains_key(key)
+    }
+
+    /// False when there was no such key.
+    pub(crate) fn unlink(&mut self, key: &[u8]) -> bool {
+        self.keys.remove(key).is_some()
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Checked<Option<&[u8]>> {
@@ -162,6 +187,15 @@ impl Keyspace {
             }
         }
         Ok(())
+    }
+}
+
+/// A key against a pattern of which only `*` and `\\` mean something; the store uses no more.
+fn is_like(key: &[u8], pattern: &[u8]) -> bool {
+    match pattern {
+        [] => key.is_empty(),
+        [b'*', rest @ ..] => (0..=key.len()).any(|skipped| is_like(&key[skipped..], rest)),
+        [b'\\', literal, rest @ ..] | [literal, rest @ ..] => key.first() == Some(literal) && is_like(&key[1..], rest),
     }
 }
 
