@@ -139,14 +139,6 @@ impl GatewayProcess {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    /// Its memory in use, in kB.
-    pub(crate) fn resident_kb(&self) -> u64 {
-        let id = self.child.as_ref().unwrap().id();
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-
     pub(crate) fn wire(&self) -> Wire {
         Wire::new(format!("http://{}", self.listener.local_addr().unwrap()))
     }
