@@ -144,7 +144,9 @@ fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, older: Vec<Ph
             let caller = before.as_ref().map_or(caller, |call| call.caller.clone());
             let opening = Opening::of(entry, before.as_ref());
             // The stream may have given up waiting.
-            let _ = before.map(|before| found.send(before));
+            if let Some(before) = before {
+                let _ = found.send(before);
+            }
             look_up(&app, caller, &older, attested, opening).await
         }
         .instrument(span)

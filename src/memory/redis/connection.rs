@@ -205,6 +205,18 @@ impl Server {
         })
     }
 
+    /// Of a cluster that has not been whole since we started, no more is known than that some of it answers: what is
+    /// delivered to that part need not wait for the rest.
+    fn is_there(&self, id: &str) {
+        self.id.send_if_modified(|present| {
+            let new = present.is_none();
+            if new {
+                *present = Some(ServerId(id.to_owned()));
+            }
+            new
+        });
+    }
+
     /// Keeps what was found. Answers whether it is another server than at the last look, and which findings are new; all
     /// of another server's are. One that does not tell its name is taken for the same one here: nobody wants to read it again.
     fn found(&self, life: Option<String>, findings: Vec<String>) -> (bool, Vec<String>) {
@@ -323,6 +335,9 @@ impl Supervisor {
             Err(trouble) => {
                 watch.missed += 1;
                 let given_up = watch.live.connection.is_cluster() && watch.missed >= CLUSTER_BEATS_IN_A_ROW;
+                if given_up && let Some(server) = &self.server {
+                    server.is_there(&watch.unknown_life);
+                }
                 given_up.then_some(trouble)
             }
         }

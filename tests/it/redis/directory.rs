@@ -220,8 +220,8 @@ async fn a_join_that_was_interrupted_anywhere_is_finished_by_repeating_it() {
         call_of(&store, "u_absorbed", "CA2", NOON + 1).await;
         call_of(&store, "u_absorbed", "CA3", NOON + 2).await;
         let cut = cut_off(store.absorb(&absorbed, &into, 1, &joined), polls).await;
-        // Every third time a call of theirs hangs up before the join goes on.
-        let mut late = polls % 3 == 2 && cut.is_none() && store.user(&absorbed).await.unwrap().is_some();
+        // Every second time a call of theirs hangs up before the join goes on.
+        let mut late = polls % 2 == 1 && cut.is_none() && store.user(&absorbed).await.unwrap().is_some();
         if late {
             let outcome = store.commit_session(&commit_of("u_absorbed", "CA4", NOON + 3, 2)).await.unwrap();
             // Once the number has moved, the call is told to go to its new user, and nothing of it is written here.
