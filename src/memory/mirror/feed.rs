@@ -20,6 +20,7 @@ pub(crate) struct Feed {
 enum Note {
     Found(Caller),
     Turn(Box<Message>, u64),
+    Forget,
 }
 
 impl Feed {
@@ -33,6 +34,11 @@ impl Feed {
     /// Notes who memory says the caller is.
     pub(crate) fn found(&self, caller: &Caller) {
         let _ = self.notes.try_send(Note::Found(caller.clone()));
+    }
+
+    /// Takes the call out of the mirror, for good: its caller was erased. A queue that is full is not waited for here.
+    pub(crate) fn forget(self) {
+        tokio::spawn(async move { self.notes.send(Note::Forget).await });
     }
 
     /// Adds a turn, the `turns`th of the call.
@@ -58,6 +64,7 @@ async fn run(mirror: Arc<dyn Mirror>, mut call: LiveCall, before: Vec<Message>, 
             // Not begun again, should the mirror have been away at the beginning: a late turn must not bring back a call
             // that is over, or whose caller was erased.
             Note::Turn(message, turns) => mirror.turn(&call.session_id, &message, turns).await,
+            Note::Forget => return mirror.end(&call.session_id).await,
         }
     }
 }

@@ -2,9 +2,6 @@
 
 use crate::identity::{PhoneHash, UserId, is_id};
 
-/// First part of the keys of a live call's mirror; other programs read these too, so they have no prefix of ours.
-const MIRROR: &str = "conversation";
-
 /// Makes keys below one prefix.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
@@ -46,9 +43,10 @@ impl Keys {
         format!("{}:done:{sid}", self.prefix)
     }
 
-    /// What a live call's mirror is in. `sid` must be an id.
-    pub(super) fn mirrors(&self, sid: &str) -> [String; 4] {
-        ["messages", "summary", "turns", "call"].map(|what| format!("{MIRROR}:{what}:{sid}"))
+    /// Where a key of another shape is moved out of the way. A colon, as an id may have a dot in it: what is aside must
+    /// not look like somebody's.
+    pub(super) fn aside(key: &str) -> String {
+        format!("{key}:aside")
     }
 
     /// Matches all keys of one kind, or of every kind.
@@ -142,6 +140,8 @@ mod tests {
             "sarah:user:u_1",
             "sarah:user:u_1:notes",
             "sarah:meta:other",
+            "sarah:session:CA1:aside",
+            "sarah:user:u_1:profile:aside",
             "conversation:messages:CA1",
         ] {
             assert_eq!(keys.kind(key), None, "{key}");

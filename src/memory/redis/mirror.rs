@@ -46,8 +46,13 @@ type Loaded = (Vec<Vec<u8>>, Vec<u8>, Vec<u8>, Vec<Option<Vec<u8>>>);
 
 impl RedisStore {
     /// The keys of a live call, all of one session: messages, summary, turns, call.
-    fn mirror_keys(&self, sid: &str) -> [String; 4] {
+    pub(super) fn mirror_keys(&self, sid: &str) -> [String; 4] {
         ["messages", "summary", "turns", "call"].map(|kind| format!("{}:{kind}:{sid}", self.settings.mirror_prefix))
+    }
+
+    /// What the key of a live call begins with, before its session id.
+    pub(super) fn mirror_call_prefix(&self) -> String {
+        format!("{}:call:", self.settings.mirror_prefix)
     }
 
     fn mirror_ttl_s(&self) -> u64 {

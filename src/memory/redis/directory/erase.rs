@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use redis::{Cmd, Script};
 
 use super::super::advice::Trouble;
-use super::super::keys::Kind;
+use super::super::keys::{Keys, Kind};
 use super::super::{RedisStore, ttl_s, wrong_type};
-use super::scan::Scan;
+use super::scan::{MirrorScan, Scan};
 use super::{Directory as _, id};
 use crate::identity::UserId;
 use crate::memory::directory::{ERASED_FOR, Erased};
@@ -34,13 +34,33 @@ impl RedisStore {
         sids.extend(indexed.into_iter().zip(others).filter(|(_, other)| !other).map(|(sid, _)| sid));
 
         let keys = |key: &dyn Fn(&String) -> String| sids.iter().map(key).collect::<Vec<_>>();
-        let mirrors: Vec<String> = sids.iter().flat_map(|sid| self.keys.mirrors(sid)).collect();
+        let live = self.mirrors_of(user).await?;
+        let mirrors: Vec<String> = sids.iter().chain(&live).flat_map(|sid| self.mirror_keys(sid)).collect();
         erased.mirrors = self.unlink(&mirrors).await?;
         erased.markers = self.unlink(&keys(&|sid| self.keys.done(sid))).await?;
         let documents: Vec<String> = sessions.iter().map(|sid| self.keys.session(sid)).collect();
         erased.sessions = self.unlink(&documents).await?;
+        let mut aside = vec![Keys::aside(&self.keys.profile(user)), Keys::aside(&self.keys.sessions(user))];
+        aside.extend(sids.iter().map(|sid| Keys::aside(&self.keys.session(sid))));
+        self.unlink(&aside).await?;
         self.unlink(&[self.keys.sessions(user)]).await?;
         Ok(erased)
+    }
+
+    /// The ids of a user's live calls that are mirrored, whichever instance has them. Their hang-ups are still to come,
+    /// so no index names them.
+    async fn mirrors_of(&self, user: &UserId) -> Result<Vec<String>, MemoryError> {
+        let mut sids = Vec::new();
+        let mut scan = MirrorScan::new(self);
+        while let Some(calls) = scan.next().await? {
+            let owners: Vec<Option<Vec<u8>>> = self.each(calls.iter().map(|(key, _)| Cmd::hget(key, "uid"))).await?;
+            for ((_, sid), owner) in calls.into_iter().zip(owners) {
+                if owner.as_deref() == Some(user.as_str().as_bytes()) {
+                    sids.push(sid);
+                }
+            }
+        }
+        Ok(sids)
     }
 
     /// Removes the profile and leaves the marker. Answers how many profiles that were, and the ids in the index.

@@ -5,6 +5,7 @@ use redis::{Cmd, FromRedisValue};
 
 use super::super::RedisStore;
 use super::super::keys::Kind;
+use crate::identity::is_id;
 use crate::memory::store::MemoryError;
 
 /// Keys that one SCAN looks at, and that one UNLINK takes: some 0.2 ms of the server's time.
@@ -68,6 +69,33 @@ impl<'a> Scan<'a> {
         let ours =
             |key: &String| self.kind.is_none_or(|kind| self.store.keys.kind(key).is_some_and(|(k, _)| k == kind));
         Ok(Some(keys.filter(ours).collect()))
+    }
+}
+
+/// A walk over the live calls that are mirrored.
+pub(super) struct MirrorScan<'a> {
+    store: &'a RedisStore,
+    cursor: Option<u64>,
+}
+
+impl<'a> MirrorScan<'a> {
+    pub(super) fn new(store: &'a RedisStore) -> Self {
+        Self { store, cursor: Some(0) }
+    }
+
+    /// Some calls' keys with their session ids, maybe none; `None` at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<(String, String)>>, MemoryError> {
+        let Some(cursor) = self.cursor else { return Ok(None) };
+        let prefix = self.store.mirror_call_prefix();
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(BATCH).arg("TYPE").arg("hash");
+        let (cursor, found): (u64, Vec<Vec<u8>>) = self.store.ask_for_all(&command).await?;
+        self.cursor = (cursor != 0).then_some(cursor);
+        let calls = found.into_iter().filter_map(|key| String::from_utf8(key).ok()).filter_map(|key| {
+            let sid = key.strip_prefix(&prefix).filter(|sid| is_id(sid))?.to_owned();
+            Some((key, sid))
+        });
+        Ok(Some(calls.collect()))
     }
 }
 
