@@ -18,6 +18,7 @@ use crate::carrier::signature::Verifier;
 use crate::carrier::token::Tokens;
 use crate::config::{Backend, Config};
 use crate::identity::{Keys, load_or_create_pepper, warm_up};
+use crate::memory::archive::{self, Archive};
 use crate::memory::clock;
 use crate::memory::directory::Memory;
 use crate::memory::mirror::Mirror;
@@ -26,6 +27,7 @@ use crate::memory::redis::RedisStore;
 use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool};
 use crate::memory::sqlite::{Database, SqliteStore};
 use crate::memory::store::Store as _;
+use crate::operations::Operations;
 use crate::session::Parts;
 use crate::speech::local::LocalSpeech;
 use crate::speech::stt::Stt;
@@ -70,6 +72,8 @@ pub struct App {
     pub(crate) spool: Arc<Spool>,
     /// Where live calls are shown to other instances; `None` without a shared store.
     pub(crate) mirror: Option<Arc<dyn Mirror>>,
+    /// Where finished calls are for good.
+    pub(crate) archive: Option<Arc<dyn Archive>>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) tokens: Tokens,
     /// `None`: signatures are not checked.
@@ -104,6 +108,7 @@ impl App {
         // The first number that is not plain E.164 would wait for it.
         tokio::task::spawn_blocking(warm_up);
         let OpenMemory { store, spool, mirror } = open_memory(&config).await?;
+        let archive = config.archive.as_ref().map(archive::open).transpose()?;
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
         let settings =
@@ -134,6 +139,7 @@ impl App {
             store,
             spool,
             mirror,
+            archive,
             calls,
             tokens,
             verifier,
@@ -144,6 +150,18 @@ impl App {
             background,
         };
         Ok(Arc::new(app))
+    }
+
+    /// What operators do with what is remembered.
+    pub(crate) fn operations(&self) -> Operations<'_> {
+        Operations {
+            store: self.store.as_ref(),
+            spool: &self.spool,
+            archive: self.archive.as_deref(),
+            live: Some(self.calls.as_ref()),
+            keys: &self.keys,
+            region: &self.config.memory.default_region,
+        }
     }
 
     /// A URL of ours as the carrier knows it.

@@ -24,7 +24,7 @@ use self::advice::Trouble;
 use self::connection::Link;
 use self::dial::Server;
 pub use self::dial::{ByteStream, Dial};
-pub use self::directory::{RepairError, Repaired};
+pub use self::directory::{RepairError, RepairOutcome, Repaired};
 use self::keys::Keys;
 use self::reply::{Begun, Committed, Stored, UNREADABLE};
 use super::digest::SessionDigest;

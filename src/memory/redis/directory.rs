@@ -12,7 +12,7 @@ mod scan;
 mod server;
 mod sessions;
 
-pub use self::repair::{RepairError, Repaired};
+pub use self::repair::{RepairError, RepairOutcome, Repaired};
 
 use std::sync::LazyLock;
 use std::time::Duration;
