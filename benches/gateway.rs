@@ -41,6 +41,7 @@ impl Gateway {
         let process = Command::new(env!("CARGO_BIN_EXE_redial"))
             .arg("serve")
             .env_clear()
+            .env("ADMIN_ADDR", "off")
             .env("BIND_ADDR", format!("127.0.0.1:{port}"))
             .env("DATA_DIR", dir.path())
             .env("TWILIO_AUTH_TOKEN", TOKEN)

@@ -31,6 +31,7 @@ use crate::memory::sqlite::{Database, SqliteStore};
 use crate::memory::store::{MemoryError, Store as _};
 use crate::memory::summarizer::Summarizer;
 use crate::memory::summarizer::chat::ChatSummarizer;
+use crate::operations::Operations;
 use crate::session::Parts;
 use crate::speech::local::LocalSpeech;
 use crate::speech::stt::Stt;
@@ -163,6 +164,18 @@ impl App {
             background,
         };
         Ok(Arc::new(app))
+    }
+
+    /// What operators do with what is remembered.
+    pub(crate) fn operations(&self) -> Operations<'_> {
+        Operations {
+            store: self.store.as_ref(),
+            spool: &self.spool,
+            archive: self.archive.as_deref(),
+            live: Some(self.calls.as_ref()),
+            keys: &self.keys,
+            region: &self.config.memory.default_region,
+        }
     }
 
     /// A URL of ours as the carrier knows it.

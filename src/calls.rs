@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redial_call::CallSid;
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -129,6 +130,19 @@ enum State {
     },
 }
 
+/// A call, for operators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CallEntry {
+    /// The carrier's id, which is the session's as well.
+    pub call_sid: String,
+    /// Whose call it is, as far as is known by now.
+    pub user_id: String,
+    /// `ringing` until its stream has started, then `live`.
+    pub state: &'static str,
+    /// 1, and one more for each time that its stream broke and it was taken up again.
+    pub leg: u32,
+}
+
 #[derive(Debug)]
 struct Finished {
     at: Instant,
@@ -233,6 +247,20 @@ impl Calls {
         if let Some(open) = self.lock().open.get_mut(sid) {
             open.caller = caller.clone();
         }
+    }
+
+    /// Calls that ring or are live, in no order.
+    pub fn list(&self) -> Vec<CallEntry> {
+        let entry = |(sid, open): (&CallSid, &Open)| CallEntry {
+            call_sid: sid.as_str().to_owned(),
+            user_id: open.caller.user_id.as_str().to_owned(),
+            state: match open.state {
+                State::Admitted { .. } | State::Ringing { .. } => "ringing",
+                State::Live { .. } => "live",
+            },
+            leg: open.leg,
+        };
+        self.lock().open.iter().map(entry).collect()
     }
 
     /// Tells every live call.

@@ -2,19 +2,23 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
 mod call;
+mod caller;
 mod config;
 mod demo;
 mod environment;
 mod health;
 mod memory;
+mod operators;
 mod replay;
 mod serve;
+mod session;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
+use crate::operations::OperationError;
 use crate::tls;
 
 /// The exit code of a wrong configuration or command line (`EX_USAGE` of sysexits.h).
@@ -39,10 +43,24 @@ enum Command {
     Replay(replay::Replay),
     Config(config::Config),
     Health(health::Health),
+    Caller(caller::Caller),
+    Session(session::Session),
     Memory(memory::Memory),
 }
 
 impl Cli {
+    /// Reads the command line and runs the command; 64 for a command line that there is none of.
+    pub fn main() -> ExitCode {
+        match Self::try_parse() {
+            Ok(cli) => cli.run(),
+            Err(error) => {
+                // Help and version are asked for. Nothing can be done about a terminal that is gone.
+                let _ = error.print();
+                if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
+            }
+        }
+    }
+
     /// Runs the command. The exit code is 0 for success, 64 for a wrong configuration, 1 for any other failure.
     pub fn run(self) -> ExitCode {
         tls::install_provider();
@@ -53,11 +71,13 @@ impl Cli {
             Command::Replay(command) => command.run(),
             Command::Config(command) => command.run(),
             Command::Health(command) => command.run(),
+            Command::Caller(command) => command.run(),
+            Command::Session(command) => command.run(),
             Command::Memory(command) => command.run(),
         };
         match result {
             Ok(code) => code,
-            Err(error) if error.is::<ConfigError>() => {
+            Err(error) if error.is::<ConfigError>() || is_usage(&error) => {
                 eprintln!("redial: {error}");
                 ExitCode::from(EXIT_USAGE)
             }
@@ -67,6 +87,11 @@ impl Cli {
             }
         }
     }
+}
+
+/// Something else has to be asked for.
+fn is_usage(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(OperationError::Invalid(_)))
 }
 
 /// The runtime of a command. Two threads or one a core, whichever is more, so that one busy core delays no one.

@@ -1,5 +1,6 @@
 //! The configuration: every variable, read once, every fault reported in one go.
 
+mod admin;
 mod archive;
 mod chat;
 mod preset;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+pub use self::admin::AdminConfig;
 pub use self::archive::ArchiveConfig;
 pub use self::chat::ChatConfig;
 pub use self::reader::{Fault, Vars};
@@ -36,6 +38,8 @@ use crate::outgoing::Networks;
 pub struct Config {
     /// Where to listen, and as what we are known.
     pub server: ServerConfig,
+    /// Where operators' programs come in; `None`: nowhere.
+    pub admin: Option<AdminConfig>,
     /// The carrier's credentials.
     pub twilio: TwilioConfig,
     /// Where callers are remembered.
@@ -189,6 +193,7 @@ impl Config {
                     .to_owned(),
             );
         }
+        let admin = AdminConfig::read(&mut reader);
         let memory = memory(&mut reader);
         let networks = match reader.flag("OUTGOING_ALLOW_PRIVATE") {
             Some(true) => Networks::Private,
@@ -223,12 +228,12 @@ impl Config {
                 _ => Language::En,
             },
         };
-        reader.warn_of_unknown(VARIABLES, &["REDIS_", "MEMORY_", "OUTGOING_"]);
+        reader.warn_of_unknown(VARIABLES, &["ADMIN_", "REDIS_", "MEMORY_", "OUTGOING_"]);
         let (faults, warnings) = reader.finish();
         if !faults.is_empty() {
             return Err(ConfigError { faults });
         }
-        Ok(Self { server, twilio, memory, summarizer, archive, limits, models_dir, call_log, log, warnings })
+        Ok(Self { server, admin, twilio, memory, summarizer, archive, limits, models_dir, call_log, log, warnings })
     }
 }
 

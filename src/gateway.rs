@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use secrecy::SecretString;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -13,6 +14,7 @@ use crate::app::{App, Providers};
 use crate::calls::Control;
 use crate::config::Config;
 use crate::http;
+use crate::http::api::door::{Door, Sign};
 use crate::identity::CallerAddress;
 use crate::memory::model::{Profile, Session};
 use crate::memory::store::MemoryError;
@@ -38,6 +40,8 @@ pub struct Gateway {
     address: SocketAddr,
     stop: CancellationToken,
     server: JoinHandle<()>,
+    /// The operators' API: where it is, and the task.
+    admin: Option<(Sign, JoinHandle<()>)>,
 }
 
 impl Gateway {
@@ -51,6 +55,7 @@ impl Gateway {
         let bind = config.server.bind;
         let listener = http::listener::bind(bind).with_context(|| format!("BIND_ADDR {bind} cannot be used"))?;
         let address = listener.local_addr()?;
+        let door = config.admin.as_ref().map(Door::open).transpose()?;
         let local_url = Url::parse(&format!("http://{address}"))?;
         let max_calls = config.limits.calls;
         let app = App::build(config, providers, local_url).await?;
@@ -59,12 +64,23 @@ impl Gateway {
         let stop = CancellationToken::new();
         let router = http::router(Arc::clone(&app));
         let server = tokio::spawn(http::listener::serve(listener, router, max_calls, stop.clone()));
-        Ok(Self { app, address, stop, server })
+        let admin = door.map(|door| (door.sign(), tokio::spawn(door.serve(Arc::clone(&app), stop.clone()))));
+        Ok(Self { app, address, stop, server, admin })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the operators' API listens; `None` when it is off, or another process has its port still.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(|(sign, _)| sign.address.get().copied())
+    }
+
+    /// The token of the operators' API, if it was made at this start.
+    pub fn generated_admin_token(&self) -> Option<&SecretString> {
+        self.admin.as_ref().and_then(|(sign, _)| sign.generated.as_ref())
     }
 
     /// Calls that ring or are live.
@@ -130,6 +146,9 @@ impl Gateway {
         self.stop.cancel();
         // The accept loop ends at once; a panic in it was logged.
         let _ = self.server.await;
+        if let Some((_, admin)) = self.admin {
+            let _ = admin.await;
+        }
         kept
     }
 }

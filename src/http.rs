@@ -1,5 +1,6 @@
 //! Every route on one page.
 
+pub(crate) mod api;
 mod health;
 pub(crate) mod listener;
 mod stream;

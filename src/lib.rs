@@ -13,6 +13,7 @@
 //! | [`carrier`] | wire formats, signatures, tokens, TwiML |
 //! | [`identity`] | phone number → E.164 → keyed hash |
 //! | [`memory`] | what is stored about a caller, and where |
+//! | [`operations`] | people's rights and operators' hands: what the command line and the API both do |
 //! | [`agent`] | what the agent says: the trait, the built-in agent, the greeting |
 //! | [`outgoing`] | requests to other people's servers: where they may go, how long, how much |
 //! | [`speech`] | speech to text, text to speech, voice activity |
@@ -30,6 +31,7 @@ pub mod config;
 pub mod gateway;
 pub mod identity;
 pub mod memory;
+pub mod operations;
 pub mod outgoing;
 pub mod simulate;
 pub mod speech;

@@ -395,7 +395,9 @@ impl Session {
         self.record.forget();
         self.found = None;
         self.log = None;
-        self.mirror = None;
+        if let Some(mirror) = self.mirror.take() {
+            mirror.forget();
+        }
     }
 
     fn on_delta(&mut self, delta: Option<Result<Delta, ProviderError>>) {

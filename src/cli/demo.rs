@@ -60,6 +60,7 @@ impl Demo {
         let token = uuid::Uuid::new_v4().simple().to_string();
         let vars = Overlay::new(Environment::read()?)
             .set("BIND_ADDR", "127.0.0.1:0")
+            .set("ADMIN_ADDR", "off")
             .set("DATA_DIR", data.path().to_string_lossy().into_owned())
             .set("TWILIO_AUTH_TOKEN", token.clone())
             .default("RUST_LOG", "error")

@@ -386,3 +386,22 @@ fn the_readme_has_every_variable_as_it_is() {
         assert!(readme.contains(&row), "the README lacks this row:\n{row}");
     }
 }
+
+#[test]
+fn the_operators_door_is_on_loopback_and_elsewhere_only_with_a_token() {
+    const TOKEN: (&str, &str) = ("ADMIN_TOKEN", "0123456789abcdef0123456789abcdef");
+    let admin = read(&[]).unwrap().admin.unwrap();
+    assert_eq!((admin.bind.to_string().as_str(), admin.token.is_none()), ("127.0.0.1:8081", true));
+    assert!(read(&[("ADMIN_ADDR", "off")]).unwrap().admin.is_none());
+    let admin = read(&[("ADMIN_ADDR", "0.0.0.0:9000"), TOKEN]).unwrap().admin.unwrap();
+    assert_eq!(admin.token.unwrap().expose_secret(), TOKEN.1);
+    for (vars, expected) in [
+        (&[("ADMIN_ADDR", "0.0.0.0:9000")][..], "ADMIN_TOKEN: is not set, but ADMIN_ADDR 0.0.0.0:9000 is not loopback"),
+        (&[("ADMIN_ADDR", "everywhere")], "ADMIN_ADDR: \"everywhere\" is not an address and port"),
+        (&[("ADMIN_ADDR", "0.0.0.0:9000"), ("ADMIN_TOKEN", "abc")], "ADMIN_TOKEN: is shorter than 32 bytes"),
+    ] {
+        let faults = faults(vars);
+        assert!(faults.len() == 1 && faults[0].starts_with(expected), "{faults:?}");
+        assert!(!faults[0].contains("abc"), "{faults:?}");
+    }
+}

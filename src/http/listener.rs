@@ -2,12 +2,18 @@
 //!
 //! axum's own `serve` sets none of these.
 
+use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use listenfd::ListenFd;
@@ -25,6 +31,10 @@ const MAX_HEADERS: usize = 64;
 /// Connections that may wait to be accepted; a ramp of hundreds of calls a second fills the usual 128.
 const BACKLOG: u32 = 4096;
 
+/// Who is at the other end of a request's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// The listening socket that a supervisor such as systemd hands over (`LISTEN_FDS`), else one bound to `address`.
 ///
 /// A socket that outlives the process keeps connections waiting while the process restarts: a carrier that asks how a
@@ -34,6 +44,11 @@ pub(crate) fn bind(address: std::net::SocketAddr) -> io::Result<TcpListener> {
         listener.set_nonblocking(true)?;
         return TcpListener::from_std(listener);
     }
+    bind_anew(address)
+}
+
+/// A socket of our own, whatever a supervisor hands over.
+pub(crate) fn bind_anew(address: std::net::SocketAddr) -> io::Result<TcpListener> {
     // A backlog that a burst of calls does not fill.
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -45,9 +60,9 @@ pub(crate) fn bind(address: std::net::SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn serve(listener: TcpListener, router: Router, max_calls: usize, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(max_calls + SPARE_CONNECTIONS));
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: a pause lets some connections end.
                     tracing::warn!(%error, "a connection cannot be accepted");
@@ -61,7 +76,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, max_calls: usiz
             metrics::counter!("redial_connections_shed_total").increment(1);
             continue; // dropped: the kernel resets it
         };
-        let service = TowerToHyperService::new(router.clone());
+        let router = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer.ip()));
+            router.call(request)
+        });
         let stop = stop.clone();
         tokio::spawn(async move {
             connection(stream, service, stop).await;
@@ -70,7 +89,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, max_calls: usiz
     }
 }
 
-async fn connection(stream: TcpStream, service: TowerToHyperService<Router>, stop: CancellationToken) {
+async fn connection<S>(stream: TcpStream, service: S, stop: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Send,
+    S::Future: Send + 'static,
+{
     // Audio is many small writes; a socket that refuses the option is served all the same.
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()

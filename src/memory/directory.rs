@@ -7,6 +7,7 @@ pub(super) mod local;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Serialize;
 
 use super::model::Profile;
 use super::store::{MemoryError, Store};
@@ -47,6 +48,14 @@ pub trait Directory: Send + Sync {
     /// Finished sessions whose documents live, listed like users.
     async fn sessions(&self, page: Page) -> Result<Listing<String>, MemoryError>;
 
+    /// Whose a finished session is and how long its document lives; `None`: there is none.
+    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError>;
+
+    /// Deletes a finished session's document, its place in its user's index and its live mirror. False: there was no
+    /// document. What the profile has taken in stays, and so does the commit marker: the same hang-up, should it be
+    /// written again, does not bring the document back.
+    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError>;
+
     /// Puts a profile in the place of the one at `base_revision`. Creates no user.
     async fn change_profile(
         &self,
@@ -78,6 +87,11 @@ pub trait Directory: Send + Sync {
 
     /// Deletes all that is ours, and nothing else. Answers how many keys or rows that were.
     async fn clear(&self) -> Result<u64, MemoryError>;
+
+    /// What the store's server says of itself; `None` for a store without a server, or when it may not be asked.
+    async fn server_report(&self) -> Result<Option<ServerReport>, MemoryError> {
+        Ok(None)
+    }
 }
 
 /// What is held of a user.
@@ -96,6 +110,19 @@ pub struct UserEntry {
     /// Ids in the session index, newest first. Their documents may have expired.
     pub sessions: Vec<String>,
     /// When the profile expires if nobody calls; `None`: never.
+    pub expires_in: Option<Duration>,
+}
+
+/// A finished session, without its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionEntry {
+    /// Its id.
+    pub session_id: String,
+    /// Whose call it was.
+    pub user_id: UserId,
+    /// When the call ended, Unix ms.
+    pub ended_at: u64,
+    /// When the document expires; `None`: never.
     pub expires_in: Option<Duration>,
 }
 
@@ -165,4 +192,25 @@ pub struct Figures {
     pub without_ttl: u64,
     /// Bytes that the store uses in all, as far as it says.
     pub bytes: Option<u64>,
+}
+
+/// What a store's server says of itself, as far as it matters to what is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct ServerReport {
+    /// Its version.
+    pub version: String,
+    /// Bytes of memory in use.
+    pub used_bytes: u64,
+    /// Bytes of memory that it may use; 0: as many as there are.
+    pub max_bytes: u64,
+    /// What it does when these are used up: `noeviction`, `allkeys-lru` and the like.
+    pub eviction_policy: String,
+    /// Keys that it has thrown away for want of memory since it started.
+    pub evicted_keys: u64,
+    /// True when it writes an append-only file.
+    pub append_only: bool,
+    /// When its last snapshot was written, Unix s.
+    pub last_snapshot_at: u64,
+    /// Writes since that snapshot.
+    pub writes_since_snapshot: u64,
 }

@@ -12,6 +12,7 @@ mod people;
 mod phones;
 mod report;
 mod sarah;
+pub(in crate::memory) mod single;
 mod source;
 mod time;
 mod writer;

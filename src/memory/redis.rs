@@ -36,6 +36,7 @@ pub use self::announce::{Announcement, Language};
 use self::connection::{Link, Server};
 use self::dial::Dialler;
 pub use self::dial::{ByteStream, Dial};
+pub use self::directory::{RepairError, RepairOutcome, Repaired};
 use self::keys::Keys;
 pub use self::options::{Layout, RedisOptions};
 use self::script::Invocation;

@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
     use crate::identity::UserId;
-    use crate::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, UserEntry};
+    use crate::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
     use crate::memory::model::{Profile, Session};
     use crate::memory::store::{Commit, Health, Outcome, Store};
 
@@ -161,6 +161,14 @@ mod tests {
         }
 
         async fn sessions(&self, _: Page) -> Result<Listing<String>, MemoryError> {
+            unreachable!("only mappings are asked for")
+        }
+
+        async fn session_entry(&self, _: &str) -> Result<Option<SessionEntry>, MemoryError> {
+            unreachable!("only mappings are asked for")
+        }
+
+        async fn clear_session(&self, _: &str) -> Result<bool, MemoryError> {
             unreachable!("only mappings are asked for")
         }
 

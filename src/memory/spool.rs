@@ -10,11 +10,13 @@
 //! | `outbox` | entries that wait, were delivered, or are dead, as rows |
 //! | `writer` | the queue in front of the file: nothing on a call's path waits for a disk |
 //! | `call_logs` | the logs that hold a forgotten caller's words |
+//! | `held` | what is here of one user, or of one session |
 //! | `instance` | which process keeps a call, and whether it still lives |
 //! | `drain` | the deliveries |
 
 pub(crate) mod call_logs;
 mod drain;
+mod held;
 mod instance;
 mod journal;
 mod outbox;
@@ -27,6 +29,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 pub use self::drain::{Drain, LiveCalls, Sinks};
+pub use self::held::{ClearedSession, Held, HeldEntry};
 pub use self::journal::OpenCall;
 pub use self::outbox::{Dead, Entry, Kind, SpoolFigures};
 

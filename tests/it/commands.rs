@@ -65,7 +65,12 @@ fn a_gateway_serves_reports_its_health_and_stops_on_sigterm() {
     let dir = tempfile::tempdir().unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
-    let vars = [("BIND_ADDR", address.as_str()), ("DATA_DIR", dir.path().to_str().unwrap()), ("RUST_LOG", "trace")];
+    let vars = [
+        ("BIND_ADDR", address.as_str()),
+        ("ADMIN_ADDR", "127.0.0.1:0"),
+        ("DATA_DIR", dir.path().to_str().unwrap()),
+        ("RUST_LOG", "trace"),
+    ];
     let mut gateway = redial(&["serve"], &vars).stderr(Stdio::piped()).spawn().unwrap();
     let errors = gateway.stderr.take().unwrap();
     let log = std::thread::spawn(move || std::io::read_to_string(errors).unwrap());

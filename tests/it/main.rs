@@ -8,6 +8,7 @@ mod commands;
 mod faults;
 mod import;
 mod memory;
+mod operations;
 mod proxy;
 mod redis;
 mod replays;

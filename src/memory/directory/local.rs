@@ -11,7 +11,7 @@ use super::super::model::{Profile, SCHEMA_VERSION};
 use super::super::rules::{self, NEVER, Records, SessionRecord, UserRecord};
 use super::super::settings::StoreSettings;
 use super::super::store::MemoryError;
-use super::{ERASED_FOR, Erased, Listing, Page, ProfileChange, UserEntry};
+use super::{ERASED_FOR, Erased, Listing, Page, ProfileChange, SessionEntry, UserEntry};
 use crate::identity::{PhoneHash, UserId, is_id};
 
 /// What operators ask of the records beyond what calls do.
@@ -35,6 +35,12 @@ pub(in crate::memory) trait DirectoryRecords: Records {
     fn sessions_of(&self, user: &UserId) -> Result<Vec<String>, MemoryError>;
     /// Puts a session in the place of the one there; its TTL goes on.
     fn replace_session(&mut self, sid: &str, record: &SessionRecord) -> Result<(), MemoryError>;
+    /// When a session's document expires, Unix ms.
+    fn session_expires_at(&self, sid: &str) -> Result<Option<u64>, MemoryError>;
+    /// Removes a session's document.
+    fn remove_session(&mut self, sid: &str) -> Result<(), MemoryError>;
+    /// Removes a session from a user's index.
+    fn remove_index_entry(&mut self, user: &UserId, sid: &str) -> Result<(), MemoryError>;
     fn remove_marker(&mut self, sid: &str) -> Result<(), MemoryError>;
 
     /// Removes a user's record, index, numbers and sessions, also what has expired and is still there.
@@ -117,6 +123,30 @@ pub(in crate::memory) fn sessions(
     let entries = records.sessions_after(page_start(page)?, limit)?;
     let next = if entries.len() < limit { None } else { entries.last().cloned() };
     Ok(Listing { entries, next })
+}
+
+/// Whose a session is, and how long its document lives.
+pub(in crate::memory) fn session_entry(
+    records: &impl DirectoryRecords,
+    now: u64,
+    sid: &str,
+) -> Result<Option<SessionEntry>, MemoryError> {
+    let Some(record) = records.session(sid)? else { return Ok(None) };
+    let expires_at = records.session_expires_at(sid)?.filter(|&at| at != NEVER);
+    Ok(Some(SessionEntry {
+        session_id: sid.to_owned(),
+        user_id: record.user_id,
+        ended_at: record.ended_at,
+        expires_in: expires_at.map(|at| Duration::from_millis(at.saturating_sub(now))),
+    }))
+}
+
+/// Removes a session's document and its place in the index.
+pub(in crate::memory) fn clear_session(records: &mut impl DirectoryRecords, sid: &str) -> Result<bool, MemoryError> {
+    let Some(record) = records.session(sid)? else { return Ok(false) };
+    records.remove_index_entry(&record.user_id, sid)?;
+    records.remove_session(sid)?;
+    Ok(true)
 }
 
 /// A page begins after the last entry of the one before, whose id is its name.

@@ -21,6 +21,7 @@ enum Note {
     Found(Caller),
     SummedUp(String),
     Turn(Box<Message>, u64),
+    Forget,
 }
 
 impl Feed {
@@ -39,6 +40,11 @@ impl Feed {
     /// Notes what was said before the turns that are kept.
     pub(crate) fn summed_up(&self, summary: &str) {
         let _ = self.notes.try_send(Note::SummedUp(summary.to_owned()));
+    }
+
+    /// Takes the call out of the mirror, for good: its caller was erased. A queue that is full is not waited for here.
+    pub(crate) fn forget(self) {
+        tokio::spawn(async move { self.notes.send(Note::Forget).await });
     }
 
     /// Adds a turn, the `turns`th of the call.
@@ -68,6 +74,7 @@ async fn run(mirror: Arc<dyn Mirror>, mut call: LiveCall, before: Vec<Message>, 
             // Not begun again, should the mirror have been away at the beginning: a late turn must not bring back a call
             // that is over, or whose caller was erased.
             Note::Turn(message, turns) => mirror.turn(&call.session_id, &message, turns).await,
+            Note::Forget => return mirror.end(&call.session_id).await,
         }
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{Expiring, ProcessStore, Tables, View};
 use crate::identity::{PhoneHash, UserId};
 use crate::memory::directory::local::{self, DirectoryRecords};
-use crate::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, UserEntry};
+use crate::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
 use crate::memory::model::Profile;
 use crate::memory::rules::{self, NEVER, SessionRecord};
 use crate::memory::store::MemoryError;
@@ -37,6 +37,16 @@ impl Directory for ProcessStore {
 
     async fn sessions(&self, page: Page) -> Result<Listing<String>, MemoryError> {
         self.transact(|view| local::sessions(view, &page))
+    }
+
+    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
+        rules::check_session_id(sid)?;
+        self.transact(|view| local::session_entry(view, view.now, sid))
+    }
+
+    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
+        rules::check_session_id(sid)?;
+        self.transact(|view| local::clear_session(view, sid))
     }
 
     async fn change_profile(
@@ -160,6 +170,22 @@ impl DirectoryRecords for View<'_> {
     fn replace_session(&mut self, sid: &str, record: &SessionRecord) -> Result<(), MemoryError> {
         if let Some(row) = self.tables.sessions.get_mut(sid) {
             row.value = record.clone();
+        }
+        Ok(())
+    }
+
+    fn session_expires_at(&self, sid: &str) -> Result<Option<u64>, MemoryError> {
+        Ok(self.tables.sessions.get(sid).filter(|row| row.is_alive(self.now)).map(|row| row.expires_at))
+    }
+
+    fn remove_session(&mut self, sid: &str) -> Result<(), MemoryError> {
+        self.tables.sessions.remove(sid);
+        Ok(())
+    }
+
+    fn remove_index_entry(&mut self, user: &UserId, sid: &str) -> Result<(), MemoryError> {
+        if let Some(index) = self.tables.index.get_mut(user) {
+            index.retain(|(_, indexed)| indexed != sid);
         }
         Ok(())
     }

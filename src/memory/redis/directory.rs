@@ -8,7 +8,12 @@ mod absorb;
 mod erase;
 mod figures;
 mod hand_over;
+mod repair;
 mod scan;
+mod server;
+mod sessions;
+
+pub use self::repair::{RepairError, RepairOutcome, Repaired};
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -25,7 +30,9 @@ use super::script::{Invocation, Script};
 use super::{MAX_DOCUMENT, RedisStore, mapped, profile_ttl_s, wrong_type};
 use crate::identity::{PhoneHash, UserId, is_id};
 use crate::memory::directory::local::profile_document;
-use crate::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, UserEntry};
+use crate::memory::directory::{
+    Directory, Erased, Figures, Listing, Page, ProfileChange, ServerReport, SessionEntry, UserEntry,
+};
 use crate::memory::model::{Profile, SCHEMA_VERSION};
 use crate::memory::store::MemoryError;
 
@@ -130,6 +137,14 @@ impl Directory for RedisStore {
         self.list(Kind::Session, &page, |id| Some(id.to_owned())).await
     }
 
+    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
+        self.read_session_entry(sid).await
+    }
+
+    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
+        self.remove_session(sid).await
+    }
+
     async fn change_profile(
         &self,
         user: &UserId,
@@ -184,6 +199,10 @@ impl Directory for RedisStore {
 
     async fn clear(&self) -> Result<u64, MemoryError> {
         self.clear_all().await
+    }
+
+    async fn server_report(&self) -> Result<Option<ServerReport>, MemoryError> {
+        self.ask_the_server().await
     }
 }
 

@@ -75,6 +75,12 @@ impl Keys {
         format!("{}:meta:pepper", self.prefix)
     }
 
+    /// Where a key of another shape is moved out of the way: in the same slot, and a colon, as an id may have a dot in it:
+    /// what is aside must not look like somebody's.
+    pub(super) fn aside(key: &str) -> String {
+        format!("{key}:aside")
+    }
+
     /// What a live call's mirror is in: messages, summary, turns, call. `sid` must be an id.
     pub(super) fn mirrors(&self, sid: &str) -> [String; 4] {
         let sid = self.tag(sid);
@@ -305,6 +311,8 @@ mod tests {
             "sarah:user:u_1",
             "sarah:user:u_1:notes",
             "sarah:meta:other",
+            "sarah:session:CA1:aside",
+            "sarah:user:u_1:profile:aside",
             "conversation:messages:CA1",
         ];
         for key in foreign {

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use rusqlite::{Row, params};
 
 use super::super::directory::local::{self, DirectoryRecords};
-use super::super::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, UserEntry};
+use super::super::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
 use super::super::model::Profile;
-use super::super::rules::{NEVER, Records, SessionRecord};
+use super::super::rules::{self, NEVER, Records, SessionRecord};
 use super::super::store::MemoryError;
 use super::rows::Rows;
 use super::{OTHERS_WITHIN, SqliteStore};
@@ -52,6 +52,22 @@ impl Directory for SqliteStore {
 
     async fn sessions(&self, page: Page) -> Result<Listing<String>, MemoryError> {
         self.ask(move |rows| local::sessions(rows, &page)).await
+    }
+
+    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
+        rules::check_session_id(sid)?;
+        let sid = sid.to_owned();
+        self.ask(move |rows| local::session_entry(rows, rows.now, &sid)).await
+    }
+
+    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
+        rules::check_session_id(sid)?;
+        let sid = sid.to_owned();
+        self.ask(move |rows| {
+            rows.leave_no_log();
+            local::clear_session(rows, &sid)
+        })
+        .await
     }
 
     async fn change_profile(
@@ -171,6 +187,20 @@ impl DirectoryRecords for Rows<'_> {
         let SessionRecord { user_id, document, ended_at } = record;
         let sql = "UPDATE session SET uid = ?2, doc = ?3, ended = ?4 WHERE sid = ?1";
         self.write(sql, params![sid, user_id.as_str(), document, ended_at])
+    }
+
+    fn session_expires_at(&self, sid: &str) -> Result<Option<u64>, MemoryError> {
+        self.one("SELECT expires FROM session WHERE sid = ?1 AND expires > ?2", params![sid, self.now], |row| {
+            row.get(0)
+        })
+    }
+
+    fn remove_session(&mut self, sid: &str) -> Result<(), MemoryError> {
+        self.write("DELETE FROM session WHERE sid = ?1", params![sid])
+    }
+
+    fn remove_index_entry(&mut self, user: &UserId, sid: &str) -> Result<(), MemoryError> {
+        self.write("DELETE FROM seen WHERE uid = ?1 AND sid = ?2", params![user.as_str(), sid])
     }
 
     fn remove_marker(&mut self, sid: &str) -> Result<(), MemoryError> {

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock;
-use redial::memory::directory::{Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, UserEntry};
+use redial::memory::directory::{
+    Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
+};
 use redial::memory::jitter;
 use redial::memory::model::{Message, Metadata, Profile, Session};
 use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
@@ -126,6 +128,14 @@ impl Directory for Told {
     }
 
     async fn sessions(&self, _: Page) -> Result<Listing<String>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn session_entry(&self, _: &str) -> Result<Option<SessionEntry>, MemoryError> {
+        unreachable!("{OPERATORS}")
+    }
+
+    async fn clear_session(&self, _: &str) -> Result<bool, MemoryError> {
         unreachable!("{OPERATORS}")
     }
 

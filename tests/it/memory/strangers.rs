@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock;
-use redial::memory::directory::{Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, UserEntry};
+use redial::memory::directory::{
+    Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
+};
 use redial::memory::mirror::{LiveCall, Mirror};
 use redial::memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
 use redial::memory::process::ProcessStore;
@@ -159,6 +161,14 @@ impl Directory for Flaky {
 
     async fn erased_among(&self, users: &[UserId]) -> Result<Vec<UserId>, MemoryError> {
         self.ask(self.inner.erased_among(users)).await
+    }
+
+    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
+        self.ask(self.inner.session_entry(sid)).await
+    }
+
+    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
+        self.ask(self.inner.clear_session(sid)).await
     }
 
     async fn figures(&self) -> Result<Figures, MemoryError> {

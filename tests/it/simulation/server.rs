@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redial::identity::{Caller, PhoneHash, UserId};
-use redial::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, UserEntry};
+use redial::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
 use redial::memory::model::{Profile, Session};
 use redial::memory::redis::{Dial, RedisStore};
 use redial::memory::settings::StoreSettings;
@@ -146,6 +146,14 @@ impl Directory for KnownServer {
 
     async fn erased_among(&self, users: &[UserId]) -> Result<Vec<UserId>, MemoryError> {
         self.redis.erased_among(users).await
+    }
+
+    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
+        self.redis.session_entry(sid).await
+    }
+
+    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
+        self.redis.clear_session(sid).await
     }
 
     async fn figures(&self) -> Result<Figures, MemoryError> {

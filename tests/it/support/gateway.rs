@@ -58,7 +58,7 @@ impl Setup {
             vad: silero(),
         };
         let setup = Self { vars: Map::default(), providers };
-        setup.var("BIND_ADDR", "127.0.0.1:0").var("TWILIO_AUTH_TOKEN", TOKEN)
+        setup.var("BIND_ADDR", "127.0.0.1:0").var("ADMIN_ADDR", "off").var("TWILIO_AUTH_TOKEN", TOKEN)
     }
 
     pub(crate) fn var(mut self, name: &str, value: &str) -> Self {

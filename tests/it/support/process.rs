@@ -59,6 +59,7 @@ impl GatewayProcess {
         let fixed = [
             ("TWILIO_AUTH_TOKEN", TOKEN.to_owned()),
             ("BIND_ADDR", address.to_string()),
+            ("ADMIN_ADDR", "off".to_owned()),
             ("LOG_FORMAT", "json".to_owned()),
             ("RUST_LOG", "warn,redial::memory::spool=debug".to_owned()),
         ];

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use redis::Cmd;
 
 use super::super::advice::Trouble;
-use super::super::keys::Kind;
+use super::super::keys::{Keys, Kind};
 use super::super::script::Script;
 use super::super::{RedisStore, mapped, ttl_s, wrong_type};
 use super::scan::Scan;
@@ -49,6 +49,9 @@ impl RedisStore {
         }
         let documents: Vec<String> = sessions.iter().map(|sid| self.keys.session(user, sid)).collect();
         erased.sessions = self.unlink(&documents).await?;
+        let mut aside = vec![Keys::aside(&self.keys.profile(user)), Keys::aside(&self.keys.sessions(user))];
+        aside.extend(sids.iter().map(|sid| Keys::aside(&self.keys.session(user, sid))));
+        self.unlink(&aside).await?;
         self.unlink(&[self.keys.sessions(user)]).await?;
         Ok(erased)
     }

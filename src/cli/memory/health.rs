@@ -1,0 +1,93 @@
+//! `redial memory selftest` and `check`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use crate::cli::operators::{Format, Operators, block_on, note};
+use crate::operations::Check as Report;
+
+/// Write, read and delete a scratch caller. Exit code 0 if memory works.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct SelfTest {
+    #[command(flatten)]
+    format: Format,
+}
+
+impl SelfTest {
+    pub(in crate::cli) fn run(self) -> anyhow::Result<ExitCode> {
+        block_on(async {
+            let operators = Operators::open_or_create().await?;
+            let test = operators.operations().selftest().await;
+            note("memory.selftest", "-", &Ok(()));
+            self.format.print(&test, ToString::to_string)?;
+            Ok(if test.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        })
+    }
+}
+
+/// How memory is: store, journal, outbox, and what should be done. Exit code 0 if nothing should.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Check {
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Check {
+    pub(in crate::cli) fn run(self) -> anyhow::Result<ExitCode> {
+        block_on(async {
+            let operators = Operators::open().await?;
+            let check = operators.operations().check().await;
+            note("memory.check", "-", &Ok(()));
+            self.format.print(&check, told)?;
+            Ok(if check.healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        })
+    }
+}
+
+fn told(check: &Report) -> String {
+    let mut text = match (check.kind, check.latency_ms) {
+        (Some(kind), Some(ms)) => format!("Store:    {kind}, {ms:.2} ms\n"),
+        _ => "Store:    no answer\n".to_owned(),
+    };
+    if let Some(figures) = &check.figures {
+        let bytes = figures.bytes.map_or_else(String::new, |bytes| format!(", {} kB in all", bytes / 1024));
+        let _ = writeln!(
+            text,
+            "Holds:    {} caller(s), {} number(s), {} call(s), {} key(s) without TTL{bytes}",
+            figures.users, figures.numbers, figures.sessions, figures.without_ttl
+        );
+    }
+    if let Some(server) = &check.server {
+        let max = if server.max_bytes == 0 { "no limit".to_owned() } else { format!("{} kB", server.max_bytes / 1024) };
+        let aof = if server.append_only { "append-only file" } else { "no append-only file" };
+        let _ = writeln!(
+            text,
+            "Server:   Redis {}, {} kB of {max}, {}, {} evicted, {aof}",
+            server.version,
+            server.used_bytes / 1024,
+            server.eviction_policy,
+            server.evicted_keys
+        );
+    }
+    if let Some(spool) = &check.spool {
+        let _ = writeln!(
+            text,
+            "Journal:  {} open call(s){}\nOutbox:   {} waiting, {} delivered, {} dead; {} kB",
+            spool.open_calls,
+            if spool.degraded { ", the disk does not take it" } else { "" },
+            spool.waiting,
+            spool.delivered,
+            spool.dead,
+            spool.bytes / 1024
+        );
+    }
+    if check.advice.is_empty() {
+        text.push_str("Nothing should be done.");
+    } else {
+        text.push_str("Advice:");
+    }
+    for advice in &check.advice {
+        let _ = write!(text, "\n  - {advice}");
+    }
+    text
+}

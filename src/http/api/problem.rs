@@ -1,0 +1,128 @@
+//! Errors as RFC 9457 has them: `application/problem+json`.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::memory::archive::ArchiveError;
+use crate::memory::store::MemoryError;
+use crate::operations::OperationError;
+
+/// What went wrong, and the way out. Never holds what was sent.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    /// Last part of the type, `urn:redial:problem:…`.
+    name: &'static str,
+    title: &'static str,
+    detail: String,
+    retry_after_s: Option<u64>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, name, title, detail: detail.into(), retry_after_s: None }
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "The token is missing or wrong",
+            "send `Authorization: Bearer` with what ADMIN_TOKEN is set to, or what `redial serve` printed at its start",
+        )
+    }
+
+    pub(super) fn too_many_failures(retry_after_s: u64) -> Self {
+        let problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-failures",
+            "Too many wrong tokens",
+            "wrong tokens came from this address again and again; wait, and send the right one",
+        );
+        Self { retry_after_s: Some(retry_after_s), ..problem }
+    }
+
+    pub(super) fn from_a_browser() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "origin",
+            "Not for browsers",
+            "the request has an Origin header, so a web page sent it; this API is for programs",
+        )
+    }
+
+    pub(super) fn no_route() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no-route",
+            "There is no such route",
+            "/api/v1/openapi.json lists those that there are",
+        )
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "Not by this method",
+            "/api/v1/openapi.json lists the methods of every route",
+        )
+    }
+
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be understood", detail)
+    }
+
+    pub(super) fn too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", "64 kB are the most")
+    }
+
+    pub(super) fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The body did not come in time", "it may take 10 s")
+    }
+}
+
+impl From<OperationError> for Problem {
+    fn from(error: OperationError) -> Self {
+        let detail = error.to_string();
+        match error {
+            OperationError::Invalid(_) => Self::invalid(detail),
+            OperationError::NotFound(_) => {
+                Self::new(StatusCode::NOT_FOUND, "not-found", "Nothing is held of that name", detail)
+            }
+            OperationError::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", "It has changed", detail),
+            OperationError::Memory(MemoryError::Unavailable { .. })
+            | OperationError::Archive(ArchiveError::Unavailable { .. }) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not reachable at the moment", detail)
+            }
+            OperationError::Memory(MemoryError::WrongShape { .. }) => {
+                Self::new(StatusCode::CONFLICT, "wrong-shape", "Something else is stored there", detail)
+            }
+            OperationError::Memory(MemoryError::Refused(_)) | OperationError::Archive(ArchiveError::Refused(_)) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "It was refused", detail)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "type": format!("urn:redial:problem:{}", self.name),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        let mut response = (self.status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"redial\""));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

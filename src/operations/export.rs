@@ -1,0 +1,163 @@
+//! Everything that is held of a person, as one JSON document.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{MAX_PAGE, OperationError, Operations, Subject};
+use crate::identity::{PhoneHash, UserId};
+use crate::memory::directory::Page;
+use crate::memory::model::{Profile, Session};
+
+/// What is held of a person.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Export {
+    /// When this was written, RFC 3339.
+    pub exported_at: String,
+    /// Who.
+    pub user_id: String,
+    /// The profile.
+    pub profile: Option<Profile>,
+    /// Its revision.
+    pub revision: u64,
+    /// Finished calls, also those whose words have expired.
+    pub calls: u64,
+    /// End of the last one, Unix ms.
+    pub last_call_at: Option<u64>,
+    /// When all of this expires if nobody calls, in s; absent: never.
+    pub expires_in_s: Option<u64>,
+    /// The keyed hashes of their numbers; the numbers themselves are not held.
+    pub numbers: Vec<String>,
+    /// Finished calls with their words.
+    pub sessions: Vec<Session>,
+    /// Finished calls that the archive has.
+    pub archived_sessions: Vec<Session>,
+    /// Calls that are known to have been, and whose words are not held any more.
+    pub expired_sessions: Vec<String>,
+    /// Turns of calls that go on, on this machine.
+    pub live_turns: Vec<Value>,
+    /// Calls on this machine's disk that wait for the store, were delivered lately, or cannot be.
+    pub queued_sessions: Vec<QueuedSession>,
+    /// Events of logged calls, on this machine's disk.
+    pub call_logs: Vec<CallLogExport>,
+}
+
+/// A call in the outbox.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueuedSession {
+    /// Its id.
+    pub session_id: String,
+    /// What is or was to be done with it.
+    pub kind: String,
+    /// `waiting`, `delivered` or `dead`.
+    pub state: String,
+    /// The session; text where it is damaged.
+    pub document: Value,
+}
+
+/// A call log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CallLogExport {
+    /// The call's id.
+    pub session_id: String,
+    /// Its lines.
+    pub events: Vec<Value>,
+}
+
+impl Operations<'_> {
+    /// Everything that is held of somebody, here, in the store and in the archive. Other instances' disks are not seen:
+    /// they hold what waits there, and calls of the last hour.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`] when nothing is held. Whatever cannot be read fails the export: a part of it must not
+    /// pass for the whole.
+    pub async fn export(&self, subject: &Subject) -> Result<Export, OperationError> {
+        let user = self.resolve(subject).await?;
+        let entry = self.store.user(&user).await?;
+        let held = self.spool.held(&user).await?;
+        let numbers = self.store.numbers(&user).await?;
+        let mut sids: BTreeSet<String> = entry.iter().flat_map(|entry| entry.sessions.iter().cloned()).collect();
+        if entry.is_none() {
+            // No index says which are theirs: a withheld number has none.
+            sids.extend(self.sessions_of(&user).await?);
+        }
+        let profile = entry.as_ref().and_then(|entry| entry.profile.clone());
+        sids.extend(profile.iter().flat_map(|profile| profile.episodes.iter().map(|episode| episode.sid.clone())));
+        let (mut sessions, mut archived_sessions, mut expired_sessions) = (Vec::new(), Vec::new(), Vec::new());
+        for sid in sids {
+            let stored = self.store.load_session(&sid).await?.filter(|session| session.user_id == user.as_str());
+            let archived = match self.archive {
+                Some(archive) => archive.get(&sid).await?.filter(|session| session.user_id == user.as_str()),
+                None => None,
+            };
+            if stored.is_none() && archived.is_none() {
+                expired_sessions.push(sid);
+            }
+            sessions.extend(stored);
+            archived_sessions.extend(archived);
+        }
+        let mut call_logs = Vec::new();
+        for sid in &held.logs {
+            if let Some(log) = self.spool.call_log(sid).await? {
+                let events = log.lines().map(json_or_text).collect();
+                call_logs.push(CallLogExport { session_id: sid.clone(), events });
+            }
+        }
+        let nothing = entry.is_none()
+            && numbers.is_empty()
+            && sessions.is_empty()
+            && held.turns.is_empty()
+            && held.entries.is_empty()
+            && call_logs.is_empty();
+        if nothing {
+            return Err(self.nobody(&user).await);
+        }
+        Ok(Export {
+            exported_at: super::now_rfc3339(),
+            user_id: user.as_str().to_owned(),
+            profile,
+            revision: entry.as_ref().map_or(0, |entry| entry.revision),
+            calls: entry.as_ref().map_or(0, |entry| entry.calls),
+            last_call_at: entry.as_ref().and_then(|entry| entry.last_call_at),
+            expires_in_s: entry.and_then(|entry| entry.expires_in).map(|ttl| ttl.as_secs()),
+            numbers: numbers.iter().map(PhoneHash::as_str).map(str::to_owned).collect(),
+            sessions,
+            archived_sessions,
+            expired_sessions,
+            live_turns: held.turns.iter().map(|(_, turn)| json_or_text(turn)).collect(),
+            queued_sessions: held
+                .entries
+                .into_iter()
+                .map(|entry| QueuedSession {
+                    document: json_or_text(&entry.body),
+                    session_id: entry.sid,
+                    kind: entry.kind,
+                    state: entry.state,
+                })
+                .collect(),
+            call_logs,
+        })
+    }
+
+    /// The finished calls whose documents are a user's. Looks at every session in the store.
+    async fn sessions_of(&self, user: &UserId) -> Result<Vec<String>, OperationError> {
+        let (mut theirs, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.store.sessions(Page { after, limit: MAX_PAGE }).await?;
+            for sid in page.entries {
+                if self.store.session_entry(&sid).await?.is_some_and(|entry| entry.user_id == *user) {
+                    theirs.push(sid);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(theirs);
+            }
+        }
+    }
+}
+
+fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}

@@ -1,0 +1,203 @@
+//! Erasing a person, and the receipt for it.
+
+use serde::Serialize;
+
+use super::{OperationError, Operations, Subject};
+use crate::identity::UserId;
+use crate::memory::directory::Erased;
+use crate::memory::spool::Forgotten;
+use crate::memory::store::MemoryError;
+
+/// What an erasure covered, and what it did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    /// When, RFC 3339.
+    pub at: String,
+    /// True when nothing waits any more and nothing is left undone; what copies outside may hold is not asked.
+    pub complete: bool,
+    /// What was erased, one entry a user id. A number may have had several.
+    pub erased: Vec<Erasure>,
+    /// What is still to be done, by itself: queued on this machine's disk until it is.
+    pub queued: Vec<String>,
+    /// What was not done, and what to do about it.
+    pub left: Vec<String>,
+    /// Where copies may be that no program reaches from here.
+    pub may_remain: Vec<String>,
+}
+
+/// What was erased of one user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Erasure {
+    /// Whose.
+    pub user_id: String,
+    /// Calls of this process that go on; nothing of them is kept from now on.
+    pub live_calls: usize,
+    /// On this machine's disk.
+    pub here: HereErased,
+    /// In the store; absent while it does not answer.
+    pub store: Option<StoreErased>,
+    /// Calls in the archive; absent when there is none, or it does not answer.
+    pub archived_sessions: Option<u64>,
+}
+
+/// What was erased on this machine's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct HereErased {
+    /// Calls that went on.
+    pub calls: u64,
+    /// Their turns.
+    pub turns: u64,
+    /// Calls in the outbox.
+    pub entries: u64,
+    /// Call logs.
+    pub call_logs: usize,
+}
+
+/// What was erased in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct StoreErased {
+    /// Numbers that led to the user.
+    pub numbers: u64,
+    /// Profiles: 0 or 1.
+    pub profiles: u64,
+    /// Finished calls.
+    pub sessions: u64,
+    /// Commit markers.
+    pub markers: u64,
+    /// Keys of live calls' mirrors.
+    pub mirrors: u64,
+}
+
+impl From<Forgotten> for HereErased {
+    fn from(Forgotten { calls, turns, entries, logs }: Forgotten) -> Self {
+        Self { calls, turns, entries, call_logs: logs.len() }
+    }
+}
+
+impl From<Erased> for StoreErased {
+    fn from(Erased { numbers, profiles, sessions, markers, mirrors }: Erased) -> Self {
+        Self { numbers, profiles, sessions, markers, mirrors }
+    }
+}
+
+/// Whose memory a number may lead to.
+#[derive(Default)]
+struct Meant {
+    users: Vec<UserId>,
+    left: Vec<String>,
+}
+
+impl Operations<'_> {
+    /// Erases everything of a person: live calls, journal, outbox and call logs here, then the store, then the archive.
+    /// By a number, that is whoever it leads to, and the user that is derived from it. For 30 days no late write brings
+    /// them back; a later call is a stranger's.
+    ///
+    /// The erasure is on this machine's disk before the store is asked, so that neither a crash nor a store that is away
+    /// undoes it. Repeated, it erases what is left.
+    ///
+    /// # Errors
+    /// [`OperationError::Memory`] when this machine's disk cannot be used; then nothing is certain, try again.
+    pub async fn forget(&self, subject: &Subject) -> Result<Receipt, OperationError> {
+        let Meant { users, mut left } = self.meant(subject).await;
+        let (mut erased, mut queued) = (Vec::new(), Vec::new());
+        for user in users {
+            // First, so that its next words are not kept while the rest is under way.
+            let live_calls = self.live.map_or(0, |live| {
+                live.forget(&user);
+                live.users().iter().filter(|live| **live == user).count()
+            });
+            let here = self.spool.forget(&user).await?.into();
+            let store = match self.store.erase(&user).await {
+                Ok(erased) => Some(erased.into()),
+                Err(error @ MemoryError::Unavailable { .. }) => {
+                    queued.push(format!("{}: the store, when it is back ({error})", user.as_str()));
+                    None
+                }
+                Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
+                    left.push(format!(
+                        "{}: the store ({error}); repair the key (`redial memory repair`), then erase again",
+                        user.as_str()
+                    ));
+                    None
+                }
+            };
+            let archived_sessions = match self.archive {
+                None => None,
+                Some(archive) => match archive.erase(&user).await {
+                    Ok(sessions) => Some(sessions),
+                    Err(error) => {
+                        queued.push(format!("{}: the archive, when it is back ({error})", user.as_str()));
+                        None
+                    }
+                },
+            };
+            erased.push(Erasure { user_id: user.as_str().to_owned(), live_calls, here, store, archived_sessions });
+        }
+        Ok(Receipt {
+            at: super::now_rfc3339(),
+            complete: queued.is_empty() && left.is_empty(),
+            erased,
+            queued,
+            left,
+            may_remain: self.may_remain().await,
+        })
+    }
+
+    /// The users that an erasure is about. A store that is away leaves the derived one, whose erasure is queued.
+    async fn meant(&self, subject: &Subject) -> Meant {
+        let (caller, older) = match subject {
+            Subject::User(user) => return Meant { users: vec![user.clone()], left: Vec::new() },
+            Subject::Number { caller, older } => (caller, older),
+        };
+        let mut meant = Meant::default();
+        let hashes: Vec<_> = caller.hash.iter().chain(older).collect();
+        for hash in &hashes {
+            match self.store.owner(hash).await {
+                Ok(Some(user)) if !meant.users.contains(&user) => meant.users.push(user),
+                Ok(_) => (),
+                Err(error) => {
+                    meant.left = vec![format!(
+                        "whether the number leads to another user as well cannot be told ({error}); erase again when \
+                         the store answers"
+                    )];
+                }
+            }
+        }
+        // A call whose lookup failed was written under the derived id, whoever the number leads to.
+        let derived = &caller.user_id;
+        if !meant.users.contains(derived) {
+            match self.store.numbers(derived).await {
+                Ok(numbers) if numbers.iter().any(|number| !hashes.contains(&number)) => meant.left.push(format!(
+                    "{}: it was first derived from this number, and is somebody's who has another one since the number \
+                     was split off; to erase them as well, name this user id",
+                    derived.as_str()
+                )),
+                Ok(_) | Err(_) => meant.users.push(derived.clone()),
+            }
+        }
+        meant
+    }
+
+    /// What an honest answer says of copies.
+    async fn may_remain(&self) -> Vec<String> {
+        let mut places = Vec::new();
+        match self.store.health().await.map(|health| health.kind) {
+            Ok("redis") | Err(_) => places.extend([
+                "Redis' append-only file, until it is rewritten (BGREWRITEAOF does so at once)",
+                "Redis' snapshots (RDB), until the next one is written, and replicas' until they have followed",
+                "backups of Redis that its provider makes",
+            ]),
+            Ok("sqlite") => places.push("free blocks of the disk, if its file system copies what it overwrites"),
+            Ok(_) => (),
+        }
+        places.extend([
+            "backups and snapshots of this machine's disk",
+            "disks of other instances that are not running: they erase when they start and reach the store",
+            "the carrier's own records of calls, numbers and recordings: erase those with the carrier",
+        ]);
+        if self.archive.is_some() {
+            places.push("backups of the archive");
+        }
+        places.into_iter().map(str::to_owned).collect()
+    }
+}

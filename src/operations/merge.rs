@@ -1,0 +1,66 @@
+//! Two callers who are one person.
+
+use serde::Serialize;
+
+use super::{OperationError, Operations, Subject};
+use crate::memory::directory::ProfileChange;
+use crate::memory::merge::merge;
+use crate::memory::model::Profile;
+
+/// How often it is tried while calls change the profile.
+const MAX_TRIES: usize = 5;
+
+/// What a merge did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Merged {
+    /// Who is left.
+    pub user_id: String,
+    /// Who is not there any more.
+    pub absorbed: String,
+    /// The revision of the profile that is left.
+    pub revision: u64,
+    /// Finished calls of both.
+    pub calls: u64,
+    /// How many numbers lead there now.
+    pub numbers: usize,
+}
+
+impl Operations<'_> {
+    /// Makes two callers one: numbers, calls and what is remembered of `from` go to `into`. May be repeated after a
+    /// failure. A call that `from` has right now is written as `into`'s.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`] when one of them is not there; [`OperationError::Invalid`] when both are the same.
+    pub async fn merge(&self, from: &Subject, into: &Subject) -> Result<Merged, OperationError> {
+        let (from, into) = (self.resolve(from).await?, self.resolve(into).await?);
+        if from == into {
+            return Err(OperationError::Invalid("both are the same caller already".to_owned()));
+        }
+        for _ in 0..MAX_TRIES {
+            let target = self.entry(&into).await?;
+            let ours = target.profile.ok_or_else(super::profile::unreadable)?;
+            // Somebody of whom only a number is known has no profile yet.
+            let theirs = match self.store.user(&from).await? {
+                Some(source) => source.profile.ok_or_else(super::profile::unreadable)?,
+                None => Profile::default(),
+            };
+            match self.store.absorb(&from, &into, target.revision, &merge(theirs, ours)).await? {
+                ProfileChange::Applied { revision } => {
+                    return Ok(Merged {
+                        user_id: into.as_str().to_owned(),
+                        absorbed: from.as_str().to_owned(),
+                        revision,
+                        calls: self.entry(&into).await?.calls,
+                        numbers: self.store.numbers(&into).await?.len(),
+                    });
+                }
+                ProfileChange::Conflict { profile: Some(_), .. } => (), // a call came in between: read again
+                ProfileChange::Conflict { profile: None, .. } => return Err(super::profile::unreadable()),
+                ProfileChange::Unknown => return Err(self.nobody(&from).await),
+            }
+        }
+        Err(OperationError::Conflict(
+            "their profiles keep changing; try again when they are not on the phone".to_owned(),
+        ))
+    }
+}

@@ -1,0 +1,102 @@
+//! A caller's profile, as other programs load and store it.
+
+use serde::Serialize;
+
+use super::{OperationError, Operations};
+use crate::agent::name;
+use crate::identity::UserId;
+use crate::memory::directory::ProfileChange;
+use crate::memory::model::{Confidence, Profile};
+
+/// Characters of a summary, episodes of a profile, characters of an episode: as the model says.
+const MAX_SUMMARY_CHARS: usize = 1000;
+const MAX_EPISODES: usize = 20;
+const MAX_EPISODE_CHARS: usize = 240;
+const MAX_OPEN_CHARS: usize = 160;
+
+/// A profile and its revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoredProfile {
+    /// Whose.
+    pub user_id: String,
+    /// The revision, to be named when it is changed. 0: there is none yet.
+    pub revision: u64,
+    /// The profile; `{}` for somebody of whom nothing is known.
+    pub profile: Profile,
+}
+
+/// A newer version wrote it, or it is damaged.
+pub(super) fn unreadable() -> OperationError {
+    OperationError::Conflict(
+        "the profile cannot be read by this version: upgrade, or repair it (`redial memory repair`)".to_owned(),
+    )
+}
+
+impl Operations<'_> {
+    /// Loads a profile, the empty one for somebody who is not known.
+    ///
+    /// # Errors
+    /// [`OperationError::Conflict`] when this version cannot read it.
+    pub async fn load_profile(&self, user: &UserId) -> Result<StoredProfile, OperationError> {
+        let (revision, profile) = match self.store.user(user).await? {
+            Some(entry) => (entry.revision, entry.profile.ok_or_else(unreadable)?),
+            None => (0, Profile::default()),
+        };
+        Ok(StoredProfile { user_id: user.as_str().to_owned(), revision, profile })
+    }
+
+    /// Puts a profile in the place of the one at `base_revision`. Answers the new revision. Makes nobody.
+    ///
+    /// # Errors
+    /// [`OperationError::Conflict`] when it has changed since; [`OperationError::Invalid`] when it is larger than a
+    /// profile may be; [`OperationError::NotFound`].
+    pub async fn store_profile(
+        &self,
+        user: &UserId,
+        base_revision: u64,
+        profile: &Profile,
+    ) -> Result<u64, OperationError> {
+        check(profile)?;
+        match self.store.change_profile(user, base_revision, profile).await? {
+            ProfileChange::Applied { revision } => Ok(revision),
+            ProfileChange::Conflict { profile: None, .. } => Err(unreadable()),
+            ProfileChange::Conflict { revision, .. } => Err(OperationError::Conflict(format!(
+                "the profile is at revision {revision} by now; load it, and make the change to that one"
+            ))),
+            ProfileChange::Unknown => Err(self.nobody(user).await),
+        }
+    }
+}
+
+/// The model's limits, and that a name can be said.
+fn check(profile: &Profile) -> Result<(), OperationError> {
+    let mut wrong = Vec::new();
+    let mut at_most = |what: &str, text: &str, limit: usize| {
+        if text.chars().count() > limit {
+            wrong.push(format!("{what} has more than {limit} characters"));
+        }
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            wrong.push(format!("{what} has control characters"));
+        }
+    };
+    at_most("`summary`", &profile.summary, MAX_SUMMARY_CHARS);
+    for episode in &profile.episodes {
+        at_most("`s` of an episode", &episode.s, MAX_EPISODE_CHARS);
+        at_most("`topic` of an episode", episode.topic.as_deref().unwrap_or_default(), MAX_OPEN_CHARS);
+        for open in &episode.open {
+            at_most("`open` of an episode", open, MAX_OPEN_CHARS);
+        }
+    }
+    if let Some(name) = &profile.name {
+        if name::checked(&name.say).as_ref() != Some(&name.say) {
+            wrong.push("`say` of `name` is not a name that can be said aloud".to_owned());
+        }
+        if name.conf != Confidence::Inferred && name.src.is_empty() {
+            wrong.push("`name` has no receipt: say in `src` which call and turn it comes from".to_owned());
+        }
+    }
+    if profile.episodes.len() > MAX_EPISODES {
+        wrong.push(format!("there are more than {MAX_EPISODES} episodes"));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(OperationError::Invalid(wrong.join("; "))) }
+}

@@ -1,0 +1,123 @@
+//! What waits to be delivered, and what cannot be.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{OperationError, Operations};
+use crate::memory::spool::Dead;
+use crate::memory::store::MemoryError;
+
+/// Entries that are looked through for one that is asked for.
+const ALL: usize = 100_000;
+
+/// An entry that waits, without its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueueLine {
+    /// Its number; later entries have higher ones.
+    pub seq: i64,
+    /// What is to be done: `session`, `erase`, `summary`, `archive`, `erase_archived`.
+    pub kind: &'static str,
+    /// Whose it is.
+    pub user_id: String,
+    /// The call; empty for an erasure.
+    pub session_id: String,
+    /// Failed attempts so far.
+    pub tries: u32,
+    /// Not before this, Unix ms; 0: at once.
+    pub next_at: u64,
+}
+
+/// An entry that cannot be delivered, without its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLine {
+    /// Its number.
+    pub seq: i64,
+    /// What was to be done; `turn` for a turn whose row was damaged.
+    pub kind: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// The call.
+    pub session_id: String,
+    /// Why, and the way out.
+    pub reason: String,
+    /// Since when, Unix ms.
+    pub parked_at: u64,
+}
+
+/// The same with its words.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeadEntry {
+    /// Without them.
+    #[serde(flatten)]
+    pub line: DeadLine,
+    /// The document; text where it is damaged.
+    pub document: Value,
+}
+
+impl From<Dead> for DeadLine {
+    fn from(Dead { seq, kind, user_id, sid, reason, parked_at, .. }: Dead) -> Self {
+        Self { seq, kind, user_id, session_id: sid, reason, parked_at }
+    }
+}
+
+impl Operations<'_> {
+    /// The entries that wait, oldest first.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn outbox(&self, limit: usize) -> Result<Vec<QueueLine>, OperationError> {
+        let waiting = self.spool.waiting(limit).await?;
+        let line = |entry: crate::memory::spool::Entry| QueueLine {
+            seq: entry.seq,
+            kind: entry.kind.as_str(),
+            user_id: entry.caller.user_id.as_str().to_owned(),
+            session_id: entry.sid,
+            tries: entry.tries,
+            next_at: entry.next_at,
+        };
+        Ok(waiting.into_iter().map(line).collect())
+    }
+
+    /// The entries that cannot be delivered, oldest first.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn dead(&self, limit: usize) -> Result<Vec<DeadLine>, OperationError> {
+        Ok(self.spool.dead(limit).await?.into_iter().map(DeadLine::from).collect())
+    }
+
+    /// One of them, with its words.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`].
+    pub async fn dead_entry(&self, seq: i64) -> Result<DeadEntry, OperationError> {
+        let entry = self.spool.dead(ALL).await?.into_iter().find(|entry| entry.seq == seq).ok_or_else(no_such_entry)?;
+        let document = serde_json::from_str(&entry.body).unwrap_or_else(|_| Value::String(entry.body.clone()));
+        Ok(DeadEntry { line: entry.into(), document })
+    }
+
+    /// Puts one back into the queue.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`]; [`OperationError::Conflict`] for a damaged turn, which belongs to no queue.
+    pub async fn retry_dead(&self, seq: i64) -> Result<(), OperationError> {
+        match self.spool.retry_dead(seq).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(no_such_entry()),
+            Err(MemoryError::Refused(why)) => Err(OperationError::Conflict(why)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Throws one away, with its words.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`].
+    pub async fn drop_dead(&self, seq: i64) -> Result<(), OperationError> {
+        if self.spool.drop_dead(seq).await? { Ok(()) } else { Err(no_such_entry()) }
+    }
+}
+
+fn no_such_entry() -> OperationError {
+    OperationError::NotFound("there is no such entry among those that cannot be delivered".to_owned())
+}

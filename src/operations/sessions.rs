@@ -1,0 +1,133 @@
+//! Finished calls: listing, reading, clearing.
+
+use serde::Serialize;
+
+use super::{MAX_PAGE, OperationError, Operations};
+use crate::identity::is_id;
+use crate::memory::directory::{Page, SessionEntry};
+use crate::memory::model::Session;
+use crate::memory::store::MemoryError;
+
+/// A page of finished calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sessions {
+    /// In no order.
+    pub sessions: Vec<SessionLine>,
+    /// Names the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// A finished call in a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionLine {
+    /// Its id.
+    pub session_id: String,
+    /// Whose it was; absent when something else is in its place.
+    pub user_id: Option<String>,
+    /// When it ended, Unix ms.
+    pub ended_at: Option<u64>,
+    /// When its words expire, in s; absent: never.
+    pub expires_in_s: Option<u64>,
+}
+
+impl SessionLine {
+    fn of(entry: &SessionEntry) -> Self {
+        Self {
+            session_id: entry.session_id.clone(),
+            user_id: Some(entry.user_id.as_str().to_owned()),
+            ended_at: Some(entry.ended_at),
+            expires_in_s: entry.expires_in.map(|ttl| ttl.as_secs()),
+        }
+    }
+}
+
+/// What clearing a call took away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Cleared {
+    /// True when its document was in the store.
+    pub document: bool,
+    /// Entries of the outbox: waiting, delivered lately, or dead.
+    pub entries: u64,
+    /// True when there was a call log.
+    pub call_log: bool,
+    /// What stays.
+    pub stays: &'static str,
+}
+
+impl Operations<'_> {
+    /// A page of finished calls: about `limit`, [`MAX_PAGE`] at most, from where `after` says.
+    ///
+    /// # Errors
+    /// [`OperationError::Invalid`] for a page that there is none of.
+    pub async fn sessions(&self, after: Option<String>, limit: usize) -> Result<Sessions, OperationError> {
+        let page =
+            self.store.sessions(Page { after, limit: limit.clamp(1, MAX_PAGE) }).await.map_err(super::no_page)?;
+        let mut sessions = Vec::with_capacity(page.entries.len());
+        for sid in page.entries {
+            match self.store.session_entry(&sid).await {
+                Ok(Some(entry)) => sessions.push(SessionLine::of(&entry)),
+                Ok(None) => (), // expired in between
+                Err(MemoryError::WrongShape { .. }) => {
+                    sessions.push(SessionLine { session_id: sid, user_id: None, ended_at: None, expires_in_s: None });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Sessions { sessions, next: page.next })
+    }
+
+    /// A finished call with its words, from the store or the archive.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`].
+    pub async fn session(&self, sid: &str) -> Result<Session, OperationError> {
+        check_id(sid)?;
+        self.find_session(sid).await?.ok_or_else(|| {
+            OperationError::NotFound("no finished call of that id is held: it is wrong, or has expired".to_owned())
+        })
+    }
+
+    /// Deletes a finished call's words: in the store, in the outbox, and its call log.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`]; [`OperationError::Conflict`] while the call goes on.
+    pub async fn clear_session(&self, sid: &str) -> Result<Cleared, OperationError> {
+        check_id(sid)?;
+        // The outbox first: what is deleted there does not come back to the store.
+        let here = self.spool.clear_session(sid).await.map_err(|error| match error {
+            MemoryError::Refused(why) => OperationError::Conflict(why),
+            error => error.into(),
+        })?;
+        let document = self.store.clear_session(sid).await?;
+        if !document && here.entries == 0 && !here.log {
+            return Err(OperationError::NotFound("no finished call of that id is held".to_owned()));
+        }
+        Ok(Cleared {
+            document,
+            entries: here.entries,
+            call_log: here.log,
+            stays: "what the caller's profile took from this call, and its record in the archive; \
+                    forget the caller to erase these",
+        })
+    }
+
+    /// From the store, else from the archive.
+    pub(super) async fn find_session(&self, sid: &str) -> Result<Option<Session>, OperationError> {
+        if !is_id(sid) {
+            return Ok(None);
+        }
+        if let Some(session) = self.store.load_session(sid).await? {
+            return Ok(Some(session));
+        }
+        match self.archive {
+            Some(archive) => Ok(archive.get(sid).await?),
+            None => Ok(None),
+        }
+    }
+}
+
+fn check_id(sid: &str) -> Result<(), OperationError> {
+    // The text itself may be anything, so it is not repeated.
+    if is_id(sid) { Ok(()) } else { Err(OperationError::Invalid("that is not the id of a session".to_owned())) }
+}

@@ -1,0 +1,118 @@
+//! Where each remembered thing comes from.
+
+use std::collections::HashMap;
+
+use redial_call::Role;
+use serde::Serialize;
+
+use super::{OperationError, Operations, Subject};
+use crate::memory::model::{Confidence, Profile, Session};
+
+/// All that is remembered of a caller, with its receipts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Why {
+    /// Who.
+    pub user_id: String,
+    /// One entry a thing.
+    pub remembered: Vec<Remembered>,
+}
+
+/// One remembered thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Remembered {
+    /// What kind of thing: `name`, `summary`, `call`.
+    pub what: &'static str,
+    /// What is remembered.
+    pub value: String,
+    /// How sure we are.
+    pub confidence: Confidence,
+    /// Where it comes from, oldest first.
+    pub sources: Vec<Source>,
+}
+
+/// A call, or a turn of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// The call's id.
+    pub session_id: String,
+    /// The turn's number in it; absent for the call as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn: Option<u32>,
+    /// When that call ended, Unix ms; absent when it is not known any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+    /// What the caller said in that turn; absent when the call's words have expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
+}
+
+impl Operations<'_> {
+    /// What is remembered of somebody, and why.
+    ///
+    /// # Errors
+    /// [`OperationError::NotFound`]; [`OperationError::Conflict`] when this version cannot read the profile.
+    pub async fn why(&self, subject: &Subject) -> Result<Why, OperationError> {
+        let user = self.resolve(subject).await?;
+        let profile = self.entry(&user).await?.profile.ok_or_else(super::profile::unreadable)?;
+        let mut calls = Calls { operations: self, read: HashMap::new(), profile: &profile };
+        let mut remembered = Vec::new();
+        if let Some(name) = &profile.name {
+            let source = calls.source(&name.src).await;
+            remembered.push(Remembered {
+                what: "name",
+                value: name.say.clone(),
+                confidence: name.conf,
+                sources: vec![source],
+            });
+        }
+        if !profile.summary.is_empty() {
+            let mut sources = Vec::new();
+            for episode in &profile.episodes {
+                sources.push(calls.source(&episode.sid).await);
+            }
+            let value = profile.summary.clone();
+            remembered.push(Remembered { what: "summary", value, confidence: Confidence::Inferred, sources });
+        }
+        for episode in &profile.episodes {
+            let open = episode.open.iter().map(|open| format!(" To do: {open}."));
+            remembered.push(Remembered {
+                what: "call",
+                value: format!("{}{}", episode.s, open.collect::<String>()),
+                confidence: Confidence::Inferred,
+                sources: vec![calls.source(&episode.sid).await],
+            });
+        }
+        Ok(Why { user_id: user.as_str().to_owned(), remembered })
+    }
+}
+
+/// The calls that receipts name, each read once.
+struct Calls<'a> {
+    operations: &'a Operations<'a>,
+    read: HashMap<String, Option<Session>>,
+    profile: &'a Profile,
+}
+
+impl Calls<'_> {
+    /// What a receipt names: `SID#turn`, or `SID`.
+    async fn source(&mut self, receipt: &str) -> Source {
+        let (sid, turn) = match receipt.rsplit_once('#') {
+            Some((sid, turn)) => (sid, turn.parse().ok()),
+            None => (receipt, None),
+        };
+        if !self.read.contains_key(sid) {
+            // A receipt is worth showing although the call cannot be read any more, whatever the reason.
+            let session = self.operations.find_session(sid).await.ok().flatten();
+            self.read.insert(sid.to_owned(), session);
+        }
+        let session = self.read.get(sid).and_then(Option::as_ref);
+        let said = turn.zip(session).and_then(|(turn, session)| {
+            let mut turns = session.conversation_history.iter().map(|message| &message.turn);
+            let spoken = turns.find(|spoken| spoken.id.0 == turn && spoken.role == Role::Caller)?;
+            Some(spoken.text.clone())
+        });
+        let episode = self.profile.episodes.iter().find(|episode| episode.sid == sid);
+        let at = session.map(|session| session.ended_at).or(episode.map(|episode| episode.at));
+        Source { session_id: sid.to_owned(), turn, at, said }
+    }
+}
