@@ -39,7 +39,7 @@ pub use self::forget::{Erasure, HereErased, Receipt, StoreErased};
 pub use self::list::{CallerLine, Callers};
 pub use self::merge::Merged;
 pub use self::profile::StoredProfile;
-pub use self::queue::{DeadLine, DeadEntry, QueueLine};
+pub use self::queue::{DeadEntry, DeadLine, QueueLine};
 pub use self::selftest::{SelfTest, Step};
 pub use self::sessions::{Cleared, SessionLine, Sessions};
 pub use self::show::CallerView;

@@ -120,7 +120,8 @@ fn advice(check: &Check) -> Vec<String> {
     let mut advice = Vec::new();
     if let Some(spool) = &check.spool {
         if spool.degraded {
-            advice.push("the disk does not take the journal: free space, or replace it; words are held in memory".into());
+            advice
+                .push("the disk does not take the journal: free space, or replace it; words are held in memory".into());
         }
         if spool.dead > 0 {
             advice.push(format!(
@@ -182,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_server_that_keeps_everything_needs_no_advice() {
-        let server = ServerReport { append_only: true, eviction_policy: "noeviction".into(), ..ServerReport::default() };
+        let server =
+            ServerReport { append_only: true, eviction_policy: "noeviction".into(), ..ServerReport::default() };
         assert_eq!(advice(&check(server, QUIET)), Vec::<String>::new());
     }
 
@@ -190,7 +192,8 @@ mod tests {
     fn what_forgets_callers_is_said() {
         let server = ServerReport { evicted_keys: 7, eviction_policy: "allkeys-lru".into(), ..ServerReport::default() };
         let advice = advice(&check(server, SpoolState { dead: 2, degraded: true, ..QUIET }));
-        for (said, expected) in advice.iter().zip(["disk", "2 entries", "thrown 7 keys", "allkeys-lru", "append-only"]) {
+        for (said, expected) in advice.iter().zip(["disk", "2 entries", "thrown 7 keys", "allkeys-lru", "append-only"])
+        {
             assert!(said.contains(expected), "{said}");
         }
         assert_eq!(advice.len(), 5);

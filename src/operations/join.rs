@@ -9,7 +9,8 @@ const MAX_EPISODES: usize = 20;
 /// more calls than a profile holds the latest ones are kept.
 pub(super) fn joined(from: &Profile, into: &Profile) -> Profile {
     let mut episodes = into.episodes.clone();
-    episodes.extend(from.episodes.iter().filter(|theirs| into.episodes.iter().all(|ours| ours.sid != theirs.sid)).cloned());
+    episodes
+        .extend(from.episodes.iter().filter(|theirs| into.episodes.iter().all(|ours| ours.sid != theirs.sid)).cloned());
     episodes.sort_by_key(|episode| episode.at);
     let beyond = episodes.len().saturating_sub(MAX_EPISODES);
     episodes.drain(..beyond);
@@ -28,8 +29,7 @@ mod tests {
 
     fn profile(name: Option<&str>, summary: &str, calls: std::ops::Range<u64>) -> Profile {
         let name = name.map(|say| Name { say: say.to_owned(), src: "CA1#1".to_owned(), conf: Confidence::Stated });
-        let episode =
-            |at: u64| Episode { sid: format!("CA{at}"), at, s: String::new(), open: Vec::new(), topic: None };
+        let episode = |at: u64| Episode { sid: format!("CA{at}"), at, s: String::new(), open: Vec::new(), topic: None };
         let episodes = calls.map(episode).collect();
         Profile { v: SCHEMA_VERSION, name, summary: summary.to_owned(), summary_at: 1, episodes }
     }

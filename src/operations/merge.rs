@@ -59,6 +59,8 @@ impl Operations<'_> {
                 ProfileChange::Unknown => return Err(self.nobody(&from).await),
             }
         }
-        Err(OperationError::Conflict("their profiles keep changing; try again when they are not on the phone".to_owned()))
+        Err(OperationError::Conflict(
+            "their profiles keep changing; try again when they are not on the phone".to_owned(),
+        ))
     }
 }

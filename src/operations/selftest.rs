@@ -105,8 +105,8 @@ impl Operations<'_> {
         let deleted = async {
             self.store.assign(&hash, None).await?;
             self.store.clear_session(&session.chat_id).await?;
-            let gone = self.store.owner(&hash).await?.is_none()
-                && self.store.load_session(&session.chat_id).await?.is_none();
+            let gone =
+                self.store.owner(&hash).await?.is_none() && self.store.load_session(&session.chat_id).await?.is_none();
             expect(gone, "what was deleted is still there")
         };
         let deleted = deleted.await;

@@ -61,7 +61,8 @@ impl Operations<'_> {
     /// # Errors
     /// [`OperationError::Invalid`] for a page that there is none of.
     pub async fn sessions(&self, after: Option<String>, limit: usize) -> Result<Sessions, OperationError> {
-        let page = self.store.sessions(Page { after, limit: limit.clamp(1, MAX_PAGE) }).await.map_err(super::no_page)?;
+        let page =
+            self.store.sessions(Page { after, limit: limit.clamp(1, MAX_PAGE) }).await.map_err(super::no_page)?;
         let mut sessions = Vec::with_capacity(page.entries.len());
         for sid in page.entries {
             match self.store.session_entry(&sid).await {

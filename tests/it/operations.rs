@@ -98,8 +98,7 @@ impl Desk {
         let known = self.store.begin_call(&derived).await.unwrap();
         let caller = Caller { user_id: known.user_id.clone(), ..derived };
         let session = crate::memory::session(sid, &caller, said, clock::system()());
-        let hang_up =
-            HangUp { caller, session: session.clone(), base: Some((known.revision, known.profile)) };
+        let hang_up = HangUp { caller, session: session.clone(), base: Some((known.revision, known.profile)) };
         hang_up::write(self.store.as_ref(), hang_up, summary::fold).await.unwrap();
         session
     }
@@ -172,7 +171,9 @@ fn collect(value: &redis::Value, bytes: &mut Vec<u8>) {
     match value {
         redis::Value::BulkString(text) => bytes.extend(text),
         redis::Value::SimpleString(text) => bytes.extend(text.bytes()),
-        redis::Value::Array(values) | redis::Value::Set(values) => values.iter().for_each(|value| collect(value, bytes)),
+        redis::Value::Array(values) | redis::Value::Set(values) => {
+            values.iter().for_each(|value| collect(value, bytes))
+        }
         redis::Value::Map(pairs) => pairs.iter().for_each(|(key, value)| {
             collect(key, bytes);
             collect(value, bytes);

@@ -68,9 +68,11 @@ fn told(status: &Status) -> String {
             "{} after the change, whoever has not called has expired, and the variable may be unset",
             lasts(Some(s))
         ),
-        None => "numbers never expire (MEMORY_PROFILE_TTL_DAYS=0), so the variable must stay as long as one who has not \
+        None => {
+            "numbers never expire (MEMORY_PROFILE_TTL_DAYS=0), so the variable must stay as long as one who has not \
                  called is to be known"
-            .to_owned(),
+                .to_owned()
+        }
     };
     format!(
         "{numbers} number(s) in all; which of them are still under {} cannot be told. A caller is moved when they \

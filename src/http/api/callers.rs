@@ -88,9 +88,7 @@ pub(super) async fn why(State(api): State<Arc<Api>>, actor: Actor, Named(id): Na
 pub(super) async fn export(State(api): State<Arc<Api>>, actor: Actor, Named(id): Named<String>) -> Response {
     let operations = api.app.operations();
     match by_id(&api, &id) {
-        Ok(subject) => {
-            actor.done("callers.export", &operations.pseudonym(&subject), operations.export(&subject).await)
-        }
+        Ok(subject) => actor.done("callers.export", &operations.pseudonym(&subject), operations.export(&subject).await),
         Err(error) => actor.done("callers.export", "-", Err::<(), _>(error)),
     }
 }

@@ -28,7 +28,9 @@ use super::reply::{Stored, UNREADABLE};
 use super::{BACKGROUND_DEADLINE, MAX_DOCUMENT, RedisStore, mapped, profile_ttl_s, wrong_type};
 use crate::identity::{PhoneHash, UserId, is_id};
 use crate::memory::directory::local::profile_document;
-use crate::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, ServerReport, SessionEntry, UserEntry};
+use crate::memory::directory::{
+    Directory, Erased, Figures, Listing, Page, ProfileChange, ServerReport, SessionEntry, UserEntry,
+};
 use crate::memory::model::{Profile, SCHEMA_VERSION};
 use crate::memory::store::MemoryError;
 

@@ -190,7 +190,9 @@ impl DirectoryRecords for Rows<'_> {
     }
 
     fn session_expires_at(&self, sid: &str) -> Result<Option<u64>, MemoryError> {
-        self.one("SELECT expires FROM session WHERE sid = ?1 AND expires > ?2", params![sid, self.now], |row| row.get(0))
+        self.one("SELECT expires FROM session WHERE sid = ?1 AND expires > ?2", params![sid, self.now], |row| {
+            row.get(0)
+        })
     }
 
     fn remove_session(&mut self, sid: &str) -> Result<(), MemoryError> {

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::clock;
-use redial::memory::directory::{Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry};
+use redial::memory::directory::{
+    Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
+};
 use redial::memory::model::{Message, Metadata, Profile, Session};
 use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial::memory::sqlite::Database;

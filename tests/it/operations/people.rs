@@ -54,7 +54,9 @@ async fn who_is_remembered_is_listed_and_shown_by_number_and_by_id(desk: Desk) {
 async fn what_is_neither_number_nor_id_is_refused_without_being_repeated() {
     let desk = Desk::embedded().await;
     let operations = desk.operations();
-    for wrong in ["", "anonymous", "+1999", "415555912", "*", "u_*", "+1 415 555 01474567890", "sip:anonymous@x.invalid"] {
+    for wrong in
+        ["", "anonymous", "+1999", "415555912", "*", "u_*", "+1 415 555 01474567890", "sip:anonymous@x.invalid"]
+    {
         let error = operations.subject(wrong).unwrap_err();
         assert!(matches!(error, OperationError::Invalid(_)), "{wrong}: {error}");
         assert!(wrong.len() < 4 || !error.to_string().contains(wrong), "{error}");
@@ -103,7 +105,10 @@ async fn an_export_has_everything_that_is_held(desk: Desk) {
     desk.call(BOB, "CA9", &["I am somebody else."]).await;
 
     let export = desk.operations().export(&desk.subject(ANA)).await.unwrap();
-    assert_eq!((export.user_id.as_str(), export.calls, export.sessions.as_slice()), (caller.user_id.as_str(), 1, &[first][..]));
+    assert_eq!(
+        (export.user_id.as_str(), export.calls, export.sessions.as_slice()),
+        (caller.user_id.as_str(), 1, &[first][..])
+    );
     assert_eq!(export.numbers, [caller.hash.unwrap().as_str()]);
     assert_eq!(export.queued_sessions[0].document, serde_json::to_value(&waits).unwrap());
     assert_eq!(export.queued_sessions[0].state, "waiting");
@@ -111,10 +116,7 @@ async fn an_export_has_everything_that_is_held(desk: Desk) {
     assert_eq!(export.call_logs[0].events, [json!({ "at_ms": 1 }), json!("rubbish")]);
     let text = serde_json::to_string(&export).unwrap();
     assert!(!text.contains("4155550147") && !text.contains("somebody else"), "{text}");
-    assert!(matches!(
-        desk.operations().export(&desk.subject("u_nobody")).await,
-        Err(OperationError::NotFound(_))
-    ));
+    assert!(matches!(desk.operations().export(&desk.subject("u_nobody")).await, Err(OperationError::NotFound(_))));
 }
 
 async fn a_withheld_callers_session_is_exported_and_erased_by_its_user_id(desk: Desk) {
@@ -177,8 +179,7 @@ async fn a_number_under_the_former_pepper_is_found_split_and_erased(desk: Desk) 
     assert_eq!(operations.show(&desk.subject(ANA)).await.unwrap().line.user_id, former);
     let split = operations.split(&desk.subject(ANA)).await.unwrap();
     assert_eq!(split.former_numbers, 1);
-    let known =
-        redial::memory::rekey::find(desk.store.as_ref(), desk.caller(ANA), &older).await.unwrap();
+    let known = redial::memory::rekey::find(desk.store.as_ref(), desk.caller(ANA), &older).await.unwrap();
     assert_eq!(known.user_id.as_str(), split.user_id);
 
     desk.store.assign(&older[0], Some(&UserId::parse(&former).unwrap())).await.unwrap();
@@ -314,7 +315,13 @@ async fn what_is_dead_can_be_looked_at_and_dropped(desk: Desk) {
     // A turn whose row the disk has changed.
     let caller = desk.caller(ANA);
     let turns = crate::memory::session("CA1", &caller, &["Damaged."], 0).conversation_history;
-    desk.spool.begin(OpenCall { sid: "CA1".to_owned(), caller: caller.clone(), started_at: 0, parameters: vec![], turns });
+    desk.spool.begin(OpenCall {
+        sid: "CA1".to_owned(),
+        caller: caller.clone(),
+        started_at: 0,
+        parameters: vec![],
+        turns,
+    });
     desk.spool.held(&caller.user_id).await.unwrap(); // all is written
     let file = rusqlite::Connection::open(desk.dir.path().join("redial.sqlite")).unwrap();
     file.execute("UPDATE turn SET crc = crc + 1", []).unwrap();

@@ -45,14 +45,20 @@ async fn documents_that_are_text_become_hashes_and_a_list_becomes_an_index() {
     assert!(store.load_session("MZ1").await.is_err());
 
     let repaired = store.repair("sarah:session:MZ1").await.unwrap();
-    assert_eq!((repaired.found.as_str(), repaired.wanted, repaired.outcome), ("string", "hash", RepairOutcome::Converted));
+    assert_eq!(
+        (repaired.found.as_str(), repaired.wanted, repaired.outcome),
+        ("string", "hash", RepairOutcome::Converted)
+    );
     assert_eq!(repaired.aside.as_deref(), Some("sarah:session:MZ1:aside"));
     let read = store.load_session("MZ1").await.unwrap().unwrap();
     assert_eq!((read.user_id.as_str(), read.conversation_history.len()), (uid, 2));
     assert!((500..=600).contains(&ttl(&mut redis, "sarah:session:MZ1").await), "the TTL goes on");
 
     let repaired = store.repair(&index_key).await.unwrap();
-    assert_eq!((repaired.found.as_str(), repaired.wanted, repaired.outcome), ("list", "zset", RepairOutcome::Converted));
+    assert_eq!(
+        (repaired.found.as_str(), repaired.wanted, repaired.outcome),
+        ("list", "zset", RepairOutcome::Converted)
+    );
     let repaired = store.repair(&profile_key).await.unwrap();
     assert_eq!(repaired.outcome, RepairOutcome::Converted);
     let entry = store.user(&UserId::parse(uid).unwrap()).await.unwrap().unwrap();

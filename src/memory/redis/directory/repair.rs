@@ -120,7 +120,8 @@ impl RedisStore {
             (Kind::Session, "string") => self.session_of_text(key, id).await?,
             _ => (self.length(key, &found).await?, Replacement::NONE),
         };
-        let ttl = if matches!(kind, Kind::Session) { Some(self.settings.session_ttl) } else { self.settings.profile_ttl };
+        let ttl =
+            if matches!(kind, Kind::Session) { Some(self.settings.session_ttl) } else { self.settings.profile_ttl };
         let aside = Keys::aside(key);
         let mut script = REPAIR.key(key);
         script.key(&aside).arg(&found).arg(length).arg(ms(ERASED_FOR)).arg(ttl.map_or(0, ms)).arg(replacement.kind);

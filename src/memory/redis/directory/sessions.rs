@@ -40,9 +40,7 @@ impl RedisStore {
             self.command(redis::cmd("HGET").arg(&key).arg("uid")).await.map_err(|e| self.failed(&key, e))?;
         if let Some(Ok(user)) = owner.map(|owner| UserId::parse(&owner)) {
             let index = self.keys.sessions(&user);
-            self.command::<Value>(redis::cmd("ZREM").arg(&index).arg(sid))
-                .await
-                .map_err(|e| self.failed(&index, e))?;
+            self.command::<Value>(redis::cmd("ZREM").arg(&index).arg(sid)).await.map_err(|e| self.failed(&index, e))?;
         }
         self.unlink(&self.mirror_keys(sid)).await?;
         Ok(self.unlink(&[key]).await? > 0)
