@@ -178,15 +178,34 @@ impl Spool {
     /// # Errors
     /// When the file cannot be used, or a call log not be deleted.
     pub async fn forget(&self, user: &UserId) -> Result<Forgotten, MemoryError> {
-        let forgotten = self.purge(user, true).await?;
+        self.forget_later_elsewhere(user, Duration::ZERO).await
+    }
+
+    /// The same, and store and archive are told not before `hold` has passed: for whoever erases there at once, wants to
+    /// know what there was, and may die meanwhile.
+    ///
+    /// # Errors
+    /// As for [`Spool::forget`].
+    pub async fn forget_later_elsewhere(&self, user: &UserId, hold: Duration) -> Result<Forgotten, MemoryError> {
+        let forgotten = self.purge(user, Some(hold)).await?;
         self.wake.notify_one();
         Ok(forgotten)
     }
 
-    /// The same for a user whom somebody else has erased in the store. `tell`: store and archive do not know yet.
-    async fn purge(&self, user: &UserId, tell: bool) -> Result<Forgotten, MemoryError> {
+    /// The same for a user whom somebody else has erased in the store. `tell`: store and archive do not know yet, and are
+    /// told after this.
+    async fn purge(&self, user: &UserId, tell: Option<Duration>) -> Result<Forgotten, MemoryError> {
         let user = user.clone();
-        let forgotten = self.database.ask(PATIENCE, move |rows| outbox::forget(rows, &user, tell)).await?;
+        let forgotten = self
+            .database
+            .ask(PATIENCE, move |rows| {
+                let forgotten = outbox::forget(rows, &user, tell.is_some())?;
+                if let Some(hold) = tell {
+                    outbox::hold(rows, &user, hold)?;
+                }
+                Ok(forgotten)
+            })
+            .await?;
         if let Some(data_dir) = &self.data_dir {
             for sid in &forgotten.logs {
                 call_logs::delete(data_dir, sid)?;

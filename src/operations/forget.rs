@@ -1,5 +1,7 @@
 //! Erasing a person, and the receipt for it.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
@@ -7,6 +9,9 @@ use crate::identity::UserId;
 use crate::memory::directory::Erased;
 use crate::memory::spool::Forgotten;
 use crate::memory::store::MemoryError;
+
+/// How long the queued erasure waits while the same is done at once: two at a time would share what they count.
+const HOLD: Duration = Duration::from_secs(5);
 
 /// What an erasure covered, and what it did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -106,7 +111,7 @@ impl Operations<'_> {
                 live.forget(&user);
                 live.users().iter().filter(|live| **live == user).count()
             });
-            let here = self.spool.forget(&user).await?.into();
+            let here = self.spool.forget_later_elsewhere(&user, HOLD).await?.into();
             let store = match self.store.erase(&user).await {
                 Ok(erased) => Some(erased.into()),
                 Err(error @ MemoryError::Unavailable { .. }) => {

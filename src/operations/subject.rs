@@ -46,7 +46,7 @@ impl Operations<'_> {
         }
         // The ids of users that were imported look like anything.
         match UserId::parse(text) {
-            Ok(user) if !looks_dialled(text) => Ok(Subject::User(user)),
+            Ok(user) if !looks_dialled(text) && !is_withheld(text, self.region) => Ok(Subject::User(user)),
             Ok(_) | Err(_) => Err(OperationError::Invalid(
                 "that is neither a number that somebody can be remembered by, such as +14155550123, nor a user id, \
                  such as u_…"
@@ -98,6 +98,11 @@ impl Operations<'_> {
 /// An id that this program made, as numbers never look.
 fn is_ours(text: &str) -> bool {
     text.starts_with("u_") || text.starts_with("anon_")
+}
+
+/// A word that carriers send instead of a number.
+fn is_withheld(text: &str, region: &str) -> bool {
+    CallerAddress::parse(&format!("client:{text}"), region) == CallerAddress::Withheld
 }
 
 /// Digits and what people put between them: a number with a slip in it, not an id.

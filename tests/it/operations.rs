@@ -26,8 +26,8 @@ use tempfile::TempDir;
 
 use crate::support::redis::RedisServer;
 
-pub(crate) const ANA: &str = "+14155550123";
-pub(crate) const BOB: &str = "+14155550124";
+pub(crate) const ANA: &str = "+14155550147";
+pub(crate) const BOB: &str = "+14155550148";
 
 /// Memory as a gateway has it, over one of the stores.
 struct Desk {

@@ -426,7 +426,7 @@ impl Drain {
         }
         for user in self.sinks.store.erased_among(&users).await? {
             self.sinks.live.forget(&user);
-            let forgotten = self.spool.purge(&user, false).await?;
+            let forgotten = self.spool.purge(&user, None).await?;
             info!(?forgotten, "a caller was erased elsewhere; nothing is kept here");
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The outbox, as rows: entries that wait, were delivered, or are dead.
 
 use std::error::Error;
+use std::time::Duration;
 
 use rusqlite::{Row, params};
 use tracing::error;
@@ -362,6 +363,13 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
     }
     let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
     Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead), logs })
+}
+
+/// Lets what waits of a user wait that long.
+pub(super) fn hold(rows: &Rows<'_>, user: &UserId, hold: Duration) -> Result<(), MemoryError> {
+    let sql = "UPDATE outbox SET next_at = ?2 WHERE uid = ?1 AND delivered IS NULL";
+    rows.change(sql, params![user.as_str(), if hold.is_zero() { 0 } else { expiry(rows.now, Some(hold)) }])?;
+    Ok(())
 }
 
 /// Notes that call logs are deleted.

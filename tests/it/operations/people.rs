@@ -35,7 +35,7 @@ async fn who_is_remembered_is_listed_and_shown_by_number_and_by_id(desk: Desk) {
     let listed = operations.callers(None, 10).await.unwrap();
     assert_eq!(listed.callers.len(), 1);
     assert_eq!((listed.callers[0].name.as_deref(), listed.callers[0].calls), (Some("Ana"), 1));
-    let shown = operations.show(&desk.subject("(415) 555-0123")).await.unwrap();
+    let shown = operations.show(&desk.subject("(415) 555-0147")).await.unwrap();
     assert_eq!(shown, operations.show(&desk.subject(&session.user_id)).await.unwrap());
     assert_eq!((shown.numbers, shown.sessions.as_slice()), (1, &["CA1".to_owned()][..]));
     let sessions = operations.sessions(None, 10).await.unwrap();
@@ -55,7 +55,7 @@ async fn what_is_neither_number_nor_id_is_refused_without_being_repeated() {
     let desk = Desk::embedded().await;
     let operations = desk.operations();
     for wrong in
-        ["", "anonymous", "+1415", "415555012", "*", "u_*", "+1 415 555 01234567890", "sip:anonymous@x.invalid"]
+        ["", "anonymous", "+1999", "415555912", "*", "u_*", "+1 415 555 01474567890", "sip:anonymous@x.invalid"]
     {
         let error = operations.subject(wrong).unwrap_err();
         assert!(matches!(error, OperationError::Invalid(_)), "{wrong}: {error}");
@@ -115,7 +115,7 @@ async fn an_export_has_everything_that_is_held(desk: Desk) {
     assert_eq!(export.live_turns[0]["content"], NAME);
     assert_eq!(export.call_logs[0].events, [json!({ "at_ms": 1 }), json!("rubbish")]);
     let text = serde_json::to_string(&export).unwrap();
-    assert!(!text.contains("4155550123") && !text.contains("somebody else"), "{text}");
+    assert!(!text.contains("4155550147") && !text.contains("somebody else"), "{text}");
     assert!(matches!(desk.operations().export(&desk.subject("u_nobody")).await, Err(OperationError::NotFound(_))));
 }
 
@@ -199,7 +199,7 @@ async fn an_erasure_is_told_in_a_receipt_and_may_be_repeated(desk: Desk) {
     assert_eq!((store.numbers, store.profiles, store.sessions, store.markers), (1, 1, 2, 2));
     assert!(receipt.may_remain.iter().any(|place| place.contains("carrier")));
     assert_eq!(desk.server.is_some(), receipt.may_remain.iter().any(|place| place.contains("append-only file")));
-    assert!(!serde_json::to_string(&receipt).unwrap().contains("4155550123"));
+    assert!(!serde_json::to_string(&receipt).unwrap().contains("4155550147"));
     let error = operations.show(&desk.subject(&receipt.erased[0].user_id)).await.unwrap_err();
     assert!(error.to_string().contains("erased"), "{error}");
     // What was queued is the erasure itself, for a store that forgets it.
