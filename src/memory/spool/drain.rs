@@ -1,6 +1,6 @@
 //! The deliveries: what waits in the outbox is brought to the store, in order for each caller, until it has arrived.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -265,17 +265,18 @@ impl Drain {
         // Nobody panics while it is locked.
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.retain(|_, at| now.duration_since(*at) < SAY_AGAIN);
-        if said.contains_key(&failure.to_string()) {
-            debug!(
+        match said.entry(failure.to_string()) {
+            hash_map::Entry::Occupied(_) => debug!(
                 session.id = sid,
                 kind,
                 tries = entry.tries,
                 error = failure as &dyn Error,
                 "this one waits as well"
-            );
-        } else {
-            warn!(session.id = sid, kind, error = failure as &dyn Error, "a delivery waits");
-            said.insert(failure.to_string(), now);
+            ),
+            hash_map::Entry::Vacant(first) => {
+                warn!(session.id = sid, kind, error = failure as &dyn Error, "a delivery waits");
+                first.insert(now);
+            }
         }
     }
 

@@ -395,7 +395,8 @@ async fn another_server_is_noticed_over_a_restart() {
     }
     store.server.send_replace(Some(ServerId("two".to_owned())));
     let _bed = Bed::open(dir.path(), &store);
-    eventually("the session is sent again", async || store.of("u_a") == ["CA1", "CA1"]).await;
+    // Both may do it, the one that is about to stop and the new one; the second time changes nothing.
+    eventually("the session is sent again", async || store.of("u_a").len() >= 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

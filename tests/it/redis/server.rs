@@ -21,7 +21,7 @@ fn looking_often() -> RedisOptions {
 /// Waits until a server answers that is not `last`.
 pub(super) async fn another(server: &mut watch::Receiver<Option<ServerId>>, last: Option<&ServerId>) -> ServerId {
     let other = server.wait_for(|id| id.is_some() && id.as_ref() != last);
-    tokio::time::timeout(Duration::from_secs(10), other)
+    tokio::time::timeout(Duration::from_secs(30), other)
         .await
         .expect("another server answers")
         .unwrap()

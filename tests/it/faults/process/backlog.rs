@@ -21,7 +21,7 @@ const EACH: usize = 4;
 const MOST_KB: u64 = 300_000;
 
 fn sessions() -> usize {
-    if is_long() { 100_000 } else { 20_000 }
+    if is_long() { 100_000 } else { 8_000 }
 }
 
 fn sid(n: usize) -> String {

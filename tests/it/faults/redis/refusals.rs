@@ -213,8 +213,8 @@ async fn a_value_of_another_type_puts_its_call_aside_and_no_other() {
     bed.ring(callers).await;
     bed.assert_prompt().await;
     let sids = bed.live_sids();
-    for n in 4..KINDS.len() {
-        replace(&mut raw, &key_of(n, &sids[n])).await;
+    for (n, sid) in sids.iter().enumerate().take(KINDS.len()).skip(4) {
+        replace(&mut raw, &key_of(n, sid)).await;
     }
     // Longer than it takes to look for callers who were erased elsewhere.
     tokio::time::sleep(seconds(11)).await;
@@ -224,12 +224,12 @@ async fn a_value_of_another_type_puts_its_call_aside_and_no_other() {
     let dead = bed.outbox().dead;
     assert_eq!(dead, KINDS.len() as u64, "{}", bed.last_words());
     let log = bed.gateway().log();
-    for n in 0..KINDS.len() {
-        let key = key_of(n, &sids[n]);
+    for (n, sid) in sids.iter().enumerate().take(KINDS.len()) {
+        let key = key_of(n, sid);
         assert!(log.contains(&key), "nobody says what is wrong with {key}");
     }
-    for n in 0..KINDS.len() {
-        put_back(&mut raw, &key_of(n, &sids[n])).await;
+    for (n, sid) in sids.iter().enumerate().take(KINDS.len()) {
+        put_back(&mut raw, &key_of(n, sid)).await;
     }
     let after = Contents::of(&mut raw).await;
     for sid in &sids[..KINDS.len()] {
