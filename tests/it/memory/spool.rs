@@ -25,12 +25,15 @@ struct Told {
     server: watch::Sender<Option<ServerId>>,
     committed: Mutex<Vec<(String, String)>>,
     fails: Mutex<HashMap<String, fn() -> MemoryError>>,
+    /// False: it takes what it is given, and keeps the answer to itself.
+    answers: watch::Sender<bool>,
 }
 
 impl Told {
     fn new() -> Arc<Self> {
         let (server, _) = watch::channel(Some(ServerId("one".to_owned())));
-        Arc::new(Self { server, committed: Mutex::default(), fails: Mutex::default() })
+        let (answers, _) = watch::channel(true);
+        Arc::new(Self { server, committed: Mutex::default(), fails: Mutex::default(), answers })
     }
 
     fn fail(&self, user: &str, error: fn() -> MemoryError) {
@@ -60,8 +63,8 @@ impl Store for Told {
             return Err(error());
         }
         let entry = (commit.user_id.as_str().to_owned(), commit.session.chat_id.clone());
-        let mut committed = self.committed.lock().unwrap();
-        committed.push(entry);
+        self.committed.lock().unwrap().push(entry);
+        self.answers.subscribe().wait_for(|answers| *answers).await.unwrap();
         Ok(Outcome::Applied { revision: 1 })
     }
 
@@ -277,6 +280,23 @@ async fn another_server_gets_the_last_hour_again() {
     eventually("the same server gets what it misses", async || store.of("u_a") == ["CA1", "CA2"]).await;
     store.server.send_replace(Some(ServerId("two".to_owned())));
     eventually("another one gets all", async || store.of("u_a") == ["CA1", "CA2", "CA1", "CA2"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_server_took_while_another_came_is_sent_again() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::open(dir.path(), &store);
+    store.answers.send_replace(false);
+    bed.spool.close(&caller("u_1"), session("u_1", "CA1", vec![message(1, "a")])).await.unwrap();
+    eventually("the earlier server takes it", async || store.of("u_1") == ["CA1"]).await;
+    store.server.send_replace(Some(ServerId("two".to_owned())));
+    // Once this one is under way, the change has been noticed.
+    bed.spool.close(&caller("u_2"), session("u_2", "CA2", vec![message(1, "a")])).await.unwrap();
+    eventually("the next one is sent", async || store.of("u_2") == ["CA2"]).await;
+    store.answers.send_replace(true);
+    eventually("the present server gets it", async || store.of("u_1") == ["CA1", "CA1"]).await;
+    assert!(bed.spool.delivered(Duration::from_secs(5)).await);
+    assert_eq!(store.of("u_2"), ["CA2"], "the present server took this one itself");
 }
 
 #[tokio::test(flavor = "multi_thread")]
