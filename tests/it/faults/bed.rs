@@ -67,7 +67,8 @@ pub(crate) struct Bed {
     rung: usize,
     live: Vec<LiveCall>,
     ended: Vec<Ended>,
-    faults: u32,
+    /// How many things were broken.
+    pub(crate) faults: u32,
     /// Of the calls that began while something was broken.
     starts: Vec<Duration>,
     healings: Vec<Healing>,
@@ -245,12 +246,12 @@ impl Bed {
         self.instances.iter().map(|instance| Outbox::of(instance.dir.path())).fold(Outbox::default(), Outbox::and)
     }
 
-    /// All hang up; then nothing may be lost, doubled or dropped. Prints the row's line.
+    /// All hang up; then nothing may be lost, doubled or dropped. Prints what came of it, as one line.
     pub(crate) async fn judge(&mut self, row: &str) -> Verdict {
         self.hang_up_all().await;
         self.drained().await;
         let verdict = Verdict::of(self).await;
-        eprintln!("row {row}: {}", self.line(&verdict));
+        eprintln!("{row}: {}", self.line(&verdict));
         verdict.assert(&self.last_words());
         let gap = self.longest_gap();
         assert!(gap < GAP_LIMIT, "the agent was silent for {gap:?} in the middle of its words");
@@ -267,7 +268,7 @@ impl Bed {
     fn line(&self, verdict: &Verdict) -> String {
         let (turns, lost, doubled) = (verdict.acknowledged, verdict.lost.len(), verdict.duplicated.len());
         let mut line = format!(
-            "{} faults, {} calls, {turns} turns acknowledged, lost {lost}, duplicated {doubled}, dropped {}",
+            "faults {}, {} calls, {turns} turns acknowledged, lost {lost}, duplicated {doubled}, dropped {}",
             self.faults,
             self.ended.len(),
             verdict.dropped.len()

@@ -35,12 +35,13 @@ async fn a_redis_that_has_forgotten_everything_is_told_again() {
         bed.hang_up_all().await;
     }
     bed.drained().await;
-    for _ in 0..2 {
+    bed.faults = 2;
+    for _ in 0..bed.faults {
         bed.redis.kill();
         bed.redis.restart().await;
         sessions(&bed, 3 * calls()).await;
     }
-    let verdict = bed.judge("9 Redis restarts empty, twice").await;
+    let verdict = bed.judge("row 9 Redis restarts empty, twice").await;
     assert_eq!(verdict.counted, 3 * calls() as u64);
 }
 
@@ -55,7 +56,7 @@ async fn two_gateways_count_two_hundred_hang_ups_of_one_caller() {
         tokio::time::sleep(3 * bed.pace).await;
         bed.hang_up_all().await;
     }
-    let verdict = bed.judge("16 two gateways, one caller").await;
+    let verdict = bed.judge("row 16 two gateways, one caller").await;
     assert_eq!(verdict.counted, 20 * ROUNDS as u64);
     // The newest calls of both are in the profile.
     let contents = Contents::of(&mut bed.redis.raw().await).await;
@@ -85,6 +86,7 @@ async fn a_hang_up_that_is_told_five_times_counts_once() {
     let redis = RedisServer::start().await;
     let mut bed = Bed::with(redis, Mode::Pass, 1, &[("RESUME_GRACE_SECONDS", "1")]).await;
     let half = calls() / 2;
+    bed.faults = 3;
     bed.ring(calls()).await;
     tokio::time::sleep(3 * bed.pace).await;
     let sids = bed.live_sids();
@@ -112,6 +114,6 @@ async fn a_hang_up_that_is_told_five_times_counts_once() {
         }
         bed.drained().await;
     }
-    let verdict = bed.judge("17 one hang-up told five times").await;
+    let verdict = bed.judge("row 17 one hang-up told five times").await;
     assert_eq!(verdict.counted, calls() as u64);
 }

@@ -18,6 +18,7 @@ async fn five_hundred_calls_without_redis_arrive_once_and_in_order() {
     let redis = RedisServer::start().await;
     let monitor = Monitor::start(&redis).await;
     let mut bed = Bed::with(redis, Mode::Refuse, 1, &[]).await;
+    bed.faults = 1;
     (bed.numbers, bed.pace) = (CALLERS, Duration::from_millis(150));
     for _ in 0..ROUNDS {
         bed.ring_in_fault(CALLERS).await;
@@ -44,7 +45,7 @@ async fn five_hundred_calls_without_redis_arrive_once_and_in_order() {
     for ended in &bed.ended()[..before] {
         expected.entry(ended.number.clone()).or_default().push(ended.sid.clone());
     }
-    bed.judge("a whole run without Redis").await;
+    bed.judge("500 calls without Redis").await;
     let order = monitor.sessions();
     let contents = Contents::of(&mut bed.redis.raw().await).await;
     let (sessions, profiles) = (contents.sessions(), contents.profiles());
