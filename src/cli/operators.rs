@@ -108,7 +108,7 @@ fn configuration() -> anyhow::Result<Config> {
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Format {
     /// Print JSON instead of text for people.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(super) json: bool,
 }
 

@@ -58,7 +58,7 @@ async fn a_person_is_found_explained_exported_and_forgotten() {
 
     let (code, out) = run(&["caller", "list"], "");
     assert!(code == Some(0) && out.contains("Ana") && out.contains("Bob"), "{out}");
-    let (_, out) = run(&["caller", "--json", "list"], "");
+    let (_, out) = run(&["caller", "list", "--json"], "");
     let listed: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(listed["callers"].as_array().unwrap().len(), 2);
     let (code, out) = run(&["caller", "show", "-"], "+1 415 555 0147\n");
