@@ -28,8 +28,7 @@ pub(in crate::cli) struct Import {
     /// Whose layout it is: aegen, conversation, agent or sarah.
     #[arg(long, value_name = "LAYOUT")]
     from: Layout,
-    /// The Redis to read from, redis://[user:password@]host[:port][/database]. Default: our own, for aegen its
-    /// database 1.
+    /// The Redis to read from, such as redis://user:password@host:6379/1. Default: our own, for aegen its database 1.
     #[arg(long, value_name = "URL")]
     source: Option<SourceUrl>,
     /// First part of the source's keys. Default: session:chat, conversation, agent or sarah.
