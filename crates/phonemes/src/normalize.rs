@@ -6,6 +6,7 @@
 
 mod clock;
 mod date;
+mod link;
 mod money;
 mod names;
 mod range;
@@ -70,11 +71,12 @@ const WORD_RULES: [Rule; 6] =
     [date::month_then_day, names::title, names::abbreviation, names::numero, roman::numeral, money::prefixed];
 
 /// Asked at anything else.
-const SYMBOL_RULES: [Rule; 4] = [money::prefixed, money::magnitude, symbol::sign, symbol::replaced];
+const SYMBOL_RULES: [Rule; 5] =
+    [telephone::number, money::prefixed, money::magnitude, symbol::sign, symbol::replaced];
 
 /// Rewrites `text` so that what is left are words, plain numbers and punctuation, with single spaces.
 pub(crate) fn normalize(tables: &Tables, text: &str) -> String {
-    let text: String = text.chars().map(plain).collect();
+    let text: String = link::without_targets(text).chars().map(plain).collect();
     let mut spoken = String::with_capacity(text.len() + text.len() / 4);
     let mut at = 0;
     while let Some(next) = text[at..].chars().next() {

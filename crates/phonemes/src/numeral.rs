@@ -10,6 +10,9 @@ const CURRENCIES: [(char, &str, &str); 3] = [('$', "dollar", "cent"), ('£', "po
 /// More digits than this are read one by one: nobody hears quintillions.
 const MAX_DIGITS: usize = 18;
 
+/// So many digits without a comma are an account, a ticket or a telephone, and are read one by one.
+const CODE_DIGITS: usize = 7;
+
 /// A number, or part of a code.
 #[derive(Clone, Copy)]
 pub(crate) struct Numeral<'a> {
@@ -62,13 +65,19 @@ impl Numeral<'_> {
     fn read(self, lexicon: &Lexicon, number: &str, ending: &str) -> Vec<String> {
         let plain: String = number.chars().filter(|digit| *digit != ',').collect();
         let dots = plain.matches('.').count();
-        if plain.len() - dots > MAX_DIGITS {
+        let is_ordinal = matches!(ending, "st" | "nd" | "rd" | "th") && dots == 0;
+        let is_plain = dots == 0 && !number.contains(',') && self.currency.is_none() && ending.is_empty();
+        let is_code = is_plain && (number.len() >= CODE_DIGITS || (number.len() > 1 && number.starts_with('0')));
+        if plain.len() - dots > MAX_DIGITS || is_code {
             return digits(lexicon, &plain);
         }
-        if !self.is_head && dots == 0 {
+        if number.len() == 4 && !number.contains([',', '.']) && !is_ordinal && self.currency.is_none() {
+            return words(lexicon, &year(plain.parse().unwrap_or(0)));
+        }
+        if !self.is_head && dots == 0 && !is_ordinal {
             return code(lexicon, &plain);
         }
-        if !self.is_head || dots > 1 {
+        if (!self.is_head && !is_ordinal) || dots > 1 {
             return plain.split('.').flat_map(|part| version(lexicon, part)).collect();
         }
         if let Some(sign) = self.currency
@@ -78,10 +87,8 @@ impl Numeral<'_> {
         }
         let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
         let value = whole.parse().unwrap_or(0);
-        let mut spoken = if matches!(ending, "st" | "nd" | "rd" | "th") && dots == 0 {
+        let mut spoken = if is_ordinal {
             words(lexicon, &ordinal(value))
-        } else if number.len() == 4 && dots == 0 && self.currency.is_none() && !number.contains(',') {
-            words(lexicon, &year(value))
         } else if whole.is_empty() {
             let mut spoken = words(lexicon, "point");
             spoken.extend(digits(lexicon, fraction));
@@ -112,11 +119,10 @@ fn digits(lexicon: &Lexicon, digits: &str) -> Vec<String> {
         .collect()
 }
 
-/// A number in a code: `B12`, `F-150`. Long ones and those with a leading zero digit by digit, three digits as "one oh
-/// five" or "one fifty".
+/// A number in a code: `B12`, `F-150`. Long ones digit by digit, three digits as "one oh five" or "one fifty".
 fn code(lexicon: &Lexicon, number: &str) -> Vec<String> {
     let value = |digits: &str| cardinal(digits.parse().unwrap_or(0));
-    if number.starts_with('0') || number.len() > 3 {
+    if number.len() > 3 {
         return digits(lexicon, number);
     }
     match number.split_at_checked(1) {

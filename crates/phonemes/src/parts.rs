@@ -21,6 +21,8 @@ pub(crate) struct Part<'a> {
     pub(crate) currency: Option<char>,
     /// Whether it is said apart from the part before.
     pub(crate) apart: bool,
+    /// Whether it is looked up by itself only, because it stands for another word: the 2 of "B2B".
+    pub(crate) stands_in: bool,
 }
 
 /// Parts that are written together.
@@ -48,6 +50,7 @@ pub(crate) fn groups<'a>(tokens: &[Token], tags: &[&'a str]) -> Vec<Group<'a>> {
                 is_head: true,
                 currency: None,
                 apart: false,
+                stands_in: is_two_for_to(&texts, index),
             };
             if *tag == "$" && part.phonemes.is_none() {
                 if let Some(sign) = numeral::currency(text) {
@@ -63,7 +66,7 @@ pub(crate) fn groups<'a>(tokens: &[Token], tags: &[&'a str]) -> Vec<Group<'a>> {
                     part.currency = currency;
                 }
             }
-            if part.phonemes.is_none() && is_two_for_to(&texts, index) {
+            if part.stands_in {
                 part.text = "to".to_owned();
             }
             let space = part.space;
@@ -132,10 +135,7 @@ fn cut(text: &str) -> Vec<&str> {
             first.len_utf8()
         };
         let (part, after) = rest.split_at(length);
-        // An apostrophe alone inside a word belongs to neither side.
-        if !(is_apostrophe(first) && part.chars().count() == 1 && !at_start && !after.is_empty()) {
-            parts.push(part);
-        }
+        parts.push(part);
         rest = after;
     }
     parts
@@ -186,7 +186,7 @@ fn run(text: &str, belongs: fn(char) -> bool) -> usize {
     text.find(|character| !belongs(character)).unwrap_or(text.len())
 }
 
-fn is_apostrophe(character: char) -> bool {
+pub(crate) fn is_apostrophe(character: char) -> bool {
     matches!(character, '\'' | '‘' | '’')
 }
 

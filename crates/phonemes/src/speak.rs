@@ -3,7 +3,7 @@
 use crate::lexicon::{Ahead, Lexicon, Word};
 use crate::numeral::Numeral;
 use crate::oov::Speller;
-use crate::parts::{Group, Part};
+use crate::parts::{Group, Part, is_apostrophe};
 use crate::stress::{self, PRIMARY, Stress, is_vowel};
 
 const CONSONANTS: &str = "bdfhjklmnpstvwzðŋɡɹɾʃʒʤʧθ";
@@ -40,8 +40,8 @@ impl Speaker<'_> {
                 spoken.push(' ');
             }
         }
-        // The voice's phonemes have no tap and no glottal stop of their own.
-        spoken.replace('ɾ', "T").replace('ʔ', "t")
+        // The voice writes the tap as T, and has no glottal stop.
+        spoken.trim().replace('ɾ', "T").replace('ʔ', "t")
     }
 
     /// Gives each part of a group its phonemes; returns what the word before will see ahead.
@@ -51,6 +51,7 @@ impl Speaker<'_> {
         {
             return after(ahead, phonemes, part);
         }
+        let ahead_of_group = ahead;
         // The parts before `end` are still to be read. Each time, the longest run that ends there is taken.
         let mut end = group.len();
         while end > 0 {
@@ -63,26 +64,59 @@ impl Speaker<'_> {
                 }
                 group[start].phonemes = Some(phonemes);
                 end = start;
-            } else if group[end - 1].text.chars().all(|mark| SILENT.contains(mark)) {
+            } else if group.len() > 1 && group[end - 1].text.chars().all(|mark| SILENT.contains(mark)) {
                 group[end - 1].phonemes = Some(String::new());
                 end -= 1;
             } else {
-                // One unknown part makes the whole group a word that nobody knows.
-                let whole = joined(group);
-                let phonemes = self.speller.phonemes(&whole.text);
-                ahead = after(ahead, &phonemes, &whole);
-                for part in group.iter_mut() {
-                    part.phonemes = Some(String::new());
-                }
-                group[0].phonemes = Some(phonemes);
-                return ahead;
+                return self.spell(group, ahead_of_group);
             }
         }
         settle(group);
         ahead
     }
 
+    /// Gives a group with an unknown part its phonemes: a name is spelled as a whole; in an address or a code, known parts
+    /// are read and the others spelled, each apart from the next.
+    fn spell(&self, group: &mut Group<'_>, mut ahead: Ahead) -> Ahead {
+        let whole = joined(group);
+        if whole.text.chars().all(|character| character.is_alphabetic() || is_apostrophe(character)) {
+            let phonemes = self.speller.phonemes(&whole.text);
+            ahead = after(ahead, &phonemes, &whole);
+            for part in group.iter_mut() {
+                part.phonemes = Some(String::new());
+            }
+            group[0].phonemes = Some(phonemes);
+            return ahead;
+        }
+        let mut end = group.len();
+        while end > 0 {
+            let run = (0..end).find_map(|start| Some((start, self.look_up(&group[start..end], ahead)?)));
+            let (start, phonemes) = run.unwrap_or_else(|| (end - 1, self.spell_part(&group[end - 1].text)));
+            ahead = after(ahead, &phonemes, &joined(&group[start..end]));
+            for part in &mut group[start..end] {
+                part.phonemes = Some(String::new());
+                part.apart = true;
+            }
+            group[start].phonemes = Some(phonemes);
+            end = start;
+        }
+        ahead
+    }
+
+    fn spell_part(&self, text: &str) -> String {
+        let letters = match text {
+            "/" => self.lexicon.word(Word::alone("slash")),
+            // Nobody can say "www" or "pdf" but by its letters.
+            text if !text.to_lowercase().contains(['a', 'e', 'i', 'o', 'u', 'y']) => self.lexicon.letters(text),
+            _ => None,
+        };
+        letters.unwrap_or_else(|| self.speller.phonemes(text))
+    }
+
     fn look_up(&self, parts: &[Part<'_>], ahead: Ahead) -> Option<String> {
+        if parts.len() > 1 && parts.iter().any(|part| part.stands_in) {
+            return None;
+        }
         let whole = joined(parts);
         let text = whole.text.replace(['‘', '’'], "'");
         let stress = if text == text.to_lowercase() {
@@ -119,6 +153,7 @@ fn joined<'a>(parts: &[Part<'a>]) -> Part<'a> {
         is_head: parts.first().is_some_and(|part| part.is_head),
         currency: parts.iter().find_map(|part| part.currency),
         apart: false,
+        stands_in: false,
     }
 }
 
@@ -141,7 +176,8 @@ fn settle(group: &mut Group<'_>) {
     let kind = |character: char| if character.is_alphabetic() { 0 } else { 1 + u8::from(!character.is_ascii_digit()) };
     let mut kinds = text.chars().filter(|mark| !SILENT.contains(*mark)).map(kind);
     let first = kinds.next();
-    let apart = text.contains('/') || kinds.any(|kind| Some(kind) != first);
+    let has_code = group.iter().any(|part| part.text.len() >= 4 && part.text.bytes().all(|byte| byte.is_ascii_digit()));
+    let apart = text.contains('/') || has_code || kinds.any(|kind| Some(kind) != first);
     for part in group.iter_mut().skip(1) {
         part.apart = apart;
     }

@@ -1,11 +1,11 @@
 //! Two numbers with a dash or a slash between them: 3-5, 10–15, 1/2, 24/7.
 
 use super::date::month_and_day;
-use super::{Place, Spoken, Tables};
+use super::{Place, Spoken, Tables, unit};
 use crate::scan::{digits, goes_on, spaces};
 
 /// `3-5` as "3 to ", leaving the second number to the other rules. A score or code before a full stop is left alone.
-pub(super) fn dash(_: &Tables, place: Place<'_>) -> Option<Spoken> {
+pub(super) fn dash(tables: &Tables, place: Place<'_>) -> Option<Spoken> {
     if place.before.ends_with(['-', '.', '/', ':', ',']) {
         return None;
     }
@@ -16,7 +16,7 @@ pub(super) fn dash(_: &Tables, place: Place<'_>) -> Option<Spoken> {
     at += spaces(place.rest_after(at));
     let second = grouped(place.rest_after(at))?;
     let rest = place.rest_after(at + second);
-    if goes_on(rest) && !starts_unit(rest) || rest.starts_with(['-', '.', '%', ':']) {
+    if (goes_on(rest) && !unit::begins(tables, rest)) || rest.starts_with(['-', '.', '%', ':']) {
         return None;
     }
     Spoken::new(at, format!("{} to ", &place.rest[..first]))
@@ -63,9 +63,4 @@ fn grouped(text: &str) -> Option<usize> {
         length += 1 + group.len();
     }
     Some(length)
-}
-
-/// `10-15km`: the unit is written right after the second number.
-fn starts_unit(text: &str) -> bool {
-    text.starts_with(|next: char| next.is_ascii_alphabetic())
 }

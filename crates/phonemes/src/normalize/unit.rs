@@ -16,11 +16,20 @@ pub(super) fn quantity(tables: &Tables, place: Place<'_>) -> Option<Spoken> {
     let (written, (singular, plural)) = if place.rest_after(taken).starts_with('¢') {
         tables.currency.get_key_value("¢").map(|(sign, names)| (sign.as_str(), names))?
     } else {
-        longest(&tables.units, place.rest_after(taken))
-            .filter(|(written, _)| !goes_on(place.rest_after(taken + written.len())))?
+        whole(tables, place.rest_after(taken))?
     };
     let name = if one { singular } else { plural };
     Spoken::new(taken + written.len(), format!("{amount} {name}"))
+}
+
+/// Whether the text starts with a unit.
+pub(super) fn begins(tables: &Tables, text: &str) -> bool {
+    whole(tables, text).is_some()
+}
+
+/// The unit at the start, with its names.
+fn whole<'a>(tables: &'a Tables, text: &str) -> Option<(&'a str, &'a (String, String))> {
+    longest(&tables.units, text).filter(|(written, _)| !goes_on(&text[written.len()..]))
 }
 
 fn degrees(amount: &str, one: bool, taken: usize, after: &str) -> Option<Spoken> {
