@@ -75,8 +75,7 @@ fn other_case(word: &str) -> Option<String> {
     if rest.is_empty() || rest.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
-    let first =
-        if first.is_ascii_uppercase() { first.to_ascii_lowercase() } else { first.to_ascii_uppercase() };
+    let first = if first.is_ascii_uppercase() { first.to_ascii_lowercase() } else { first.to_ascii_uppercase() };
     Some(format!("{first}{rest}"))
 }
 

@@ -56,23 +56,15 @@ impl<'a> Place<'a> {
 type Rule = fn(&Tables, Place<'_>) -> Option<Spoken>;
 
 /// Asked where a number begins. The order matters where two could match: `10/12` is a date before it is a fraction.
-const NUMBER_RULES: [Rule; 7] = [
-    clock::time,
-    date::numeric,
-    date::day_then_month,
-    telephone::number,
-    range::dash,
-    range::slash,
-    unit::quantity,
-];
+const NUMBER_RULES: [Rule; 7] =
+    [clock::time, date::numeric, date::day_then_month, telephone::number, range::dash, range::slash, unit::quantity];
 
 /// Asked where a word begins.
 const WORD_RULES: [Rule; 6] =
     [date::month_then_day, names::title, names::abbreviation, names::numero, roman::numeral, money::prefixed];
 
 /// Asked at anything else.
-const SYMBOL_RULES: [Rule; 5] =
-    [telephone::number, money::prefixed, money::magnitude, symbol::sign, symbol::replaced];
+const SYMBOL_RULES: [Rule; 5] = [telephone::number, money::prefixed, money::magnitude, symbol::sign, symbol::replaced];
 
 /// Rewrites `text` so that what is left are words, plain numbers and punctuation, with single spaces.
 pub(crate) fn normalize(tables: &Tables, text: &str) -> String {

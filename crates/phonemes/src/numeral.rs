@@ -112,11 +112,7 @@ fn words(lexicon: &Lexicon, text: &str) -> Vec<String> {
 }
 
 fn digits(lexicon: &Lexicon, digits: &str) -> Vec<String> {
-    digits
-        .bytes()
-        .filter(u8::is_ascii_digit)
-        .filter_map(|digit| lexicon.word(Word::alone(digit_word(digit))))
-        .collect()
+    digits.bytes().filter(u8::is_ascii_digit).filter_map(|digit| lexicon.word(Word::alone(digit_word(digit)))).collect()
 }
 
 /// A number in a code: `B12`, `F-150`. Long ones digit by digit, three digits as "one oh five" or "one fifty".

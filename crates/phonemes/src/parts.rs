@@ -33,6 +33,10 @@ const PUNCTUATION_TAGS: [&str; 10] = [".", ",", "-LRB-", "-RRB-", "``", "\"\"", 
 /// The punctuation that the voice knows.
 const SPOKEN_PUNCTUATION: &str = ";:,.!?—…\"“”";
 
+/// A longer group is read as several: looking up every run of its parts takes the square of their number. An address has
+/// about twenty, a name that is spelled with dashes as many.
+const MAX_PARTS: usize = 32;
+
 /// Cuts, and joins what is written together. `tags` has one tag for each token.
 pub(crate) fn groups<'a>(tokens: &[Token], tags: &[&'a str]) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
@@ -72,7 +76,7 @@ pub(crate) fn groups<'a>(tokens: &[Token], tags: &[&'a str]) -> Vec<Group<'a>> {
             let space = part.space;
             let silent = part.phonemes.is_some();
             match groups.last_mut() {
-                Some(group) if open && !silent => {
+                Some(group) if open && !silent && group.len() < MAX_PARTS => {
                     part.is_head = false;
                     group.push(part);
                 }
@@ -168,8 +172,7 @@ fn letters(text: &str) -> usize {
         if character.is_alphabetic() {
             let new_word = character.is_uppercase()
                 && previous.is_some_and(|previous| {
-                    previous.is_lowercase()
-                        || (previous.is_uppercase() && next.is_some_and(char::is_lowercase))
+                    previous.is_lowercase() || (previous.is_uppercase() && next.is_some_and(char::is_lowercase))
                 });
             if new_word {
                 return at;

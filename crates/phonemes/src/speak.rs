@@ -12,6 +12,9 @@ const PAUSES: &str = ";:,.!?—…";
 /// Marks inside a group that are not said.
 const SILENT: &str = "',-._‘’/";
 
+/// The longest word of the dictionaries has 45 letters.
+const MAX_RUN_BYTES: usize = 64;
+
 /// What a word is looked up in.
 pub(crate) struct Speaker<'a> {
     pub(crate) lexicon: &'a Lexicon,
@@ -114,7 +117,8 @@ impl Speaker<'_> {
     }
 
     fn look_up(&self, parts: &[Part<'_>], ahead: Ahead) -> Option<String> {
-        if parts.len() > 1 && parts.iter().any(|part| part.stands_in) {
+        let too_long = parts.iter().map(|part| part.text.len()).sum::<usize>() > MAX_RUN_BYTES;
+        if parts.len() > 1 && (too_long || parts.iter().any(|part| part.stands_in)) {
             return None;
         }
         let whole = joined(parts);

@@ -21,7 +21,9 @@ impl Lexicon {
         if let Some(spoken) = read_as(word, &SYMBOLS) {
             return self.look_up(Word { tag: "", stress: Stress::Own, ..word }.with_text(spoken));
         }
-        if word.tag == "ADD" && let Some(spoken) = read_as(word, &ADDRESS_SYMBOLS) {
+        if word.tag == "ADD"
+            && let Some(spoken) = read_as(word, &ADDRESS_SYMBOLS)
+        {
             return self.look_up(Word { tag: "", stress: Stress::Lowered, ..word }.with_text(spoken));
         }
         if is_dotted(word.text) {

@@ -8,7 +8,17 @@ use crate::scan::{digits, digits_exactly, goes_on, spaces};
 const LAST_SHORT_YEAR: u64 = 39;
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -68,7 +78,7 @@ pub(super) fn day_then_month(tables: &Tables, place: Place<'_>) -> Option<Spoken
     if length <= 4 && month.len() > length && place.rest_after(taken).starts_with(". ") {
         taken += 1;
     }
-    let article = if place.before.to_ascii_lowercase().ends_with("the ") { "" } else { "the " };
+    let article = if place.before.ends_with("the ") || place.before.ends_with("The ") { "" } else { "the " };
     Spoken::new(taken, format!("{article}{} of {month}", ordinal(day)))
 }
 

@@ -10,7 +10,8 @@ pub(super) fn title(tables: &Tables, place: Place<'_>) -> Option<Spoken> {
     let full = tables.titles.get(&place.rest[..length])?;
     let dot = usize::from(place.rest_after(length).starts_with('.'));
     let gap = spaces(place.rest_after(length + dot));
-    let names_follow = gap > 0 && place.rest_after(length + dot + gap).starts_with(|next: char| next.is_ascii_uppercase());
+    let names_follow =
+        gap > 0 && place.rest_after(length + dot + gap).starts_with(|next: char| next.is_ascii_uppercase());
     if !names_follow {
         return None;
     }

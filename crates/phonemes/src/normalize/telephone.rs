@@ -13,7 +13,8 @@ pub(super) fn number(_: &Tables, place: Place<'_>) -> Option<Spoken> {
     at += area.map_or(0, |(_, taken)| taken);
     // Without an area code, seven digits with a dash; a space alone does not make a telephone number.
     let exchange = digits_exactly(place.rest_after(at), 3)?;
-    let dash = place.rest_after(at + 3).starts_with('-') || (area.is_some() && place.rest_after(at + 3).starts_with(' '));
+    let dash =
+        place.rest_after(at + 3).starts_with('-') || (area.is_some() && place.rest_after(at + 3).starts_with(' '));
     let line = digits_exactly(place.rest_after(at + 4), 4).filter(|_| dash)?;
     at += 8;
     let rest = place.rest_after(at);

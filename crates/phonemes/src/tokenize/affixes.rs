@@ -6,8 +6,9 @@ const PUNCTUATION: &str = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·�
 const QUOTES: &str = "'\"”“`‘´’‚„»«「」『』（）〔〕【】《》〈〉";
 const CURRENCIES: [&str; 11] = ["US$", "C$", "A$", "$", "£", "€", "¥", "฿", "₽", "₹", "₩"];
 const UNITS: [&str; 37] = [
-    "km/h", "km²", "km³", "dm²", "dm³", "cm²", "cm³", "mm²", "mm³", "m/s", "kPa", "hPa", "mbar", "mph", "km", "m²", "m³",
-    "dm", "cm", "mm", "ha", "nm", "yd", "in", "ft", "kg", "mg", "lb", "oz", "Pa", "mb", "MB", "kb", "KB", "gb", "GB", "tb",
+    "km/h", "km²", "km³", "dm²", "dm³", "cm²", "cm³", "mm²", "mm³", "m/s", "kPa", "hPa", "mbar", "mph", "km", "m²",
+    "m³", "dm", "cm", "mm", "ha", "nm", "yd", "in", "ft", "kg", "mg", "lb", "oz", "Pa", "mb", "MB", "kb", "KB", "gb",
+    "GB", "tb",
 ];
 const SHORT_UNITS: [&str; 8] = ["TB", "m", "g", "t", "T", "G", "M", "K"];
 const CLITICS: [&str; 4] = ["'s", "'S", "’s", "’S"];
