@@ -21,6 +21,7 @@
 mod data;
 mod dictionary;
 mod error;
+mod hash;
 mod lexicon;
 mod normalize;
 mod number_words;

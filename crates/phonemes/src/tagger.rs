@@ -2,64 +2,50 @@
 //!
 //! The tag decides between two readings of a word (`read`, `live`, `record`) and those of the small words (`that`, `in`).
 
-use std::collections::{HashMap, HashSet};
+mod weights;
+
 use std::fmt::Write as _;
 
 use serde::Deserialize;
 
 use crate::LoadError;
 use crate::data::Folder;
+use crate::hash::{QuickMap, QuickSet};
 use crate::token::Token;
+use weights::Weights;
 
-/// Penn Treebank tag names, as in the training data.
+/// Penn Treebank tags by the words' features.
 pub(crate) struct Tagger {
     tags: Vec<String>,
     /// Words with only one tag.
-    certain: HashMap<String, u8>,
+    certain: QuickMap<String, u8>,
     /// Words that are features themselves; the others are seen by their shape.
-    vocabulary: HashSet<String>,
-    /// A feature's range in `weights`.
-    features: HashMap<String, (u32, u8)>,
-    /// Tag and weight, in tenths.
-    weights: Vec<(u8, i16)>,
+    vocabulary: QuickSet<String>,
+    weights: Weights,
 }
 
 /// `tagger.json.gz`.
 #[derive(Deserialize)]
 struct File {
     tags: Vec<String>,
-    tagdict: HashMap<String, String>,
-    vocab: HashSet<String>,
-    weights: HashMap<String, HashMap<String, f64>>,
+    tagdict: QuickMap<String, String>,
+    vocab: QuickSet<String>,
+    weights: Weights,
 }
 
 impl Tagger {
     pub(crate) fn load(folder: &Folder<'_>) -> Result<Self, LoadError> {
         const NAME: &str = "tagger.json.gz";
         const KIND: &str = "tagger";
-        let file: File = folder.json(NAME, KIND)?;
-        let mut indices = HashMap::new();
-        for (index, tag) in file.tags.iter().enumerate() {
-            let index = u8::try_from(index).map_err(|_| folder.malformed(NAME, KIND, "more than 256 tags"))?;
-            indices.insert(tag.clone(), index);
-        }
-        let index = |tag: &str| {
-            indices.get(tag).copied().ok_or_else(|| folder.malformed(NAME, KIND, format!("`{tag}` is not a tag")))
+        let File { tags, tagdict, vocab, weights } = folder.json(NAME, KIND)?;
+        let numbers: QuickMap<&str, u8> = tags.iter().map(String::as_str).zip(0..=u8::MAX).collect();
+        let weights = weights.number(&numbers).map_err(|error| folder.malformed(NAME, KIND, error))?;
+        let number = |tag: &str| {
+            let unknown = || folder.malformed(NAME, KIND, format!("`{tag}` is not a tag"));
+            numbers.get(tag).copied().ok_or_else(unknown)
         };
-
-        let certain = file.tagdict.into_iter().map(|(word, tag)| Ok((word, index(&tag)?))).collect::<Result<_, _>>()?;
-        let mut features = HashMap::with_capacity(file.weights.len());
-        let mut weights = Vec::with_capacity(file.weights.len() * 4);
-        for (feature, by_tag) in file.weights {
-            let start = u32::try_from(weights.len()).map_err(|_| folder.malformed(NAME, KIND, "too many weights"))?;
-            // There are at most 256 tags, and a feature without weights says nothing.
-            let Ok(count) = u8::try_from(by_tag.len()) else { continue };
-            for (tag, weight) in by_tag {
-                weights.push((index(&tag)?, tenths(weight)));
-            }
-            features.insert(feature, (start, count));
-        }
-        Ok(Self { tags: file.tags, certain, vocabulary: file.vocab, features, weights })
+        let certain = tagdict.into_iter().map(|(word, tag)| Ok((word, number(&tag)?))).collect::<Result<_, _>>()?;
+        Ok(Self { tags, certain, vocabulary: vocab, weights })
     }
 
     /// One tag for each token.
@@ -81,7 +67,9 @@ impl Tagger {
                         },
                     );
                     scores.fill(0);
-                    context.features(at, &token.text, before, &mut feature, |feature| self.add(feature, &mut scores));
+                    context.features(at, &token.text, before, &mut feature, |feature| {
+                        self.weights.add(feature, &mut scores)
+                    });
                     best(&scores)
                 }
             };
@@ -89,20 +77,6 @@ impl Tagger {
         }
         tags
     }
-
-    fn add(&self, feature: &str, scores: &mut [i32]) {
-        let Some((start, count)) = self.features.get(feature) else { return };
-        let start = *start as usize;
-        for (tag, weight) in &self.weights[start..start + usize::from(*count)] {
-            scores[usize::from(*tag)] += i32::from(*weight);
-        }
-    }
-}
-
-/// Weights are kept in tenths, which is how the file rounds them.
-#[expect(clippy::cast_possible_truncation, reason = "a weight is below 100, and `as` saturates")]
-fn tenths(weight: f64) -> i16 {
-    (weight * 10.0).round() as i16
 }
 
 /// The last of the best: of two tags with the same score, the one whose name sorts later.
@@ -116,7 +90,7 @@ struct Context {
 }
 
 impl Context {
-    fn of(tokens: &[Token], vocabulary: &HashSet<String>) -> Self {
+    fn of(tokens: &[Token], vocabulary: &QuickSet<String>) -> Self {
         let mut words = vec!["-START2-".to_owned(), "-START-".to_owned()];
         words.extend(tokens.iter().map(|token| {
             let word = class(&token.text);

@@ -19,9 +19,16 @@ fn sentences_sound_as_in_the_package() {
     check("sentences.tsv", 97.0);
 }
 
+/// These have more telephone numbers and addresses than a call has, which are where we differ.
+#[test]
+fn sentences_that_the_rules_were_not_written_for_sound_as_in_the_package() {
+    check("held_out.tsv", 94.0);
+}
+
 #[test]
 fn every_listed_difference_is_one() {
-    let expected: HashMap<String, String> = ["words.tsv", "sentences.tsv"].into_iter().flat_map(lines).collect();
+    let expected: HashMap<String, String> =
+        ["words.tsv", "sentences.tsv", "held_out.tsv"].into_iter().flat_map(lines).collect();
     for (text, (ours, reason)) in differences() {
         let theirs = expected.get(&text).unwrap_or_else(|| panic!("`{text}` is in no golden file"));
         assert_ne!(theirs, &ours, "`{text}` is no difference any more");
