@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::phonemizer;
 
-/// For 10 kB of anything, in a build for tests on a busy machine. Unknown words take longest: 0.3 ms each in the net.
+/// For 10 kB of anything, in a build for tests on a busy machine. Unknown words take longest: 0.4 ms each in a release build.
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
@@ -38,7 +38,7 @@ fn long_and_strange_text_is_read_in_bounded_time() {
     for text in texts {
         let started = Instant::now();
         let phonemes = phonemizer().phonemes(&text);
-        phonemizer().ids(&phonemes);
+        assert!(phonemizer().ids(&phonemes).len() >= 2);
         let took = started.elapsed();
         let start: String = text.chars().take(12).collect();
         assert!(took < LIMIT, "{start:?} took {took:?}");
