@@ -9,7 +9,7 @@ use redial::memory::redis::RedisStore;
 use redial::memory::settings::StoreSettings;
 use redial::memory::sqlite::SqliteStore;
 use redial::memory::store::Store as _;
-use redial::simulate::{Report, Script, Step, WarningCode, Who};
+use redial::simulate::{Report, Script, Step, WarningCode};
 use redial_call::Role;
 use tempfile::TempDir;
 
@@ -47,12 +47,13 @@ fn script(sid: &str, n: usize) -> Script {
     }
 }
 
-/// From the loss of the socket to the first sound of the agent after it.
+/// From the loss of the socket to the first audio of the agent after it. By messages: what is heard may run on without a
+/// pause, when the agent was speaking.
 fn outage_ms(report: &Report) -> u64 {
     let lost = report.warnings.iter().find(|warning| warning.code == WarningCode::ClosedAbnormally);
     let lost = lost.unwrap_or_else(|| panic!("the stream did not break: {:?}", report.warnings)).at_ms;
-    let again = report.spoken.iter().find(|spoken| spoken.who == Who::Agent && spoken.start_ms >= lost);
-    again.unwrap_or_else(|| panic!("the agent never came back: {:?}", report.warnings)).start_ms - lost
+    let again = report.messages.get("media").and_then(|media| media.iter().find(|at| **at >= lost));
+    again.unwrap_or_else(|| panic!("the agent never came back: {:?}", report.warnings)) - lost
 }
 
 fn words(session: &Session, role: Role) -> Vec<&str> {

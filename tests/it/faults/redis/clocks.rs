@@ -175,7 +175,12 @@ async fn clocks_that_jump_or_are_wrong_change_neither_order_nor_ttl() {
             let of = |sids: &[String]| -> Vec<String> {
                 sids.iter().filter(|sid| sid.starts_with(&format!("{machine}_{n}_"))).cloned().collect()
             };
-            assert_eq!(of(&order), of(&said), "{machine}, caller {n}: out of order, or twice");
+            // Who looks on may have come a moment after the first deliveries.
+            let (seen, said) = (of(&order), of(&said));
+            assert!(
+                !seen.is_empty() && said.ends_with(&seen),
+                "{machine}, caller {n}: out of order, or twice: {seen:?}"
+            );
         }
     }
     let counted: u64 = contents.profiles().values().map(|(calls, _)| calls).sum();
