@@ -1,6 +1,6 @@
 //! The Redis store over a real cluster of three masters.
 
-use super::server::another;
+use super::server::{another, connect_with, looking_often};
 use super::*;
 use crate::support::cluster::RedisCluster;
 
@@ -162,7 +162,8 @@ async fn scripts_that_a_server_forgot_are_sent_again_while_a_master_is_lost() {
 async fn a_store_that_starts_while_a_master_is_lost_serves_the_others_callers() {
     let mut cluster = RedisCluster::start().await;
     cluster.masters[0].kill();
-    let store = connect(&cluster.url(), StoreSettings::default()).begin_call_within(Duration::from_secs(5));
+    // Who answers is looked at as often as how the servers are.
+    let store = connect_with(&cluster.url(), looking_often()).begin_call_within(Duration::from_secs(5));
     let mut served = 0;
     for i in 0..20 {
         let caller = caller_named(&i.to_string());

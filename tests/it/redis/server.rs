@@ -10,11 +10,11 @@ use tracing::subscriber::DefaultGuard;
 
 use super::*;
 
-fn connect_with(url: &str, options: RedisOptions) -> RedisStore {
+pub(super) fn connect_with(url: &str, options: RedisOptions) -> RedisStore {
     RedisStore::connect_with(&url.into(), StoreSettings::default(), options).unwrap()
 }
 
-fn looking_often() -> RedisOptions {
+pub(super) fn looking_often() -> RedisOptions {
     RedisOptions { health_interval: Duration::from_millis(200), ..RedisOptions::default() }
 }
 
