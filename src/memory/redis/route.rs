@@ -50,17 +50,30 @@ impl Connection {
     /// server is its own only master.
     ///
     /// # Errors
-    /// When a master of a cluster does not answer: an incomplete list would be taken for a complete one.
+    /// When a master of a cluster does not answer, or is not known to the client, which forgets one that was away when
+    /// it connected: an incomplete list would be taken for a complete one.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Self>> {
         let (Self::Cluster(cluster) | Self::Master(cluster, _)) = self else { return Ok(vec![self.clone()]) };
         let everywhere = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-        let answers = cluster.clone().route_command(redis::cmd("PING"), everywhere).await?;
+        let mut info = redis::cmd("CLUSTER");
+        info.arg("INFO");
+        let answers = cluster.clone().route_command(info, everywhere).await?;
         let Value::Map(answers) = answers else { return Err(unexpected()) };
-        let mut nodes = Vec::new();
+        let (mut nodes, mut expected) = (Vec::new(), 0);
         for (node, answer) in answers {
-            answer.extract_error()?;
+            match answer.extract_error() {
+                Ok(info) => expected = expected.max(cluster_size(&redis::from_redis_value::<String>(info)?)),
+                // It has answered, and that is all that can be known.
+                Err(error) if error.code() == Some("NOPERM") => (),
+                Err(error) => return Err(error),
+            }
             let node: String = redis::from_redis_value(node)?;
             nodes.push(Node::parse(&node).ok_or_else(unexpected)?);
+        }
+        if nodes.len() < expected {
+            return Err(
+                (redis::ErrorKind::ClusterConnectionNotFound, "a master of the cluster is not connected").into()
+            );
         }
         nodes.sort_by(|a, b| (&a.host, a.port).cmp(&(&b.host, b.port)));
         Ok(nodes.into_iter().map(|node| Self::Master(cluster.clone(), Arc::new(node))).collect())
@@ -98,6 +111,12 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// How many masters have slots, whether they answer or not; 0 when CLUSTER INFO does not say.
+fn cluster_size(info: &str) -> usize {
+    let size = info.lines().find_map(|line| line.strip_prefix("cluster_size:"));
+    size.and_then(|size| size.trim().parse().ok()).unwrap_or(0)
 }
 
 fn unexpected() -> redis::RedisError {

@@ -173,8 +173,12 @@ async fn a_store_that_starts_while_a_master_is_lost_serves_the_others_callers() 
         }
     }
     assert!(served > 3, "{served}");
-    // What is to be delivered to the others does not wait for it.
-    another(&mut store.server(), None).await;
+    // What is to be delivered to the others does not wait for it, and is sent again once all are there.
+    let mut id = store.server();
+    let partial = another(&mut id, None).await;
+    cluster.masters[0].restart().await;
+    another(&mut id, Some(&partial)).await;
+    eventually(|| store.health()).await;
 }
 
 /// The masters that have a caller's memory: the user's and the number's.
