@@ -368,6 +368,7 @@ impl Session {
     fn on_recognized(&mut self, output: SttOutput) {
         match output {
             SttOutput::Transcript { utterance, text } => self.handle(Event::Transcript { utterance, text }),
+            SttOutput::Partial { .. } | SttOutput::TurnEnd { .. } => (),
             SttOutput::Failed { utterance, error } => {
                 provider_failed("stt", &error);
                 self.handle(Event::TranscriptionFailed { utterance });

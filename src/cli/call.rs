@@ -20,7 +20,7 @@ use crate::simulate::{HangUp, Report, Script, Simulator, Step, Who};
 use crate::speech::models::DEFAULT_FOLDER;
 use crate::speech::pool::WorkerPool;
 use crate::speech::stt::moonshine::Moonshine;
-use crate::speech::stt::{Stt as _, SttInput, SttOutput};
+use crate::speech::stt::{Stt as _, SttInput};
 use crate::speech::tts::Tts as _;
 use crate::speech::tts::flite::Flite;
 use crate::speech::wav;
@@ -159,9 +159,9 @@ async fn agent_words(report: &Report, models_dir: &Path) -> Vec<String> {
                 return words;
             }
         }
-        words.push(match stream.output.recv().await {
-            Some(SttOutput::Transcript { text, .. }) => text,
-            Some(SttOutput::Failed { .. }) | None => String::new(),
+        words.push(match stream.transcript().await {
+            Some(Ok((_, text))) => text,
+            Some(Err(_)) | None => String::new(),
         });
     }
     words

@@ -70,7 +70,7 @@ async fn recite(stt: ScriptedStt, mut commands: mpsc::Receiver<SttInput>, answer
             biased;
             command = commands.recv() => {
                 match command {
-                    Some(SttInput::Audio(..)) => (),
+                    Some(SttInput::Audio(..) | SttInput::Guess(_)) => (),
                     Some(SttInput::Transcribe(id)) => due.push_back((Instant::now() + stt.delay, id)),
                     Some(SttInput::Discard(id)) => due.retain(|(_, waiting)| *waiting != id),
                     None => return,

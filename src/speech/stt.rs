@@ -24,6 +24,25 @@ pub struct SttStream {
     pub output: mpsc::Receiver<SttOutput>,
 }
 
+impl SttStream {
+    /// The next transcript, for those who want nothing else. `None`: the recogniser has ended.
+    ///
+    /// # Errors
+    /// When an utterance could not be recognised.
+    ///
+    /// # Cancel safety
+    /// Dropped, it loses no transcript.
+    pub async fn transcript(&mut self) -> Option<Result<(UtteranceId, String), ProviderError>> {
+        loop {
+            match self.output.recv().await? {
+                SttOutput::Transcript { utterance, text } => return Some(Ok((utterance, text))),
+                SttOutput::Failed { error, .. } => return Some(Err(error)),
+                SttOutput::Partial { .. } | SttOutput::TurnEnd { .. } => (),
+            }
+        }
+    }
+}
+
 /// What the session tells the recogniser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SttInput {
@@ -32,6 +51,9 @@ pub enum SttInput {
     /// Recognise all of the utterance so far. May come again when the caller went on after a pause:
     /// the answer then covers the whole utterance.
     Transcribe(UtteranceId),
+    /// Recognise what there is of an utterance that goes on, if there is room: of less weight than any `Transcribe`, and
+    /// need not be answered.
+    Guess(UtteranceId),
     /// The utterance is over: forget its audio. A running recognition of it need not answer.
     Discard(UtteranceId),
 }
@@ -45,6 +67,21 @@ pub enum SttOutput {
         utterance: UtteranceId,
         /// Plain text with punctuation as the model gives it.
         text: String,
+    },
+    /// The words so far of an utterance that goes on.
+    Partial {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// Plain text; its last word may be half of one.
+        text: String,
+    },
+    /// What the voice itself tells about the pause at the latest `Transcribe`. Comes before or after its transcript, or
+    /// not at all.
+    TurnEnd {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// How likely the caller has finished, in percent.
+        percent: u8,
     },
     /// This utterance could not be recognised; the stream goes on.
     Failed {

@@ -9,7 +9,7 @@ use futures_util::TryStreamExt;
 use redial::speech::models::DEFAULT_FOLDER;
 use redial::speech::pool::WorkerPool;
 use redial::speech::stt::moonshine::Moonshine;
-use redial::speech::stt::{Stt, SttInput, SttOutput, SttStream};
+use redial::speech::stt::{Stt, SttInput, SttStream};
 use redial::speech::tts::Tts;
 use redial::speech::tts::flite::Flite;
 use redial::speech::vad::silero::Silero;
@@ -36,10 +36,7 @@ async fn send(stream: &SttStream, input: SttInput) {
 }
 
 async fn answer(stream: &mut SttStream) -> (UtteranceId, String) {
-    match stream.output.recv().await.unwrap() {
-        SttOutput::Transcript { utterance, text } => (utterance, text),
-        SttOutput::Failed { error, .. } => panic!("{error}"),
-    }
+    stream.transcript().await.unwrap().unwrap()
 }
 
 /// Plays a line to the ears as the session does: what voice activity opens, and the pre-roll before it, is one utterance;

@@ -58,6 +58,7 @@ impl Line {
                         Ok(()) => continue,
                         Err(error) => SttOutput::Failed { utterance: id, error },
                     },
+                    Some(SttInput::Guess(_)) => continue,
                     None => return,
                 },
                 answer = self.next_answer() => answer,
