@@ -195,6 +195,7 @@ mod tests {
             answers.push(match stream.output.recv().await.unwrap() {
                 SttOutput::Transcript { utterance, text } => (utterance, Some(text)),
                 SttOutput::Failed { utterance, .. } => (utterance, None),
+                guess => panic!("{guess:?} was not asked for"),
             });
         }
         let text = |text: &str| Some(text.to_owned());
