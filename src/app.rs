@@ -124,8 +124,13 @@ impl App {
         };
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
-        let settings =
-            Settings { max_duration: config.limits.call_duration, prompts: prompts::prompts(), ..Settings::default() };
+        let settings = Settings {
+            max_duration: config.limits.call_duration,
+            dead_air: config.manner.dead_air,
+            prompts: prompts::prompts(),
+            ..Settings::default()
+        }
+        .patient(config.manner.patience);
         for prompt in prompts::fixed(&settings.prompts) {
             phrases.warm(prompt);
         }

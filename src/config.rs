@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use redial_call::{DeadAir, Patience};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub summarizer: Option<ChatConfig>,
     /// Where finished calls go for good, if anywhere.
     pub archive: Option<ArchiveConfig>,
+    /// How the agent behaves.
+    pub manner: Manner,
     /// Limits on calls.
     pub limits: Limits,
     /// Where the models are.
@@ -136,6 +139,15 @@ pub struct Limits {
     pub call_duration: Duration,
 }
 
+/// How the agent behaves towards callers.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// `PATIENCE`: how long a caller who pauses is waited for.
+    pub patience: Patience,
+    /// `DEAD_AIR`: what is heard while an answer is late.
+    pub dead_air: DeadAir,
+}
+
 /// How to log.
 #[derive(Debug, Clone)]
 pub struct LogConfig {
@@ -206,6 +218,18 @@ impl Config {
             calls_per_caller: reader.in_range("MAX_CALLS_PER_CALLER", 3, 1..=100_000),
             call_duration: Duration::from_secs(reader.in_range("MAX_CALL_SECONDS", 1800, 10..=14_400)),
         };
+        let manner = Manner {
+            patience: match reader.one_of("PATIENCE", "normal", &["quick", "normal", "patient"]).as_str() {
+                "quick" => Patience::Quick,
+                "patient" => Patience::Patient,
+                _ => Patience::Normal,
+            },
+            dead_air: match reader.one_of("DEAD_AIR", "words", &["words", "tone", "silence"]).as_str() {
+                "tone" => DeadAir::Tone,
+                "silence" => DeadAir::Silence,
+                _ => DeadAir::Words,
+            },
+        };
         for (name, only, what) in [
             ("STT_PROVIDER", "local", "speech-to-text vendors"),
             ("TTS_PROVIDER", "local", "text-to-speech vendors"),
@@ -233,7 +257,20 @@ impl Config {
         if !faults.is_empty() {
             return Err(ConfigError { faults });
         }
-        Ok(Self { server, admin, twilio, memory, summarizer, archive, limits, models_dir, call_log, log, warnings })
+        Ok(Self {
+            server,
+            admin,
+            twilio,
+            memory,
+            summarizer,
+            archive,
+            limits,
+            manner,
+            models_dir,
+            call_log,
+            log,
+            warnings,
+        })
     }
 }
 

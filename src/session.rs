@@ -3,6 +3,7 @@
 //! It tells the core what happens and performs what the core wants, without waiting for a peer. Only this file calls
 //! [`Call::handle`].
 
+mod gap;
 pub(crate) mod log;
 pub(crate) mod record;
 
@@ -32,9 +33,11 @@ use crate::memory::rolling::Rolling;
 use crate::memory::spool::Spool;
 use crate::speech::ProviderError;
 use crate::speech::stt::{Stt, SttInput, SttOutput, SttStream};
+use crate::speech::tone;
 use crate::speech::tts::Tts;
 use crate::speech::vad::{Vad, VadEdge};
 
+use self::gap::Gap;
 use self::log::CallLog;
 use self::record::Record;
 
@@ -76,6 +79,10 @@ pub(crate) struct Session {
     /// The next one, being made.
     summing_up: Option<JoinHandle<Rolling>>,
     socket: MediaStream,
+    /// Nothing more comes from the socket; the last words may still be awaited.
+    is_closed: bool,
+    /// The core has ended the call.
+    over: Option<EndReason>,
     control: mpsc::Receiver<Control>,
     reframer: Reframer,
     vad: Vad,
@@ -89,7 +96,7 @@ pub(crate) struct Session {
     encoder: twilio::Encoder,
     last_message: Instant,
     rate: Rate,
-    speech_ended: Option<Instant>,
+    gap: Gap,
     record: Record,
     log: Option<CallLog>,
 }
@@ -107,6 +114,17 @@ struct Voice {
     turn: TurnId,
     ulaw: Vec<u8>,
     frames: Option<BoxStream<'static, Result<Frame, ProviderError>>>,
+    /// Where what fills the wait for the answer ends, in bytes: it comes before all else.
+    filler_until: usize,
+    /// What is being made fills the wait.
+    fills: bool,
+}
+
+impl Voice {
+    fn begin(&mut self, frames: BoxStream<'static, Result<Frame, ProviderError>>, fills: bool) {
+        self.frames = Some(frames);
+        self.fills = fills;
+    }
 }
 
 /// Something that happened outside the core.
@@ -168,6 +186,8 @@ impl Session {
             rolling: Rolling::default(),
             summing_up: None,
             socket: opening.socket,
+            is_closed: false,
+            over: None,
             control: opening.control,
             reframer: Reframer::default(),
             vad: opening.vad,
@@ -179,7 +199,7 @@ impl Session {
             encoder: twilio::Encoder::new(),
             last_message: now,
             rate: Rate::new(now),
-            speech_ended: None,
+            gap: Gap::default(),
             record: opening.record,
             log: opening.log,
         };
@@ -197,7 +217,8 @@ impl Session {
         }
         self.handle(Event::Started);
         loop {
-            if let Some(reason) = self.perform_all() {
+            self.perform_all();
+            if let Some(reason) = self.over {
                 return (reason, self.socket);
             }
             let input = self.next_input().await;
@@ -220,7 +241,7 @@ impl Session {
         let deadline =
             self.call.poll_timeout().map_or(dead, |due| dead.min(self.began + due.saturating_sub(self.before)));
         tokio::select! {
-            message = self.socket.next() => Input::Message(message),
+            message = self.socket.next(), if !self.is_closed => Input::Message(message),
             output = self.stt.output.recv() => Input::Recognized(output),
             found = finished(&mut self.lookup) => Input::Found(found.map(Box::new)),
             rolling = finished(&mut self.summing_up) => Input::SummedUp(rolling),
@@ -298,7 +319,10 @@ impl Session {
             },
             Inbound::Binary => refuse("binary", &"the protocol has text messages only"),
             Inbound::Control => (),
-            Inbound::Closed => self.end(EndSignal::SocketClosed),
+            Inbound::Closed => {
+                self.is_closed = true;
+                self.end(EndSignal::SocketClosed);
+            }
         }
     }
 
@@ -340,13 +364,13 @@ impl Session {
     fn on_frame(&mut self, frame: Frame) {
         match self.vad.push(&frame) {
             Some(VadEdge::Started) => {
-                self.speech_ended = None;
+                self.gap.on_speech_started();
                 self.handle(Event::SpeechStarted);
-                self.perform_listening(); // hands over the pre-roll, which holds this frame
+                self.perform_all(); // hands over the pre-roll, which holds this frame and is of now
             }
             Some(VadEdge::Stopped) => {
                 self.hear(frame);
-                self.speech_ended = Some(Instant::now());
+                self.gap.on_speech_stopped(Instant::now());
                 self.handle(Event::SpeechStopped);
             }
             None => self.hear(frame),
@@ -368,7 +392,8 @@ impl Session {
     fn on_recognized(&mut self, output: SttOutput) {
         match output {
             SttOutput::Transcript { utterance, text } => self.handle(Event::Transcript { utterance, text }),
-            SttOutput::Partial { .. } | SttOutput::TurnEnd { .. } => (),
+            SttOutput::Partial { utterance, text } => self.handle(Event::Partial { utterance, text }),
+            SttOutput::TurnEnd { utterance, percent } => self.handle(Event::TurnEnd { utterance, percent }),
             SttOutput::Failed { utterance, error } => {
                 provider_failed("stt", &error);
                 self.handle(Event::TranscriptionFailed { utterance });
@@ -436,6 +461,9 @@ impl Session {
             voice.ulaw.extend_from_slice(frame.as_bytes());
         }
         let size_bytes = u32::try_from(voice.ulaw.len() - before).unwrap_or(u32::MAX);
+        if voice.fills {
+            voice.filler_until = voice.ulaw.len();
+        }
         if !matches!(state, VoiceState::More) {
             voice.frames = None;
         }
@@ -454,21 +482,10 @@ impl Session {
 
     // What goes out
 
-    /// Performs what the core wants. Some: the call is over.
-    fn perform_all(&mut self) -> Option<EndReason> {
+    /// Performs what the core wants.
+    fn perform_all(&mut self) {
         while let Some(action) = self.call.poll_action() {
-            if let Action::End { reason } = action {
-                return Some(reason);
-            }
             self.perform(action);
-        }
-        None
-    }
-
-    /// Performs what follows the start of speech before the next frame is looked at: the pre-roll is of now.
-    fn perform_listening(&mut self) {
-        if self.perform_all().is_some() {
-            tracing::error!("a call ended by speech"); // the core ends a call only on a signal or deadline
         }
     }
 
@@ -483,6 +500,7 @@ impl Session {
                 self.listening = Some(utterance);
             }
             Action::Transcribe { utterance } => self.tell_stt(SttInput::Transcribe(utterance)),
+            Action::Guess { utterance } => self.tell_stt(SttInput::Guess(utterance)),
             Action::Discard { utterance } => {
                 self.tell_stt(SttInput::Discard(utterance));
                 if self.listening == Some(utterance) {
@@ -495,7 +513,17 @@ impl Session {
                     self.reply = None;
                 }
             }
-            Action::Speak { turn, text } => self.speak(turn, &text),
+            Action::Speak { turn, text } => {
+                let frames = self.parts.tts.speak(&text);
+                self.voice(turn).begin(frames, false);
+            }
+            Action::Fill { turn, text } => {
+                let frames = match text {
+                    Some(text) => self.parts.tts.speak(&text),
+                    None => tone::soft(),
+                };
+                self.voice(turn).begin(frames, true);
+            }
             Action::CancelSpeech { turn } => self.drop_voice(turn),
             Action::Play { turn, offset_bytes, size_bytes } => self.play(turn, offset_bytes, size_bytes),
             Action::Mark { name } => {
@@ -516,7 +544,7 @@ impl Session {
                 self.parts.calls.finish(&self.call_sid, true);
                 self.socket.close(1000, "goodbye");
             }
-            Action::End { .. } => (), // taken by `perform_all`
+            Action::End { reason } => self.over = Some(reason),
         }
     }
 
@@ -538,22 +566,18 @@ impl Session {
         self.reply = Some(Reply { turn, deltas, sentences: Sentences::default(), hang_up: false });
     }
 
-    fn speak(&mut self, turn: TurnId, text: &str) {
-        let frames = Some(self.parts.tts.speak(text));
-        match &mut self.voice {
-            Some(voice) if voice.turn == turn => voice.frames = frames,
-            _ => self.voice = Some(Voice { turn, ulaw: Vec::new(), frames }),
+    /// The audio of this turn; that of another one is over.
+    fn voice(&mut self, turn: TurnId) -> &mut Voice {
+        if self.voice.as_ref().is_none_or(|voice| voice.turn != turn) {
+            self.voice = None;
         }
+        self.voice.get_or_insert_with(|| Voice { turn, ulaw: Vec::new(), frames: None, filler_until: 0, fills: false })
     }
 
     fn play(&mut self, turn: TurnId, offset_bytes: u64, size_bytes: u64) {
-        if let Some(ended) = self.speech_ended.take() {
-            let latency = ended.elapsed();
-            metrics::histogram!("redial_turn_latency_seconds").record(latency.as_secs_f64());
-            tracing::info!(turn = turn.0, turn_latency_ms = latency.as_millis(), "the agent answers");
-        }
         let Some(voice) = self.voice.as_ref().filter(|voice| voice.turn == turn) else { return };
         let range = offset_bytes as usize..(offset_bytes + size_bytes) as usize;
+        self.gap.on_play(turn, range.end <= voice.filler_until);
         let Some(ulaw) = voice.ulaw.get(range) else {
             tracing::error!(turn = turn.0, "the core wants audio that is not there");
             return;

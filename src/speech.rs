@@ -8,6 +8,7 @@
 //! | [`resample`] | 8 kHz to and from the rates of models and files |
 //! | [`scripted`] | a recogniser and a voice that do as they are told |
 //! | [`stt`] | speech to text |
+//! | `tone` | what is heard while an answer is late |
 //! | [`tts`] | text to speech |
 //! | [`vad`] | voice activity: when the caller starts and stops speaking |
 //! | [`wav`] | WAV files |
@@ -18,6 +19,7 @@ pub mod pool;
 pub mod resample;
 pub mod scripted;
 pub mod stt;
+pub(crate) mod tone;
 pub mod tts;
 pub mod vad;
 pub mod wav;

@@ -142,6 +142,14 @@ pub const VARIABLES: &[Variable] = &[
     plain("MAX_CALLS", "calls", "500", "calls at once"),
     plain("MAX_CALLS_PER_CALLER", "calls", "3", "calls of one number at once"),
     plain("MAX_CALL_SECONDS", "s", "1800", "longest call"),
+    plain(
+        "PATIENCE",
+        "quick/normal/patient",
+        "normal",
+        "how long a caller who pauses is waited for: 200, 300 or 700 ms after a finished sentence, 1.1, 1.5 or 2.5 s after an \
+         open one",
+    ),
+    plain("DEAD_AIR", "words/tone/silence", "words", "what is heard while an answer is late"),
     plain("CALL_LOG", "true/false", "false", "write each call's events, with its words, to DATA_DIR/calls"),
     plain("RUST_LOG", "filter", "info", "what is logged"),
     plain("LOG_FORMAT", "text/json", "text", "how it is logged"),

@@ -19,6 +19,11 @@ pub enum Action {
         /// Which utterance.
         utterance: UtteranceId,
     },
+    /// Guess at the words of an utterance that goes on, if there is room.
+    Guess {
+        /// Which utterance.
+        utterance: UtteranceId,
+    },
     /// Forget the utterance's audio.
     Discard {
         /// Which utterance.
@@ -42,6 +47,13 @@ pub enum Action {
         turn: TurnId,
         /// What to say.
         text: String,
+    },
+    /// The same with something that is no answer, while that is late.
+    Fill {
+        /// The agent's turn.
+        turn: TurnId,
+        /// What to say; `None`: a soft tone.
+        text: Option<String>,
     },
     /// Drop the turn's audio and stop its synthesis.
     CancelSpeech {

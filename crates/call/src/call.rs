@@ -9,14 +9,22 @@ use crate::ear::{Ear, Heard};
 use crate::event::{EndSignal, Event};
 use crate::ids::{TurnId, UtteranceId};
 use crate::playout::{Next, Playout};
-use crate::saying::{Purpose, Saying};
-use crate::settings::Settings;
+use crate::saying::{Piece, Purpose, Saying};
+use crate::settings::{DeadAir, Settings};
 use crate::timer::{Timer, Timers};
 use crate::turn::{Role, Turn, Via};
 use crate::words;
 
 /// The most keys in one row of digits.
 const MAX_DIGITS: usize = 32;
+/// Echo is told of in pieces; for this long after one, what sounds is taken for more of it.
+const ECHO_HOLD: Duration = Duration::from_millis(200);
+/// Our own words come back this late at most: the line's way there and back, and the recogniser's pre-roll.
+const ECHO_LAG: Duration = Duration::from_millis(1500);
+/// Words that a guess must hold before it cuts the agent short.
+const GUESSED_WORDS: usize = 2;
+/// The soft tone is heard this often while an answer is late.
+const TONE_INTERVAL: Duration = Duration::from_millis(2000);
 /// A "yes" this close before the end of a question answers it.
 const ANSWER_MARGIN_BYTES: u64 = 12_000;
 
@@ -147,6 +155,7 @@ impl Call {
             (_, Event::Resumed { .. }) => (), // too late: there are new turns already
             (Phase::Waiting, Event::Started) => self.on_started(now),
             (Phase::Waiting, Event::Greeting { text }) => self.greeting = Some(text),
+            (Phase::Waiting, Event::Load { load }) => self.ear.on_load(load),
             (Phase::Waiting, _) => (), // nothing is said before `start`
             (Phase::Greeting, Event::Greeting { text }) => self.greet(now, text),
             (_, Event::Greeting { .. }) => (), // too late: the caller was greeted without it
@@ -156,6 +165,12 @@ impl Call {
             (_, Event::SpeechStopped) => self.on_speech_stopped(now),
             (_, Event::Transcript { utterance, text }) => self.on_transcript(now, utterance, Some(text)),
             (_, Event::TranscriptionFailed { utterance }) => self.on_transcript(now, utterance, None),
+            (_, Event::Partial { utterance, text }) => self.on_partial(now, utterance, &text),
+            (_, Event::TurnEnd { utterance, percent }) => {
+                self.ear.on_turn_end(now, utterance, percent, &self.settings, &mut self.timers);
+            }
+            (_, Event::Echo { ms }) => self.on_echo(now, ms),
+            (_, Event::Load { load }) => self.ear.on_load(load),
 
             (_, Event::ReplyText { turn, text }) => self.on_reply_text(now, turn, text),
             (_, Event::ReplyDone { turn, hang_up }) => self.on_reply_done(now, turn, hang_up),
@@ -207,13 +222,8 @@ impl Call {
             }
             Timer::BargeIn => self.barge_in(now),
             Timer::Playout => self.pump(now),
-            Timer::Filler => {
-                let filler = self.settings.prompts.filler.clone();
-                if let Some(saying) = self.saying.as_mut().filter(|saying| !saying.has_words()) {
-                    saying.push(filler);
-                    self.pump(now);
-                }
-            }
+            Timer::Guess => self.ear.on_guess_due(now, &self.settings, &mut self.timers, &mut self.actions),
+            Timer::Filler => self.fill(now),
             Timer::Reply => {
                 if let Some(turn) = self.saying.as_ref().map(|saying| saying.turn) {
                     self.actions.push_back(Action::CancelReply { turn });
@@ -265,20 +275,25 @@ impl Call {
         self.timers.cancel(Timer::Greeting);
         self.say(now, text, Purpose::Greeting, None);
         if self.ear.is_voiced() {
-            self.timers.set(Timer::BargeIn, now + self.settings.greeting_barge_in_delay);
+            self.timers.set(Timer::BargeIn, now + self.settings.go_on_delay);
         }
     }
 
     // The caller's voice
 
     fn on_speech_started(&mut self, now: Duration) {
-        self.timers.cancel(Timer::Silence);
         self.ear.on_speech_started(now, &self.settings, &mut self.timers, &mut self.actions);
-        if matches!(self.phase, Phase::Thinking | Phase::Speaking) {
-            let greeting = self.saying.as_ref().is_some_and(|saying| saying.purpose == Purpose::Greeting);
-            let delay = if greeting { self.settings.greeting_barge_in_delay } else { self.settings.barge_in_delay };
-            self.timers.set(Timer::BargeIn, now + delay);
+        let over = self.saying.as_ref().is_some_and(|saying| saying.is_synthesised() && self.playout.is_over(now));
+        if self.phase == Phase::Speaking && over {
+            self.finish_turn(now); // its last mark is late or lost; they do not speak over it
         }
+        self.timers.cancel(Timer::Silence);
+        let delay = match self.phase {
+            Phase::Speaking => self.settings.barge_in_delay,
+            Phase::Thinking => self.settings.go_on_delay,
+            _ => return,
+        };
+        self.timers.set(Timer::BargeIn, now + delay);
     }
 
     fn on_speech_stopped(&mut self, now: Duration) {
@@ -296,8 +311,54 @@ impl Call {
         }
     }
 
+    /// What the recogniser makes of an utterance that goes on: whether to stop for it is clear before it ends.
+    fn on_partial(&mut self, now: Duration, utterance: UtteranceId, text: &str) {
+        let current = self.ear.on_partial(utterance, text);
+        let speaking = matches!(self.phase, Phase::Speaking | Phase::Interrupted);
+        if !current || !speaking || self.closing {
+            return;
+        }
+        let echo = self.ear.is_echo(now) && words::repeat(text, &self.said(now));
+        if words::count(text) >= GUESSED_WORDS && !echo && self.claims_turn(now, text) {
+            self.cut(now, true);
+            self.phase = Phase::Listening;
+        } else if self.phase == Phase::Interrupted && self.ear.is_noise() {
+            self.resume(now);
+        }
+    }
+
+    /// The caller's telephone gives our own voice back: no reason to stop.
+    fn on_echo(&mut self, now: Duration, ms: u32) {
+        self.ear.on_echo(Duration::from_millis(ms.into()));
+        let later = now + ECHO_HOLD + self.settings.barge_in_delay;
+        match self.phase {
+            Phase::Speaking if self.timers.is_set(Timer::BargeIn) => self.timers.set(Timer::BargeIn, later),
+            Phase::Interrupted if self.ear.is_echo(now) => {
+                self.timers.set(Timer::BargeIn, later);
+                self.resume(now);
+            }
+            _ => (),
+        }
+    }
+
+    /// What the agent says, or has said so shortly before that its echo may still come.
+    fn said(&self, now: Duration) -> String {
+        let before = self.turns.iter().rev().find(|turn| turn.role == Role::Agent);
+        let before = before.filter(|turn| Duration::from_millis(turn.end_ms) + ECHO_LAG >= now);
+        let mut said = before.map(|turn| format!("{} {}", turn.text, turn.cut)).unwrap_or_default();
+        if let Some(saying) = &self.saying {
+            said.push(' ');
+            said.push_str(&saying.text());
+        }
+        said
+    }
+
     /// The caller has finished saying something.
-    fn on_heard(&mut self, now: Duration, heard: Heard) {
+    fn on_heard(&mut self, now: Duration, mut heard: Heard) {
+        if heard.is_mostly_echo() && words::repeat(&heard.text, &self.said(heard.start)) {
+            heard.text.clear(); // our own words
+            heard.voiced = Duration::ZERO;
+        }
         let has_words = !heard.text.is_empty();
         match self.phase {
             _ if self.closing && has_words => self.record_caller(&heard, Via::Voice), // kept, but not answered
@@ -407,6 +468,10 @@ impl Call {
     }
 
     fn on_digits(&mut self, now: Duration) {
+        if self.closing {
+            self.record_digits(now); // kept, but not answered
+            return;
+        }
         match self.phase {
             Phase::Speaking | Phase::Interrupted => self.cut(now, true),
             Phase::Thinking => self.drop_reply(),
@@ -427,7 +492,8 @@ impl Call {
         let text = std::mem::take(&mut self.digits);
         let pressed = !text.is_empty();
         if pressed {
-            let heard = Heard { text, start: self.digits_since, end: now, voiced: Duration::ZERO, failed: false };
+            let (voiced, echoed) = (Duration::ZERO, Duration::ZERO);
+            let heard = Heard { text, start: self.digits_since, end: now, voiced, echoed, failed: false };
             self.record_caller(&heard, Via::Keypad);
         }
         pressed
@@ -492,6 +558,20 @@ impl Call {
         self.pump(now);
     }
 
+    /// The answer is late.
+    fn fill(&mut self, now: Duration) {
+        let Some(saying) = self.saying.as_mut().filter(|saying| !saying.answered && !saying.complete) else { return };
+        match self.settings.dead_air {
+            DeadAir::Words => saying.push_filler(&self.settings.prompts.filler),
+            DeadAir::Tone => {
+                saying.push_tone();
+                self.timers.set(Timer::Filler, now + TONE_INTERVAL);
+            }
+            DeadAir::Silence => (),
+        }
+        self.pump(now);
+    }
+
     fn reply_over(&mut self) {
         self.timers.cancel(Timer::Filler);
         self.timers.cancel(Timer::Reply);
@@ -509,9 +589,14 @@ impl Call {
         let complete = saying.is_synthesised();
         let ahead = available.saturating_sub(self.playout.sent_most());
         if ahead <= bytes_in(self.settings.synthesis_lead)
-            && let Some(text) = saying.next_sentence()
+            && let Some(piece) = saying.next_piece()
         {
-            self.actions.push_back(Action::Speak { turn: saying.turn, text });
+            let turn = saying.turn;
+            self.actions.push_back(match piece {
+                Piece::Words(text) => Action::Speak { turn, text },
+                Piece::Filler(text) => Action::Fill { turn, text: Some(text) },
+                Piece::Tone => Action::Fill { turn, text: None },
+            });
         }
         if complete && available == 0 {
             return self.finish_turn(now); // nothing of it could be spoken

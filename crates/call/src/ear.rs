@@ -1,16 +1,18 @@
 //! Endpointing: from voice, pauses and transcripts to "the caller has finished, and said this".
 //!
 //! A caller's turn is heard in parts: one utterance a part. A pause does not end the part; the recogniser is asked at
-//! each pause for all of it, and answers of before the latest question are ignored.
+//! each pause for all of it, and answers of before the latest question are ignored. While the voice goes on, it is asked for
+//! guesses, which end nothing.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::action::Action;
+use crate::completeness::{self, Completeness};
+use crate::event::Load;
 use crate::ids::UtteranceId;
 use crate::settings::Settings;
 use crate::timer::{Timer, Timers};
-use crate::words;
 
 /// What the caller said, once they have finished.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(crate) struct Heard {
     pub(crate) end: Duration,
     /// How long there was voice.
     pub(crate) voiced: Duration,
+    /// How much of the voice was our own, come back.
+    pub(crate) echoed: Duration,
     /// Recognition failed for some of it.
     pub(crate) failed: bool,
 }
@@ -36,7 +40,16 @@ pub(crate) struct Ear {
     start: Duration,
     end: Duration,
     voiced: Duration,
+    echoed: Duration,
+    /// What the voice tells about this pause.
+    percent: Option<u8>,
+    /// Guesses in a row that found no word.
+    empty_guesses: u32,
+    load: Load,
 }
+
+/// Guesses in a row after which voice without words is a noise.
+const EMPTY_GUESSES: u32 = 2;
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -85,7 +98,28 @@ impl Ear {
     /// True when voice goes on in which the recogniser has found no word so far.
     pub(crate) fn is_noise(&self) -> bool {
         let mut answered = self.parts.iter().filter_map(|part| part.words.as_ref()).peekable();
-        self.is_voiced() && answered.peek().is_some() && answered.all(Words::is_empty)
+        let asked = answered.peek().is_some() || self.empty_guesses >= EMPTY_GUESSES;
+        self.is_voiced() && asked && answered.all(Words::is_empty)
+    }
+
+    /// True when at least half of the voice was our own, come back.
+    pub(crate) fn is_echo(&self, now: Duration) -> bool {
+        let voiced = match self.mode {
+            Mode::Voiced { since } => self.voiced + (now - since),
+            Mode::Quiet | Mode::Paused => self.voiced,
+        };
+        self.mode != Mode::Quiet && mostly(self.echoed, voiced)
+    }
+
+    pub(crate) fn on_echo(&mut self, time: Duration) {
+        if self.is_voiced() {
+            self.echoed += time;
+        }
+    }
+
+    /// How much the recogniser has to do, from now on.
+    pub(crate) fn on_load(&mut self, load: Load) {
+        self.load = load;
     }
 
     pub(crate) fn on_speech_started(
@@ -104,11 +138,45 @@ impl Ear {
             Mode::Quiet => {
                 self.start = now;
                 self.voiced = Duration::ZERO;
+                self.echoed = Duration::ZERO;
+                self.empty_guesses = 0;
                 self.next_part(actions);
                 timers.set(Timer::Utterance, now + settings.max_utterance);
             }
         }
+        self.percent = None;
         self.mode = Mode::Voiced { since: now };
+        if self.guesses(settings) {
+            timers.set(Timer::Guess, now + settings.guess_interval);
+        }
+    }
+
+    fn guesses(&self, settings: &Settings) -> bool {
+        self.load == Load::Ample && !settings.guess_interval.is_zero()
+    }
+
+    /// [`Timer::Guess`] fired.
+    pub(crate) fn on_guess_due(
+        &mut self,
+        now: Duration,
+        settings: &Settings,
+        timers: &mut Timers,
+        actions: &mut VecDeque<Action>,
+    ) {
+        let part = self.parts.last().filter(|_| self.is_voiced() && self.guesses(settings));
+        if let Some(part) = part {
+            actions.push_back(Action::Guess { utterance: part.utterance });
+            timers.set(Timer::Guess, now + settings.guess_interval);
+        }
+    }
+
+    /// A guess arrived. True when it is one at what sounds now.
+    pub(crate) fn on_partial(&mut self, utterance: UtteranceId, text: &str) -> bool {
+        let current = self.is_voiced() && self.parts.last().is_some_and(|part| part.utterance == utterance);
+        if current {
+            self.empty_guesses = if text.trim().is_empty() { self.empty_guesses + 1 } else { 0 };
+        }
+        current
     }
 
     pub(crate) fn on_speech_stopped(&mut self, now: Duration, settings: &Settings, timers: &mut Timers) {
@@ -116,7 +184,9 @@ impl Ear {
         self.voiced += now - since;
         self.end = now;
         self.mode = Mode::Paused;
-        timers.set(Timer::Pause, now + settings.eager_delay);
+        timers.cancel(Timer::Guess);
+        let eager = if self.load == Load::Full { settings.endpoint_delay } else { settings.eager_delay };
+        timers.set(Timer::Pause, now + eager);
         timers.set(Timer::Endpoint, now + settings.open_endpoint_delay);
     }
 
@@ -164,12 +234,42 @@ impl Ear {
         if self.mode != Mode::Paused || self.parts.iter().any(|part| part.words.is_none()) {
             return None;
         }
-        let delay = if words::is_open(&self.text()) { settings.open_endpoint_delay } else { settings.endpoint_delay };
+        let delay = self.delay(settings);
         if self.end + delay <= now {
             return Some(self.finish(timers, actions));
         }
         timers.set(Timer::Endpoint, self.end + delay);
         None
+    }
+
+    /// The voice was judged. A verdict that comes before the words waits for them; one that comes after them moves the
+    /// end of the pause, and none is waited for.
+    pub(crate) fn on_turn_end(
+        &mut self,
+        now: Duration,
+        utterance: UtteranceId,
+        percent: u8,
+        settings: &Settings,
+        timers: &mut Timers,
+    ) {
+        let Some(part) = self.parts.last().filter(|part| part.utterance == utterance) else { return };
+        let asked = part.unanswered > 0 || part.words.is_some();
+        if self.mode != Mode::Paused || !asked || timers.is_set(Timer::Pause) {
+            return; // of an earlier pause
+        }
+        self.percent = Some(percent);
+        if self.parts.iter().all(|part| part.words.is_some()) {
+            timers.set(Timer::Endpoint, now.max(self.end + self.delay(settings)));
+        }
+    }
+
+    /// The pause after which the words so far are a turn.
+    fn delay(&self, settings: &Settings) -> Duration {
+        match completeness::judge(&self.text(), self.percent) {
+            Completeness::Complete => settings.endpoint_delay,
+            Completeness::Unsure => settings.unsure_endpoint_delay,
+            Completeness::Open => settings.open_endpoint_delay,
+        }
     }
 
     /// [`Timer::Endpoint`] fired. Returns the turn, unless its transcript is still awaited.
@@ -213,6 +313,7 @@ impl Ear {
         timers.cancel(Timer::Pause);
         timers.cancel(Timer::Endpoint);
         timers.cancel(Timer::Utterance);
+        timers.cancel(Timer::Guess);
         self.parts.iter().any(|part| part.words.is_none())
     }
 
@@ -269,7 +370,20 @@ impl Ear {
         timers.cancel(Timer::Pause);
         timers.cancel(Timer::Endpoint);
         timers.cancel(Timer::Utterance);
+        timers.cancel(Timer::Guess);
         self.mode = Mode::Quiet;
-        Heard { text, start: self.start, end: self.end, voiced: self.voiced, failed }
+        let Self { start, end, voiced, echoed, .. } = *self;
+        Heard { text, start, end, voiced, echoed, failed }
     }
+}
+
+impl Heard {
+    /// At least half of the voice was our own, come back.
+    pub(crate) fn is_mostly_echo(&self) -> bool {
+        mostly(self.echoed, self.voiced)
+    }
+}
+
+fn mostly(part: Duration, whole: Duration) -> bool {
+    !part.is_zero() && part * 2 >= whole
 }

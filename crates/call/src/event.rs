@@ -32,6 +32,30 @@ pub enum Event {
         /// Its words.
         text: String,
     },
+    /// The words so far of an utterance that goes on.
+    Partial {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// Its words; the last may be half a word.
+        text: String,
+    },
+    /// What the voice tells about the pause at the latest `Transcribe`.
+    TurnEnd {
+        /// Which utterance.
+        utterance: UtteranceId,
+        /// How likely the caller has finished, in percent.
+        percent: u8,
+    },
+    /// What sounded on the line of late was our own voice, given back by the caller's telephone.
+    Echo {
+        /// How much of it since this was last told.
+        ms: u32,
+    },
+    /// How much the recogniser has to do.
+    Load {
+        /// From now on.
+        load: Load,
+    },
     /// The utterance could not be recognised.
     TranscriptionFailed {
         /// Which utterance.
@@ -92,6 +116,19 @@ pub enum Event {
         /// Who said so.
         by: EndSignal,
     },
+}
+
+/// How much the recogniser has to do, over all calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Load {
+    /// It has room for guesses.
+    #[default]
+    Ample,
+    /// It keeps up, without guesses.
+    Tight,
+    /// It falls behind: it is asked once a pause is long enough to be an end, not before.
+    Full,
 }
 
 /// The signals that end a call. They come in any order, and any of them may be missing.

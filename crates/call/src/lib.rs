@@ -5,10 +5,12 @@
 //! | [`call`] | the call itself: whose turn it is, interruptions, silence, the end |
 //! | [`event`], [`action`] | what happens to it, and what it wants done |
 //! | [`settings`] | the numbers and sentences behind its behaviour |
+//! | [`patience`] | how long a caller is waited for, in one word |
 //! | `ear` | endpointing: from voice and transcripts to "the caller has finished" |
 //! | `saying`, `playout` | the agent's turn in progress; how much of it was heard |
 //! | `timer` | its deadlines, one named slot each |
-//! | `words` | attention sounds, goodbyes, unfinished sentences |
+//! | `words` | attention sounds, goodbyes, our own words come back |
+//! | `completeness` | whether a pause is an end |
 //! | [`turn`], [`ids`] | what was said; the typed identifiers |
 //! | [`audio`] | 8 kHz μ-law: frames, the G.711 tables |
 //! | [`log`] | a recorded call, and its replay |
@@ -21,9 +23,11 @@ pub mod call;
 pub mod event;
 pub mod ids;
 pub mod log;
+pub mod patience;
 pub mod settings;
 pub mod turn;
 
+mod completeness;
 mod ear;
 mod playout;
 mod saying;
@@ -33,7 +37,8 @@ mod words;
 pub use action::{Action, Cue, EndReason};
 pub use audio::Frame;
 pub use call::Call;
-pub use event::{EndSignal, Event};
+pub use event::{EndSignal, Event, Load};
 pub use ids::{CallSid, IdError, StreamSid, TurnId, UtteranceId};
-pub use settings::{Prompts, Settings};
+pub use patience::Patience;
+pub use settings::{DeadAir, Prompts, Settings};
 pub use turn::{Role, Turn, Via};

@@ -155,10 +155,13 @@ fn describe(action: &Action) -> String {
     match action {
         Action::Listen { utterance } => format!("listen u{}", utterance.0),
         Action::Transcribe { utterance } => format!("transcribe u{}", utterance.0),
+        Action::Guess { utterance } => format!("guess u{}", utterance.0),
         Action::Discard { utterance } => format!("discard u{}", utterance.0),
         Action::Think { turn, cue } => format!("think t{} {cue:?}", turn.0),
         Action::CancelReply { turn } => format!("cancel reply t{}", turn.0),
         Action::Speak { turn, text } => format!("speak t{} {text:?}", turn.0),
+        Action::Fill { turn, text: Some(text) } => format!("fill t{} {text:?}", turn.0),
+        Action::Fill { turn, text: None } => format!("fill t{} with a tone", turn.0),
         Action::CancelSpeech { turn } => format!("cancel speech t{}", turn.0),
         Action::Play { turn, offset_bytes, size_bytes } => format!("play t{} {offset_bytes}+{size_bytes}", turn.0),
         Action::Mark { name } => format!("mark {name}"),

@@ -133,6 +133,11 @@ impl Playout {
         Next::Heard(ceil_ms(end + grace))
     }
 
+    /// True when all that was sent has been played by the clock, whatever the marks say.
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
+        self.sent > 0 && self.clock(now) >= self.sent
+    }
+
     /// The carrier echoed a mark. Names of cleared or unknown marks mean nothing.
     pub(crate) fn on_mark(&mut self, now: Duration, name: &str) {
         let Some(index) = self.outstanding.iter().position(|mark| mark.name == name) else { return };

@@ -32,8 +32,25 @@ pub(crate) struct Saying {
     in_flight: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Words,
+    Filler,
+    /// Its text is empty.
+    Tone,
+}
+
+/// What is to be made next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Words(String),
+    Filler(String),
+    Tone,
+}
+
 #[derive(Debug)]
 struct Sentence {
+    kind: Kind,
     text: String,
     bytes: u64,
     done: bool,
@@ -64,12 +81,29 @@ impl Saying {
 
     pub(crate) fn push(&mut self, text: String) {
         if !text.trim().is_empty() {
-            self.sentences.push(Sentence { text: text.trim().to_owned(), bytes: 0, done: false });
+            self.push_as(Kind::Words, text.trim());
         }
     }
 
-    pub(crate) fn has_words(&self) -> bool {
-        !self.sentences.is_empty()
+    /// Words that are no answer.
+    pub(crate) fn push_filler(&mut self, text: &str) {
+        if !text.trim().is_empty() {
+            self.push_as(Kind::Filler, text.trim());
+        }
+    }
+
+    pub(crate) fn push_tone(&mut self) {
+        self.push_as(Kind::Tone, "");
+    }
+
+    fn push_as(&mut self, kind: Kind, text: &str) {
+        self.sentences.push(Sentence { kind, text: text.to_owned(), bytes: 0, done: false });
+    }
+
+    /// All its words, heard or not.
+    pub(crate) fn text(&self) -> String {
+        let texts: Vec<&str> = self.sentences.iter().map(|sentence| sentence.text.as_str()).collect();
+        texts.join(" ")
     }
 
     /// The words end in a question.
@@ -88,13 +122,17 @@ impl Saying {
     }
 
     /// Takes the next sentence to synthesise, one at a time.
-    pub(crate) fn next_sentence(&mut self) -> Option<String> {
+    pub(crate) fn next_piece(&mut self) -> Option<Piece> {
         if self.in_flight {
             return None;
         }
         let sentence = self.sentences.get(self.synthesising)?;
         self.in_flight = true;
-        Some(sentence.text.clone())
+        Some(match sentence.kind {
+            Kind::Words => Piece::Words(sentence.text.clone()),
+            Kind::Filler => Piece::Filler(sentence.text.clone()),
+            Kind::Tone => Piece::Tone,
+        })
     }
 
     pub(crate) fn on_audio(&mut self, size_bytes: u64) {
@@ -162,7 +200,7 @@ mod tests {
         for (text, bytes, done) in parts {
             saying.push((*text).to_owned());
             if *bytes > 0 {
-                assert!(saying.next_sentence().is_some());
+                assert!(saying.next_piece().is_some());
                 saying.on_audio(*bytes);
                 if *done {
                     saying.on_sentence_done();

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::patience::Patience;
+
 /// How a call behaves. Times are whole ms; the log of a call begins with its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -15,12 +17,18 @@ pub struct Settings {
     /// Pause after which a transcript is asked for, although the caller may go on.
     #[serde(rename = "eager_delay_ms", with = "ms")]
     pub eager_delay: Duration,
-    /// Pause that ends the turn when the words so far look complete.
+    /// Pause that ends the turn when the words so far look complete, and the voice does not contradict.
     #[serde(rename = "endpoint_delay_ms", with = "ms")]
     pub endpoint_delay: Duration,
+    /// Pause that ends the turn when words and voice disagree.
+    #[serde(rename = "unsure_endpoint_delay_ms", with = "ms")]
+    pub unsure_endpoint_delay: Duration,
     /// Pause that ends the turn when the words so far look unfinished ("my number is").
     #[serde(rename = "open_endpoint_delay_ms", with = "ms")]
     pub open_endpoint_delay: Duration,
+    /// Voice between two guesses at its words; zero: no guesses.
+    #[serde(rename = "guess_interval_ms", with = "ms")]
+    pub guess_interval: Duration,
     /// How long a transcript may take before the utterance counts as not understood.
     #[serde(rename = "transcript_wait_ms", with = "ms")]
     pub transcript_wait: Duration,
@@ -30,12 +38,12 @@ pub struct Settings {
     /// Shortest voice without recognisable words that gets a "sorry?"; shorter is a noise.
     #[serde(rename = "min_unclear_ms", with = "ms")]
     pub min_unclear: Duration,
-    /// Voice over the agent's that pauses the agent.
+    /// Voice over the agent's that pauses the agent. Short: the pause is taken back when nothing is said.
     #[serde(rename = "barge_in_delay_ms", with = "ms")]
     pub barge_in_delay: Duration,
-    /// The same during the greeting, which a "hello?" or a rustle of the handset should not stop.
-    #[serde(rename = "greeting_barge_in_delay_ms", with = "ms")]
-    pub greeting_barge_in_delay: Duration,
+    /// Voice before the agent's first sound that shows that the caller had not finished.
+    #[serde(rename = "go_on_delay_ms", with = "ms")]
+    pub go_on_delay: Duration,
     /// How far ahead of the caller's ear audio is sent. Small, so that an interruption wastes little.
     #[serde(rename = "lead_ms", with = "ms")]
     pub lead: Duration,
@@ -51,7 +59,9 @@ pub struct Settings {
     /// Audio synthesised ahead of what was sent before the next sentence is asked for.
     #[serde(rename = "synthesis_lead_ms", with = "ms")]
     pub synthesis_lead: Duration,
-    /// Wait for an answer after which the filler is spoken.
+    /// What fills the silence while the answer is late.
+    pub dead_air: DeadAir,
+    /// Wait for an answer after which the silence is filled.
     #[serde(rename = "filler_delay_ms", with = "ms")]
     pub filler_delay: Duration,
     /// Wait for an answer after which it counts as failed.
@@ -74,6 +84,19 @@ pub struct Settings {
     pub hang_up_wait: Duration,
     /// The sentences that need no agent.
     pub prompts: Prompts,
+}
+
+/// What the caller hears while the answer is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadAir {
+    /// [`Prompts::filler`], once.
+    #[default]
+    Words,
+    /// A soft tone, again and again.
+    Tone,
+    /// Nothing.
+    Silence,
 }
 
 /// What the call says by itself.
@@ -101,22 +124,26 @@ impl Default for Settings {
         const fn ms(ms: u64) -> Duration {
             Duration::from_millis(ms)
         }
+        let pauses = Patience::default().pauses();
         Self {
             greeting_wait: ms(150),
-            eager_delay: ms(150),
-            endpoint_delay: ms(450),
-            open_endpoint_delay: ms(1400),
+            eager_delay: pauses.eager,
+            endpoint_delay: pauses.complete,
+            unsure_endpoint_delay: pauses.unsure,
+            open_endpoint_delay: pauses.open,
+            guess_interval: ms(700),
             transcript_wait: ms(4000),
             max_utterance: ms(20_000),
             min_unclear: ms(600),
-            barge_in_delay: ms(250),
-            greeting_barge_in_delay: ms(600),
+            barge_in_delay: ms(80),
+            go_on_delay: ms(250),
             lead: ms(400),
             message: ms(100),
             mark_interval: ms(500),
             mark_grace: ms(1500),
             synthesis_lead: ms(4000),
-            filler_delay: ms(1800),
+            dead_air: DeadAir::default(),
+            filler_delay: ms(1500),
             reply_wait: ms(12_000),
             silence_delay: ms(8000),
             digits_delay: ms(2000),
@@ -124,6 +151,21 @@ impl Default for Settings {
             goodbye_limit: ms(15_000),
             hang_up_wait: ms(5000),
             prompts: Prompts::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// With the pauses of this patience.
+    #[must_use]
+    pub fn patient(self, patience: Patience) -> Self {
+        let pauses = patience.pauses();
+        Self {
+            eager_delay: pauses.eager,
+            endpoint_delay: pauses.complete,
+            unsure_endpoint_delay: pauses.unsure,
+            open_endpoint_delay: pauses.open,
+            ..self
         }
     }
 }

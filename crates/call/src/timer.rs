@@ -13,6 +13,8 @@ pub(crate) enum Timer {
     Endpoint,
     /// The utterance is as long as a recogniser takes; the next part begins.
     Utterance,
+    /// The caller has spoken long enough for a guess at their words.
+    Guess,
     /// The caller has spoken over the agent for long enough to mean it.
     BargeIn,
     /// More audio may be sent, or all of it has been heard.
@@ -40,6 +42,7 @@ const ALL: [Timer; SLOTS] = [
     Timer::Pause,
     Timer::Endpoint,
     Timer::Utterance,
+    Timer::Guess,
     Timer::BargeIn,
     Timer::Playout,
     Timer::Filler,
@@ -60,6 +63,10 @@ pub(crate) struct Timers {
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, at: Duration) {
         self.slots[timer as usize] = Some(at);
+    }
+
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.slots[timer as usize].is_some()
     }
 
     pub(crate) fn cancel(&mut self, timer: Timer) {

@@ -60,17 +60,31 @@ const FAREWELLS: &[&str] = &[
     "thanks a lot",
 ];
 
-/// Last words after which people go on.
-const OPEN_ENDINGS: &[&str] = &[
-    "a", "about", "an", "and", "are", "at", "because", "but", "by", "er", "for", "from", "i", "i'm", "if", "in", "is",
-    "it's", "like", "my", "of", "on", "or", "so", "that", "the", "to", "uh", "um", "until", "was", "well", "with",
-    "would",
-];
-
 /// True for a sound of attention that should not stop the agent.
 pub(crate) fn is_backchannel(text: &str) -> bool {
     let words = normalized(text);
     words.is_empty() || BACKCHANNELS.contains(&words.as_str())
+}
+
+/// How many words there are.
+pub(crate) fn count(text: &str) -> usize {
+    normalized(text).split(' ').filter(|word| !word.is_empty()).count()
+}
+
+/// True when the words were said just before by the other side, in the same order; one in four may have been misheard.
+pub(crate) fn repeat(text: &str, said: &str) -> bool {
+    let (words, said) = (normalized(text), normalized(said));
+    let mut rest = said.split(' ');
+    let (mut found, mut all) = (0, 0);
+    for word in words.split(' ').filter(|word| !word.is_empty()) {
+        all += 1;
+        let mut ahead = rest.clone();
+        if ahead.any(|other| other == word) {
+            found += 1;
+            rest = ahead;
+        }
+    }
+    found * 4 >= all * 3
 }
 
 /// True for a goodbye.
@@ -78,37 +92,8 @@ pub(crate) fn is_farewell(text: &str) -> bool {
     FAREWELLS.contains(&normalized(text).as_str())
 }
 
-/// True when the words so far call for more: "my number is five five", "and um".
-pub(crate) fn is_open(text: &str) -> bool {
-    let text = text.trim_end();
-    if text.ends_with("...") || text.ends_with('…') || text.ends_with(',') || text.ends_with('-') {
-        return true;
-    }
-    let words = normalized(text);
-    let Some(last) = words.split(' ').next_back() else { return false };
-    OPEN_ENDINGS.contains(&last) || is_short_number(&words)
-}
-
-/// A telephone number that has begun but has fewer than the seven digits of a local one.
-fn is_short_number(words: &str) -> bool {
-    let digits: usize = words.split(' ').map(digit_count).sum();
-    let ends_in_digit = words.split(' ').next_back().is_some_and(|word| digit_count(word) > 0);
-    ends_in_digit && digits < 7 && (words.contains("number is") || words.contains("number's"))
-}
-
-fn digit_count(word: &str) -> usize {
-    const DIGITS: &[&str] = &["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-    if DIGITS.contains(&word) {
-        1
-    } else if word.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-        word.bytes().filter(u8::is_ascii_digit).count()
-    } else {
-        0
-    }
-}
-
 /// Lower case, single spaces, no punctuation but the apostrophe and a hyphen between digits.
-fn normalized(text: &str) -> String {
+pub(crate) fn normalized(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || matches!(c, '.' | ',' | '!' | '?' | ';' | ':' | '…')) {
         let digits = word.bytes().any(|b| b.is_ascii_digit());
@@ -141,24 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn unfinished_words_call_for_more() {
-        for text in [
-            "My number is",
-            "My phone number is 555",
-            "my number is five five five oh one",
-            "I would like to change my appointment to, um,",
-            "And then I...",
-        ] {
-            assert!(is_open(text), "{text:?}");
+    fn words_that_were_just_said_are_known_again() {
+        let said = "Welcome back, Ana. Is this about Friday's visit?";
+        for text in ["Welcome back, Anna. Is this about", "Friday's visit", "is this about Fridays visit", ""] {
+            assert!(repeat(text, said), "{text:?}");
         }
-        for text in [
-            "My phone number is 555-0142.",
-            "What time do you close?",
-            "Order number 7831",
-            "My name is Jennifer Parker.",
-            "",
-        ] {
-            assert!(!is_open(text), "{text:?}");
+        for text in ["Yes, it is about Friday", "visit Friday", "No, wait, stop"] {
+            assert!(!repeat(text, said), "{text:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use redial_call::{Action, Call, EndSignal, Event, Role, Settings, TurnId, UtteranceId};
+use redial_call::{Action, Call, EndSignal, Event, Load, Role, Settings, TurnId, UtteranceId};
 
 /// Something that may happen; turns and utterances are relative to the newest, so that many hit.
 #[derive(Debug, Clone)]
@@ -17,13 +17,15 @@ enum Step {
     Sentence { back: u32 },
     Transcript { back: u32, text: &'static str },
     Unheard { back: u32 },
+    Partial { back: u32, text: &'static str },
+    TurnEnd { back: u32, percent: u8 },
     Echo { back: usize },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let back = || prop_oneof![8 => Just(0u32), 1 => Just(1), 1 => Just(2)];
     let words =
-        prop_oneof![Just(""), Just("Okay."), Just("I want to change my visit."), Just("my number is"), Just("bye")];
+        || prop_oneof![Just(""), Just("Okay."), Just("I want to change my visit."), Just("my number is"), Just("bye")];
     prop_oneof![
         3 => Just(Step::Event(Event::SpeechStarted)),
         3 => Just(Step::Event(Event::SpeechStopped)),
@@ -32,7 +34,12 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Event(Event::Greeting { text: "Welcome back.".into() })),
         1 => prop::sample::select(vec!['1', '5', '#', '*']).prop_map(|digit| Step::Event(Event::Dtmf { digit })),
         1 => Just(Step::Event(Event::Marked { name: "unknown".into() })),
-        3 => (back(), words).prop_map(|(back, text)| Step::Transcript { back, text }),
+        3 => (back(), words()).prop_map(|(back, text)| Step::Transcript { back, text }),
+        2 => (back(), words()).prop_map(|(back, text)| Step::Partial { back, text }),
+        2 => (back(), 0u8..=100).prop_map(|(back, percent)| Step::TurnEnd { back, percent }),
+        1 => (1u32..400).prop_map(|ms| Step::Event(Event::Echo { ms })),
+        1 => prop::sample::select(vec![Load::Ample, Load::Tight, Load::Full])
+            .prop_map(|load| Step::Event(Event::Load { load })),
         1 => back().prop_map(|back| Step::Unheard { back }),
         3 => back().prop_map(|back| Step::Reply { back, text: "Here is an answer of some length." }),
         2 => (back(), prop::bool::weighted(0.1)).prop_map(|(back, hang_up)| Step::Done { back, hang_up }),
@@ -96,6 +103,8 @@ impl Driver {
             Step::Audio { back, size_bytes } => Event::Synthesized { turn: turn(back), size_bytes },
             Step::Sentence { back } => Event::SentenceDone { turn: turn(back) },
             Step::Transcript { back, text } => Event::Transcript { utterance: utterance(back), text: text.into() },
+            Step::Partial { back, text } => Event::Partial { utterance: utterance(back), text: text.into() },
+            Step::TurnEnd { back, percent } => Event::TurnEnd { utterance: utterance(back), percent },
             Step::Unheard { back } => Event::TranscriptionFailed { utterance: utterance(back) },
             Step::Echo { back } => match self.marks.iter().rev().nth(back) {
                 Some(name) => Event::Marked { name: name.clone() },
@@ -112,7 +121,10 @@ impl Driver {
                 "{action:?} after the end"
             );
             match &action {
-                Action::Think { turn, .. } | Action::Speak { turn, .. } => self.agent_turn = turn.0,
+                Action::Think { turn, .. } | Action::Speak { turn, .. } | Action::Fill { turn, .. } => {
+                    assert!(!self.cancelled.contains(turn), "a cancelled turn goes on");
+                    self.agent_turn = turn.0;
+                }
                 Action::Listen { utterance } => self.utterance = utterance.0,
                 Action::CancelSpeech { turn } => {
                     self.cancelled.insert(*turn);
