@@ -10,6 +10,7 @@ mod health;
 mod memory;
 mod operators;
 mod replay;
+mod say;
 mod serve;
 mod session;
 
@@ -40,6 +41,7 @@ enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Call(call::Call),
+    Say(say::Say),
     Replay(replay::Replay),
     Config(config::Config),
     Health(health::Health),
@@ -68,6 +70,7 @@ impl Cli {
             Command::Serve(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Call(command) => command.run(),
+            Command::Say(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Config(command) => command.run(),
             Command::Health(command) => command.run(),

@@ -156,10 +156,8 @@ async fn recorded_callers_are_understood() {
     assert!(all.1 > 250 && rate(all) < 15.0, "{:.1} % of {} words are wrong", rate(all), all.1);
 }
 
-#[tokio::test]
-async fn the_built_in_voice_is_understood() {
-    let voice = Flite::new(Arc::new(WorkerPool::new(1, 4).unwrap())).unwrap();
-    let text = "Thank you for calling. How can I help you today?";
+/// What the recogniser hears of a voice.
+async fn heard(voice: &dyn Tts, text: &str) -> String {
     let spoken: Vec<Frame> = voice.speak(text).try_collect().await.unwrap();
     let mut stream = MOONSHINE.open();
     let id = UtteranceId(1);
@@ -167,8 +165,58 @@ async fn the_built_in_voice_is_understood() {
         send(&stream, SttInput::Audio(id, frame)).await;
     }
     send(&stream, SttInput::Transcribe(id)).await;
-    let (_, heard) = answer(&mut stream).await;
+    answer(&mut stream).await.1
+}
+
+#[tokio::test]
+async fn the_built_in_voice_is_understood() {
+    let voice = Flite::new(Arc::new(WorkerPool::new(1, 4).unwrap())).unwrap();
+    let text = "Thank you for calling. How can I help you today?";
+    let heard = heard(&voice, text).await;
     assert!(errors(&normal(text), &normal(&heard)) <= 2, "{heard}");
+}
+
+/// What an agent says, with numbers as they are written.
+#[cfg(feature = "tts-hibari")]
+const SAID: [&str; 20] = [
+    "Hello, you have reached the office of Doctor Parker.",
+    "What time do you close on Saturday?",
+    "Your number is 5550142.",
+    "Oh no! That is all wrong, we are so sorry about that.",
+    "Thank you for calling. Goodbye.",
+    "Welcome back, Jennifer. Is this about your appointment?",
+    "I can move it to Tuesday at nine in the morning.",
+    "Would you like me to read that back to you?",
+    "We are open from 8 in the morning until 6 in the evening.",
+    "Please hold on while I look that up.",
+    "It will be there in 42 minutes.",
+    "The package left our warehouse yesterday and should arrive on Friday.",
+    "I did not catch that, could you say it again?",
+    "There is parking behind the building, next to the pharmacy.",
+    "Could I have the last four digits of your phone number?",
+    "Your appointment is confirmed for Thursday at 3 in the afternoon.",
+    "If you would like to speak to a person, just say so at any time.",
+    "The doctor is on holiday this week, but her colleague can see you tomorrow.",
+    "I have written that down, and somebody will call you back within the hour.",
+    "Is there anything else that I can help you with today?",
+];
+
+#[cfg(feature = "tts-hibari")]
+#[tokio::test]
+async fn the_natural_voice_is_understood() {
+    let pool = Arc::new(WorkerPool::new(1, 4).unwrap());
+    let voice = redial::speech::tts::hibari::Hibari::load(&root().join(DEFAULT_FOLDER), 1.0, pool).unwrap();
+    let (mut wrong, mut words) = (0, 0);
+    for text in SAID {
+        let heard = heard(&voice, text).await;
+        let wanted = normal(text);
+        let errors = errors(&wanted, &normal(&heard));
+        eprintln!("{errors:3} {heard}");
+        wrong += errors;
+        words += wanted.len();
+    }
+    let rate = 100.0 * wrong as f64 / words as f64;
+    assert!(words > 200 && rate < 8.0, "{rate:.1} % of {words} words are wrong");
 }
 
 #[tokio::test]
