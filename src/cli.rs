@@ -1,6 +1,7 @@
 //! The command line, one file a command.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
+mod bench;
 mod call;
 mod caller;
 mod config;
@@ -48,6 +49,7 @@ enum Command {
     Caller(caller::Caller),
     Session(session::Session),
     Memory(memory::Memory),
+    Bench(bench::Bench),
 }
 
 impl Cli {
@@ -77,6 +79,7 @@ impl Cli {
             Command::Caller(command) => command.run(),
             Command::Session(command) => command.run(),
             Command::Memory(command) => command.run(),
+            Command::Bench(command) => command.run(),
         };
         match result {
             Ok(code) => code,

@@ -4,6 +4,7 @@
 //! [`Call::handle`].
 
 mod gap;
+mod loopback;
 pub(crate) mod log;
 pub(crate) mod record;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use redial_call::{
-    Action, Call, CallSid, Cue, EndReason, EndSignal, Event, Frame, Role, Settings, StreamSid, Turn, TurnId,
+    Action, Call, CallSid, Cue, EndReason, EndSignal, Event, Frame, Load, Role, Settings, StreamSid, Turn, TurnId,
     UtteranceId,
 };
 use tokio::sync::mpsc;
@@ -39,6 +40,7 @@ use crate::speech::vad::{Vad, VadEdge};
 
 use self::gap::Gap;
 use self::log::CallLog;
+use self::loopback::Loopback;
 use self::record::Record;
 
 /// Silence on the socket after which the carrier counts as gone. A live call brings 50 messages a second.
@@ -97,6 +99,9 @@ pub(crate) struct Session {
     last_message: Instant,
     rate: Rate,
     gap: Gap,
+    loopback: Loopback,
+    /// What the core was last told.
+    load: Load,
     record: Record,
     log: Option<CallLog>,
 }
@@ -200,6 +205,8 @@ impl Session {
             last_message: now,
             rate: Rate::new(now),
             gap: Gap::default(),
+            loopback: Loopback::default(),
+            load: Load::default(),
             record: opening.record,
             log: opening.log,
         };
@@ -362,7 +369,11 @@ impl Session {
     }
 
     fn on_frame(&mut self, frame: Frame) {
-        match self.vad.push(&frame) {
+        let edge = self.vad.push(&frame);
+        if edge.is_some() {
+            self.look_at_load();
+        }
+        match edge {
             Some(VadEdge::Started) => {
                 self.gap.on_speech_started();
                 self.handle(Event::SpeechStarted);
@@ -374,6 +385,17 @@ impl Session {
                 self.handle(Event::SpeechStopped);
             }
             None => self.hear(frame),
+        }
+        if let Some(ms) = self.loopback.heard(&frame, self.vad.is_speaking()) {
+            self.handle(Event::Echo { ms });
+        }
+    }
+
+    fn look_at_load(&mut self) {
+        let load = self.parts.stt.load();
+        if load != self.load {
+            self.load = load;
+            self.handle(Event::Load { load });
         }
     }
 
@@ -533,6 +555,7 @@ impl Session {
                 }
             }
             Action::Clear => {
+                self.loopback.cleared();
                 let text = self.encoder.clear(&self.stream_sid);
                 if !self.socket.send(text) {
                     self.overrun();
@@ -584,6 +607,7 @@ impl Session {
         };
         match self.encoder.media(&self.stream_sid, ulaw) {
             Ok(text) => {
+                self.loopback.played(turn, ulaw);
                 if !self.socket.send(text) {
                     self.overrun();
                 }
