@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redial_call::CallSid;
+use redial_call::{CallSid, Load};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -71,6 +71,9 @@ pub enum Refusal {
     /// `MAX_CALLS` are live.
     #[error("the machine is full")]
     Full,
+    /// Recognition on this machine is far behind; one more call would make it worse for all.
+    #[error("speech recognition is behind")]
+    Overloaded,
     /// `MAX_CALLS_PER_CALLER` of this number are live.
     #[error("the caller has too many calls at once")]
     CallerBusy,
@@ -156,11 +159,12 @@ impl Calls {
         Self { limits, inner: Mutex::default() }
     }
 
-    /// Admits the call of a voice webhook, or says how it was answered before.
+    /// Admits the call of a voice webhook, or says how it was answered before. A machine whose `load` is full takes no new call;
+    /// calls that it has, or had when their stream broke, go on.
     ///
     /// # Errors
     /// When there is no room; nothing is kept then.
-    pub fn admit(&self, sid: &CallSid, caller: &Caller) -> Result<Admission, Refusal> {
+    pub fn admit(&self, sid: &CallSid, caller: &Caller, load: Load) -> Result<Admission, Refusal> {
         let mut inner = self.lock();
         if let Some(open) = inner.open.get(sid) {
             return Ok(Admission::Again(open.twiml.clone()));
@@ -176,6 +180,9 @@ impl Calls {
         }
         if inner.open.len() >= self.limits.calls {
             return Err(Refusal::Full);
+        }
+        if leg == 1 && load == Load::Full {
+            return Err(Refusal::Overloaded);
         }
         // By the number: the user id may be another one once memory has answered.
         let same = inner.open.values().filter(|open| open.caller.hash == caller.hash).count();

@@ -4,8 +4,8 @@
 //! [`Call::handle`].
 
 mod gap;
-mod loopback;
 pub(crate) mod log;
+mod loopback;
 pub(crate) mod record;
 
 use std::future::pending;

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`echo`] | tells our own voice, when it comes back from a speakerphone |
 //! | [`local`] | the offline models, loaded together |
 //! | [`models`] | where the model files are, and whether they are the right ones |
 //! | [`pool`] | the threads on which nets and voices run |
@@ -10,9 +11,11 @@
 //! | [`stt`] | speech to text |
 //! | `tone` | what is heard while an answer is late |
 //! | [`tts`] | text to speech |
+//! | [`turn_end`] | whether a pause ends the caller's turn, by the sound of their voice |
 //! | [`vad`] | voice activity: when the caller starts and stops speaking |
 //! | [`wav`] | WAV files |
 
+pub mod echo;
 pub mod local;
 pub mod models;
 pub mod pool;
@@ -21,6 +24,7 @@ pub mod scripted;
 pub mod stt;
 pub(crate) mod tone;
 pub mod tts;
+pub mod turn_end;
 pub mod vad;
 pub mod wav;
 

@@ -13,6 +13,7 @@ use super::tts::fallback::Fallback;
 use super::tts::flite::Flite;
 #[cfg(feature = "tts-hibari")]
 use super::tts::hibari::Hibari;
+use super::turn_end::TurnEnd;
 use super::vad::silero::Silero;
 use crate::config::{VoiceConfig, VoiceName};
 use crate::speech::BoxError;
@@ -40,7 +41,7 @@ impl LocalSpeech {
     pub fn load(models_dir: &Path, voice: VoiceConfig) -> Result<Self, BoxError> {
         let pool = Arc::new(WorkerPool::sized_to_cores()?);
         let vad = Arc::new(Silero::load(models_dir)?);
-        let stt = Arc::new(Moonshine::load(models_dir, pool)?);
+        let stt = Arc::new(Moonshine::load(models_dir, pool)?.with_turn_end(TurnEnd::load(models_dir)?));
         Ok(Self { stt, tts: load_voice(models_dir, voice)?, vad })
     }
 }

@@ -118,8 +118,8 @@ pub enum Event {
     },
 }
 
-/// How much the recogniser has to do, over all calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// How much the recogniser has to do, over all calls. Ordered by how little it has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Load {
     /// It has room for guesses.
