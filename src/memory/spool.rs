@@ -127,7 +127,8 @@ impl Spool {
     /// Closes a call and queues its session. The answer comes when both are on the disk.
     pub fn close(&self, caller: &Caller, session: Session) -> oneshot::Receiver<()> {
         let (ack, acked) = oneshot::channel();
-        self.writer.push(Op::Close { caller: caller.clone(), session: Box::new(session) }, Some(ack));
+        let instance = self.instance.id().to_owned();
+        self.writer.push(Op::Close { caller: caller.clone(), session: Box::new(session), instance }, Some(ack));
         acked
     }
 

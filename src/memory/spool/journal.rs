@@ -7,6 +7,7 @@ use rusqlite::params;
 use super::super::model::{Message, Metadata, SCHEMA_VERSION, Session};
 use super::super::sqlite::Rows;
 use super::super::store::MemoryError;
+use super::super::unite::unite;
 use super::outbox;
 use crate::identity::{Caller, PhoneHash};
 
@@ -25,11 +26,12 @@ pub struct OpenCall {
     pub turns: Vec<Message>,
 }
 
-/// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs.
+/// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs; and so is
+/// what this one has said, when the call goes on without it: its turns are numbered from 1 again.
 pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<(), MemoryError> {
-    if let Some(other) = read(rows, &call.sid)?.filter(|open| open.caller.hash != call.caller.hash) {
-        let caller = other.caller.clone();
-        close(rows, &caller, &interrupted(other))?;
+    let open = read(rows, &call.sid)?.filter(|open| open.caller.hash != call.caller.hash || !goes_on(open, call));
+    if let Some(open) = open {
+        end(rows, &open.caller.clone(), &interrupted(open))?;
     }
     let parameters = serde_json::to_string(&call.parameters).unwrap_or_default();
     rows.change(
@@ -48,6 +50,13 @@ pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<
         turn(rows, &call.sid, message)?;
     }
     Ok(())
+}
+
+/// Whether `call` has all that is kept of it, or is the same one noted twice, with turns since.
+fn goes_on(open: &OpenCall, call: &OpenCall) -> bool {
+    let place = |message: &Message| (message.turn.id, message.turn.start_ms);
+    let has = |turn: &Message| call.turns.iter().any(|known| place(known) == place(turn));
+    open.started_at == call.started_at && (call.turns.is_empty() || open.turns.iter().all(has))
 }
 
 /// Notes who the caller is.
@@ -101,15 +110,32 @@ pub(super) fn close_all_of(rows: &Rows<'_>, instance: &str) -> Result<Vec<String
         rows.all("SELECT sid FROM call WHERE instance = ?1", params![instance], |row| row.get(0))?;
     for sid in &sids {
         if let Some(call) = read(rows, sid)? {
-            let caller = call.caller.clone();
-            close(rows, &caller, &interrupted(call))?;
+            end(rows, &call.caller.clone(), &interrupted(call))?;
         }
     }
     Ok(sids)
 }
 
+/// Ends a call of `instance` and queues its session, with all that is kept of it. One that goes on under this id, with
+/// another instance or from another beginning, stays open; what was said in this one is queued all the same.
+pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &Session, instance: &str) -> Result<(), MemoryError> {
+    let keeper = "SELECT instance FROM call WHERE sid = ?1";
+    let keeper: Option<String> = rows.one(keeper, params![session.chat_id], |row| row.get(0))?;
+    let open = read(rows, &session.chat_id)?.filter(|open| {
+        keeper.as_deref() == Some(instance)
+            && (open.started_at, &open.caller.hash) == (session.started_at, &caller.hash)
+    });
+    match open {
+        Some(open) => {
+            let conversation_history = unite(session, &interrupted(open)).conversation_history;
+            end(rows, caller, &Session { conversation_history, ..session.clone() })
+        }
+        None => outbox::queue_session(rows, caller, session),
+    }
+}
+
 /// Ends a call and queues its session, in the one transaction that `rows` is.
-pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &Session) -> Result<(), MemoryError> {
+fn end(rows: &Rows<'_>, caller: &Caller, session: &Session) -> Result<(), MemoryError> {
     rows.change("DELETE FROM turn WHERE sid = ?1", params![session.chat_id])?;
     rows.change("DELETE FROM call WHERE sid = ?1", params![session.chat_id])?;
     outbox::queue_session(rows, caller, session)

@@ -42,6 +42,7 @@ pub(super) enum Op {
     Close {
         caller: Caller,
         session: Box<Session>,
+        instance: String,
     },
     Logged {
         sid: String,
@@ -156,7 +157,7 @@ fn apply(rows: &Rows<'_>, op: &Op) -> Result<(), MemoryError> {
         Op::Found { sid, caller } => journal::found(rows, sid, caller),
         Op::Logged { sid, caller } => journal::logged(rows, sid, caller),
         Op::Turn { sid, message } => journal::turn(rows, sid, message),
-        Op::Close { caller, session } => journal::close(rows, caller, session),
+        Op::Close { caller, session, instance } => journal::close(rows, caller, session, instance),
         Op::Barrier => Ok(()),
     }
 }

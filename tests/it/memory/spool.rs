@@ -446,6 +446,49 @@ async fn a_call_that_somebody_else_asks_for_is_finished_all_the_same() {
     eventually("it is finished", async || spool.finish_orphans().await.unwrap() == ["CA1"]).await;
 }
 
+/// The sessions that wait, each with what was said in it.
+async fn said(spool: &Spool) -> Vec<Vec<String>> {
+    let waiting = spool.waiting(10).await.unwrap();
+    let sessions = waiting.iter().map(|entry| serde_json::from_str::<Session>(&entry.body).unwrap());
+    let said = |session: Session| session.conversation_history.into_iter().map(|message| message.turn.text).collect();
+    sessions.map(said).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_instance_has_of_a_call_is_kept_when_the_call_goes_on_without_it() {
+    let dir = TempDir::new().unwrap();
+    let dead = Bed::idle(dir.path());
+    dead.begin(open_call("u_a", "CA1"));
+    for (id, text) in [(1, "Hello"), (2, "I need a plumber")] {
+        dead.turn("CA1", message(id, text)).await.unwrap();
+    }
+    drop(dead);
+    let (spool, later) = (Bed::idle(dir.path()), 1_763_690_009_000);
+    spool.begin(OpenCall { started_at: later, ..open_call("u_a", "CA1") });
+    let again = Message { turn: Turn { start_ms: 400, ..message(1, "A plumber, please").turn } };
+    spool.turn("CA1", again.clone()).await.unwrap();
+    let session = Session { started_at: later, ..session("u_a", "CA1", vec![again]) };
+    spool.close(&caller("u_a"), session).await.unwrap();
+    assert_eq!(said(&spool).await, [vec!["Hello", "I need a plumber"], vec!["A plumber, please"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_another_instance_has_taken_up_stays_open_there() {
+    let dir = TempDir::new().unwrap();
+    let (one, other) = (Bed::idle(dir.path()), Bed::idle(dir.path()));
+    one.begin(open_call("u_a", "CA1"));
+    one.turn("CA1", message(1, "Hello")).await.unwrap();
+    let taken_up = other.resume("CA1", caller("u_a").hash.as_ref()).await.unwrap().unwrap();
+    other.begin(taken_up);
+    other.turn("CA1", message(2, "Are you there?")).await.unwrap();
+    one.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
+    assert_eq!(other.figures().await.unwrap().open_calls, 1);
+    other.turn("CA1", message(3, "A plumber, please")).await.unwrap();
+    // Whatever whoever closes it knows of it.
+    other.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    assert_eq!(said(&other).await, [vec!["Hello"], vec!["Hello", "Are you there?", "A plumber, please"]]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_taken_up_by_its_caller_only() {
     let dir = TempDir::new().unwrap();
