@@ -351,6 +351,24 @@ async fn what_an_earlier_server_took_goes_to_the_present_one_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_delivered_is_kept_for_the_next_server_however_long_none_answers() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::timed(dir.path(), &store);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    a_moment().await;
+    store.server.send_replace(None);
+    tokio::time::sleep(3 * HOUR).await;
+    store.server.send_replace(Some(ServerId("two".to_owned())));
+    a_moment().await;
+    assert_eq!(store.of("u_a"), ["CA1", "CA1"]);
+    tokio::time::sleep(HOUR / 2).await;
+    assert_eq!(bed.spool.figures().await.unwrap().delivered, 1);
+    tokio::time::sleep(HOUR).await;
+    assert_eq!(bed.spool.figures().await.unwrap().delivered, 0, "the server that took it answers all the while");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_erasure_is_sent_again_although_it_was_heard_of_meanwhile() {
     let (dir, store) = (TempDir::new().unwrap(), Told::new());
     let bed = Bed::timed(dir.path(), &store);
