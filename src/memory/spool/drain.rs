@@ -320,9 +320,8 @@ impl Drain {
         mut session: Session,
     ) -> Result<(Vec<Kind>, UserId), MemoryError> {
         if summary::is_erasure_confirmed(&session) {
+            self.forget_whoever_asked(&caller, &session.chat_id).await?;
             info!(session.id = session.chat_id, "the caller asked to be forgotten, and is");
-            self.sinks.live.forget(&caller.user_id);
-            self.spool.forget(&caller.user_id).await?;
             return Ok((Vec::new(), caller.user_id));
         }
         if let Some(new) = self.split_from(&caller, &session).await? {
@@ -345,6 +344,24 @@ impl Drain {
         let archive = self.sinks.archive.is_some().then_some(Kind::Archive);
         let summary = (self.sinks.summarizer.is_some() && remembered).then_some(Kind::Summary);
         Ok((archive.into_iter().chain(summary).collect(), owner))
+    }
+
+    /// Forgets the caller of a session, and the session last. As whom they called is not always who they are: the lookup
+    /// may have missed them, or they were joined with another user since; whom the number leads to is asked.
+    async fn forget_whoever_asked(&self, caller: &Caller, sid: &str) -> Result<(), MemoryError> {
+        let (store, called_as) = (&self.sinks.store, &caller.user_id);
+        let owner = match &caller.hash {
+            Some(hash) => store.owner(hash).await?.filter(|owner| owner != called_as),
+            None => None,
+        };
+        // An id that was derived from the number may be somebody's who had it once, and is known by another one.
+        let is_others = owner.is_some() && !store.numbers(called_as).await?.is_empty();
+        for user in owner.iter().chain((!is_others).then_some(called_as)) {
+            self.sinks.live.forget(user);
+            self.spool.forget(user).await?;
+        }
+        let sid = sid.to_owned();
+        self.spool.database.ask(PATIENCE, move |rows| outbox::drop_session(rows, &sid)).await
     }
 
     /// The new user of a number whose caller says that somebody else is remembered under it; the old one is left to

@@ -365,6 +365,14 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
     Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead), logs })
 }
 
+/// Deletes the copies of a session, delivered or not.
+pub(super) fn drop_session(rows: &Rows<'_>, sid: &str) -> Result<(), MemoryError> {
+    rows.change("DELETE FROM outbox WHERE sid = ?1", params![sid])?;
+    rows.change("DELETE FROM dead WHERE sid = ?1", params![sid])?;
+    rows.leave_no_log();
+    Ok(())
+}
+
 /// Lets what waits of a user wait that long.
 pub(super) fn hold(rows: &Rows<'_>, user: &UserId, hold: Duration) -> Result<(), MemoryError> {
     let sql = "UPDATE outbox SET next_at = ?2 WHERE uid = ?1 AND delivered IS NULL";

@@ -32,6 +32,8 @@ struct Told {
     answering: tokio::sync::Mutex<()>,
     /// Who was erased here, in order.
     erased: Mutex<Vec<UserId>>,
+    /// Whom numbers lead to.
+    owners: Mutex<HashMap<PhoneHash, UserId>>,
 }
 
 impl Told {
@@ -43,6 +45,7 @@ impl Told {
             fails: Mutex::default(),
             answering: tokio::sync::Mutex::default(),
             erased: Mutex::default(),
+            owners: Mutex::default(),
         })
     }
 
@@ -107,16 +110,17 @@ impl Directory for Told {
         Ok(users.iter().filter(|user| erased.contains(user)).cloned().collect())
     }
 
-    async fn owner(&self, _: &PhoneHash) -> Result<Option<UserId>, MemoryError> {
-        unreachable!("{OPERATORS}")
+    async fn owner(&self, hash: &PhoneHash) -> Result<Option<UserId>, MemoryError> {
+        Ok(self.owners.lock().unwrap().get(hash).cloned())
     }
 
     async fn assign(&self, _: &PhoneHash, _: Option<&UserId>) -> Result<Option<UserId>, MemoryError> {
         unreachable!("{OPERATORS}")
     }
 
-    async fn numbers(&self, _: &UserId) -> Result<Vec<PhoneHash>, MemoryError> {
-        unreachable!("{OPERATORS}")
+    async fn numbers(&self, user: &UserId) -> Result<Vec<PhoneHash>, MemoryError> {
+        let owners = self.owners.lock().unwrap();
+        Ok(owners.iter().filter(|(_, owner)| *owner == user).map(|(hash, _)| hash.clone()).collect())
     }
 
     async fn user(&self, _: &UserId) -> Result<Option<UserEntry>, MemoryError> {
@@ -382,6 +386,41 @@ async fn an_erasure_is_sent_again_although_it_was_heard_of_meanwhile() {
     store.server.send_replace(Some(ServerId("two".to_owned())));
     a_moment().await;
     assert_eq!(*store.erased.lock().unwrap(), [user.clone(), user]);
+}
+
+/// What is said by a caller who has everything deleted.
+fn asks_to_be_forgotten() -> Vec<Message> {
+    let asks_back = message(2, "I can do that. Shall I delete everything that is kept about you?").turn;
+    let asks_back = Message { turn: Turn { role: Role::Agent, ..asks_back } };
+    vec![message(1, "Please delete my data."), asks_back, message(3, "Yes, please.")]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whom_the_lookup_missed_is_forgotten_as_whom_the_number_leads_to() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let (derived, ana) = (caller("u_derived"), UserId::parse("u_ana").unwrap());
+    store.owners.lock().unwrap().insert(derived.hash.clone().unwrap(), ana.clone());
+    let bed = Bed::timed(dir.path(), &store);
+    bed.spool.close(&derived, session("u_derived", "CA1", asks_to_be_forgotten())).await.unwrap();
+    a_moment().await;
+    let mut erased = store.erased.lock().unwrap().clone();
+    erased.sort();
+    assert_eq!(erased, [ana, derived.user_id]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_known_by_another_number_is_not_forgotten_with_the_caller() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let (derived, bob) = (caller("u_derived"), UserId::parse("u_bob").unwrap());
+    store.owners.lock().unwrap().extend([
+        (derived.hash.clone().unwrap(), bob.clone()),
+        (PhoneHash::parse("hanother").unwrap(), derived.user_id.clone()),
+    ]);
+    let bed = Bed::timed(dir.path(), &store);
+    bed.spool.close(&derived, session("u_derived", "CA1", asks_to_be_forgotten())).await.unwrap();
+    a_moment().await;
+    assert_eq!(*store.erased.lock().unwrap(), [bob]);
+    assert!(bed.spool.held(&derived.user_id).await.unwrap().entries.is_empty(), "what was said is not kept");
 }
 
 #[tokio::test(start_paused = true)]
