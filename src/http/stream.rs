@@ -17,11 +17,9 @@ use crate::app::App;
 use crate::calls::{Control, Ringing};
 use crate::carrier::twilio::{self, Incoming, Start};
 use crate::media_stream::{Inbound, MediaStream};
-use crate::memory::hang_up::{self, HangUp};
 use crate::memory::mirror::LiveCall;
 use crate::memory::mirror::feed::Feed;
 use crate::memory::spool::OpenCall;
-use crate::memory::summary;
 use crate::session::log::CallLog;
 use crate::session::record::Record;
 use crate::session::{Opening, Resumed, Session};
@@ -202,14 +200,15 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
         });
     }
     tracing::info!(reason = end_reason, "the call is over");
-    if let Some(closed) = closed
-        && timeout(DISK_PATIENCE, closed).await.is_err()
+    if let Some(mut closed) = closed
+        && timeout(DISK_PATIENCE, &mut closed).await.is_err()
     {
         // The disk does not take it; it is tried on, but the store may be faster. Twice is as good as once.
         tracing::warn!("the session goes to the store at once: the disk does not take it");
-        let consent = app.config.memory.consent;
-        let fold = |profile, session: &_| summary::fold_under(consent, profile, session);
-        let _ = hang_up::write(app.store.as_ref(), HangUp { caller, session: document, base: None }, fold).await;
+        tokio::select! {
+            Ok(()) = app.spool.deliver_at_once(caller, document) => (),
+            _ = closed => (),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
 pub use self::drain::{Drain, LiveCalls, Sinks};
 pub use self::held::{ClearedSession, Held, HeldEntry};
@@ -78,6 +78,15 @@ pub struct Spool {
     data_dir: Option<PathBuf>,
     /// Told when there is something new to deliver.
     wake: Arc<Notify>,
+    /// Sessions that the disk does not take, on their way to the store.
+    past_the_disk: (mpsc::UnboundedSender<Finished>, Mutex<mpsc::UnboundedReceiver<Finished>>),
+}
+
+/// A session that goes to the store at once.
+struct Finished {
+    caller: Caller,
+    session: Session,
+    stored: oneshot::Sender<()>,
 }
 
 impl Spool {
@@ -94,7 +103,9 @@ impl Spool {
         let instance = Instance::register(data_dir)?;
         let wake = Arc::new(Notify::new());
         let writer = Writer::start(Arc::clone(&database), Arc::clone(&wake));
-        Ok(Self { database, writer, instance, settings, data_dir: data_dir.map(Path::to_owned), wake })
+        let (queue, finished) = mpsc::unbounded_channel();
+        let past_the_disk = (queue, Mutex::new(finished));
+        Ok(Self { database, writer, instance, settings, data_dir: data_dir.map(Path::to_owned), wake, past_the_disk })
     }
 
     /// This instance's name, new at each start.
@@ -130,6 +141,15 @@ impl Spool {
         let instance = self.instance.id().to_owned();
         self.writer.push(Op::Close { caller: caller.clone(), session: Box::new(session), instance }, Some(ack));
         acked
+    }
+
+    /// Brings a session that was closed to the store although the disk has not taken it yet, as it would be brought from
+    /// there. The answer comes when the store has it; it fails when the store refuses it.
+    pub fn deliver_at_once(&self, caller: Caller, session: Session) -> oneshot::Receiver<()> {
+        let (stored, answer) = oneshot::channel();
+        // The other end is held by this very spool.
+        let _ = self.past_the_disk.0.send(Finished { caller, session, stored });
+        answer
     }
 
     /// True while the disk does not take what was said; it is held in memory meanwhile.

@@ -24,7 +24,7 @@ use super::super::store::{MemoryError, ServerId, Store};
 use super::super::summarizer::{Summarizer, SummaryError, SummaryRequest};
 use super::super::summary;
 use super::outbox::{self, Entry, Kind};
-use super::{PATIENCE, Spool};
+use super::{Finished, PATIENCE, Spool};
 use crate::identity::{Caller, UserId};
 
 /// Deliveries at the same time, each of another lane.
@@ -97,7 +97,50 @@ impl Drain {
     pub async fn run(self, stop: CancellationToken) {
         let this = Arc::new(self);
         // Beside each other: no delivery waits for a chore that a silent server keeps.
-        tokio::join!(this.deliver_all(&stop), this.tend(&stop));
+        tokio::join!(this.deliver_all(&stop), this.deliver_past_the_disk(&stop), this.tend(&stop));
+    }
+
+    /// Delivers what the disk does not take. Beside the rest, which waits for the disk.
+    async fn deliver_past_the_disk(self: &Arc<Self>, stop: &CancellationToken) {
+        let mut queue = self.spool.past_the_disk.1.lock().await;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Some(finished) = queue.recv() => _ = tokio::spawn(Arc::clone(self).carry_past_the_disk(finished)),
+            }
+        }
+    }
+
+    /// Tries until the store has the session, or nobody waits for it any more. What follows from a delivery is queued
+    /// when the disk has taken the session and it is delivered once more.
+    async fn carry_past_the_disk(self: Arc<Self>, finished: Finished) {
+        let Finished { caller, session, mut stored } = finished;
+        let mut tries = 0;
+        let delivery = async {
+            loop {
+                match self.deliver_session(caller.clone(), session.clone()).await {
+                    Ok(_) => return Ok(()),
+                    Err(MemoryError::Unavailable { .. }) => {
+                        sleep(Duration::from_millis(hang_up::pause_after(tries))).await;
+                        tries += 1;
+                    }
+                    Err(final_error) => return Err(final_error),
+                }
+            }
+        };
+        let delivered = tokio::select! {
+            delivered = delivery => delivered,
+            () = stored.closed() => return,
+        };
+        match delivered {
+            Ok(()) => _ = stored.send(()),
+            Err(error) => error!(
+                session.id = session.chat_id,
+                error = &error as &dyn Error,
+                "the store does not take a finished call; it is held until the disk does"
+            ),
+        }
     }
 
     async fn deliver_all(self: &Arc<Self>, stop: &CancellationToken) {

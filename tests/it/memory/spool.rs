@@ -624,6 +624,23 @@ async fn nothing_is_lost_while_another_process_keeps_the_file_locked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_disk_does_not_take_goes_to_the_store_as_it_would_from_there() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::open(dir.path(), &store);
+    let other = rusqlite::Connection::open(dir.path().join("redial.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let stored = bed.spool.deliver_at_once(caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")]));
+    tokio::time::timeout(Duration::from_secs(10), stored).await.expect("no disk is needed").unwrap();
+    assert_eq!(store.of("u_a"), ["CA1"]);
+    // Who asks to be forgotten is not written down for it.
+    let forgotten = bed.spool.deliver_at_once(caller("u_b"), session("u_b", "CA2", asks_to_be_forgotten()));
+    other.execute_batch("COMMIT").unwrap();
+    tokio::time::timeout(Duration::from_secs(20), forgotten).await.expect("the disk takes it").unwrap();
+    eventually("they are erased", async || store.erased.lock().unwrap().len() == 1).await;
+    assert!(store.of("u_b").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_byte_of_a_forgotten_caller_stays() {
     let dir = TempDir::new().unwrap();
     let spool = Bed::idle(dir.path());
