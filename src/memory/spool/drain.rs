@@ -42,6 +42,8 @@ const CHORES_EVERY: Duration = Duration::from_secs(10);
 /// How long an entry keeps its lane after its delivery could not be noted: the disk is full or slow, and the store need
 /// not be asked again before that has a chance to change.
 const AFTER_NOT_NOTED: Duration = Duration::from_secs(1);
+/// How often a delivery may die before its entry is put aside: its caller's later calls wait behind it.
+const DEATHS: u32 = 5;
 /// How often it is said that deliveries wait.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Share of the file's greatest size at which an alarm is raised.
@@ -146,6 +148,7 @@ impl Drain {
     async fn deliver_all(self: &Arc<Self>, stop: &CancellationToken) {
         let mut server = Server::of(self.sinks.store.as_ref());
         let mut flights = Flights::default();
+        let mut deaths: HashMap<i64, u32> = HashMap::new();
         let mut slot = Instant::now();
         loop {
             let mut wake_at = Instant::now() + LOOK_EVERY;
@@ -165,7 +168,14 @@ impl Drain {
                 biased; // repeatable in a simulation
                 () = stop.cancelled() => break,
                 died = flights.one_landed() => if let Some(seq) = died {
-                    self.put_off(seq, hang_up::pause_after(u32::MAX)).await;
+                    let times = deaths.entry(seq).or_default();
+                    *times += 1;
+                    if *times < DEATHS {
+                        self.put_off(seq, hang_up::pause_after(u32::MAX)).await;
+                    } else {
+                        deaths.remove(&seq);
+                        self.bury(seq).await;
+                    }
                 },
                 () = server.changes() => (),
                 () = self.spool.wake.notified() => (),
@@ -291,6 +301,15 @@ impl Drain {
     async fn put_off(&self, seq: i64, pause_ms: u64) {
         let later = move |rows: &mut Rows<'_>| outbox::failed(rows, seq, rows.now.saturating_add(pause_ms));
         let noted = self.spool.database.ask(PATIENCE, later).await;
+        self.check_noted(noted).await;
+    }
+
+    /// Puts an entry aside whose delivery dies whenever it is tried.
+    async fn bury(&self, seq: i64) {
+        metrics::counter!("redial_dead_letters_total").increment(1);
+        error!(seq, "a delivery dies each time and is put aside; see `redial memory dead`");
+        let reason = "its delivery died each time; what of is in the log: report it, and retry after an upgrade";
+        let noted = self.spool.database.ask(PATIENCE, move |rows| outbox::park(rows, seq, reason)).await;
         self.check_noted(noted).await;
     }
 

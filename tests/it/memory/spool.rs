@@ -442,6 +442,22 @@ async fn a_delivery_that_dies_keeps_nobody_else_waiting_and_is_tried_again() {
     assert_eq!(store.of("u_a"), ["CA1"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_dies_each_time_is_put_aside() {
+    fn dies() -> MemoryError {
+        panic!("a delivery dies, as the test wants it");
+    }
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    store.fail("u_a", dies);
+    let bed = Bed::timed(dir.path(), &store);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let dead = bed.spool.dead(10).await.unwrap();
+    assert_eq!(dead.iter().map(|dead| dead.sid.as_str()).collect::<Vec<_>>(), ["CA1"]);
+    assert!(dead[0].reason.contains("died"), "{}", dead[0].reason);
+    assert!(bed.spool.waiting(1).await.unwrap().is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_server_is_noticed_over_a_restart() {
     let (dir, store) = (TempDir::new().unwrap(), Told::new());
