@@ -227,14 +227,26 @@ impl Spool {
                 Ok(forgotten)
             })
             .await?;
-        if let Some(data_dir) = &self.data_dir {
-            for sid in &forgotten.logs {
-                call_logs::delete(data_dir, sid)?;
+        let Some(data_dir) = &self.data_dir else { return Ok(forgotten) };
+        let (mut deleted, mut failed) = (Vec::new(), None);
+        for sid in &forgotten.logs {
+            match call_logs::delete(data_dir, sid).await {
+                Ok(()) => deleted.push(sid.clone()),
+                Err(error) => failed = Some(error), // its row stays, and so the next look at who was erased tries again
             }
-            let sids = forgotten.logs.clone();
-            self.database.ask(PATIENCE, move |rows| outbox::logs_deleted(rows, &sids)).await?;
         }
-        Ok(forgotten)
+        self.database.ask(PATIENCE, move |rows| outbox::logs_deleted(rows, &deleted)).await?;
+        failed.map_or(Ok(forgotten), Err)
+    }
+
+    /// Makes what this instance holds of a user that of another one, who has absorbed them.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn rename(&self, from: &UserId, into: &UserId) -> Result<(), MemoryError> {
+        self.writer.flushed(PATIENCE).await;
+        let (from, into) = (from.clone(), into.clone());
+        self.database.ask(PATIENCE, move |rows| outbox::rename(rows, &from, &into)).await
     }
 
     /// How much waits.

@@ -109,7 +109,9 @@ impl Drain {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                Some(finished) = queue.recv() => _ = tokio::spawn(Arc::clone(self).carry_past_the_disk(finished)),
+                Some(finished) = queue.recv() => {
+                    tokio::spawn(Arc::clone(self).carry_past_the_disk(finished));
+                }
             }
         }
     }
@@ -308,7 +310,7 @@ impl Drain {
     async fn bury(&self, seq: i64) {
         metrics::counter!("redial_dead_letters_total").increment(1);
         error!(seq, "a delivery dies each time and is put aside; see `redial memory dead`");
-        let reason = "its delivery died each time; what of is in the log: report it, and retry after an upgrade";
+        let reason = "its delivery died each time; the log says of what: report it, and retry it after an upgrade";
         let noted = self.spool.database.ask(PATIENCE, move |rows| outbox::park(rows, seq, reason)).await;
         self.check_noted(noted).await;
     }
@@ -506,8 +508,11 @@ impl Drain {
         }
         for user in self.sinks.store.erased_among(&users).await? {
             self.sinks.live.forget(&user);
-            let forgotten = self.spool.purge(&user, None).await?;
-            info!(?forgotten, "a caller was erased elsewhere; nothing is kept here");
+            match self.spool.purge(&user, None).await {
+                Ok(forgotten) => info!(?forgotten, "a caller was erased elsewhere; nothing is kept here"),
+                // The others' go all the same, and this one's the next time.
+                Err(error) => warn!(error = &error as &dyn Error, "what is left of an erased caller cannot be deleted"),
+            }
         }
         Ok(())
     }

@@ -192,6 +192,10 @@ pub(super) fn delivered(
     taker: Option<&str>,
     follow_ups: &[Kind],
 ) -> Result<(), MemoryError> {
+    if entry.kind == Kind::Session {
+        let uid = entry.caller.user_id.as_str();
+        rows.change("UPDATE log SET uid = ?2 WHERE sid = ?1 AND uid <> ?2", params![entry.sid, uid])?;
+    }
     let known = match taker {
         None => rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?,
         Some(taker) if server(rows)?.as_deref() == Some(taker) => {
@@ -333,7 +337,7 @@ pub(super) fn set_server(rows: &Rows<'_>, id: &str) -> Result<(), MemoryError> {
 /// The users of whom something is here.
 pub(super) fn users(rows: &Rows<'_>) -> Result<Vec<UserId>, MemoryError> {
     let sql = "SELECT uid FROM outbox WHERE kind <> 'erase' AND kind <> 'erase_archived'
-               UNION SELECT uid FROM call UNION SELECT uid FROM dead";
+               UNION SELECT uid FROM call UNION SELECT uid FROM dead UNION SELECT uid FROM log";
     let uids: Vec<String> = rows.all(sql, [], |row| row.get(0))?;
     Ok(uids.iter().filter_map(|uid| UserId::parse(uid).ok()).collect())
 }
@@ -363,6 +367,21 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
     }
     let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
     Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead), logs })
+}
+
+/// Makes what is here of a user another one's, who has absorbed them.
+pub(super) fn rename(rows: &Rows<'_>, from: &UserId, into: &UserId) -> Result<(), MemoryError> {
+    let users = params![from.as_str(), into.as_str()];
+    for table in ["call", "log", "dead"] {
+        rows.change(&format!("UPDATE {table} SET uid = ?2 WHERE uid = ?1"), users)?;
+    }
+    // The lane's first letter says what kind it is of. An erasure that was asked for stays about whom it was.
+    rows.change(
+        "UPDATE outbox SET uid = ?2, lane = substr(lane, 1, 2) || ?2
+         WHERE uid = ?1 AND kind NOT IN ('erase', 'erase_archived')",
+        users,
+    )?;
+    Ok(())
 }
 
 /// Deletes the copies of a session, delivered or not.

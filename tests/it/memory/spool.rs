@@ -32,6 +32,8 @@ struct Told {
     answering: tokio::sync::Mutex<()>,
     /// Who was erased here, in order.
     erased: Mutex<Vec<UserId>>,
+    /// Whom a commit is told to go to instead.
+    mapped: Mutex<HashMap<String, UserId>>,
     /// Whom numbers lead to.
     owners: Mutex<HashMap<PhoneHash, UserId>>,
 }
@@ -45,12 +47,18 @@ impl Told {
             fails: Mutex::default(),
             answering: tokio::sync::Mutex::default(),
             erased: Mutex::default(),
+            mapped: Mutex::default(),
             owners: Mutex::default(),
         })
     }
 
     fn fail(&self, user: &str, error: fn() -> MemoryError) {
         self.fails.lock().unwrap().insert(user.to_owned(), error);
+    }
+
+    /// Says of a user's numbers that they are another one's.
+    fn map(&self, user: &str, owner: &str) {
+        self.mapped.lock().unwrap().insert(user.to_owned(), UserId::parse(owner).unwrap());
     }
 
     fn heal(&self, user: &str) {
@@ -75,6 +83,9 @@ impl Store for Told {
         let fails = self.fails.lock().unwrap().get(commit.user_id.as_str()).copied();
         if let Some(error) = fails {
             return Err(error());
+        }
+        if let Some(user_id) = self.mapped.lock().unwrap().get(commit.user_id.as_str()).cloned() {
+            return Ok(Outcome::Mapped { user_id });
         }
         let entry = (commit.user_id.as_str().to_owned(), commit.session.chat_id.clone());
         self.committed.lock().unwrap().push(entry);
@@ -386,6 +397,63 @@ async fn an_erasure_is_sent_again_although_it_was_heard_of_meanwhile() {
     store.server.send_replace(Some(ServerId("two".to_owned())));
     a_moment().await;
     assert_eq!(*store.erased.lock().unwrap(), [user.clone(), user]);
+}
+
+/// A call log in the spool's directory, noted and written.
+async fn log_of(spool: &Spool, dir: &Path, user: &str, sid: &str) -> std::path::PathBuf {
+    let file = dir.join("calls").join(format!("{sid}.ndjson"));
+    std::fs::create_dir_all(dir.join("calls")).unwrap();
+    std::fs::write(&file, "words").unwrap();
+    spool.logged(sid, &caller(user));
+    spool.held(&caller(user).user_id).await.unwrap();
+    file
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_call_logs_of_a_caller_who_was_erased_elsewhere_go() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::timed(dir.path(), &store);
+    let log = log_of(&bed.spool, dir.path(), "u_a", "CA1").await;
+    let others = log_of(&bed.spool, dir.path(), "u_b", "CA2").await;
+    // What is there in its place cannot be deleted, at first.
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    store.erased.lock().unwrap().push(caller("u_a").user_id);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(bed.spool.held(&caller("u_a").user_id).await.unwrap().logs, ["CA1"]);
+    std::fs::remove_dir(&log).unwrap();
+    std::fs::write(&log, "words").unwrap();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert!(!log.exists() && others.exists());
+    assert!(bed.spool.held(&caller("u_a").user_id).await.unwrap().logs.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_log_is_that_of_whose_call_it_turned_out_to_be() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::timed(dir.path(), &store);
+    log_of(&bed.spool, dir.path(), "u_derived", "CA1").await;
+    store.map("u_derived", "u_ana");
+    bed.spool.close(&caller("u_derived"), session("u_derived", "CA1", Vec::new())).await.unwrap();
+    a_moment().await;
+    assert_eq!(bed.spool.held(&caller("u_ana").user_id).await.unwrap().logs, ["CA1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_here_of_an_absorbed_user_is_the_other_ones() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let spool = Bed::idle(dir.path());
+    let (ana, into) = (caller("u_ana").user_id, caller("u_into").user_id);
+    spool.begin(open_call("u_ana", "CA1"));
+    spool.turn("CA1", message(1, "Hello")).await.unwrap();
+    spool.close(&caller("u_ana"), session("u_ana", "CA2", Vec::new())).await.unwrap();
+    log_of(&spool, dir.path(), "u_ana", "CA2").await;
+    spool.rename(&ana, &into).await.unwrap();
+    let held = spool.held(&into).await.unwrap();
+    assert_eq!((held.turns.len(), held.entries.len(), held.logs.len()), (1, 1, 1));
+    assert_eq!(spool.held(&ana).await.unwrap(), redial::memory::spool::Held::default());
+    let _bed = Bed::deliver(spool, &store);
+    eventually("it is delivered as the other one's", async || store.of("u_into") == ["CA2"]).await;
 }
 
 /// What is said by a caller who has everything deleted.
