@@ -58,7 +58,7 @@ pub trait Mirror: Send + Sync {
     /// stored in its place.
     async fn load(&self, sid: &str) -> Result<Option<Mirrored>, MemoryError>;
 
-    /// Forgets the call: it is over, and its hang-up is written. Best effort: a failure is logged, and what is left
-    /// expires.
-    async fn end(&self, sid: &str);
+    /// Forgets the call that `instance` had: it is over, and its hang-up is written. One that goes on with another
+    /// instance stays. Best effort: a failure is logged, and what is left expires.
+    async fn end(&self, sid: &str, instance: &str);
 }

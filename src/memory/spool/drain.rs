@@ -23,6 +23,7 @@ use super::super::sqlite::Rows;
 use super::super::store::{MemoryError, ServerId, Store};
 use super::super::summarizer::{Summarizer, SummaryError, SummaryRequest};
 use super::super::summary;
+use super::journal;
 use super::outbox::{self, Entry, Kind};
 use super::{Finished, PATIENCE, Spool};
 use crate::identity::{Caller, UserId};
@@ -123,7 +124,7 @@ impl Drain {
         let mut tries = 0;
         let delivery = async {
             loop {
-                match self.deliver_session(caller.clone(), session.clone()).await {
+                match self.deliver_session(caller.clone(), session.clone(), Some(self.spool.instance())).await {
                     Ok(_) => return Ok(()),
                     Err(MemoryError::Unavailable { .. }) => {
                         sleep(Duration::from_millis(hang_up::pause_after(tries))).await;
@@ -351,7 +352,7 @@ impl Drain {
                 let mut session = session_of(entry)?;
                 // A repeated delivery goes where the first one went.
                 session.user_id = entry.caller.user_id.as_str().to_owned();
-                let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session).await?;
+                let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session, entry.instance.as_deref()).await?;
                 // Who is erased later on is looked for under this name, here as well as there.
                 entry.caller.user_id = owner;
                 Ok(follow_ups)
@@ -382,6 +383,7 @@ impl Drain {
         &self,
         mut caller: Caller,
         mut session: Session,
+        instance: Option<&str>,
     ) -> Result<(Vec<Kind>, UserId), MemoryError> {
         if summary::is_erasure_confirmed(&session) {
             self.forget_whoever_asked(&caller, &session.chat_id).await?;
@@ -398,9 +400,7 @@ impl Drain {
         let fold = |profile, session: &Session| summary::fold_under(self.sinks.consent, profile, session);
         let (written, owner) =
             hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base: None }, fold).await?;
-        if let Some(mirror) = &self.sinks.mirror {
-            mirror.end(&sid).await;
-        }
+        self.end_mirror(sid, instance).await;
         if written == Written::Erased {
             return Ok((Vec::new(), owner));
         }
@@ -408,6 +408,17 @@ impl Drain {
         let archive = self.sinks.archive.is_some().then_some(Kind::Archive);
         let summary = (self.sinks.summarizer.is_some() && remembered).then_some(Kind::Summary);
         Ok((archive.into_iter().chain(summary).collect(), owner))
+    }
+
+    /// Ends the mirror of a call that is over: not that of one that goes on here, or with another instance.
+    async fn end_mirror(&self, sid: String, instance: Option<&str>) {
+        let (Some(mirror), Some(instance)) = (&self.sinks.mirror, instance) else { return };
+        let asked = sid.clone();
+        match self.spool.database.ask(PATIENCE, move |rows| journal::is_open(rows, &asked)).await {
+            Ok(false) => mirror.end(&sid, instance).await,
+            Ok(true) => (),
+            Err(error) => debug!(session.id = sid, error = &error as &dyn Error, "the call's mirror is left to expire"),
+        }
     }
 
     /// Forgets the caller of a session, and the session last. As whom they called is not always who they are: the lookup

@@ -72,6 +72,10 @@ pub struct Entry {
     pub tries: u32,
     /// Not before this, Unix ms.
     pub next_at: u64,
+    /// The instance that had the call, if it is known.
+    pub instance: Option<String>,
+    /// True once what follows from its delivery is queued.
+    pub followed: bool,
 }
 
 /// An entry that cannot be delivered.
@@ -108,8 +112,13 @@ pub struct SpoolFigures {
     pub bytes: u64,
 }
 
-/// Queues a finished session, unless its user was erased, or the same one waits already.
-pub(super) fn queue_session(rows: &Rows<'_>, caller: &Caller, session: &Session) -> Result<(), MemoryError> {
+/// Queues a finished session of a call that `instance` had, unless its user was erased, or the same one waits already.
+pub(super) fn queue_session(
+    rows: &Rows<'_>,
+    caller: &Caller,
+    session: &Session,
+    instance: &str,
+) -> Result<(), MemoryError> {
     if rows.is_gone(&caller.user_id)? {
         return Ok(());
     }
@@ -120,7 +129,12 @@ pub(super) fn queue_session(rows: &Rows<'_>, caller: &Caller, session: &Session)
     if rows.one(same, params![session.chat_id, crc, body], |_| Ok(()))?.is_some() {
         return Ok(()); // written again after an answer that was lost
     }
-    queue(rows, Kind::Session, caller, &session.chat_id, &body)
+    queue(rows, Kind::Session, caller, &session.chat_id, &body)?;
+    rows.change(
+        "UPDATE outbox SET instance = ?2 WHERE seq = ?1",
+        params![rows.connection.last_insert_rowid(), instance],
+    )?;
+    Ok(())
 }
 
 /// Queues an entry.
@@ -435,7 +449,7 @@ pub(super) fn caller(rows: &Rows<'_>, uid: &str, hash: Option<String>) -> Result
     Ok(Caller { user_id, hash: hash.and_then(|hash| PhoneHash::parse(&hash).ok()) })
 }
 
-const ENTRY: &str = "SELECT seq, kind, uid, hash, sid, body, crc, tries, next_at";
+const ENTRY: &str = "SELECT seq, kind, uid, hash, sid, body, crc, tries, next_at, instance, followed";
 
 /// A row as it is, before it is believed.
 struct Stored {
@@ -448,6 +462,8 @@ struct Stored {
     crc: u32,
     tries: u32,
     next_at: u64,
+    instance: Option<String>,
+    followed: bool,
 }
 
 impl Stored {
@@ -462,6 +478,8 @@ impl Stored {
             crc: row.get(6)?,
             tries: row.get(7)?,
             next_at: row.get(8)?,
+            instance: row.get(9)?,
+            followed: row.get(10)?,
         })
     }
 
@@ -473,8 +491,8 @@ impl Stored {
             return Err(MemoryError::WrongShape { key: self.seq.to_string(), advice: reason.to_owned() });
         };
         let caller = caller(rows, &self.uid, self.hash)?;
-        let Self { seq, sid, body, tries, next_at, .. } = self;
-        Ok(Entry { seq, kind, caller, sid, body, tries, next_at })
+        let Self { seq, sid, body, tries, next_at, instance, followed, .. } = self;
+        Ok(Entry { seq, kind, caller, sid, body, tries, next_at, instance, followed })
     }
 }
 

@@ -12,6 +12,7 @@ use redial::memory::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
 };
 use redial::memory::jitter;
+use redial::memory::mirror::{LiveCall, Mirror, Mirrored};
 use redial::memory::model::{Message, Metadata, Profile, Session};
 use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial::memory::sqlite::Database;
@@ -202,8 +203,11 @@ impl Bed {
     }
 
     fn deliver(spool: Arc<Spool>, store: &Arc<Told>) -> Self {
+        Self::deliver_to(spool, Sinks::only(Arc::clone(store) as Arc<dyn Memory>, Arc::new(NoCalls)))
+    }
+
+    fn deliver_to(spool: Arc<Spool>, sinks: Sinks) -> Self {
         let stop = CancellationToken::new();
-        let sinks = Sinks::only(Arc::clone(store) as Arc<dyn Memory>, Arc::new(NoCalls));
         tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
         Self { spool, stop }
     }
@@ -628,6 +632,43 @@ async fn a_call_that_another_instance_has_taken_up_stays_open_there() {
     // Whatever whoever closes it knows of it.
     other.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
     assert_eq!(said(&other).await, [vec!["Hello"], vec!["Hello", "Are you there?", "A plumber, please"]]);
+}
+
+/// Notes which calls are over, and whose they were.
+#[derive(Default)]
+struct Ended(Mutex<Vec<(String, String)>>);
+
+#[async_trait]
+impl Mirror for Ended {
+    async fn begin(&self, _: &LiveCall) {}
+
+    async fn turn(&self, _: &str, _: &Message, _: u64) {}
+
+    async fn load(&self, _: &str) -> Result<Option<Mirrored>, MemoryError> {
+        Ok(None)
+    }
+
+    async fn end(&self, sid: &str, instance: &str) {
+        self.0.lock().unwrap().push((sid.to_owned(), instance.to_owned()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_ends_with_the_call_of_the_instance_that_has_it() {
+    let (dir, store, mirror) = (TempDir::new().unwrap(), Told::new(), Arc::new(Ended::default()));
+    let (one, other) = (Bed::idle(dir.path()), Bed::idle(dir.path()));
+    one.begin(open_call("u_a", "CA1"));
+    one.turn("CA1", message(1, "Hello")).await.unwrap();
+    let taken_up = other.resume("CA1", caller("u_a").hash.as_ref()).await.unwrap().unwrap();
+    other.begin(taken_up);
+    other.turn("CA1", message(2, "Are you there?")).await.unwrap();
+    let only = Sinks::only(Arc::clone(&store) as Arc<dyn Memory>, Arc::new(NoCalls));
+    let bed = Bed::deliver_to(other, Sinks { mirror: Some(Arc::clone(&mirror) as _), ..only });
+    one.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
+    eventually("the first copy arrives", async || store.of("u_a").len() == 1).await;
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
+    assert!(bed.spool.delivered(Duration::from_secs(5)).await);
+    assert_eq!(*mirror.0.lock().unwrap(), [("CA1".to_owned(), bed.spool.instance().to_owned())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
