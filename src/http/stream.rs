@@ -131,7 +131,8 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
             let turns = call.turns.iter().map(|message| message.turn.clone()).collect();
             tracing::info!(turns = call.turns.len(), before_ms = before.as_millis(), "the call goes on");
             metrics::counter!("redial_calls_resumed_total").increment(1);
-            (Record::resumed(call), Some(Resumed { before, turns }))
+            let summary = call.summary.clone();
+            (Record::resumed(call), Some(Resumed { before, turns, summary }))
         }
         None => {
             let record = Record::new(start.call_sid.to_string(), ringing.caller, start.parameter_names());
@@ -146,7 +147,7 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
             hash: open.caller.hash.clone(),
             started_at: open.started_at,
             instance: app.spool.instance().to_owned(),
-            summary: String::new(),
+            summary: resumed.as_ref().map(|resumed| resumed.summary.clone()).unwrap_or_default(),
         };
         Feed::start(Arc::clone(mirror), call, open.turns.clone())
     });

@@ -24,6 +24,8 @@ pub struct OpenCall {
     pub parameters: Vec<String>,
     /// Finished turns, oldest first.
     pub turns: Vec<Message>,
+    /// What was said before these, where only the newest were found; else empty.
+    pub summary: String,
 }
 
 /// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs; and so is
@@ -164,7 +166,8 @@ fn read(rows: &Rows<'_>, sid: &str) -> Result<Option<Kept>, MemoryError> {
     let Some((uid, hash, started_at, parameters, instance)) = call else { return Ok(None) };
     let caller = outbox::caller(rows, &uid, hash)?;
     let parameters = serde_json::from_str(&parameters).unwrap_or_default();
-    let call = OpenCall { sid: sid.to_owned(), turns: turns(rows, sid, &uid)?, caller, started_at, parameters };
+    let (sid, turns, summary) = (sid.to_owned(), turns(rows, sid, &uid)?, String::new());
+    let call = OpenCall { sid, caller, started_at, parameters, turns, summary };
     Ok(Some(Kept { call, instance }))
 }
 

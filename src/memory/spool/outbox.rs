@@ -312,6 +312,7 @@ pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall
         started_at: session.started_at,
         parameters: session.metadata.payload_keys,
         turns: session.conversation_history,
+        summary: String::new(),
     }))
 }
 

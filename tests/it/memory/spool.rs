@@ -14,6 +14,7 @@ use redial::memory::directory::{
 use redial::memory::jitter;
 use redial::memory::mirror::{LiveCall, Mirror, Mirrored};
 use redial::memory::model::{Message, Metadata, Profile, Session};
+use redial::memory::resume;
 use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial::memory::sqlite::Database;
 use redial::memory::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
@@ -35,6 +36,8 @@ struct Told {
     erased: Mutex<Vec<UserId>>,
     /// Whom a commit is told to go to instead.
     mapped: Mutex<HashMap<String, UserId>>,
+    /// What is found of finished sessions.
+    sessions: Mutex<Vec<Session>>,
     /// Whom numbers lead to.
     owners: Mutex<HashMap<PhoneHash, UserId>>,
 }
@@ -49,6 +52,7 @@ impl Told {
             answering: tokio::sync::Mutex::default(),
             erased: Mutex::default(),
             mapped: Mutex::default(),
+            sessions: Mutex::default(),
             owners: Mutex::default(),
         })
     }
@@ -94,8 +98,8 @@ impl Store for Told {
         Ok(Outcome::Applied { revision: 1 })
     }
 
-    async fn load_session(&self, _: &str) -> Result<Option<Session>, MemoryError> {
-        unreachable!("the outbox reads no session")
+    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+        Ok(self.sessions.lock().unwrap().iter().find(|session| session.chat_id == sid).cloned())
     }
 
     async fn health(&self) -> Result<Health, MemoryError> {
@@ -251,8 +255,8 @@ fn message(id: u32, text: &str) -> Message {
 }
 
 fn open_call(user: &str, sid: &str) -> OpenCall {
-    let (parameters, turns) = (Vec::new(), Vec::new());
-    OpenCall { sid: sid.to_owned(), caller: caller(user), started_at: 1_763_690_000_000, parameters, turns }
+    let (sid, parameters, turns, summary) = (sid.to_owned(), Vec::new(), Vec::new(), String::new());
+    OpenCall { sid, caller: caller(user), started_at: 1_763_690_000_000, parameters, turns, summary }
 }
 
 fn session(user: &str, sid: &str, turns: Vec<Message>) -> Session {
@@ -634,9 +638,9 @@ async fn a_call_that_another_instance_has_taken_up_stays_open_there() {
     assert_eq!(said(&other).await, [vec!["Hello"], vec!["Hello", "Are you there?", "A plumber, please"]]);
 }
 
-/// Notes which calls are over, and whose they were.
+/// Notes which calls are over, and whose they were. Knows of others what it is told.
 #[derive(Default)]
-struct Ended(Mutex<Vec<(String, String)>>);
+struct Ended(Mutex<Vec<(String, String)>>, Mutex<Option<fn() -> Result<Option<Mirrored>, MemoryError>>>);
 
 #[async_trait]
 impl Mirror for Ended {
@@ -645,7 +649,8 @@ impl Mirror for Ended {
     async fn turn(&self, _: &str, _: &Message, _: u64) {}
 
     async fn load(&self, _: &str) -> Result<Option<Mirrored>, MemoryError> {
-        Ok(None)
+        let told = *self.1.lock().unwrap();
+        told.map_or(Ok(None), |told| told())
     }
 
     async fn end(&self, sid: &str, instance: &str) {
@@ -665,10 +670,35 @@ async fn a_mirror_ends_with_the_call_of_the_instance_that_has_it() {
     let only = Sinks::only(Arc::clone(&store) as Arc<dyn Memory>, Arc::new(NoCalls));
     let bed = Bed::deliver_to(other, Sinks { mirror: Some(Arc::clone(&mirror) as _), ..only });
     one.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
-    eventually("the first copy arrives", async || store.of("u_a").len() == 1).await;
+    eventually("the first copy arrives", async || bed.spool.figures().await.unwrap().delivered == 1).await;
     bed.spool.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
     assert!(bed.spool.delivered(Duration::from_secs(5)).await);
     assert_eq!(*mirror.0.lock().unwrap(), [("CA1".to_owned(), bed.spool.instance().to_owned())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_the_mirrored_turns_is_taken_up_with_them() {
+    let (dir, store, mirror) = (TempDir::new().unwrap(), Told::new(), Ended::default());
+    let spool = Bed::idle(dir.path());
+    *mirror.1.lock().unwrap() = Some(|| {
+        let Caller { user_id, hash } = caller("u_a");
+        let (session_id, instance, summary) = ("CA1".to_owned(), "other".to_owned(), "I need a plumber.".to_owned());
+        let call = LiveCall { session_id, user_id, hash, started_at: 1, instance, summary };
+        Ok(Some(Mirrored { call, messages: vec![message(80, "Tomorrow")], turns: 80 }))
+    });
+    let found = resume::find(&spool, store.as_ref(), Some(&mirror), "CA1", &caller("u_a")).await.unwrap().unwrap();
+    assert_eq!((found.summary.as_str(), found.turns), ("I need a plumber.", vec![message(80, "Tomorrow")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_cannot_be_read_keeps_nobody_from_the_finished_sessions() {
+    let (dir, store, mirror) = (TempDir::new().unwrap(), Told::new(), Ended::default());
+    let (spool, ana) = (Bed::idle(dir.path()), caller("u_a"));
+    *mirror.1.lock().unwrap() = Some(|| Err(away()));
+    let asked = async || resume::find(&spool, store.as_ref(), Some(&mirror), "CA1", &ana).await;
+    assert!(matches!(asked().await, Err(MemoryError::Unavailable { .. })));
+    store.sessions.lock().unwrap().push(session("u_a", "CA1", vec![message(1, "Hello")]));
+    assert_eq!(asked().await.unwrap().unwrap().turns, [message(1, "Hello")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,11 +63,15 @@ async fn a_live_call_leaves_these_keys_until_it_ends() {
     assert_eq!((messages.len(), &first["role"], &first["content"]), (2, &"user".into(), &"hello".into()));
     assert_eq!(raw.get(TURNS).await.unwrap().as_deref(), Some("2"));
 
-    // Another instance takes it over, with what was said.
+    // Another instance takes it over, and adds what it knows.
     let taken_over = LiveCall { instance: "gateway-2".to_owned(), summary: "Ana said hello".to_owned(), ..live() };
     store.begin(&taken_over).await;
-    let messages = vec![message(1, "hello"), message(2, "hello, Ana")];
-    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: taken_over, messages, turns: 2 }));
+    let none = Mirrored { call: taken_over.clone(), messages: vec![], turns: 0 };
+    assert_eq!(store.load("CA1").await.unwrap(), Some(none));
+    store.turn("CA1", &message(2, "hello, Ana"), 1).await;
+    store.begin(&taken_over).await;
+    let messages = vec![message(2, "hello, Ana")];
+    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: taken_over, messages, turns: 1 }));
 
     let before = everything(&mut raw).await;
     store.end("CA1", "gateway-1").await;
