@@ -51,7 +51,7 @@ pub struct SpoolSettings {
     pub replay: Duration,
     /// Most deliveries a second, so that a server that comes back is not flattened.
     pub per_second: u32,
-    /// The file's size in bytes at which an alarm is raised and delivered entries go early.
+    /// Bytes of the file in use at which an alarm is raised and delivered entries go early.
     pub max_bytes: u64,
     /// How long the calls of a dead instance wait to be taken up again before they count as over.
     pub resume_grace: Duration,

@@ -108,7 +108,7 @@ pub struct SpoolFigures {
     pub delivered: u64,
     /// Entries that cannot be.
     pub dead: u64,
-    /// The file's size.
+    /// Bytes of the file that are in use; where callers are remembered in the same file, that is counted too.
     pub bytes: u64,
 }
 
@@ -431,7 +431,8 @@ pub(super) fn figures(rows: &Rows<'_>) -> Result<SpoolFigures, MemoryError> {
                       (SELECT count(*) FROM outbox WHERE delivered IS NULL),
                       (SELECT count(*) FROM outbox WHERE delivered IS NOT NULL),
                       (SELECT count(*) FROM dead),
-                      (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)";
+                      (SELECT (page_count - freelist_count) * page_size
+                       FROM pragma_page_count, pragma_freelist_count, pragma_page_size)";
     let figures = rows.one(sql, [], |row| {
         Ok(SpoolFigures {
             open_calls: row.get(0)?,

@@ -199,11 +199,14 @@ impl Bed {
 
     /// On tokio's clock, which a test may have paused; with pauses that are the same at every run.
     fn timed(dir: &Path, store: &Arc<Told>) -> Self {
+        Self::deliver(Self::spool_on(Self::timed_database(dir), dir), store)
+    }
+
+    fn timed_database(dir: &Path) -> Database {
         jitter::repeatable(1);
         let began = tokio::time::Instant::now();
         let clock = Arc::new(move || 1_763_690_000_000 + began.elapsed().as_millis() as u64);
-        let database = Database::open_inline(&dir.join("redial.sqlite"), clock, Duration::ZERO).unwrap();
-        Self::deliver(Self::spool_on(database, dir), store)
+        Database::open_inline(&dir.join("redial.sqlite"), clock, Duration::ZERO).unwrap()
     }
 
     fn deliver(spool: Arc<Spool>, store: &Arc<Told>) -> Self {
@@ -222,7 +225,11 @@ impl Bed {
     }
 
     fn spool_on(database: Database, dir: &Path) -> Arc<Spool> {
-        let settings = SpoolSettings { per_second: 100_000, ..SpoolSettings::default() };
+        Self::spool_of(database, dir, SpoolSettings::default().max_bytes)
+    }
+
+    fn spool_of(database: Database, dir: &Path, max_bytes: u64) -> Arc<Spool> {
+        let settings = SpoolSettings { per_second: 100_000, max_bytes, ..SpoolSettings::default() };
         Arc::new(Spool::open(Arc::new(database), Some(dir), settings).unwrap())
     }
 }
@@ -389,6 +396,27 @@ async fn what_was_delivered_is_kept_for_the_next_server_however_long_none_answer
     assert_eq!(bed.spool.figures().await.unwrap().delivered, 1);
     tokio::time::sleep(HOUR).await;
     assert_eq!(bed.spool.figures().await.unwrap().delivered, 0, "the server that took it answers all the while");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_too_large_once_keeps_what_is_delivered_later() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::deliver(Bed::spool_of(Bed::timed_database(dir.path()), dir.path(), 1_000_000), &store);
+    store.server.send_replace(None);
+    let words = "I need a plumber. ".repeat(1000);
+    for n in 0..100 {
+        let session = session("u_a", &format!("CA{n}"), vec![message(1, &words)]);
+        bed.spool.close(&caller("u_a"), session).await.unwrap();
+    }
+    assert!(bed.spool.figures().await.unwrap().bytes > 1_000_000);
+    store.server.send_replace(Some(ServerId("one".to_owned())));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let figures = bed.spool.figures().await.unwrap();
+    assert_eq!((store.of("u_a").len(), figures.delivered), (100, 0), "it is too large, so what is delivered goes");
+    bed.spool.close(&caller("u_a"), session("u_a", "CA", vec![message(1, "Hello")])).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let figures = bed.spool.figures().await.unwrap();
+    assert_eq!(figures.delivered, 1, "{figures:?}");
 }
 
 #[tokio::test(start_paused = true)]
