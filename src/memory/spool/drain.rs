@@ -349,9 +349,7 @@ impl Drain {
     async fn deliver(&self, entry: &mut Entry) -> Result<Vec<Kind>, MemoryError> {
         match entry.kind {
             Kind::Session => {
-                let mut session = session_of(entry)?;
-                // A repeated delivery goes where the first one went.
-                session.user_id = entry.caller.user_id.as_str().to_owned();
+                let session = session_of(entry)?;
                 let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session, entry.instance.as_deref()).await?;
                 // Who is erased later on is looked for under this name, here as well as there.
                 entry.caller.user_id = owner;
@@ -390,7 +388,9 @@ impl Drain {
             info!(session.id = session.chat_id, "the caller asked to be forgotten, and is");
             return Ok((Vec::new(), caller.user_id));
         }
-        if let Some(new) = self.split_from(&caller, &session).await? {
+        // A repeated delivery goes where the first one went.
+        let called_as = std::mem::replace(&mut session.user_id, caller.user_id.as_str().to_owned());
+        if let Some(new) = self.split_from(&caller, &called_as, &session).await? {
             info!(session.id = session.chat_id, "the number has another owner now, who is somebody new");
             session.user_id = new.as_str().to_owned();
             caller.user_id = new;
@@ -441,7 +441,15 @@ impl Drain {
 
     /// The new user of a number whose caller says that somebody else is remembered under it; the old one is left to
     /// expire. `None`: there is nothing to part.
-    async fn split_from(&self, caller: &Caller, session: &Session) -> Result<Option<UserId>, MemoryError> {
+    ///
+    /// `called_as`: whose call it was taken for when it ended; `caller` is who it turned out to be when it was delivered
+    /// before, if it was.
+    async fn split_from(
+        &self,
+        caller: &Caller,
+        called_as: &str,
+        session: &Session,
+    ) -> Result<Option<UserId>, MemoryError> {
         // "That's not me", "I'm not Ana": only such calls are looked at more closely.
         let said = session.conversation_history.iter().map(|message| &message.turn);
         let denies = |turn: &Turn| turn.role == Role::Caller && turn.text.to_lowercase().contains("not");
@@ -450,13 +458,25 @@ impl Drain {
         }
         let Some(hash) = &caller.hash else { return Ok(None) };
         let store = &self.sinks.store;
-        let Some(known) = store.user(&caller.user_id).await? else { return Ok(None) };
-        let name = known.profile.as_ref().and_then(|profile| profile.name.as_ref()).map(|name| name.say.as_str());
-        let is_theirs = store.owner(hash).await?.as_ref() == Some(&caller.user_id);
-        if known.calls == 0 || !is_theirs || !summary::is_disowned(session, name) {
+        // Whom the number leads to now: the lookup may have missed them, or the store has forgotten that they were parted.
+        let Some(owner) = store.owner(hash).await? else { return Ok(None) };
+        let was_delivered = caller.user_id.as_str() != called_as;
+        let is_theirs = was_delivered && owner == caller.user_id;
+        let stored_as = store.session_entry(&session.chat_id).await?.map(|entry| entry.user_id);
+        if is_theirs || stored_as.as_ref() == Some(&owner) {
             return Ok(None);
         }
-        let new = UserId::random();
+        let Some(known) = store.user(&owner).await? else { return Ok(None) };
+        let name = known.profile.as_ref().and_then(|profile| profile.name.as_ref()).map(|name| name.say.as_str());
+        if known.calls == 0 || !summary::is_disowned(session, name) {
+            return Ok(None);
+        }
+        // The same new user again, where there was one.
+        let known_as = Some(&caller.user_id).filter(|_| was_delivered);
+        let new = match known_as {
+            Some(user) if store.erased_among(std::slice::from_ref(user)).await?.is_empty() => user.clone(),
+            Some(_) | None => UserId::random(),
+        };
         store.assign(hash, Some(&new)).await?;
         Ok(Some(new))
     }

@@ -36,6 +36,8 @@ struct Told {
     erased: Mutex<Vec<UserId>>,
     /// Whom a commit is told to go to instead.
     mapped: Mutex<HashMap<String, UserId>>,
+    /// Who is known, and by how many calls.
+    calls: Mutex<HashMap<UserId, u64>>,
     /// What is found of finished sessions.
     sessions: Mutex<Vec<Session>>,
     /// Whom numbers lead to.
@@ -52,6 +54,7 @@ impl Told {
             answering: tokio::sync::Mutex::default(),
             erased: Mutex::default(),
             mapped: Mutex::default(),
+            calls: Mutex::default(),
             sessions: Mutex::default(),
             owners: Mutex::default(),
         })
@@ -130,8 +133,12 @@ impl Directory for Told {
         Ok(self.owners.lock().unwrap().get(hash).cloned())
     }
 
-    async fn assign(&self, _: &PhoneHash, _: Option<&UserId>) -> Result<Option<UserId>, MemoryError> {
-        unreachable!("{OPERATORS}")
+    async fn assign(&self, hash: &PhoneHash, user: Option<&UserId>) -> Result<Option<UserId>, MemoryError> {
+        let mut owners = self.owners.lock().unwrap();
+        Ok(match user {
+            Some(user) => owners.insert(hash.clone(), user.clone()),
+            None => owners.remove(hash),
+        })
     }
 
     async fn numbers(&self, user: &UserId) -> Result<Vec<PhoneHash>, MemoryError> {
@@ -139,8 +146,11 @@ impl Directory for Told {
         Ok(owners.iter().filter(|(_, owner)| *owner == user).map(|(hash, _)| hash.clone()).collect())
     }
 
-    async fn user(&self, _: &UserId) -> Result<Option<UserEntry>, MemoryError> {
-        unreachable!("{OPERATORS}")
+    async fn user(&self, user: &UserId) -> Result<Option<UserEntry>, MemoryError> {
+        let calls = self.calls.lock().unwrap().get(user).copied();
+        let (user_id, profile, sessions) = (user.clone(), Some(Profile::default()), Vec::new());
+        let (revision, last_call_at, expires_in) = (1, None, None);
+        Ok(calls.map(|calls| UserEntry { user_id, profile, revision, calls, last_call_at, sessions, expires_in }))
     }
 
     async fn users(&self, _: Page) -> Result<Listing<UserId>, MemoryError> {
@@ -152,7 +162,7 @@ impl Directory for Told {
     }
 
     async fn session_entry(&self, _: &str) -> Result<Option<SessionEntry>, MemoryError> {
-        unreachable!("{OPERATORS}")
+        Ok(None)
     }
 
     async fn clear_session(&self, _: &str) -> Result<bool, MemoryError> {
@@ -525,6 +535,33 @@ async fn who_is_known_by_another_number_is_not_forgotten_with_the_caller() {
     a_moment().await;
     assert_eq!(*store.erased.lock().unwrap(), [bob]);
     assert!(bed.spool.held(&derived.user_id).await.unwrap().entries.is_empty(), "what was said is not kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_was_parted_from_its_user_stays_so_when_the_store_forgets_it_and_when_it_does_not() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let (ana, other) = (caller("u_ana"), |id: &UserId| *id != caller("u_ana").user_id);
+    let number = ana.hash.clone().unwrap();
+    let leads_to = || store.owners.lock().unwrap().get(&number).cloned().unwrap();
+    store.owners.lock().unwrap().insert(number.clone(), ana.user_id.clone());
+    store.calls.lock().unwrap().insert(ana.user_id.clone(), 3);
+    let bed = Bed::timed(dir.path(), &store);
+    let said = vec![message(1, "That's not me."), message(2, "I have a cat.")];
+    bed.spool.close(&ana, session("u_ana", "CA1", said)).await.unwrap();
+    a_moment().await;
+    let new = leads_to();
+    assert!(other(&new));
+    assert_eq!(store.of(new.as_str()), ["CA1"]);
+    // Another server, from before the call.
+    store.owners.lock().unwrap().insert(number.clone(), ana.user_id.clone());
+    store.server.send_replace(Some(ServerId("two".to_owned())));
+    a_moment().await;
+    assert_eq!((leads_to(), store.of(new.as_str()).len()), (new.clone(), 2));
+    // One that has all of it.
+    store.calls.lock().unwrap().insert(new.clone(), 1);
+    store.server.send_replace(Some(ServerId("three".to_owned())));
+    a_moment().await;
+    assert_eq!((leads_to(), store.of(new.as_str()).len()), (new, 3));
 }
 
 #[tokio::test(start_paused = true)]
