@@ -350,10 +350,12 @@ impl Drain {
         match entry.kind {
             Kind::Session => {
                 let session = session_of(entry)?;
-                let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session, entry.instance.as_deref()).await?;
+                let remembered = !summary::is_unremembered(&session);
+                let (written, owner) =
+                    self.deliver_session(entry.caller.clone(), session, entry.instance.as_deref()).await?;
                 // Who is erased later on is looked for under this name, here as well as there.
                 entry.caller.user_id = owner;
-                Ok(follow_ups)
+                Ok(written.map(|written| self.follow_ups(entry, written, remembered)).unwrap_or_default())
             }
             Kind::Summary => self.improve(&entry.caller.user_id, &session_of(entry)?).await.map(|()| Vec::new()),
             Kind::Erase => {
@@ -376,17 +378,30 @@ impl Drain {
         }
     }
 
-    /// Answers what is to be queued next, and whose call it turned out to be.
+    /// What is to be queued once a session is delivered. Of a duplicate too: its first delivery may not have been noted,
+    /// and it is harmless when it comes twice. When it is noted that it was queued, only a store that has forgotten the
+    /// call has to be told what a model makes of it.
+    fn follow_ups(&self, entry: &Entry, written: Written, remembered: bool) -> Vec<Kind> {
+        if written == Written::Erased {
+            return Vec::new();
+        }
+        let is_forgotten = !entry.followed || matches!(written, Written::Applied { .. });
+        let archive = (self.sinks.archive.is_some() && !entry.followed).then_some(Kind::Archive);
+        let summary = (self.sinks.summarizer.is_some() && remembered && is_forgotten).then_some(Kind::Summary);
+        archive.into_iter().chain(summary).collect()
+    }
+
+    /// Answers how it was written, unless its caller is forgotten, and whose call it turned out to be.
     async fn deliver_session(
         &self,
         mut caller: Caller,
         mut session: Session,
         instance: Option<&str>,
-    ) -> Result<(Vec<Kind>, UserId), MemoryError> {
+    ) -> Result<(Option<Written>, UserId), MemoryError> {
         if summary::is_erasure_confirmed(&session) {
             self.forget_whoever_asked(&caller, &session.chat_id).await?;
             info!(session.id = session.chat_id, "the caller asked to be forgotten, and is");
-            return Ok((Vec::new(), caller.user_id));
+            return Ok((None, caller.user_id));
         }
         // A repeated delivery goes where the first one went.
         let called_as = std::mem::replace(&mut session.user_id, caller.user_id.as_str().to_owned());
@@ -396,18 +411,11 @@ impl Drain {
             caller.user_id = new;
         }
         let sid = session.chat_id.clone();
-        let remembered = !summary::is_unremembered(&session);
         let fold = |profile, session: &Session| summary::fold_under(self.sinks.consent, profile, session);
         let (written, owner) =
             hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base: None }, fold).await?;
         self.end_mirror(sid, instance).await;
-        if written == Written::Erased {
-            return Ok((Vec::new(), owner));
-        }
-        // Of a duplicate too: its first delivery may not have been noted. Both are harmless when they come twice.
-        let archive = self.sinks.archive.is_some().then_some(Kind::Archive);
-        let summary = (self.sinks.summarizer.is_some() && remembered).then_some(Kind::Summary);
-        Ok((archive.into_iter().chain(summary).collect(), owner))
+        Ok((Some(written), owner))
     }
 
     /// Ends the mirror of a call that is over: not that of one that goes on here, or with another instance.

@@ -222,7 +222,8 @@ pub(super) fn delivered(
         }
         Some(_) => rows.change("UPDATE outbox SET tries = 0, next_at = 0 WHERE seq = ?1", params![entry.seq])?,
     };
-    if known > 0 {
+    if known > 0 && !follow_ups.is_empty() {
+        rows.change("UPDATE outbox SET followed = 1 WHERE seq = ?1", params![entry.seq])?;
         for kind in follow_ups {
             queue(rows, *kind, &entry.caller, &entry.sid, &entry.body)?;
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redial::identity::{Caller, PhoneHash, UserId};
+use redial::memory::archive::{Archive, ArchiveError};
 use redial::memory::clock;
 use redial::memory::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
@@ -701,6 +702,43 @@ async fn a_call_that_another_instance_has_taken_up_stays_open_there() {
     // Whatever whoever closes it knows of it.
     other.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
     assert_eq!(said(&other).await, [vec!["Hello"], vec!["Hello", "Are you there?", "A plumber, please"]]);
+}
+
+/// Counts what it is offered.
+#[derive(Default)]
+struct Shelf(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Archive for Shelf {
+    async fn put(&self, session: &Session) -> Result<(), ArchiveError> {
+        self.0.lock().unwrap().push(session.chat_id.clone());
+        Ok(())
+    }
+
+    async fn get(&self, _: &str) -> Result<Option<Session>, ArchiveError> {
+        Ok(None)
+    }
+
+    async fn erase(&self, _: &UserId) -> Result<u64, ArchiveError> {
+        Ok(0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_archive_is_offered_a_session_once_however_often_it_is_delivered() {
+    let (dir, store, shelf) = (TempDir::new().unwrap(), Told::new(), Arc::new(Shelf::default()));
+    let only = Sinks::only(Arc::clone(&store) as Arc<dyn Memory>, Arc::new(NoCalls));
+    let sinks = Sinks { archive: Some(Arc::clone(&shelf) as _), ..only };
+    let bed = Bed::deliver_to(Bed::spool_on(Bed::timed_database(dir.path()), dir.path()), sinks);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    a_moment().await;
+    assert_eq!(*shelf.0.lock().unwrap(), ["CA1"]);
+    for server in ["two", "three"] {
+        store.server.send_replace(Some(ServerId(server.to_owned())));
+        a_moment().await;
+    }
+    assert_eq!(store.of("u_a"), ["CA1", "CA1", "CA1"]);
+    assert_eq!(*shelf.0.lock().unwrap(), ["CA1"]);
 }
 
 /// Notes which calls are over, and whose they were. Knows of others what it is told.
