@@ -153,15 +153,11 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
     });
     app.spool.begin(open);
     let settings = app.parts.settings.clone();
-    let log = if app.config.call_log {
-        CallLog::create(&app.config.server.data_dir, start.call_sid.as_str(), &settings)
-            .await
-            .inspect(|_| app.spool.logged(start.call_sid.as_str(), &record.caller()))
-            .inspect_err(|error| tracing::warn!(%error, "the call is not logged"))
-            .ok()
-    } else {
-        None
-    };
+    let log = app.config.call_log.then(|| {
+        // First, so that whoever erases the caller looks for it.
+        app.spool.logged(start.call_sid.as_str(), &record.caller());
+        CallLog::start(&app.config.server.data_dir, start.call_sid.as_str(), &settings)
+    });
     let session = Session::new(
         app.parts.clone(),
         Opening {
