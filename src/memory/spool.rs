@@ -73,7 +73,7 @@ impl Default for SpoolSettings {
 pub struct Spool {
     database: Arc<Database>,
     writer: Writer,
-    instance: Instance,
+    instance: Arc<Instance>,
     settings: SpoolSettings,
     data_dir: Option<PathBuf>,
     /// Told when there is something new to deliver.
@@ -100,7 +100,7 @@ impl Spool {
         data_dir: Option<&Path>,
         settings: SpoolSettings,
     ) -> Result<Self, MemoryError> {
-        let instance = Instance::register(data_dir)?;
+        let instance = Arc::new(Instance::register(data_dir)?);
         let wake = Arc::new(Notify::new());
         let writer = Writer::start(Arc::clone(&database), Arc::clone(&wake));
         let (queue, finished) = mpsc::unbounded_channel();
@@ -179,8 +179,15 @@ impl Spool {
     /// # Errors
     /// When the file cannot be used.
     pub async fn finish_orphans(&self) -> Result<Vec<String>, MemoryError> {
-        let instances = self.database.ask(PATIENCE, |rows| journal::instances(rows)).await?;
-        let dead: Vec<String> = instances.into_iter().filter(|id| self.instance.is_dead(id)).collect();
+        let ours = Arc::clone(&self.instance);
+        // The locks are looked at where the disk may be waited for.
+        let dead = self
+            .database
+            .ask(PATIENCE, move |rows| {
+                let keepers = journal::instances(rows)?;
+                Ok(keepers.into_iter().filter(|id| ours.is_dead(id)).collect::<Vec<_>>())
+            })
+            .await?;
         let mut finished = Vec::new();
         for instance in dead {
             let closed = self.database.ask(PATIENCE, move |rows| journal::close_all_of(rows, &instance)).await?;
