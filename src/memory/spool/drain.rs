@@ -231,7 +231,10 @@ impl Drain {
             })
             .await?;
         if replayed > 0 {
-            info!(entries = replayed, "the store's server is another one than before: what was delivered lately is sent again");
+            info!(
+                entries = replayed,
+                "the store's server is another one than before: what was delivered lately is sent again"
+            );
         }
         let mut next = next.map(|ms| Instant::now() + Duration::from_millis(ms));
         let due: Vec<Entry> = due.into_iter().filter(|entry| !flights.has(entry.seq)).take(room).collect();
@@ -412,8 +415,14 @@ impl Drain {
         }
         let sid = session.chat_id.clone();
         let fold = |profile, session: &Session| summary::fold_under(self.sinks.consent, profile, session);
+        // Else who is known would always be a conflict first, and be folded twice.
+        let known = match caller.hash {
+            Some(_) => self.sinks.store.user(&caller.user_id).await?,
+            None => None,
+        };
+        let base = known.and_then(|known| Some((known.revision, known.profile?)));
         let (written, owner) =
-            hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base: None }, fold).await?;
+            hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base }, fold).await?;
         self.end_mirror(sid, instance).await;
         Ok((Some(written), owner))
     }
