@@ -58,7 +58,7 @@ struct Queued {
     ack: Option<oneshot::Sender<()>>,
 }
 
-/// The queue's handle. What is in the queue when it is dropped is still written.
+/// The queue's handle. What is in the queue when it is dropped is still written, as long as the runtime goes on.
 pub(super) struct Writer {
     queue: mpsc::UnboundedSender<Queued>,
     degraded: Arc<AtomicBool>,
