@@ -743,7 +743,9 @@ async fn the_archive_is_offered_a_session_once_however_often_it_is_delivered() {
 
 /// Notes which calls are over, and whose they were. Knows of others what it is told.
 #[derive(Default)]
-struct Ended(Mutex<Vec<(String, String)>>, Mutex<Option<fn() -> Result<Option<Mirrored>, MemoryError>>>);
+struct Ended(Mutex<Vec<(String, String)>>, Mutex<Option<Load>>);
+
+type Load = fn() -> Result<Option<Mirrored>, MemoryError>;
 
 #[async_trait]
 impl Mirror for Ended {
@@ -771,12 +773,15 @@ async fn a_mirror_ends_with_the_call_of_the_instance_that_has_it() {
     other.begin(taken_up);
     other.turn("CA1", message(2, "Are you there?")).await.unwrap();
     let only = Sinks::only(Arc::clone(&store) as Arc<dyn Memory>, Arc::new(NoCalls));
-    let bed = Bed::deliver_to(other, Sinks { mirror: Some(Arc::clone(&mirror) as _), ..only });
-    one.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
+    let sinks = Sinks { mirror: Some(Arc::clone(&mirror) as _), ..only };
+    let [first, bed] = [one, other].map(|spool| Bed::deliver_to(spool, sinks.clone()));
+    first.spool.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
     eventually("the first copy arrives", async || bed.spool.figures().await.unwrap().delivered == 1).await;
     bed.spool.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
     assert!(bed.spool.delivered(Duration::from_secs(5)).await);
-    assert_eq!(*mirror.0.lock().unwrap(), [("CA1".to_owned(), bed.spool.instance().to_owned())]);
+    let ended = mirror.0.lock().unwrap().clone();
+    // Both may have delivered it.
+    assert!(!ended.is_empty() && ended.iter().all(|(_, instance)| instance == bed.spool.instance()), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
