@@ -74,7 +74,14 @@ async fn journal(every: Duration) {
         tokio::spawn(async move {
             let sid = format!("CA{n}");
             let (caller, turns, parameters) = (caller(n), Vec::new(), Vec::new());
-            spool.begin(OpenCall { sid: sid.clone(), caller, started_at: 0, parameters, turns });
+            spool.begin(OpenCall {
+                sid: sid.clone(),
+                caller,
+                started_at: 0,
+                parameters,
+                turns,
+                summary: String::new(),
+            });
             // Callers do not speak in step.
             let mut tick =
                 interval_at(first + every * u32::try_from(n).unwrap() / u32::try_from(CALLS).unwrap(), every);

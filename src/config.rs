@@ -370,8 +370,9 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
             session_ttl,
             profile_ttl: (days > 0).then(|| Duration::from_secs(days * 86_400)),
             refresh,
-            // A replay must still find what was written; one that is on its way at the last moment as well.
-            marker_ttl: spool.replay + Duration::from_secs(3600),
+            // As long as there is a document that an earlier copy of the call could take the place of, or a replay must
+            // find what was written; one that is on its way at the last moment as well.
+            marker_ttl: spool.replay.max(session_ttl) + Duration::from_secs(3600),
             mirror_messages: max_messages,
             keep_sessions: default.keep_sessions,
             recent_sessions: default.recent_sessions,

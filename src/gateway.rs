@@ -126,19 +126,23 @@ impl Gateway {
                 self.app.calls.tell_all(Control::Shutdown);
             }
         }
-        let mut kept = tokio::time::timeout(WRITE_LIMIT, self.app.tasks.wait()).await.is_ok();
+        let ended = tokio::time::timeout(WRITE_LIMIT, self.app.tasks.wait()).await.is_ok();
         // Nothing is brought to a store that is away; the disk has it, if there is one.
         let away = self.app.store.server().borrow().is_none() && self.app.config.memory.is_durable();
         let patience = if away { Duration::from_secs(1) } else { WRITE_LIMIT };
-        if !self.app.spool.delivered(patience).await {
-            let waiting = self.app.spool.figures().await.map_or(0, |figures| figures.waiting);
-            kept &= self.app.config.memory.is_durable() && !self.app.spool.is_degraded();
+        let delivered = self.app.spool.delivered(patience).await;
+        // A call that did not end in time is in the journal, and is finished by the next start.
+        let is_on_disk = self.app.config.memory.is_durable() && !self.app.spool.is_degraded();
+        let kept = is_on_disk || (ended && delivered);
+        if !(ended && delivered) {
+            let figures = self.app.spool.figures().await.unwrap_or_default();
+            let (open, waiting) = (figures.open_calls, figures.waiting);
             if kept {
-                tracing::warn!(waiting, "sessions wait on this disk for the store; the next start delivers them");
+                tracing::warn!(open, waiting, "sessions wait on this disk for the store; the next start delivers them");
+            } else {
+                metrics::counter!("redial_sessions_lost_total").increment((open + waiting).max(1));
+                tracing::error!(open, waiting, "sessions are lost: neither the disk nor the store took them in time");
             }
-        }
-        if !kept {
-            tracing::error!("sessions are lost: neither the disk nor the store took them in time");
         }
         self.app.background.stop.cancel();
         self.app.background.tasks.close();

@@ -172,12 +172,15 @@ pub(crate) struct Resumed {
     /// How long it has lasted.
     pub(crate) before: Duration,
     pub(crate) turns: Vec<Turn>,
+    /// What was said before these.
+    pub(crate) summary: String,
 }
 
 impl Session {
     pub(crate) fn new(parts: Parts, opening: Opening) -> Self {
         let now = Instant::now();
-        let (before, turns) = opening.resumed.map(|resumed| (resumed.before, resumed.turns)).unwrap_or_default();
+        let resumed = opening.resumed.map(|resumed| (resumed.before, resumed.turns, resumed.summary));
+        let (before, turns, said_before) = resumed.unwrap_or_default();
         let mut session = Self {
             call: Call::new(parts.settings.clone()),
             stt: parts.stt.open(),
@@ -188,7 +191,7 @@ impl Session {
             before,
             spool: opening.spool,
             mirror: opening.mirror,
-            rolling: Rolling::default(),
+            rolling: Rolling { text: said_before, through: None },
             summing_up: None,
             socket: opening.socket,
             is_closed: false,

@@ -254,9 +254,12 @@ fn live_calls_are_mirrored_where_other_programs_look_for_them() {
 }
 
 #[test]
-fn what_is_replayed_is_remembered_an_hour_longer() {
-    for (seconds, marker_s) in [("0", 3600), ("3600", 7200), ("86400", 90_000)] {
-        let store = read(&[("SPOOL_REPLAY_SECONDS", seconds)]).unwrap().memory.store;
+fn what_is_replayed_or_still_there_is_remembered_an_hour_longer() {
+    for (seconds, session_s, marker_s) in
+        [("0", "60", 3660), ("3600", "60", 7200), ("86400", "60", 90_000), ("3600", "86400", 90_000)]
+    {
+        let vars = [("SPOOL_REPLAY_SECONDS", seconds), ("MEMORY_SESSION_TTL", session_s)];
+        let store = read(&vars).unwrap().memory.store;
         assert_eq!(store.marker_ttl.as_secs(), marker_s);
     }
 }

@@ -17,11 +17,9 @@ use crate::app::App;
 use crate::calls::{Control, Ringing};
 use crate::carrier::twilio::{self, Incoming, Start};
 use crate::media_stream::{Inbound, MediaStream};
-use crate::memory::hang_up::{self, HangUp};
 use crate::memory::mirror::LiveCall;
 use crate::memory::mirror::feed::Feed;
 use crate::memory::spool::OpenCall;
-use crate::memory::summary;
 use crate::session::log::CallLog;
 use crate::session::record::Record;
 use crate::session::{Opening, Resumed, Session};
@@ -133,7 +131,8 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
             let turns = call.turns.iter().map(|message| message.turn.clone()).collect();
             tracing::info!(turns = call.turns.len(), before_ms = before.as_millis(), "the call goes on");
             metrics::counter!("redial_calls_resumed_total").increment(1);
-            (Record::resumed(call), Some(Resumed { before, turns }))
+            let summary = call.summary.clone();
+            (Record::resumed(call), Some(Resumed { before, turns, summary }))
         }
         None => {
             let record = Record::new(start.call_sid.to_string(), ringing.caller, start.parameter_names());
@@ -148,21 +147,17 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
             hash: open.caller.hash.clone(),
             started_at: open.started_at,
             instance: app.spool.instance().to_owned(),
-            summary: String::new(),
+            summary: resumed.as_ref().map(|resumed| resumed.summary.clone()).unwrap_or_default(),
         };
         Feed::start(Arc::clone(mirror), call, open.turns.clone())
     });
     app.spool.begin(open);
     let settings = app.parts.settings.clone();
-    let log = if app.config.call_log {
-        CallLog::create(&app.config.server.data_dir, start.call_sid.as_str(), &settings)
-            .await
-            .inspect(|_| app.spool.logged(start.call_sid.as_str(), &record.caller()))
-            .inspect_err(|error| tracing::warn!(%error, "the call is not logged"))
-            .ok()
-    } else {
-        None
-    };
+    let log = app.config.call_log.then(|| {
+        // First, so that whoever erases the caller looks for it.
+        app.spool.logged(start.call_sid.as_str(), &record.caller());
+        CallLog::start(&app.config.server.data_dir, start.call_sid.as_str(), &settings)
+    });
     let session = Session::new(
         app.parts.clone(),
         Opening {
@@ -202,14 +197,15 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
         });
     }
     tracing::info!(reason = end_reason, "the call is over");
-    if let Some(closed) = closed
-        && timeout(DISK_PATIENCE, closed).await.is_err()
+    if let Some(mut closed) = closed
+        && timeout(DISK_PATIENCE, &mut closed).await.is_err()
     {
         // The disk does not take it; it is tried on, but the store may be faster. Twice is as good as once.
         tracing::warn!("the session goes to the store at once: the disk does not take it");
-        let consent = app.config.memory.consent;
-        let fold = |profile, session: &_| summary::fold_under(consent, profile, session);
-        let _ = hang_up::write(app.store.as_ref(), HangUp { caller, session: document, base: None }, fold).await;
+        tokio::select! {
+            Ok(()) = app.spool.deliver_at_once(caller, document) => (),
+            _ = closed => (),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub struct HangUp {
     pub caller: Caller,
     /// The session to write; its `user_id` is the caller's.
     pub session: Session,
-    /// Revision and profile as the call began; `None` when the store was not reached.
+    /// Revision and profile to fold it into; `None`: the store answers with them, if there are any.
     pub base: Option<(u64, Profile)>,
 }
 
@@ -72,8 +72,7 @@ pub async fn write(
                 }
                 Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
                     // An id that was refused may hold anything; the debug form has no line breaks.
-                    metrics::counter!("redial_sessions_lost_total").increment(1);
-                    error!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call is lost");
+                    error!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call is not taken");
                     return Err(error);
                 }
             }

@@ -35,15 +35,16 @@ pub struct Mirrored {
     pub call: LiveCall,
     /// The newest messages, oldest first.
     pub messages: Vec<Message>,
-    /// How many turns the call has had, those included whose messages are not kept.
+    /// How many turns of the call the instance that has it knows, those included whose messages are not kept.
     pub turns: u64,
 }
 
 /// Where calls are mirrored while they live.
 #[async_trait]
 pub trait Mirror: Send + Sync {
-    /// Says who has the call, at its beginning and whenever that changes or the summary does. What was mirrored of it
-    /// before stays. Best effort: a failure is logged.
+    /// Says who has the call, at its beginning and whenever that changes or the summary does. What this instance mirrored
+    /// of it before stays. Messages of another one go, whose count may be another: whoever takes a call over adds what is
+    /// known of it. Best effort: a failure is logged.
     async fn begin(&self, call: &LiveCall);
 
     /// Adds a turn. `turns` counts the call's turns, this one included, so that one that comes twice is there once; the
@@ -58,7 +59,7 @@ pub trait Mirror: Send + Sync {
     /// stored in its place.
     async fn load(&self, sid: &str) -> Result<Option<Mirrored>, MemoryError>;
 
-    /// Forgets the call: it is over, and its hang-up is written. Best effort: a failure is logged, and what is left
-    /// expires.
-    async fn end(&self, sid: &str);
+    /// Forgets the call that `instance` had: it is over, and its hang-up is written. One that goes on with another
+    /// instance stays. Best effort: a failure is logged, and what is left expires.
+    async fn end(&self, sid: &str, instance: &str);
 }

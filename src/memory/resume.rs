@@ -11,7 +11,7 @@ use crate::identity::Caller;
 /// caller said is found.
 ///
 /// # Errors
-/// When the journal has nothing, and neither mirror nor store answers.
+/// When the store does not answer, or has nothing while the mirror cannot be read.
 pub async fn find(
     spool: &Spool,
     store: &dyn Memory,
@@ -24,9 +24,11 @@ pub async fn find(
         Ok(None) => (),
         Err(error) => tracing::warn!(%error, "the journal cannot be read"),
     }
-    if let Some(mirror) = mirror
-        && let Some(found) = mirror.load(sid).await?
-    {
+    let mirrored = match mirror {
+        Some(mirror) => mirror.load(sid).await,
+        None => Ok(None),
+    };
+    if let Ok(Some(found)) = mirrored {
         if found.call.hash == caller.hash {
             return Ok(Some(OpenCall {
                 sid: sid.to_owned(),
@@ -34,12 +36,17 @@ pub async fn find(
                 started_at: found.call.started_at,
                 parameters: Vec::new(),
                 turns: found.messages,
+                summary: found.call.summary,
             }));
         }
         tracing::warn!(session.id = sid, "another caller asks for this call; it is not told");
         return Ok(None);
     }
-    let Some(session) = store.load_session(sid).await? else { return Ok(None) };
+    if let Err(error) = &mirrored {
+        tracing::warn!(%error, "the mirror cannot be read");
+    }
+    // Nothing is there only if the mirror has nothing either.
+    let Some(session) = store.load_session(sid).await? else { return mirrored.map(|_| None) };
     let owner = match &caller.hash {
         // Whose number it is now decides, not whose it would be.
         Some(hash) => store.owner(hash).await?.unwrap_or_else(|| caller.user_id.clone()),
@@ -62,5 +69,6 @@ pub async fn find(
         started_at: session.started_at,
         parameters: session.metadata.payload_keys,
         turns: session.conversation_history,
+        summary: String::new(),
     }))
 }

@@ -15,7 +15,8 @@ use super::settings::{StoreSettings, TtlRefresh};
 use super::store::{Commit, Known, MemoryError, Outcome};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
 
-/// The largest document that a store takes: 256 kB, some thousand turns. A call is cut to fit before it is written.
+/// The largest document that a store takes: 256 kB, some thousand turns. A larger one is refused, and so a session that
+/// is put aside in the outbox.
 pub(super) const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
 
 /// Rows by key, as of one moment: what had expired by then is not there.

@@ -17,7 +17,8 @@ pub struct StoreSettings {
     pub keep_sessions: usize,
     /// How many recent session ids a call start answers.
     pub recent_sessions: usize,
-    /// How long a commit is remembered, so that a repeated one changes nothing.
+    /// How long a commit is remembered, so that a repeated one changes nothing, and another copy of the call is united
+    /// with the stored one: longer than the document is kept.
     pub marker_ttl: Duration,
     /// First part of the keys of calls that are going on, such as `conversation`.
     pub mirror_prefix: String,
@@ -44,8 +45,7 @@ impl Default for StoreSettings {
             refresh: TtlRefresh::Access,
             keep_sessions: 50,
             recent_sessions: 5,
-            // The replay window of 1 h, and one more.
-            marker_ttl: 2 * HOUR,
+            marker_ttl: 25 * HOUR,
             mirror_prefix: "conversation".to_owned(),
             mirror_messages: 50,
         }

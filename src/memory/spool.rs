@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
 pub use self::drain::{Drain, LiveCalls, Sinks};
 pub use self::held::{ClearedSession, Held, HeldEntry};
@@ -51,7 +51,7 @@ pub struct SpoolSettings {
     pub replay: Duration,
     /// Most deliveries a second, so that a server that comes back is not flattened.
     pub per_second: u32,
-    /// The file's size in bytes at which an alarm is raised and delivered entries go early.
+    /// Bytes of the file in use at which an alarm is raised and delivered entries go early.
     pub max_bytes: u64,
     /// How long the calls of a dead instance wait to be taken up again before they count as over.
     pub resume_grace: Duration,
@@ -73,11 +73,20 @@ impl Default for SpoolSettings {
 pub struct Spool {
     database: Arc<Database>,
     writer: Writer,
-    instance: Instance,
+    instance: Arc<Instance>,
     settings: SpoolSettings,
     data_dir: Option<PathBuf>,
     /// Told when there is something new to deliver.
     wake: Arc<Notify>,
+    /// Sessions that the disk does not take, on their way to the store.
+    past_the_disk: (mpsc::UnboundedSender<Finished>, Mutex<mpsc::UnboundedReceiver<Finished>>),
+}
+
+/// A session that goes to the store at once.
+struct Finished {
+    caller: Caller,
+    session: Session,
+    stored: oneshot::Sender<()>,
 }
 
 impl Spool {
@@ -91,10 +100,12 @@ impl Spool {
         data_dir: Option<&Path>,
         settings: SpoolSettings,
     ) -> Result<Self, MemoryError> {
-        let instance = Instance::register(data_dir)?;
+        let instance = Arc::new(Instance::register(data_dir)?);
         let wake = Arc::new(Notify::new());
         let writer = Writer::start(Arc::clone(&database), Arc::clone(&wake));
-        Ok(Self { database, writer, instance, settings, data_dir: data_dir.map(Path::to_owned), wake })
+        let (queue, finished) = mpsc::unbounded_channel();
+        let past_the_disk = (queue, Mutex::new(finished));
+        Ok(Self { database, writer, instance, settings, data_dir: data_dir.map(Path::to_owned), wake, past_the_disk })
     }
 
     /// This instance's name, new at each start.
@@ -127,8 +138,18 @@ impl Spool {
     /// Closes a call and queues its session. The answer comes when both are on the disk.
     pub fn close(&self, caller: &Caller, session: Session) -> oneshot::Receiver<()> {
         let (ack, acked) = oneshot::channel();
-        self.writer.push(Op::Close { caller: caller.clone(), session: Box::new(session) }, Some(ack));
+        let instance = self.instance.id().to_owned();
+        self.writer.push(Op::Close { caller: caller.clone(), session: Box::new(session), instance }, Some(ack));
         acked
+    }
+
+    /// Brings a session that was closed to the store although the disk has not taken it yet, as it would be brought from
+    /// there. The answer comes when the store has it; it fails when the store refuses it.
+    pub fn deliver_at_once(&self, caller: Caller, session: Session) -> oneshot::Receiver<()> {
+        let (stored, answer) = oneshot::channel();
+        // The other end is held by this very spool.
+        let _ = self.past_the_disk.0.send(Finished { caller, session, stored });
+        answer
     }
 
     /// True while the disk does not take what was said; it is held in memory meanwhile.
@@ -158,8 +179,15 @@ impl Spool {
     /// # Errors
     /// When the file cannot be used.
     pub async fn finish_orphans(&self) -> Result<Vec<String>, MemoryError> {
-        let instances = self.database.ask(PATIENCE, |rows| journal::instances(rows)).await?;
-        let dead: Vec<String> = instances.into_iter().filter(|id| self.instance.is_dead(id)).collect();
+        let ours = Arc::clone(&self.instance);
+        // The locks are looked at where the disk may be waited for.
+        let dead = self
+            .database
+            .ask(PATIENCE, move |rows| {
+                let keepers = journal::instances(rows)?;
+                Ok(keepers.into_iter().filter(|id| ours.is_dead(id)).collect::<Vec<_>>())
+            })
+            .await?;
         let mut finished = Vec::new();
         for instance in dead {
             let closed = self.database.ask(PATIENCE, move |rows| journal::close_all_of(rows, &instance)).await?;
@@ -206,14 +234,26 @@ impl Spool {
                 Ok(forgotten)
             })
             .await?;
-        if let Some(data_dir) = &self.data_dir {
-            for sid in &forgotten.logs {
-                call_logs::delete(data_dir, sid)?;
+        let Some(data_dir) = &self.data_dir else { return Ok(forgotten) };
+        let (mut deleted, mut failed) = (Vec::new(), None);
+        for sid in &forgotten.logs {
+            match call_logs::delete(data_dir, sid).await {
+                Ok(()) => deleted.push(sid.clone()),
+                Err(error) => failed = Some(error), // its row stays, and so the next look at who was erased tries again
             }
-            let sids = forgotten.logs.clone();
-            self.database.ask(PATIENCE, move |rows| outbox::logs_deleted(rows, &sids)).await?;
         }
-        Ok(forgotten)
+        self.database.ask(PATIENCE, move |rows| outbox::logs_deleted(rows, &deleted)).await?;
+        failed.map_or(Ok(forgotten), Err)
+    }
+
+    /// Makes what this instance holds of a user that of another one, who has absorbed them.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn rename(&self, from: &UserId, into: &UserId) -> Result<(), MemoryError> {
+        self.writer.flushed(PATIENCE).await;
+        let (from, into) = (from.clone(), into.clone());
+        self.database.ask(PATIENCE, move |rows| outbox::rename(rows, &from, &into)).await
     }
 
     /// How much waits.

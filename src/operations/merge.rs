@@ -46,6 +46,8 @@ impl Operations<'_> {
             };
             match self.store.absorb(&from, &into, target.revision, &merge(theirs, ours)).await? {
                 ProfileChange::Applied { revision } => {
+                    // What waits or lies here is found under the name that is left, by an erasure too.
+                    self.spool.rename(&from, &into).await?;
                     return Ok(Merged {
                         user_id: into.as_str().to_owned(),
                         absorbed: from.as_str().to_owned(),

@@ -23,40 +23,18 @@ pub(crate) struct CallLog {
 
 impl CallLog {
     /// Starts `DIR/calls/SESSION.ndjson`, readable by this user only: it holds the caller's words. A further stream of
-    /// the same call gets a file of its own, `SESSION.2.ndjson`.
-    ///
-    /// # Errors
-    /// When the file cannot be made.
-    pub(crate) async fn create(data_dir: &Path, session_id: &str, settings: &Settings) -> io::Result<Self> {
-        let dir = data_dir.join("calls");
-        tokio::fs::create_dir_all(&dir).await?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        options.mode(0o600);
-        let mut leg = 1;
-        let mut file = loop {
-            match options.open(call_logs::path(data_dir, session_id, leg)).await {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => leg += 1,
-                opened => break opened?,
-            }
-        };
-        let (lines, mut queue) = mpsc::channel::<String>(QUEUE);
+    /// the same call gets a file of its own, `SESSION.2.ndjson`. Returns at once.
+    pub(crate) fn start(data_dir: &Path, session_id: &str, settings: &Settings) -> Self {
+        let (lines, queue) = mpsc::channel::<String>(QUEUE);
+        let (data_dir, session_id) = (data_dir.to_owned(), session_id.to_owned());
         tokio::spawn(async move {
-            while let Some(mut line) = queue.recv().await {
-                line.push('\n');
-                if let Err(error) = file.write_all(line.as_bytes()).await {
-                    tracing::warn!(%error, "the call log cannot be written");
-                    return;
-                }
-            }
-            if let Err(error) = file.flush().await {
-                tracing::warn!(%error, "the call log cannot be written");
+            if let Err(error) = keep(&data_dir, &session_id, queue).await {
+                tracing::warn!(session.id = session_id, %error, "the call log cannot be written");
             }
         });
         // The queue is empty: there is room.
         let _ = lines.try_send(header_line(settings));
-        Ok(Self { lines: Some(lines) })
+        Self { lines: Some(lines) }
     }
 
     pub(crate) fn write(&mut self, now: Duration, event: &Event) {
@@ -69,5 +47,50 @@ impl CallLog {
             tracing::warn!("the call log is given up: the disk is too slow or full");
             self.lines = None;
         }
+    }
+}
+
+/// Makes the file, and writes lines until there will be no more.
+async fn keep(data_dir: &Path, session_id: &str, mut queue: mpsc::Receiver<String>) -> io::Result<()> {
+    tokio::fs::create_dir_all(data_dir.join("calls")).await?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let mut leg = 1;
+    let mut file = loop {
+        match options.open(call_logs::path(data_dir, session_id, leg)).await {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => leg += 1,
+            opened => break opened?,
+        }
+    };
+    while let Some(mut line) = queue.recv().await {
+        line.push('\n');
+        file.write_all(line.as_bytes()).await?;
+    }
+    file.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_log_is_begun_without_waiting_for_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings::default();
+        // Not one of these may wait, or the first would have no place to go.
+        let logs = [(); 2].map(|()| CallLog::start(dir.path(), "CA1", &settings));
+        assert!(!dir.path().join("calls").exists());
+        drop(logs);
+        let paths = [1, 2].map(|leg| call_logs::path(dir.path(), "CA1", leg));
+        let header = format!("{}\n", header_line(&settings));
+        for _ in 0..500 {
+            if paths.iter().all(|path| std::fs::read_to_string(path).is_ok_and(|log| log == header)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the logs are not there");
     }
 }

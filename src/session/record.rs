@@ -61,6 +61,7 @@ impl Record {
             started_at: unix_ms(inner.started_at),
             parameters: inner.parameters.clone(),
             turns: inner.turns.iter().map(|turn| Message { turn: turn.clone() }).collect(),
+            summary: String::new(),
         }
     }
 

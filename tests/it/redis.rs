@@ -193,7 +193,7 @@ async fn one_call_leaves_these_keys_with_these_ttls() {
         assert_ttl(&mut raw, key, 90 * DAY_S).await;
     }
     assert_ttl(&mut raw, SESSION, DAY_S).await;
-    assert_ttl(&mut raw, DONE, 2 * HOUR_S).await;
+    assert_ttl(&mut raw, DONE, 25 * HOUR_S).await;
 
     let known = store.begin_call(&caller()).await.unwrap();
     let again = Known {
@@ -533,8 +533,8 @@ async fn a_session_stays_in_the_index_while_its_document_lives() {
         store.commit_session(&hang_up(&format!("CA{i}"), 1, NOON + i * 60_000, i)).await.unwrap();
     }
     assert_eq!(store.begin_call(&caller()).await.unwrap().sessions.len(), 20);
-    let two_days_later = NOON + 2 * 86_400_000;
-    store.commit_session(&hang_up("CA20", 1, two_days_later, 20)).await.unwrap();
+    let three_days_later = NOON + 3 * 86_400_000;
+    store.commit_session(&hang_up("CA20", 1, three_days_later, 20)).await.unwrap();
     assert_eq!(store.begin_call(&caller()).await.unwrap().sessions, ["CA20", "CA19", "CA18"]);
 }
 

@@ -71,10 +71,9 @@ fn commit() -> impl Strategy<Value = Words> {
         let ((sid, digest, turns), (user, phone, remembered)) = (call, owner);
         let (ttl, keep, expired_before, largest) = limits;
         let (turns, ended, keep) = (turns.to_string(), ended.to_string(), keep.to_string());
-        let mut keys = vec![format!("session:{sid}"), format!("done:{sid}")];
+        let mut keys = vec![format!("session:{sid}"), format!("done:{sid}"), format!("user:{user}:gone")];
         let mut args = vec![sid, digest, &turns, "{\"said\":1}", user, &ended, "1", ttl, ttl, replaces, largest];
         if remembered {
-            keys.push(format!("user:{user}:gone"));
             keys.push(format!("user:{user}:profile"));
             keys.push(format!("user:{user}:sessions"));
             keys.push(format!("phone:{phone}"));

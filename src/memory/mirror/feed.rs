@@ -74,7 +74,7 @@ async fn run(mirror: Arc<dyn Mirror>, mut call: LiveCall, before: Vec<Message>, 
             // Not begun again, should the mirror have been away at the beginning: a late turn must not bring back a call
             // that is over, or whose caller was erased.
             Note::Turn(message, turns) => mirror.turn(&call.session_id, &message, turns).await,
-            Note::Forget => return mirror.end(&call.session_id).await,
+            Note::Forget => return mirror.end(&call.session_id, &call.instance).await,
         }
     }
 }

@@ -126,8 +126,7 @@ impl RedisStore {
         let (session, done) = (self.keys.session(place, sid), self.keys.done(place, sid));
         let gone = async {
             let key = self.keys.gone(user);
-            let gone: bool = self.ask(redis::cmd("EXISTS").arg(&key), until).await.map_err(|e| self.failed(&key, e))?;
-            Ok(gone && writing.hash().is_some())
+            self.ask::<bool>(redis::cmd("EXISTS").arg(&key), until).await.map_err(|e| self.failed(&key, e))
         };
         let marker = async {
             let mut get = redis::cmd("HMGET");
@@ -224,9 +223,9 @@ impl RedisStore {
 
     fn commit_keys(&self, writing: &Writing<'_>) -> Vec<String> {
         let (user, sid) = (writing.user(), writing.sid);
-        let mut keys = vec![self.keys.session(user, sid), self.keys.done(user, sid)];
+        let mut keys = vec![self.keys.session(user, sid), self.keys.done(user, sid), self.keys.gone(user)];
         if let Some(hash) = writing.hash() {
-            keys.extend([self.keys.gone(user), self.keys.profile(user), self.keys.sessions(user)]);
+            keys.extend([self.keys.profile(user), self.keys.sessions(user)]);
             if !self.keys.is_tagged() {
                 keys.push(self.keys.phone(hash));
             }

@@ -30,6 +30,7 @@ pub(super) struct Scripts {
     begin: Script,
     turn: Script,
     load: Script,
+    end: Script,
 }
 
 impl Default for Scripts {
@@ -38,6 +39,7 @@ impl Default for Scripts {
             begin: Script::new(include_str!("mirror_begin.lua")),
             turn: Script::new(include_str!("mirror_turn.lua")),
             load: Script::new(include_str!("mirror_load.lua")),
+            end: Script::new(include_str!("mirror_end.lua")),
         }
     }
 }
@@ -93,11 +95,15 @@ impl RedisStore {
         Ok(())
     }
 
-    async fn try_end(&self, sid: &str) -> Result<(), MemoryError> {
+    async fn try_end(&self, sid: &str, instance: &str) -> Result<(), MemoryError> {
         let keys = self.keys.mirrors(checked(sid)?);
-        let until = Instant::now() + self.background;
-        let unlinked: Result<u64, _> = self.ask(redis::cmd("UNLINK").arg(&keys), until).await;
-        unlinked.map(|_| ()).map_err(|trouble| self.failed("", trouble))
+        let mut script = self.mirror_scripts.end.with_keys(&keys);
+        script.arg(instance);
+        let status = self.mirror(&script, &keys).await?;
+        if status != "ok" {
+            tracing::debug!(session.id = sid, "the call goes on with another instance, and so does its mirror");
+        }
+        Ok(())
     }
 }
 
@@ -130,8 +136,8 @@ impl Mirror for RedisStore {
         }
     }
 
-    async fn end(&self, sid: &str) {
-        report(sid, self.try_end(sid).await);
+    async fn end(&self, sid: &str, instance: &str) {
+        report(sid, self.try_end(sid, instance).await);
     }
 }
 

@@ -1,4 +1,5 @@
--- Says who has a live call. One atomic step, safe to repeat. What another caller has said under this id goes.
+-- Says who has a live call. One atomic step, safe to repeat. What another caller has said under this id goes; and the
+-- messages that another instance has counted: whoever has the call now adds what it knows, counted from 1.
 --
 -- KEYS  1 messages  2 summary  3 turns  4 call
 -- ARGV  1 TTL in s  2 summary, then fields and values of the call
@@ -13,10 +14,13 @@ for i, key in ipairs(KEYS) do
   end
 end
 
-local phone = redis.call('HGET', KEYS[4], 'phone')
+local known = redis.call('HMGET', KEYS[4], 'phone', 'instance')
 for i = 3, #ARGV, 2 do
-  if phone and ARGV[i] == 'phone' and ARGV[i + 1] ~= phone then
+  if known[1] and ARGV[i] == 'phone' and ARGV[i + 1] ~= known[1] then
     redis.call('DEL', unpack(KEYS))
+  elseif known[2] and ARGV[i] == 'instance' and ARGV[i + 1] ~= known[2] then
+    redis.call('DEL', KEYS[1], KEYS[3])
+    redis.call('HDEL', KEYS[4], 'gap')
   end
 end
 redis.call('HSET', KEYS[4], unpack(ARGV, 3))

@@ -12,10 +12,10 @@ pub(crate) fn path(data_dir: &Path, sid: &str, leg: u32) -> PathBuf {
 }
 
 /// Deletes the logs of a call; that there are none is fine.
-pub(super) fn delete(data_dir: &Path, sid: &str) -> Result<(), MemoryError> {
+pub(super) async fn delete(data_dir: &Path, sid: &str) -> Result<(), MemoryError> {
     for leg in 1.. {
         let path = path(data_dir, sid, leg);
-        match std::fs::remove_file(&path) {
+        match tokio::fs::remove_file(&path).await {
             Ok(()) => (),
             Err(error) if error.kind() == ErrorKind::NotFound => break,
             Err(error) => return Err(in_the_way(&path, error)),
@@ -35,15 +35,15 @@ fn in_the_way(path: &Path, error: io::Error) -> MemoryError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn all_logs_of_a_call_are_deleted_and_no_other() {
+    #[tokio::test]
+    async fn all_logs_of_a_call_are_deleted_and_no_other() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("calls")).unwrap();
         let kept = path(dir.path(), "CA11", 1);
         let logs = [path(dir.path(), "CA1", 1), path(dir.path(), "CA1", 2), kept.clone()];
         logs.iter().for_each(|log| std::fs::write(log, "words").unwrap());
-        delete(dir.path(), "CA1").unwrap();
+        delete(dir.path(), "CA1").await.unwrap();
         assert_eq!(logs.iter().filter(|log| log.exists()).collect::<Vec<_>>(), [&kept]);
-        delete(dir.path(), "CA1").unwrap();
+        delete(dir.path(), "CA1").await.unwrap();
     }
 }

@@ -23,8 +23,9 @@ use super::super::sqlite::Rows;
 use super::super::store::{MemoryError, ServerId, Store};
 use super::super::summarizer::{Summarizer, SummaryError, SummaryRequest};
 use super::super::summary;
+use super::journal;
 use super::outbox::{self, Entry, Kind};
-use super::{PATIENCE, Spool};
+use super::{Finished, PATIENCE, Spool};
 use crate::identity::{Caller, UserId};
 
 /// Deliveries at the same time, each of another lane.
@@ -42,6 +43,8 @@ const CHORES_EVERY: Duration = Duration::from_secs(10);
 /// How long an entry keeps its lane after its delivery could not be noted: the disk is full or slow, and the store need
 /// not be asked again before that has a chance to change.
 const AFTER_NOT_NOTED: Duration = Duration::from_secs(1);
+/// How often a delivery may die before its entry is put aside: its caller's later calls wait behind it.
+const DEATHS: u32 = 5;
 /// How often it is said that deliveries wait.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Share of the file's greatest size at which an alarm is raised.
@@ -97,12 +100,58 @@ impl Drain {
     pub async fn run(self, stop: CancellationToken) {
         let this = Arc::new(self);
         // Beside each other: no delivery waits for a chore that a silent server keeps.
-        tokio::join!(this.deliver_all(&stop), this.tend(&stop));
+        tokio::join!(this.deliver_all(&stop), this.deliver_past_the_disk(&stop), this.tend(&stop));
+    }
+
+    /// Delivers what the disk does not take. Beside the rest, which waits for the disk.
+    async fn deliver_past_the_disk(self: &Arc<Self>, stop: &CancellationToken) {
+        let mut queue = self.spool.past_the_disk.1.lock().await;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Some(finished) = queue.recv() => {
+                    tokio::spawn(Arc::clone(self).carry_past_the_disk(finished));
+                }
+            }
+        }
+    }
+
+    /// Tries until the store has the session, or nobody waits for it any more. What follows from a delivery is queued
+    /// when the disk has taken the session and it is delivered once more.
+    async fn carry_past_the_disk(self: Arc<Self>, finished: Finished) {
+        let Finished { caller, session, mut stored } = finished;
+        let mut tries = 0;
+        let delivery = async {
+            loop {
+                match self.deliver_session(caller.clone(), session.clone(), Some(self.spool.instance())).await {
+                    Ok(_) => return Ok(()),
+                    Err(MemoryError::Unavailable { .. }) => {
+                        sleep(Duration::from_millis(hang_up::pause_after(tries))).await;
+                        tries += 1;
+                    }
+                    Err(final_error) => return Err(final_error),
+                }
+            }
+        };
+        let delivered = tokio::select! {
+            delivered = delivery => delivered,
+            () = stored.closed() => return,
+        };
+        match delivered {
+            Ok(()) => _ = stored.send(()),
+            Err(error) => error!(
+                session.id = session.chat_id,
+                error = &error as &dyn Error,
+                "the store does not take a finished call; it is held until the disk does"
+            ),
+        }
     }
 
     async fn deliver_all(self: &Arc<Self>, stop: &CancellationToken) {
         let mut server = Server::of(self.sinks.store.as_ref());
         let mut flights = Flights::default();
+        let mut deaths: HashMap<i64, u32> = HashMap::new();
         let mut slot = Instant::now();
         loop {
             let mut wake_at = Instant::now() + LOOK_EVERY;
@@ -122,7 +171,14 @@ impl Drain {
                 biased; // repeatable in a simulation
                 () = stop.cancelled() => break,
                 died = flights.one_landed() => if let Some(seq) = died {
-                    self.put_off(seq, hang_up::pause_after(u32::MAX)).await;
+                    let times = deaths.entry(seq).or_default();
+                    *times += 1;
+                    if *times < DEATHS {
+                        self.put_off(seq, hang_up::pause_after(u32::MAX)).await;
+                    } else {
+                        deaths.remove(&seq);
+                        self.bury(seq).await;
+                    }
                 },
                 () = server.changes() => (),
                 () = self.spool.wake.notified() => (),
@@ -175,7 +231,10 @@ impl Drain {
             })
             .await?;
         if replayed > 0 {
-            info!(entries = replayed, "the store's server is another one than before: the last hour is sent again");
+            info!(
+                entries = replayed,
+                "the store's server is another one than before: what was delivered lately is sent again"
+            );
         }
         let mut next = next.map(|ms| Instant::now() + Duration::from_millis(ms));
         let due: Vec<Entry> = due.into_iter().filter(|entry| !flights.has(entry.seq)).take(room).collect();
@@ -251,6 +310,15 @@ impl Drain {
         self.check_noted(noted).await;
     }
 
+    /// Puts an entry aside whose delivery dies whenever it is tried.
+    async fn bury(&self, seq: i64) {
+        metrics::counter!("redial_dead_letters_total").increment(1);
+        error!(seq, "a delivery dies each time and is put aside; see `redial memory dead`");
+        let reason = "its delivery died each time; the log says of what: report it, and retry it after an upgrade";
+        let noted = self.spool.database.ask(PATIENCE, move |rows| outbox::park(rows, seq, reason)).await;
+        self.check_noted(noted).await;
+    }
+
     async fn check_noted(&self, noted: Result<(), MemoryError>) {
         if let Err(error) = noted {
             // It is delivered again, which changes nothing.
@@ -284,13 +352,13 @@ impl Drain {
     async fn deliver(&self, entry: &mut Entry) -> Result<Vec<Kind>, MemoryError> {
         match entry.kind {
             Kind::Session => {
-                let mut session = session_of(entry)?;
-                // A repeated delivery goes where the first one went.
-                session.user_id = entry.caller.user_id.as_str().to_owned();
-                let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session).await?;
+                let session = session_of(entry)?;
+                let remembered = !summary::is_unremembered(&session);
+                let (written, owner) =
+                    self.deliver_session(entry.caller.clone(), session, entry.instance.as_deref()).await?;
                 // Who is erased later on is looked for under this name, here as well as there.
                 entry.caller.user_id = owner;
-                Ok(follow_ups)
+                Ok(written.map(|written| self.follow_ups(entry, written, remembered)).unwrap_or_default())
             }
             Kind::Summary => self.improve(&entry.caller.user_id, &session_of(entry)?).await.map(|()| Vec::new()),
             Kind::Erase => {
@@ -313,43 +381,92 @@ impl Drain {
         }
     }
 
-    /// Answers what is to be queued next, and whose call it turned out to be.
+    /// What is to be queued once a session is delivered. Of a duplicate too: its first delivery may not have been noted,
+    /// and it is harmless when it comes twice. When it is noted that it was queued, only a store that has forgotten the
+    /// call has to be told what a model makes of it.
+    fn follow_ups(&self, entry: &Entry, written: Written, remembered: bool) -> Vec<Kind> {
+        if written == Written::Erased {
+            return Vec::new();
+        }
+        let is_forgotten = !entry.followed || matches!(written, Written::Applied { .. });
+        let archive = (self.sinks.archive.is_some() && !entry.followed).then_some(Kind::Archive);
+        let summary = (self.sinks.summarizer.is_some() && remembered && is_forgotten).then_some(Kind::Summary);
+        archive.into_iter().chain(summary).collect()
+    }
+
+    /// Answers how it was written, unless its caller is forgotten, and whose call it turned out to be.
     async fn deliver_session(
         &self,
         mut caller: Caller,
         mut session: Session,
-    ) -> Result<(Vec<Kind>, UserId), MemoryError> {
+        instance: Option<&str>,
+    ) -> Result<(Option<Written>, UserId), MemoryError> {
         if summary::is_erasure_confirmed(&session) {
+            self.forget_whoever_asked(&caller, &session.chat_id).await?;
             info!(session.id = session.chat_id, "the caller asked to be forgotten, and is");
-            self.sinks.live.forget(&caller.user_id);
-            self.spool.forget(&caller.user_id).await?;
-            return Ok((Vec::new(), caller.user_id));
+            return Ok((None, caller.user_id));
         }
-        if let Some(new) = self.split_from(&caller, &session).await? {
+        // A repeated delivery goes where the first one went.
+        let called_as = std::mem::replace(&mut session.user_id, caller.user_id.as_str().to_owned());
+        if let Some(new) = self.split_from(&caller, &called_as, &session).await? {
             info!(session.id = session.chat_id, "the number has another owner now, who is somebody new");
             session.user_id = new.as_str().to_owned();
             caller.user_id = new;
         }
         let sid = session.chat_id.clone();
-        let remembered = !summary::is_unremembered(&session);
         let fold = |profile, session: &Session| summary::fold_under(self.sinks.consent, profile, session);
+        // Else who is known would always be a conflict first, and be folded twice.
+        let known = match caller.hash {
+            Some(_) => self.sinks.store.user(&caller.user_id).await?,
+            None => None,
+        };
+        let base = known.and_then(|known| Some((known.revision, known.profile?)));
         let (written, owner) =
-            hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base: None }, fold).await?;
-        if let Some(mirror) = &self.sinks.mirror {
-            mirror.end(&sid).await;
+            hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base }, fold).await?;
+        self.end_mirror(sid, instance).await;
+        Ok((Some(written), owner))
+    }
+
+    /// Ends the mirror of a call that is over: not that of one that goes on here, or with another instance.
+    async fn end_mirror(&self, sid: String, instance: Option<&str>) {
+        let (Some(mirror), Some(instance)) = (&self.sinks.mirror, instance) else { return };
+        let asked = sid.clone();
+        match self.spool.database.ask(PATIENCE, move |rows| journal::is_open(rows, &asked)).await {
+            Ok(false) => mirror.end(&sid, instance).await,
+            Ok(true) => (),
+            Err(error) => debug!(session.id = sid, error = &error as &dyn Error, "the call's mirror is left to expire"),
         }
-        if written == Written::Erased {
-            return Ok((Vec::new(), owner));
+    }
+
+    /// Forgets the caller of a session, and the session last. As whom they called is not always who they are: the lookup
+    /// may have missed them, or they were joined with another user since; whom the number leads to is asked.
+    async fn forget_whoever_asked(&self, caller: &Caller, sid: &str) -> Result<(), MemoryError> {
+        let (store, called_as) = (&self.sinks.store, &caller.user_id);
+        let owner = match &caller.hash {
+            Some(hash) => store.owner(hash).await?.filter(|owner| owner != called_as),
+            None => None,
+        };
+        // An id that was derived from the number may be somebody's who had it once, and is known by another one.
+        let is_others = owner.is_some() && !store.numbers(called_as).await?.is_empty();
+        for user in owner.iter().chain((!is_others).then_some(called_as)) {
+            self.sinks.live.forget(user);
+            self.spool.forget(user).await?;
         }
-        // Of a duplicate too: its first delivery may not have been noted. Both are harmless when they come twice.
-        let archive = self.sinks.archive.is_some().then_some(Kind::Archive);
-        let summary = (self.sinks.summarizer.is_some() && remembered).then_some(Kind::Summary);
-        Ok((archive.into_iter().chain(summary).collect(), owner))
+        let sid = sid.to_owned();
+        self.spool.database.ask(PATIENCE, move |rows| outbox::drop_session(rows, &sid)).await
     }
 
     /// The new user of a number whose caller says that somebody else is remembered under it; the old one is left to
     /// expire. `None`: there is nothing to part.
-    async fn split_from(&self, caller: &Caller, session: &Session) -> Result<Option<UserId>, MemoryError> {
+    ///
+    /// `called_as`: whose call it was taken for when it ended; `caller` is who it turned out to be when it was delivered
+    /// before, if it was.
+    async fn split_from(
+        &self,
+        caller: &Caller,
+        called_as: &str,
+        session: &Session,
+    ) -> Result<Option<UserId>, MemoryError> {
         // "That's not me", "I'm not Ana": only such calls are looked at more closely.
         let said = session.conversation_history.iter().map(|message| &message.turn);
         let denies = |turn: &Turn| turn.role == Role::Caller && turn.text.to_lowercase().contains("not");
@@ -358,13 +475,25 @@ impl Drain {
         }
         let Some(hash) = &caller.hash else { return Ok(None) };
         let store = &self.sinks.store;
-        let Some(known) = store.user(&caller.user_id).await? else { return Ok(None) };
-        let name = known.profile.as_ref().and_then(|profile| profile.name.as_ref()).map(|name| name.say.as_str());
-        let is_theirs = store.owner(hash).await?.as_ref() == Some(&caller.user_id);
-        if known.calls == 0 || !is_theirs || !summary::is_disowned(session, name) {
+        // Whom the number leads to now: the lookup may have missed them, or the store has forgotten that they were parted.
+        let Some(owner) = store.owner(hash).await? else { return Ok(None) };
+        let was_delivered = caller.user_id.as_str() != called_as;
+        let is_theirs = was_delivered && owner == caller.user_id;
+        let stored_as = store.session_entry(&session.chat_id).await?.map(|entry| entry.user_id);
+        if is_theirs || stored_as.as_ref() == Some(&owner) {
             return Ok(None);
         }
-        let new = UserId::random();
+        let Some(known) = store.user(&owner).await? else { return Ok(None) };
+        let name = known.profile.as_ref().and_then(|profile| profile.name.as_ref()).map(|name| name.say.as_str());
+        if known.calls == 0 || !summary::is_disowned(session, name) {
+            return Ok(None);
+        }
+        // The same new user again, where there was one.
+        let known_as = Some(&caller.user_id).filter(|_| was_delivered);
+        let new = match known_as {
+            Some(user) if store.erased_among(std::slice::from_ref(user)).await?.is_empty() => user.clone(),
+            Some(_) | None => UserId::random(),
+        };
         store.assign(hash, Some(&new)).await?;
         Ok(Some(new))
     }
@@ -427,13 +556,19 @@ impl Drain {
         }
         for user in self.sinks.store.erased_among(&users).await? {
             self.sinks.live.forget(&user);
-            let forgotten = self.spool.purge(&user, None).await?;
-            info!(?forgotten, "a caller was erased elsewhere; nothing is kept here");
+            match self.spool.purge(&user, None).await {
+                Ok(forgotten) => info!(?forgotten, "a caller was erased elsewhere; nothing is kept here"),
+                // The others' go all the same, and this one's the next time.
+                Err(error) => warn!(error = &error as &dyn Error, "what is left of an erased caller cannot be deleted"),
+            }
         }
         Ok(())
     }
 
+    /// What the server took long ago goes while it still answers: one that is away may come back as another one, without
+    /// what this one took, however long that takes. Only a file that is too large lets go of it all the same.
     async fn sweep(&self) -> Result<(), MemoryError> {
+        let answers = self.sinks.store.server().borrow().clone().map(|ServerId(id)| id);
         let (replay, max) = (self.spool.settings.replay, self.spool.settings.max_bytes);
         let window = u64::try_from(replay.as_millis()).unwrap_or(u64::MAX);
         let figures = self
@@ -441,7 +576,10 @@ impl Drain {
             .database
             .ask(PATIENCE, move |rows| {
                 outbox::catch_up_with_clock(rows)?;
-                outbox::sweep(rows, rows.now.saturating_sub(window))?;
+                // What another one took is sent to this one first.
+                if answers.is_some() && outbox::server(rows)? == answers {
+                    outbox::sweep(rows, rows.now.saturating_sub(window))?;
+                }
                 let figures = outbox::figures(rows)?;
                 if figures.bytes > max {
                     outbox::sweep(rows, u64::MAX >> 1)?;

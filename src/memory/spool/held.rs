@@ -112,7 +112,7 @@ impl Spool {
             })
             .await?;
         if let Some(data_dir) = self.data_dir.as_ref().filter(|_| log) {
-            call_logs::delete(data_dir, sid)?;
+            call_logs::delete(data_dir, sid).await?;
             let id = sid.to_owned();
             self.database.ask(PATIENCE, move |rows| rows.change("DELETE FROM log WHERE sid = ?1", params![id])).await?;
         }

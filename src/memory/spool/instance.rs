@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -34,8 +34,14 @@ impl Instance {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(failed)?;
         let path = dir.join(&id);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-        file.try_lock().map_err(|error| failed(error.into()))?;
+        let file = loop {
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+            file.lock().map_err(failed)?;
+            // Another instance that starts may have taken it for a dead one's before it was locked.
+            if is_at(&file, &path) {
+                break file;
+            }
+        };
         sweep(&dir);
         Ok(Self { id, lock: Some(Lock { dir, path, _file: file }) })
     }
@@ -73,17 +79,42 @@ fn is_free(path: &Path) -> bool {
 
 fn sweep(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        if is_free(&entry.path()) {
-            // Another instance may have been faster.
-            let _ = fs::remove_file(entry.path());
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let Ok(file) = File::open(&path) else { continue };
+        // Whoever holds the lock of the file that is there, and nobody else, may take it away.
+        if file.try_lock().is_ok() && is_at(&file, &path) {
+            // If it stays, the next start takes it away.
+            let _ = fs::remove_file(&path);
         }
     }
+}
+
+/// True when it is this file that the path leads to.
+fn is_at(file: &File, path: &Path) -> bool {
+    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let there = fs::metadata(path).map(place).ok();
+    there.is_some() && file.metadata().map(place).ok() == there
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instance_that_starts_beside_others_keeps_its_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let starts = || {
+            for _ in 0..300 {
+                let instance = Instance::register(Some(dir.path())).unwrap();
+                let lock = instance.lock.as_ref().unwrap();
+                assert!(is_at(&lock._file, &lock.path), "its lock was taken away");
+            }
+        };
+        std::thread::scope(|threads| {
+            let all = [(); 4].map(|()| threads.spawn(starts));
+            all.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+    }
 
     #[test]
     fn an_instance_is_dead_once_its_lock_is_free() {

@@ -7,6 +7,7 @@ use rusqlite::params;
 use super::super::model::{Message, Metadata, SCHEMA_VERSION, Session};
 use super::super::sqlite::Rows;
 use super::super::store::MemoryError;
+use super::super::unite::unite;
 use super::outbox;
 use crate::identity::{Caller, PhoneHash};
 
@@ -23,13 +24,16 @@ pub struct OpenCall {
     pub parameters: Vec<String>,
     /// Finished turns, oldest first.
     pub turns: Vec<Message>,
+    /// What was said before these, where only the newest were found; else empty.
+    pub summary: String,
 }
 
-/// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs.
+/// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs; and so is
+/// what this one has said, when the call goes on without it: its turns are numbered from 1 again.
 pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<(), MemoryError> {
-    if let Some(other) = read(rows, &call.sid)?.filter(|open| open.caller.hash != call.caller.hash) {
-        let caller = other.caller.clone();
-        close(rows, &caller, &interrupted(other))?;
+    let other = |kept: &Kept| kept.call.caller.hash != call.caller.hash || !goes_on(&kept.call, call);
+    if let Some(Kept { call, instance }) = read(rows, &call.sid)?.filter(other) {
+        end(rows, &call.caller.clone(), &interrupted(call), &instance)?;
     }
     let parameters = serde_json::to_string(&call.parameters).unwrap_or_default();
     rows.change(
@@ -48,6 +52,13 @@ pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<
         turn(rows, &call.sid, message)?;
     }
     Ok(())
+}
+
+/// Whether `call` has all that is kept of it, or is the same one noted twice, with turns since.
+fn goes_on(open: &OpenCall, call: &OpenCall) -> bool {
+    let place = |message: &Message| (message.turn.id, message.turn.start_ms);
+    let has = |turn: &Message| call.turns.iter().any(|known| place(known) == place(turn));
+    open.started_at == call.started_at && (call.turns.is_empty() || open.turns.iter().all(has))
 }
 
 /// Notes who the caller is.
@@ -83,7 +94,7 @@ pub(super) fn claim(
     hash: Option<&PhoneHash>,
     instance: &str,
 ) -> Result<Option<OpenCall>, MemoryError> {
-    let Some(call) = read(rows, sid)? else { return Ok(None) };
+    let Some(Kept { call, .. }) = read(rows, sid)? else { return Ok(None) };
     if call.caller.hash.as_ref() == hash {
         rows.change("UPDATE call SET instance = ?2 WHERE sid = ?1", params![sid, instance])?;
     }
@@ -100,35 +111,64 @@ pub(super) fn close_all_of(rows: &Rows<'_>, instance: &str) -> Result<Vec<String
     let sids: Vec<String> =
         rows.all("SELECT sid FROM call WHERE instance = ?1", params![instance], |row| row.get(0))?;
     for sid in &sids {
-        if let Some(call) = read(rows, sid)? {
-            let caller = call.caller.clone();
-            close(rows, &caller, &interrupted(call))?;
+        if let Some(Kept { call, instance }) = read(rows, sid)? {
+            end(rows, &call.caller.clone(), &interrupted(call), &instance)?;
         }
     }
     Ok(sids)
 }
 
-/// Ends a call and queues its session, in the one transaction that `rows` is.
-pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &Session) -> Result<(), MemoryError> {
-    rows.change("DELETE FROM turn WHERE sid = ?1", params![session.chat_id])?;
-    rows.change("DELETE FROM call WHERE sid = ?1", params![session.chat_id])?;
-    outbox::queue_session(rows, caller, session)
+/// Ends a call of `instance` and queues its session, with all that is kept of it. One that goes on under this id, with
+/// another instance or from another beginning, stays open; what was said in this one is queued all the same.
+pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &Session, instance: &str) -> Result<(), MemoryError> {
+    let same = |kept: &Kept| {
+        let Kept { call, instance: keeper } = kept;
+        keeper == instance && (call.started_at, &call.caller.hash) == (session.started_at, &caller.hash)
+    };
+    match read(rows, &session.chat_id)?.filter(same) {
+        Some(Kept { call, .. }) => {
+            let conversation_history = unite(session, &interrupted(call)).conversation_history;
+            end(rows, caller, &Session { conversation_history, ..session.clone() }, instance)
+        }
+        None => outbox::queue_session(rows, caller, session, instance),
+    }
 }
 
-fn read(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall>, MemoryError> {
-    let sql = "SELECT uid, hash, started, parameters FROM call WHERE sid = ?1";
+/// True while a call of this id goes on here.
+pub(super) fn is_open(rows: &Rows<'_>, sid: &str) -> Result<bool, MemoryError> {
+    Ok(rows.one("SELECT 1 FROM call WHERE sid = ?1", params![sid], |_| Ok(()))?.is_some())
+}
+
+/// Ends a call and queues its session, in the one transaction that `rows` is.
+fn end(rows: &Rows<'_>, caller: &Caller, session: &Session, instance: &str) -> Result<(), MemoryError> {
+    rows.change("DELETE FROM turn WHERE sid = ?1", params![session.chat_id])?;
+    rows.change("DELETE FROM call WHERE sid = ?1", params![session.chat_id])?;
+    outbox::queue_session(rows, caller, session, instance)
+}
+
+/// A call as it is kept.
+struct Kept {
+    call: OpenCall,
+    instance: String,
+}
+
+fn read(rows: &Rows<'_>, sid: &str) -> Result<Option<Kept>, MemoryError> {
+    let sql = "SELECT uid, hash, started, parameters, instance FROM call WHERE sid = ?1";
     let call = rows.one(sql, params![sid], |row| {
         Ok((
             row.get::<_, String>(0)?,
             row.get::<_, Option<String>>(1)?,
             row.get::<_, u64>(2)?,
             row.get::<_, String>(3)?,
+            row.get::<_, String>(4)?,
         ))
     })?;
-    let Some((uid, hash, started_at, parameters)) = call else { return Ok(None) };
+    let Some((uid, hash, started_at, parameters, instance)) = call else { return Ok(None) };
     let caller = outbox::caller(rows, &uid, hash)?;
     let parameters = serde_json::from_str(&parameters).unwrap_or_default();
-    Ok(Some(OpenCall { sid: sid.to_owned(), turns: turns(rows, sid, &uid)?, caller, started_at, parameters }))
+    let (sid, turns, summary) = (sid.to_owned(), turns(rows, sid, &uid)?, String::new());
+    let call = OpenCall { sid, caller, started_at, parameters, turns, summary };
+    Ok(Some(Kept { call, instance }))
 }
 
 /// The turns of a call, without those whose rows are damaged: these are put aside, and said.

@@ -72,6 +72,10 @@ pub struct Entry {
     pub tries: u32,
     /// Not before this, Unix ms.
     pub next_at: u64,
+    /// The instance that had the call, if it is known.
+    pub instance: Option<String>,
+    /// True once what follows from its delivery is queued.
+    pub followed: bool,
 }
 
 /// An entry that cannot be delivered.
@@ -104,12 +108,17 @@ pub struct SpoolFigures {
     pub delivered: u64,
     /// Entries that cannot be.
     pub dead: u64,
-    /// The file's size.
+    /// Bytes of the file that are in use; where callers are remembered in the same file, that is counted too.
     pub bytes: u64,
 }
 
-/// Queues a finished session, unless its user was erased, or the same one waits already.
-pub(super) fn queue_session(rows: &Rows<'_>, caller: &Caller, session: &Session) -> Result<(), MemoryError> {
+/// Queues a finished session of a call that `instance` had, unless its user was erased, or the same one waits already.
+pub(super) fn queue_session(
+    rows: &Rows<'_>,
+    caller: &Caller,
+    session: &Session,
+    instance: &str,
+) -> Result<(), MemoryError> {
     if rows.is_gone(&caller.user_id)? {
         return Ok(());
     }
@@ -120,7 +129,12 @@ pub(super) fn queue_session(rows: &Rows<'_>, caller: &Caller, session: &Session)
     if rows.one(same, params![session.chat_id, crc, body], |_| Ok(()))?.is_some() {
         return Ok(()); // written again after an answer that was lost
     }
-    queue(rows, Kind::Session, caller, &session.chat_id, &body)
+    queue(rows, Kind::Session, caller, &session.chat_id, &body)?;
+    rows.change(
+        "UPDATE outbox SET instance = ?2 WHERE seq = ?1",
+        params![rows.connection.last_insert_rowid(), instance],
+    )?;
+    Ok(())
 }
 
 /// Queues an entry.
@@ -192,6 +206,10 @@ pub(super) fn delivered(
     taker: Option<&str>,
     follow_ups: &[Kind],
 ) -> Result<(), MemoryError> {
+    if entry.kind == Kind::Session {
+        let uid = entry.caller.user_id.as_str();
+        rows.change("UPDATE log SET uid = ?2 WHERE sid = ?1 AND uid <> ?2", params![entry.sid, uid])?;
+    }
     let known = match taker {
         None => rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?,
         Some(taker) if server(rows)?.as_deref() == Some(taker) => {
@@ -204,7 +222,8 @@ pub(super) fn delivered(
         }
         Some(_) => rows.change("UPDATE outbox SET tries = 0, next_at = 0 WHERE seq = ?1", params![entry.seq])?,
     };
-    if known > 0 {
+    if known > 0 && !follow_ups.is_empty() {
+        rows.change("UPDATE outbox SET followed = 1 WHERE seq = ?1", params![entry.seq])?;
         for kind in follow_ups {
             queue(rows, *kind, &entry.caller, &entry.sid, &entry.body)?;
         }
@@ -294,6 +313,7 @@ pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall
         started_at: session.started_at,
         parameters: session.metadata.payload_keys,
         turns: session.conversation_history,
+        summary: String::new(),
     }))
 }
 
@@ -333,7 +353,7 @@ pub(super) fn set_server(rows: &Rows<'_>, id: &str) -> Result<(), MemoryError> {
 /// The users of whom something is here.
 pub(super) fn users(rows: &Rows<'_>) -> Result<Vec<UserId>, MemoryError> {
     let sql = "SELECT uid FROM outbox WHERE kind <> 'erase' AND kind <> 'erase_archived'
-               UNION SELECT uid FROM call UNION SELECT uid FROM dead";
+               UNION SELECT uid FROM call UNION SELECT uid FROM dead UNION SELECT uid FROM log";
     let uids: Vec<String> = rows.all(sql, [], |row| row.get(0))?;
     Ok(uids.iter().filter_map(|uid| UserId::parse(uid).ok()).collect())
 }
@@ -365,6 +385,29 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
     Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead), logs })
 }
 
+/// Makes what is here of a user another one's, who has absorbed them.
+pub(super) fn rename(rows: &Rows<'_>, from: &UserId, into: &UserId) -> Result<(), MemoryError> {
+    let users = params![from.as_str(), into.as_str()];
+    for table in ["call", "log", "dead"] {
+        rows.change(&format!("UPDATE {table} SET uid = ?2 WHERE uid = ?1"), users)?;
+    }
+    // The lane's first letter says what kind it is of. An erasure that was asked for stays about whom it was.
+    rows.change(
+        "UPDATE outbox SET uid = ?2, lane = substr(lane, 1, 2) || ?2
+         WHERE uid = ?1 AND kind NOT IN ('erase', 'erase_archived')",
+        users,
+    )?;
+    Ok(())
+}
+
+/// Deletes the copies of a session, delivered or not.
+pub(super) fn drop_session(rows: &Rows<'_>, sid: &str) -> Result<(), MemoryError> {
+    rows.change("DELETE FROM outbox WHERE sid = ?1", params![sid])?;
+    rows.change("DELETE FROM dead WHERE sid = ?1", params![sid])?;
+    rows.leave_no_log();
+    Ok(())
+}
+
 /// Lets what waits of a user wait that long.
 pub(super) fn hold(rows: &Rows<'_>, user: &UserId, hold: Duration) -> Result<(), MemoryError> {
     let sql = "UPDATE outbox SET next_at = ?2 WHERE uid = ?1 AND delivered IS NULL";
@@ -389,7 +432,8 @@ pub(super) fn figures(rows: &Rows<'_>) -> Result<SpoolFigures, MemoryError> {
                       (SELECT count(*) FROM outbox WHERE delivered IS NULL),
                       (SELECT count(*) FROM outbox WHERE delivered IS NOT NULL),
                       (SELECT count(*) FROM dead),
-                      (SELECT page_count * page_size FROM pragma_page_count, pragma_page_size)";
+                      (SELECT (page_count - freelist_count) * page_size
+                       FROM pragma_page_count, pragma_freelist_count, pragma_page_size)";
     let figures = rows.one(sql, [], |row| {
         Ok(SpoolFigures {
             open_calls: row.get(0)?,
@@ -408,7 +452,7 @@ pub(super) fn caller(rows: &Rows<'_>, uid: &str, hash: Option<String>) -> Result
     Ok(Caller { user_id, hash: hash.and_then(|hash| PhoneHash::parse(&hash).ok()) })
 }
 
-const ENTRY: &str = "SELECT seq, kind, uid, hash, sid, body, crc, tries, next_at";
+const ENTRY: &str = "SELECT seq, kind, uid, hash, sid, body, crc, tries, next_at, instance, followed";
 
 /// A row as it is, before it is believed.
 struct Stored {
@@ -421,6 +465,8 @@ struct Stored {
     crc: u32,
     tries: u32,
     next_at: u64,
+    instance: Option<String>,
+    followed: bool,
 }
 
 impl Stored {
@@ -435,6 +481,8 @@ impl Stored {
             crc: row.get(6)?,
             tries: row.get(7)?,
             next_at: row.get(8)?,
+            instance: row.get(9)?,
+            followed: row.get(10)?,
         })
     }
 
@@ -446,8 +494,8 @@ impl Stored {
             return Err(MemoryError::WrongShape { key: self.seq.to_string(), advice: reason.to_owned() });
         };
         let caller = caller(rows, &self.uid, self.hash)?;
-        let Self { seq, sid, body, tries, next_at, .. } = self;
-        Ok(Entry { seq, kind, caller, sid, body, tries, next_at })
+        let Self { seq, sid, body, tries, next_at, instance, followed, .. } = self;
+        Ok(Entry { seq, kind, caller, sid, body, tries, next_at, instance, followed })
     }
 }
 

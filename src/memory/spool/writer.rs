@@ -42,6 +42,7 @@ pub(super) enum Op {
     Close {
         caller: Caller,
         session: Box<Session>,
+        instance: String,
     },
     Logged {
         sid: String,
@@ -57,7 +58,7 @@ struct Queued {
     ack: Option<oneshot::Sender<()>>,
 }
 
-/// The queue's handle. What is in the queue when it is dropped is still written.
+/// The queue's handle. What is in the queue when it is dropped is still written, as long as the runtime goes on.
 pub(super) struct Writer {
     queue: mpsc::UnboundedSender<Queued>,
     degraded: Arc<AtomicBool>,
@@ -156,7 +157,7 @@ fn apply(rows: &Rows<'_>, op: &Op) -> Result<(), MemoryError> {
         Op::Found { sid, caller } => journal::found(rows, sid, caller),
         Op::Logged { sid, caller } => journal::logged(rows, sid, caller),
         Op::Turn { sid, message } => journal::turn(rows, sid, message),
-        Op::Close { caller, session } => journal::close(rows, caller, session),
+        Op::Close { caller, session, instance } => journal::close(rows, caller, session, instance),
         Op::Barrier => Ok(()),
     }
 }

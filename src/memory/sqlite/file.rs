@@ -11,7 +11,7 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, TransactionBehavior, par
 use super::super::store::MemoryError;
 
 /// The layout of the tables, in the file's `user_version`.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// Marks the file as ours: `Rdil` in ASCII, in the file's `application_id`.
 const APPLICATION_ID: i64 = 0x5264_696c;
@@ -159,6 +159,9 @@ fn create_schema(connection: &mut Connection) -> rusqlite::Result<()> {
     }
     if version < 2 {
         transaction.execute_batch(include_str!("spool.sql"))?;
+    }
+    if version < 3 {
+        transaction.execute_batch(include_str!("notes.sql"))?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
     transaction.commit()

@@ -25,7 +25,7 @@ CREATE TABLE turn (
 CREATE TABLE outbox (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT,
     lane      TEXT NOT NULL,
-    kind      TEXT NOT NULL,     -- session, erase, summary, archive
+    kind      TEXT NOT NULL,     -- session, erase, summary, archive, erase_archived
     uid       TEXT NOT NULL,
     hash      TEXT,
     sid       TEXT NOT NULL,     -- '' for an erasure

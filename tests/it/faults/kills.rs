@@ -68,7 +68,8 @@ async fn a_turn_that_was_acknowledged_survives_every_kill() {
     gateway.ready().await;
     let acknowledged = gateway.acknowledged();
     assert!(acknowledged.len() > kills, "{} turns in {kills} lives: nothing was tried", acknowledged.len());
-    let lost = missing_once_finished(&dir, &acknowledged).await;
+    let limit = Duration::from_secs(30) + Duration::from_millis(60) * u32::try_from(kills).unwrap();
+    let lost = missing_once_finished(&dir, &acknowledged, limit).await;
     eprintln!(
         "{kills} kills in {:.1} s: {} turns acknowledged, {} lost",
         began.elapsed().as_secs_f64(),
@@ -78,17 +79,18 @@ async fn a_turn_that_was_acknowledged_survives_every_kill() {
     assert!(lost.is_empty(), "lost: {lost:?}");
 }
 
-/// What is not in the stored sessions once the last life's gateway has finished what the others left.
-async fn missing_once_finished(dir: &TempDir, acknowledged: &Acknowledged) -> Vec<(String, u64)> {
+/// What is not in the stored sessions once the last life's gateway has finished what the others left, or `limit` is over.
+async fn missing_once_finished(dir: &TempDir, acknowledged: &Acknowledged, limit: Duration) -> Vec<(String, u64)> {
     let store =
         SqliteStore::open_with_clock(&dir.path().join("redial.sqlite"), StoreSettings::default(), clock::system())
             .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + limit;
     let mut stored: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     loop {
         for (sid, _) in acknowledged {
             if !stored.contains_key(sid)
-                && let Some(session) = store.load_session(sid).await.unwrap()
+                // The gateway writes them all at once, and may keep the file locked meanwhile.
+                && let Ok(Some(session)) = store.load_session(sid).await
             {
                 let turns: Vec<u64> =
                     session.conversation_history.iter().map(|message| u64::from(message.turn.id.0)).collect();

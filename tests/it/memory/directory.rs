@@ -319,6 +319,12 @@ async fn the_session_of_a_withheld_number_is_erased_by_its_user(bench: Bench) {
     let erased = bench.store.erase(&nobody.user_id).await.unwrap();
     assert_eq!(erased, Erased { sessions: 1, markers: 1, ..Erased::default() });
     assert_eq!(bench.store.load_session("CA1").await.unwrap(), None);
+    // A hang-up that comes late, of this call and of another one.
+    for sid in ["CA1", "CA2"] {
+        let late = commit(&nobody, session(sid, &nobody, &["hello"], NOON), &known);
+        assert_eq!(bench.store.commit_session(&late).await.unwrap(), Outcome::Erased);
+        assert_eq!(bench.store.load_session(sid).await.unwrap(), None);
+    }
 }
 
 async fn what_is_held_is_counted(bench: Bench) {

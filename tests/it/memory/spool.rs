@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redial::identity::{Caller, PhoneHash, UserId};
+use redial::memory::archive::{Archive, ArchiveError};
 use redial::memory::clock;
 use redial::memory::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
 };
 use redial::memory::jitter;
+use redial::memory::mirror::{LiveCall, Mirror, Mirrored};
 use redial::memory::model::{Message, Metadata, Profile, Session};
+use redial::memory::resume;
 use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial::memory::sqlite::Database;
 use redial::memory::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
@@ -32,6 +35,14 @@ struct Told {
     answering: tokio::sync::Mutex<()>,
     /// Who was erased here, in order.
     erased: Mutex<Vec<UserId>>,
+    /// Whom a commit is told to go to instead.
+    mapped: Mutex<HashMap<String, UserId>>,
+    /// Who is known, and by how many calls.
+    calls: Mutex<HashMap<UserId, u64>>,
+    /// What is found of finished sessions.
+    sessions: Mutex<Vec<Session>>,
+    /// Whom numbers lead to.
+    owners: Mutex<HashMap<PhoneHash, UserId>>,
 }
 
 impl Told {
@@ -43,11 +54,20 @@ impl Told {
             fails: Mutex::default(),
             answering: tokio::sync::Mutex::default(),
             erased: Mutex::default(),
+            mapped: Mutex::default(),
+            calls: Mutex::default(),
+            sessions: Mutex::default(),
+            owners: Mutex::default(),
         })
     }
 
     fn fail(&self, user: &str, error: fn() -> MemoryError) {
         self.fails.lock().unwrap().insert(user.to_owned(), error);
+    }
+
+    /// Says of a user's numbers that they are another one's.
+    fn map(&self, user: &str, owner: &str) {
+        self.mapped.lock().unwrap().insert(user.to_owned(), UserId::parse(owner).unwrap());
     }
 
     fn heal(&self, user: &str) {
@@ -73,14 +93,17 @@ impl Store for Told {
         if let Some(error) = fails {
             return Err(error());
         }
+        if let Some(user_id) = self.mapped.lock().unwrap().get(commit.user_id.as_str()).cloned() {
+            return Ok(Outcome::Mapped { user_id });
+        }
         let entry = (commit.user_id.as_str().to_owned(), commit.session.chat_id.clone());
         self.committed.lock().unwrap().push(entry);
         drop(self.answering.lock().await);
         Ok(Outcome::Applied { revision: 1 })
     }
 
-    async fn load_session(&self, _: &str) -> Result<Option<Session>, MemoryError> {
-        unreachable!("the outbox reads no session")
+    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+        Ok(self.sessions.lock().unwrap().iter().find(|session| session.chat_id == sid).cloned())
     }
 
     async fn health(&self) -> Result<Health, MemoryError> {
@@ -107,20 +130,28 @@ impl Directory for Told {
         Ok(users.iter().filter(|user| erased.contains(user)).cloned().collect())
     }
 
-    async fn owner(&self, _: &PhoneHash) -> Result<Option<UserId>, MemoryError> {
-        unreachable!("{OPERATORS}")
+    async fn owner(&self, hash: &PhoneHash) -> Result<Option<UserId>, MemoryError> {
+        Ok(self.owners.lock().unwrap().get(hash).cloned())
     }
 
-    async fn assign(&self, _: &PhoneHash, _: Option<&UserId>) -> Result<Option<UserId>, MemoryError> {
-        unreachable!("{OPERATORS}")
+    async fn assign(&self, hash: &PhoneHash, user: Option<&UserId>) -> Result<Option<UserId>, MemoryError> {
+        let mut owners = self.owners.lock().unwrap();
+        Ok(match user {
+            Some(user) => owners.insert(hash.clone(), user.clone()),
+            None => owners.remove(hash),
+        })
     }
 
-    async fn numbers(&self, _: &UserId) -> Result<Vec<PhoneHash>, MemoryError> {
-        unreachable!("{OPERATORS}")
+    async fn numbers(&self, user: &UserId) -> Result<Vec<PhoneHash>, MemoryError> {
+        let owners = self.owners.lock().unwrap();
+        Ok(owners.iter().filter(|(_, owner)| *owner == user).map(|(hash, _)| hash.clone()).collect())
     }
 
-    async fn user(&self, _: &UserId) -> Result<Option<UserEntry>, MemoryError> {
-        unreachable!("{OPERATORS}")
+    async fn user(&self, user: &UserId) -> Result<Option<UserEntry>, MemoryError> {
+        let calls = self.calls.lock().unwrap().get(user).copied();
+        let (user_id, profile, sessions) = (user.clone(), Some(Profile::default()), Vec::new());
+        let (revision, last_call_at, expires_in) = (1, None, None);
+        Ok(calls.map(|calls| UserEntry { user_id, profile, revision, calls, last_call_at, sessions, expires_in }))
     }
 
     async fn users(&self, _: Page) -> Result<Listing<UserId>, MemoryError> {
@@ -132,7 +163,7 @@ impl Directory for Told {
     }
 
     async fn session_entry(&self, _: &str) -> Result<Option<SessionEntry>, MemoryError> {
-        unreachable!("{OPERATORS}")
+        Ok(None)
     }
 
     async fn clear_session(&self, _: &str) -> Result<bool, MemoryError> {
@@ -179,16 +210,22 @@ impl Bed {
 
     /// On tokio's clock, which a test may have paused; with pauses that are the same at every run.
     fn timed(dir: &Path, store: &Arc<Told>) -> Self {
+        Self::deliver(Self::spool_on(Self::timed_database(dir), dir), store)
+    }
+
+    fn timed_database(dir: &Path) -> Database {
         jitter::repeatable(1);
         let began = tokio::time::Instant::now();
         let clock = Arc::new(move || 1_763_690_000_000 + began.elapsed().as_millis() as u64);
-        let database = Database::open_inline(&dir.join("redial.sqlite"), clock, Duration::ZERO).unwrap();
-        Self::deliver(Self::spool_on(database, dir), store)
+        Database::open_inline(&dir.join("redial.sqlite"), clock, Duration::ZERO).unwrap()
     }
 
     fn deliver(spool: Arc<Spool>, store: &Arc<Told>) -> Self {
+        Self::deliver_to(spool, Sinks::only(Arc::clone(store) as Arc<dyn Memory>, Arc::new(NoCalls)))
+    }
+
+    fn deliver_to(spool: Arc<Spool>, sinks: Sinks) -> Self {
         let stop = CancellationToken::new();
-        let sinks = Sinks::only(Arc::clone(store) as Arc<dyn Memory>, Arc::new(NoCalls));
         tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
         Self { spool, stop }
     }
@@ -199,7 +236,11 @@ impl Bed {
     }
 
     fn spool_on(database: Database, dir: &Path) -> Arc<Spool> {
-        let settings = SpoolSettings { per_second: 100_000, ..SpoolSettings::default() };
+        Self::spool_of(database, dir, SpoolSettings::default().max_bytes)
+    }
+
+    fn spool_of(database: Database, dir: &Path, max_bytes: u64) -> Arc<Spool> {
+        let settings = SpoolSettings { per_second: 100_000, max_bytes, ..SpoolSettings::default() };
         Arc::new(Spool::open(Arc::new(database), Some(dir), settings).unwrap())
     }
 }
@@ -232,8 +273,8 @@ fn message(id: u32, text: &str) -> Message {
 }
 
 fn open_call(user: &str, sid: &str) -> OpenCall {
-    let (parameters, turns) = (Vec::new(), Vec::new());
-    OpenCall { sid: sid.to_owned(), caller: caller(user), started_at: 1_763_690_000_000, parameters, turns }
+    let (sid, parameters, turns, summary) = (sid.to_owned(), Vec::new(), Vec::new(), String::new());
+    OpenCall { sid, caller: caller(user), started_at: 1_763_690_000_000, parameters, turns, summary }
 }
 
 fn session(user: &str, sid: &str, turns: Vec<Message>) -> Session {
@@ -351,6 +392,45 @@ async fn what_an_earlier_server_took_goes_to_the_present_one_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_delivered_is_kept_for_the_next_server_however_long_none_answers() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::timed(dir.path(), &store);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    a_moment().await;
+    store.server.send_replace(None);
+    tokio::time::sleep(3 * HOUR).await;
+    store.server.send_replace(Some(ServerId("two".to_owned())));
+    a_moment().await;
+    assert_eq!(store.of("u_a"), ["CA1", "CA1"]);
+    tokio::time::sleep(HOUR / 2).await;
+    assert_eq!(bed.spool.figures().await.unwrap().delivered, 1);
+    tokio::time::sleep(HOUR).await;
+    assert_eq!(bed.spool.figures().await.unwrap().delivered, 0, "the server that took it answers all the while");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_too_large_once_keeps_what_is_delivered_later() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::deliver(Bed::spool_of(Bed::timed_database(dir.path()), dir.path(), 1_000_000), &store);
+    store.server.send_replace(None);
+    let words = "I need a plumber. ".repeat(1000);
+    for n in 0..100 {
+        let session = session("u_a", &format!("CA{n}"), vec![message(1, &words)]);
+        bed.spool.close(&caller("u_a"), session).await.unwrap();
+    }
+    assert!(bed.spool.figures().await.unwrap().bytes > 1_000_000);
+    store.server.send_replace(Some(ServerId("one".to_owned())));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let figures = bed.spool.figures().await.unwrap();
+    assert_eq!((store.of("u_a").len(), figures.delivered), (100, 0), "it is too large, so what is delivered goes");
+    bed.spool.close(&caller("u_a"), session("u_a", "CA", vec![message(1, "Hello")])).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let figures = bed.spool.figures().await.unwrap();
+    assert_eq!(figures.delivered, 1, "{figures:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_erasure_is_sent_again_although_it_was_heard_of_meanwhile() {
     let (dir, store) = (TempDir::new().unwrap(), Told::new());
     let bed = Bed::timed(dir.path(), &store);
@@ -364,6 +444,125 @@ async fn an_erasure_is_sent_again_although_it_was_heard_of_meanwhile() {
     store.server.send_replace(Some(ServerId("two".to_owned())));
     a_moment().await;
     assert_eq!(*store.erased.lock().unwrap(), [user.clone(), user]);
+}
+
+/// A call log in the spool's directory, noted and written.
+async fn log_of(spool: &Spool, dir: &Path, user: &str, sid: &str) -> std::path::PathBuf {
+    let file = dir.join("calls").join(format!("{sid}.ndjson"));
+    std::fs::create_dir_all(dir.join("calls")).unwrap();
+    std::fs::write(&file, "words").unwrap();
+    spool.logged(sid, &caller(user));
+    spool.held(&caller(user).user_id).await.unwrap();
+    file
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_call_logs_of_a_caller_who_was_erased_elsewhere_go() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::timed(dir.path(), &store);
+    let log = log_of(&bed.spool, dir.path(), "u_a", "CA1").await;
+    let others = log_of(&bed.spool, dir.path(), "u_b", "CA2").await;
+    // What is there in its place cannot be deleted, at first.
+    std::fs::remove_file(&log).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    store.erased.lock().unwrap().push(caller("u_a").user_id);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(bed.spool.held(&caller("u_a").user_id).await.unwrap().logs, ["CA1"]);
+    std::fs::remove_dir(&log).unwrap();
+    std::fs::write(&log, "words").unwrap();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert!(!log.exists() && others.exists());
+    assert!(bed.spool.held(&caller("u_a").user_id).await.unwrap().logs.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_log_is_that_of_whose_call_it_turned_out_to_be() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::timed(dir.path(), &store);
+    log_of(&bed.spool, dir.path(), "u_derived", "CA1").await;
+    store.map("u_derived", "u_ana");
+    bed.spool.close(&caller("u_derived"), session("u_derived", "CA1", Vec::new())).await.unwrap();
+    a_moment().await;
+    assert_eq!(bed.spool.held(&caller("u_ana").user_id).await.unwrap().logs, ["CA1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_here_of_an_absorbed_user_is_the_other_ones() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let spool = Bed::idle(dir.path());
+    let (ana, into) = (caller("u_ana").user_id, caller("u_into").user_id);
+    spool.begin(open_call("u_ana", "CA1"));
+    spool.turn("CA1", message(1, "Hello")).await.unwrap();
+    spool.close(&caller("u_ana"), session("u_ana", "CA2", Vec::new())).await.unwrap();
+    log_of(&spool, dir.path(), "u_ana", "CA2").await;
+    spool.rename(&ana, &into).await.unwrap();
+    let held = spool.held(&into).await.unwrap();
+    assert_eq!((held.turns.len(), held.entries.len(), held.logs.len()), (1, 1, 1));
+    assert_eq!(spool.held(&ana).await.unwrap(), redial::memory::spool::Held::default());
+    let _bed = Bed::deliver(spool, &store);
+    eventually("it is delivered as the other one's", async || store.of("u_into") == ["CA2"]).await;
+}
+
+/// What is said by a caller who has everything deleted.
+fn asks_to_be_forgotten() -> Vec<Message> {
+    let asks_back = message(2, "I can do that. Shall I delete everything that is kept about you?").turn;
+    let asks_back = Message { turn: Turn { role: Role::Agent, ..asks_back } };
+    vec![message(1, "Please delete my data."), asks_back, message(3, "Yes, please.")]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whom_the_lookup_missed_is_forgotten_as_whom_the_number_leads_to() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let (derived, ana) = (caller("u_derived"), UserId::parse("u_ana").unwrap());
+    store.owners.lock().unwrap().insert(derived.hash.clone().unwrap(), ana.clone());
+    let bed = Bed::timed(dir.path(), &store);
+    bed.spool.close(&derived, session("u_derived", "CA1", asks_to_be_forgotten())).await.unwrap();
+    a_moment().await;
+    let mut erased = store.erased.lock().unwrap().clone();
+    erased.sort();
+    assert_eq!(erased, [ana, derived.user_id]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_known_by_another_number_is_not_forgotten_with_the_caller() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let (derived, bob) = (caller("u_derived"), UserId::parse("u_bob").unwrap());
+    store.owners.lock().unwrap().extend([
+        (derived.hash.clone().unwrap(), bob.clone()),
+        (PhoneHash::parse("hanother").unwrap(), derived.user_id.clone()),
+    ]);
+    let bed = Bed::timed(dir.path(), &store);
+    bed.spool.close(&derived, session("u_derived", "CA1", asks_to_be_forgotten())).await.unwrap();
+    a_moment().await;
+    assert_eq!(*store.erased.lock().unwrap(), [bob]);
+    assert!(bed.spool.held(&derived.user_id).await.unwrap().entries.is_empty(), "what was said is not kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_was_parted_from_its_user_stays_so_when_the_store_forgets_it_and_when_it_does_not() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let (ana, other) = (caller("u_ana"), |id: &UserId| *id != caller("u_ana").user_id);
+    let number = ana.hash.clone().unwrap();
+    let leads_to = || store.owners.lock().unwrap().get(&number).cloned().unwrap();
+    store.owners.lock().unwrap().insert(number.clone(), ana.user_id.clone());
+    store.calls.lock().unwrap().insert(ana.user_id.clone(), 3);
+    let bed = Bed::timed(dir.path(), &store);
+    let said = vec![message(1, "That's not me."), message(2, "I have a cat.")];
+    bed.spool.close(&ana, session("u_ana", "CA1", said)).await.unwrap();
+    a_moment().await;
+    let new = leads_to();
+    assert!(other(&new));
+    assert_eq!(store.of(new.as_str()), ["CA1"]);
+    // Another server, from before the call.
+    store.owners.lock().unwrap().insert(number.clone(), ana.user_id.clone());
+    store.server.send_replace(Some(ServerId("two".to_owned())));
+    a_moment().await;
+    assert_eq!((leads_to(), store.of(new.as_str()).len()), (new.clone(), 2));
+    // One that has all of it.
+    store.calls.lock().unwrap().insert(new.clone(), 1);
+    store.server.send_replace(Some(ServerId("three".to_owned())));
+    a_moment().await;
+    assert_eq!((leads_to(), store.of(new.as_str()).len()), (new, 3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -383,6 +582,22 @@ async fn a_delivery_that_dies_keeps_nobody_else_waiting_and_is_tried_again() {
     assert!(store.of("u_a").is_empty(), "not at once, as it would most likely die again");
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(store.of("u_a"), ["CA1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_dies_each_time_is_put_aside() {
+    fn dies() -> MemoryError {
+        panic!("a delivery dies, as the test wants it");
+    }
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    store.fail("u_a", dies);
+    let bed = Bed::timed(dir.path(), &store);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let dead = bed.spool.dead(10).await.unwrap();
+    assert_eq!(dead.iter().map(|dead| dead.sid.as_str()).collect::<Vec<_>>(), ["CA1"]);
+    assert!(dead[0].reason.contains("died"), "{}", dead[0].reason);
+    assert!(bed.spool.waiting(1).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -444,6 +659,154 @@ async fn a_call_that_somebody_else_asks_for_is_finished_all_the_same() {
     let spool = Bed::idle(dir.path());
     assert_eq!(spool.resume("CA1", caller("u_b").hash.as_ref()).await.unwrap(), None);
     eventually("it is finished", async || spool.finish_orphans().await.unwrap() == ["CA1"]).await;
+}
+
+/// The sessions that wait, each with what was said in it.
+async fn said(spool: &Spool) -> Vec<Vec<String>> {
+    let waiting = spool.waiting(10).await.unwrap();
+    let sessions = waiting.iter().map(|entry| serde_json::from_str::<Session>(&entry.body).unwrap());
+    let said = |session: Session| session.conversation_history.into_iter().map(|message| message.turn.text).collect();
+    sessions.map(said).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_instance_has_of_a_call_is_kept_when_the_call_goes_on_without_it() {
+    let dir = TempDir::new().unwrap();
+    let dead = Bed::idle(dir.path());
+    dead.begin(open_call("u_a", "CA1"));
+    for (id, text) in [(1, "Hello"), (2, "I need a plumber")] {
+        dead.turn("CA1", message(id, text)).await.unwrap();
+    }
+    drop(dead);
+    let (spool, later) = (Bed::idle(dir.path()), 1_763_690_009_000);
+    spool.begin(OpenCall { started_at: later, ..open_call("u_a", "CA1") });
+    let again = Message { turn: Turn { start_ms: 400, ..message(1, "A plumber, please").turn } };
+    spool.turn("CA1", again.clone()).await.unwrap();
+    let session = Session { started_at: later, ..session("u_a", "CA1", vec![again]) };
+    spool.close(&caller("u_a"), session).await.unwrap();
+    assert_eq!(said(&spool).await, [vec!["Hello", "I need a plumber"], vec!["A plumber, please"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_another_instance_has_taken_up_stays_open_there() {
+    let dir = TempDir::new().unwrap();
+    let (one, other) = (Bed::idle(dir.path()), Bed::idle(dir.path()));
+    one.begin(open_call("u_a", "CA1"));
+    one.turn("CA1", message(1, "Hello")).await.unwrap();
+    let taken_up = other.resume("CA1", caller("u_a").hash.as_ref()).await.unwrap().unwrap();
+    other.begin(taken_up);
+    other.turn("CA1", message(2, "Are you there?")).await.unwrap();
+    one.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
+    assert_eq!(other.figures().await.unwrap().open_calls, 1);
+    other.turn("CA1", message(3, "A plumber, please")).await.unwrap();
+    // Whatever whoever closes it knows of it.
+    other.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    assert_eq!(said(&other).await, [vec!["Hello"], vec!["Hello", "Are you there?", "A plumber, please"]]);
+}
+
+/// Counts what it is offered.
+#[derive(Default)]
+struct Shelf(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Archive for Shelf {
+    async fn put(&self, session: &Session) -> Result<(), ArchiveError> {
+        self.0.lock().unwrap().push(session.chat_id.clone());
+        Ok(())
+    }
+
+    async fn get(&self, _: &str) -> Result<Option<Session>, ArchiveError> {
+        Ok(None)
+    }
+
+    async fn erase(&self, _: &UserId) -> Result<u64, ArchiveError> {
+        Ok(0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_archive_is_offered_a_session_once_however_often_it_is_delivered() {
+    let (dir, store, shelf) = (TempDir::new().unwrap(), Told::new(), Arc::new(Shelf::default()));
+    let only = Sinks::only(Arc::clone(&store) as Arc<dyn Memory>, Arc::new(NoCalls));
+    let sinks = Sinks { archive: Some(Arc::clone(&shelf) as _), ..only };
+    let bed = Bed::deliver_to(Bed::spool_on(Bed::timed_database(dir.path()), dir.path()), sinks);
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+    a_moment().await;
+    assert_eq!(*shelf.0.lock().unwrap(), ["CA1"]);
+    for server in ["two", "three"] {
+        store.server.send_replace(Some(ServerId(server.to_owned())));
+        a_moment().await;
+    }
+    assert_eq!(store.of("u_a"), ["CA1", "CA1", "CA1"]);
+    assert_eq!(*shelf.0.lock().unwrap(), ["CA1"]);
+}
+
+/// Notes which calls are over, and whose they were. Knows of others what it is told.
+#[derive(Default)]
+struct Ended(Mutex<Vec<(String, String)>>, Mutex<Option<Load>>);
+
+type Load = fn() -> Result<Option<Mirrored>, MemoryError>;
+
+#[async_trait]
+impl Mirror for Ended {
+    async fn begin(&self, _: &LiveCall) {}
+
+    async fn turn(&self, _: &str, _: &Message, _: u64) {}
+
+    async fn load(&self, _: &str) -> Result<Option<Mirrored>, MemoryError> {
+        let told = *self.1.lock().unwrap();
+        told.map_or(Ok(None), |told| told())
+    }
+
+    async fn end(&self, sid: &str, instance: &str) {
+        self.0.lock().unwrap().push((sid.to_owned(), instance.to_owned()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_ends_with_the_call_of_the_instance_that_has_it() {
+    let (dir, store, mirror) = (TempDir::new().unwrap(), Told::new(), Arc::new(Ended::default()));
+    let (one, other) = (Bed::idle(dir.path()), Bed::idle(dir.path()));
+    one.begin(open_call("u_a", "CA1"));
+    one.turn("CA1", message(1, "Hello")).await.unwrap();
+    let taken_up = other.resume("CA1", caller("u_a").hash.as_ref()).await.unwrap().unwrap();
+    other.begin(taken_up);
+    other.turn("CA1", message(2, "Are you there?")).await.unwrap();
+    let only = Sinks::only(Arc::clone(&store) as Arc<dyn Memory>, Arc::new(NoCalls));
+    let sinks = Sinks { mirror: Some(Arc::clone(&mirror) as _), ..only };
+    let [first, bed] = [one, other].map(|spool| Bed::deliver_to(spool, sinks.clone()));
+    first.spool.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
+    eventually("the first copy arrives", async || bed.spool.figures().await.unwrap().delivered == 1).await;
+    bed.spool.close(&caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")])).await.unwrap();
+    assert!(bed.spool.delivered(Duration::from_secs(5)).await);
+    let ended = mirror.0.lock().unwrap().clone();
+    // Both may have delivered it.
+    assert!(!ended.is_empty() && ended.iter().all(|(_, instance)| instance == bed.spool.instance()), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_before_the_mirrored_turns_is_taken_up_with_them() {
+    let (dir, store, mirror) = (TempDir::new().unwrap(), Told::new(), Ended::default());
+    let spool = Bed::idle(dir.path());
+    *mirror.1.lock().unwrap() = Some(|| {
+        let Caller { user_id, hash } = caller("u_a");
+        let (session_id, instance, summary) = ("CA1".to_owned(), "other".to_owned(), "I need a plumber.".to_owned());
+        let call = LiveCall { session_id, user_id, hash, started_at: 1, instance, summary };
+        Ok(Some(Mirrored { call, messages: vec![message(80, "Tomorrow")], turns: 80 }))
+    });
+    let found = resume::find(&spool, store.as_ref(), Some(&mirror), "CA1", &caller("u_a")).await.unwrap().unwrap();
+    assert_eq!((found.summary.as_str(), found.turns), ("I need a plumber.", vec![message(80, "Tomorrow")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_cannot_be_read_keeps_nobody_from_the_finished_sessions() {
+    let (dir, store, mirror) = (TempDir::new().unwrap(), Told::new(), Ended::default());
+    let (spool, ana) = (Bed::idle(dir.path()), caller("u_a"));
+    *mirror.1.lock().unwrap() = Some(|| Err(away()));
+    let asked = async || resume::find(&spool, store.as_ref(), Some(&mirror), "CA1", &ana).await;
+    assert!(matches!(asked().await, Err(MemoryError::Unavailable { .. })));
+    store.sessions.lock().unwrap().push(session("u_a", "CA1", vec![message(1, "Hello")]));
+    assert_eq!(asked().await.unwrap().unwrap().turns, [message(1, "Hello")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -521,6 +884,23 @@ async fn nothing_is_lost_while_another_process_keeps_the_file_locked() {
     tokio::time::timeout(Duration::from_secs(10), ack).await.expect("the file is tried again").unwrap();
     let found = spool.resume("CA1", caller("u_a").hash.as_ref()).await.unwrap().unwrap();
     assert_eq!(found.turns.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_disk_does_not_take_goes_to_the_store_as_it_would_from_there() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::open(dir.path(), &store);
+    let other = rusqlite::Connection::open(dir.path().join("redial.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let stored = bed.spool.deliver_at_once(caller("u_a"), session("u_a", "CA1", vec![message(1, "Hello")]));
+    tokio::time::timeout(Duration::from_secs(10), stored).await.expect("no disk is needed").unwrap();
+    assert_eq!(store.of("u_a"), ["CA1"]);
+    // Who asks to be forgotten is not written down for it.
+    let forgotten = bed.spool.deliver_at_once(caller("u_b"), session("u_b", "CA2", asks_to_be_forgotten()));
+    other.execute_batch("COMMIT").unwrap();
+    tokio::time::timeout(Duration::from_secs(20), forgotten).await.expect("the disk takes it").unwrap();
+    eventually("they are erased", async || store.erased.lock().unwrap().len() == 1).await;
+    assert!(store.of("u_b").is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

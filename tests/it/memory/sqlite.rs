@@ -208,7 +208,7 @@ async fn expired_words_are_off_the_disk_after_a_restart() {
     assert!(holds(&bytes_on_disk(&path), "Aristophanes"));
     drop(store);
 
-    time.fetch_add(DAY_MS, Ordering::SeqCst);
+    time.fetch_add(DAY_MS + 3_600_000, Ordering::SeqCst);
     let _store = SqliteStore::open_with_clock(&path, settings(), clock).unwrap();
     assert!(!holds(&bytes_on_disk(&path), "Aristophanes"));
     assert_eq!((rows(&path, "session"), rows(&path, "done"), rows(&path, "user")), (0, 0, 1));

@@ -441,6 +441,7 @@ impl<'a> World<'a> {
             started_at: 1_763_690_000_000,
             parameters: Vec::new(),
             turns: messages.clone(),
+            summary: String::new(),
         };
         self.spool().begin(open);
         let older = if who == WITHHELD { Vec::new() } else { vec![hash("old", who)] };

@@ -98,6 +98,7 @@ async fn an_export_has_everything_that_is_held(desk: Desk) {
         started_at: 0,
         parameters: Vec::new(),
         turns: first.conversation_history.clone(),
+        summary: String::new(),
     });
     desk.spool.logged("CA3", &caller);
     std::fs::create_dir_all(desk.dir.path().join("calls")).unwrap();
@@ -240,7 +241,8 @@ async fn a_cleared_session_stays_cleared(desk: Desk) {
     redial::memory::hang_up::write(desk.store.as_ref(), hang_up, redial::memory::summary::fold).await.unwrap();
     assert!(matches!(desk.operations().session("CA1").await, Err(OperationError::NotFound(_))));
     // A call that goes on.
-    desk.spool.begin(OpenCall { sid: "CA2".to_owned(), caller, started_at: 0, parameters: vec![], turns: vec![] });
+    let (sid, parameters, turns, summary) = ("CA2".to_owned(), vec![], vec![], String::new());
+    desk.spool.begin(OpenCall { sid, caller, started_at: 0, parameters, turns, summary });
     assert!(matches!(desk.operations().clear_session("CA2").await, Err(OperationError::Conflict(_))));
 }
 
@@ -321,6 +323,7 @@ async fn what_is_dead_can_be_looked_at_and_dropped(desk: Desk) {
         started_at: 0,
         parameters: vec![],
         turns,
+        summary: String::new(),
     });
     desk.spool.held(&caller.user_id).await.unwrap(); // all is written
     let file = rusqlite::Connection::open(desk.dir.path().join("redial.sqlite")).unwrap();

@@ -38,7 +38,7 @@ pub(super) async fn all_of_it_works(store: &RedisStore) {
     store.begin(&live()).await;
     store.turn("CA1", &message(1, "hello"), 1).await;
     assert_eq!(mirrored(store).await, (vec!["hello".to_owned()], 1));
-    store.end("CA1").await;
+    store.end("CA1", "gateway-1").await;
     assert_eq!(store.load("CA1").await.unwrap(), None);
 }
 
@@ -63,13 +63,20 @@ async fn a_live_call_leaves_these_keys_until_it_ends() {
     assert_eq!((messages.len(), &first["role"], &first["content"]), (2, &"user".into(), &"hello".into()));
     assert_eq!(raw.get(TURNS).await.unwrap().as_deref(), Some("2"));
 
-    // Another instance takes it over, with what was said.
+    // Another instance takes it over, and adds what it knows.
     let taken_over = LiveCall { instance: "gateway-2".to_owned(), summary: "Ana said hello".to_owned(), ..live() };
     store.begin(&taken_over).await;
-    let messages = vec![message(1, "hello"), message(2, "hello, Ana")];
-    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: taken_over, messages, turns: 2 }));
+    let none = Mirrored { call: taken_over.clone(), messages: vec![], turns: 0 };
+    assert_eq!(store.load("CA1").await.unwrap(), Some(none));
+    store.turn("CA1", &message(2, "hello, Ana"), 1).await;
+    store.begin(&taken_over).await;
+    let messages = vec![message(2, "hello, Ana")];
+    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: taken_over, messages, turns: 1 }));
 
-    store.end("CA1").await;
+    let before = everything(&mut raw).await;
+    store.end("CA1", "gateway-1").await;
+    assert_eq!(everything(&mut raw).await, before, "it goes on with another instance");
+    store.end("CA1", "gateway-2").await;
     assert!(everything(&mut raw).await.is_empty());
     store.turn("CA1", &message(3, "too late"), 3).await;
     assert!(everything(&mut raw).await.is_empty(), "what is over does not come back");
@@ -183,7 +190,7 @@ async fn a_server_that_is_away_costs_a_live_call_nothing() {
         store.turn("CA1", &message(turns, "hello"), turns.into()).await;
     }
     store.begin(&live()).await;
-    store.end("CA1").await;
+    store.end("CA1", "gateway-1").await;
     advice(store.load("CA1").await);
     assert!(since.elapsed() < Duration::from_millis(250), "{:?}", since.elapsed());
 }
@@ -195,7 +202,7 @@ async fn an_id_that_is_none_never_becomes_part_of_a_mirrors_key() {
     for sid in ["", "a:b", "*", "a\nb"] {
         store.begin(&LiveCall { session_id: sid.to_owned(), ..live() }).await;
         store.turn(sid, &message(1, "hello"), 1).await;
-        store.end(sid).await;
+        store.end(sid, "gateway-1").await;
         assert!(matches!(store.load(sid).await, Err(MemoryError::Refused(_))), "{sid:?}");
     }
     assert!(everything(&mut raw).await.is_empty());

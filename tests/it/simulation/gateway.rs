@@ -130,6 +130,7 @@ impl Life {
             started_at,
             parameters: Vec::new(),
             turns: Vec::new(),
+            summary: String::new(),
         };
         let is_back = self.desk.call(number).broken > 0;
         if is_back {

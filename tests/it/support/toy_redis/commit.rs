@@ -9,7 +9,7 @@ pub(super) fn run(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -
 
 fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result<Reply, WrongType> {
     let (
-        &[session, done, ref owners @ ..],
+        &[session, done, gone, ref owners @ ..],
         [sid, digest, turns, session_doc, user, ended, schema, _, _, replaces, largest, of_profile @ ..],
     ) = (&keys.iter().collect::<Vec<_>>()[..], args)
     else {
@@ -22,9 +22,7 @@ fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result
         }
     }
 
-    if let [gone, ..] = owners
-        && keyspace.exists(gone)
-    {
+    if keyspace.exists(gone) {
         return Ok(answer("erased", "", b"", 0));
     }
     let marker = keyspace.hget(done, b"d")?.map(<[u8]>::to_vec);
@@ -33,7 +31,7 @@ fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result
         return Ok(answer("duplicate", "", b"", 0));
     }
     let owner = match owners {
-        [_, _, _, phone] => keyspace.get(phone)?.map(<[u8]>::to_vec),
+        [_, _, phone] => keyspace.get(phone)?.map(<[u8]>::to_vec),
         _ => None,
     };
     let stored_as = keyspace.hget(session, b"uid")?;
@@ -58,7 +56,7 @@ fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result
             keyspace.hset(done, field.as_bytes(), value)?;
         }
     }
-    let (&[_, profile, sessions, phone], [base, profile_doc, _, keep, expired_before]) = (owners, of_profile) else {
+    let (&[profile, sessions, phone], [base, profile_doc, _, keep, expired_before]) = (owners, of_profile) else {
         keyspace.hset(done, b"merged", b"1")?;
         return Ok(answer("applied", "0", b"", 0));
     };
