@@ -55,6 +55,23 @@ pub fn kept(mode: ConsentMode, choice: Option<Choice>, unremembered: bool) -> Ke
     }
 }
 
+/// What may be kept of a finished call by whoever comes after the fold, a model or the archive; `known` is the answer in
+/// the caller's profile by now.
+///
+/// A "no" holds whenever it was given, also when it came later: nobody else is shown the words then. A "yes" holds for
+/// its own call and later ones.
+pub fn kept_later(mode: ConsentMode, known: Option<&Consent>, session: &Session) -> Keep {
+    let turns: Vec<_> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
+    let talk = Talk::of(&turns, None);
+    let own = given(&talk, session).map(|given| given.memory);
+    let holds = |given: &&Consent| {
+        given.memory == Choice::No || given.at <= session.started_at || sid_of(&given.src) == session.chat_id
+    };
+    let known = known.filter(holds).map(|given| given.memory);
+    // No before yes, and either before no answer.
+    kept(mode, own.max(known), talk.unremembered)
+}
+
 /// Whether the greeting asks: only where asking is configured, something could be remembered, and there is no answer yet.
 pub fn is_asked(mode: ConsentMode, withheld: bool, consent: Option<&Consent>) -> bool {
     mode == ConsentMode::Ask && !withheld && consent.is_none()

@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::super::archive::{Archive, ArchiveError};
-use super::super::consent::ConsentMode;
+use super::super::consent::{self, ConsentMode, Keep};
 use super::super::directory::{Memory, ProfileChange};
 use super::super::hang_up::{self, HangUp, Written};
 use super::super::improve;
 use super::super::mirror::Mirror;
-use super::super::model::Session;
+use super::super::model::{Choice, Session};
 use super::super::sqlite::Rows;
 use super::super::store::{MemoryError, ServerId, Store};
 use super::super::summarizer::{Summarizer, SummaryError, SummaryRequest};
@@ -284,10 +284,7 @@ impl Drain {
     async fn deliver(&self, entry: &mut Entry) -> Result<Vec<Kind>, MemoryError> {
         match entry.kind {
             Kind::Session => {
-                let mut session = session_of(entry)?;
-                // A repeated delivery goes where the first one went.
-                session.user_id = entry.caller.user_id.as_str().to_owned();
-                let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session).await?;
+                let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session_of(entry)?).await?;
                 // Who is erased later on is looked for under this name, here as well as there.
                 entry.caller.user_id = owner;
                 Ok(follow_ups)
@@ -298,12 +295,7 @@ impl Drain {
                 info!(?erased, "a caller is erased");
                 Ok(Vec::new())
             }
-            Kind::Archive => {
-                if let Some(archive) = &self.sinks.archive {
-                    archive.put(&session_of(entry)?).await.map_err(archive_failed)?;
-                }
-                Ok(Vec::new())
-            }
+            Kind::Archive => self.archive(&entry.caller, session_of(entry)?).await.map(|()| Vec::new()),
             Kind::EraseArchived => {
                 if let Some(archive) = &self.sinks.archive {
                     archive.erase(&entry.caller.user_id).await.map_err(archive_failed)?;
@@ -331,7 +323,10 @@ impl Drain {
             caller.user_id = new;
         }
         let sid = session.chat_id.clone();
-        let remembered = !summary::is_unremembered(&session);
+        // Whatever the caller has answered; what they have is looked at when it is done. A withheld number's calls are
+        // nobody's: no erasure would find them.
+        let any = consent::kept(self.sinks.consent, Some(Choice::Yes), summary::is_unremembered(&session));
+        let may_be_kept = caller.hash.is_some() && any > Keep::Nothing;
         let fold = |profile, session: &Session| summary::fold_under(self.sinks.consent, profile, session);
         let (written, owner) =
             hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base: None }, fold).await?;
@@ -342,8 +337,8 @@ impl Drain {
             return Ok((Vec::new(), owner));
         }
         // Of a duplicate too: its first delivery may not have been noted. Both are harmless when they come twice.
-        let archive = self.sinks.archive.is_some().then_some(Kind::Archive);
-        let summary = (self.sinks.summarizer.is_some() && remembered).then_some(Kind::Summary);
+        let archive = (self.sinks.archive.is_some() && may_be_kept).then_some(Kind::Archive);
+        let summary = (self.sinks.summarizer.is_some() && may_be_kept).then_some(Kind::Summary);
         Ok((archive.into_iter().chain(summary).collect(), owner))
     }
 
@@ -364,7 +359,7 @@ impl Drain {
         if known.calls == 0 || !is_theirs || !summary::is_disowned(session, name) {
             return Ok(None);
         }
-        let new = UserId::random();
+        let new = UserId::random_since(session.started_at);
         store.assign(hash, Some(&new)).await?;
         Ok(Some(new))
     }
@@ -374,8 +369,13 @@ impl Drain {
         let Some(summarizer) = &self.sinks.summarizer else { return Ok(()) };
         let store = &self.sinks.store;
         let Some(known) = store.user(user).await? else { return Ok(()) };
-        let (mut revision, mut profile) = (known.revision, known.profile);
-        let previous_summary = profile.as_ref().map(|profile| profile.summary.clone()).unwrap_or_default();
+        // Of a profile that cannot be read, nothing could be improved, nor told what the caller has agreed to.
+        let Some(present) = known.profile else { return Ok(()) };
+        if consent::kept_later(self.sinks.consent, present.consent.as_ref(), session) == Keep::Nothing {
+            return Ok(());
+        }
+        let previous_summary = present.summary.clone();
+        let (mut revision, mut profile) = (known.revision, Some(present));
         let request = SummaryRequest { previous_summary, session: session.clone() };
         let draft = match summarizer.summarize(&request).await {
             Ok(draft) => draft,
@@ -406,6 +406,32 @@ impl Drain {
             }
         }
         Ok(())
+    }
+
+    /// Offers a call to the archive, if its caller lets it be kept for good.
+    async fn archive(&self, caller: &Caller, session: Session) -> Result<(), MemoryError> {
+        let Some(archive) = self.sinks.archive.as_ref().filter(|_| caller.hash.is_some()) else { return Ok(()) };
+        let store = &self.sinks.store;
+        if !store.erased_among(std::slice::from_ref(&caller.user_id)).await?.is_empty() {
+            return Ok(());
+        }
+        let consent = match store.user(&caller.user_id).await? {
+            None => None,
+            Some(known) => match known.profile {
+                Some(profile) => profile.consent,
+                None => {
+                    return Err(MemoryError::WrongShape {
+                        key: format!("the profile of {}", caller.user_id.as_str()),
+                        advice: "whether the call may be archived cannot be told; upgrade, or repair it, then retry"
+                            .to_owned(),
+                    });
+                }
+            },
+        };
+        if consent::kept_later(self.sinks.consent, consent.as_ref(), &session) == Keep::Nothing {
+            return Ok(());
+        }
+        archive.put(&session).await.map_err(archive_failed)
     }
 
     /// What is done every few seconds.
@@ -545,11 +571,14 @@ impl Flights {
     }
 }
 
+/// The session of an entry, as that of whose call it is by now: a repeated delivery, and what follows from one, goes where
+/// the first one went.
 fn session_of(entry: &Entry) -> Result<Session, MemoryError> {
-    serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
+    let session: Session = serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
         key: format!("outbox entry {}", entry.seq),
         advice: "the document is no session that this version can read; upgrade, then retry it".to_owned(),
-    })
+    })?;
+    Ok(Session { user_id: entry.caller.user_id.as_str().to_owned(), ..session })
 }
 
 fn archive_failed(error: ArchiveError) -> MemoryError {
