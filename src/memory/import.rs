@@ -27,6 +27,7 @@ pub use self::phones::{Phones, PhonesError};
 pub use self::report::{Line, Outcome, Report};
 use self::source::Source;
 use self::writer::Writer;
+use super::consent::ConsentMode;
 use super::settings::StoreSettings;
 use super::store::{MemoryError, Store};
 
@@ -94,6 +95,8 @@ pub struct Import {
     pub prefix: String,
     /// Whose number is whose, where the layout does not know.
     pub phones: Phones,
+    /// How callers agree to being remembered: what they did not agree to goes into no profile.
+    pub consent: ConsentMode,
     /// Read and report, write nothing.
     pub dry_run: bool,
 }

@@ -5,7 +5,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use redial::identity::{Caller, CallerAddress, Keys, PhoneHash, UserId};
+use redial::memory::consent::ConsentMode;
 use redial::memory::import::{self, Import, ImportError, Layout, Outcome, Phones, Report};
+use redial::memory::model::Profile;
 use redial::memory::process::ProcessStore;
 use redial::memory::redis::RedisStore;
 use redial::memory::settings::StoreSettings;
@@ -54,6 +56,7 @@ impl Bench {
             source: SecretString::from(self.server.url()),
             prefix: layout.prefix().to_owned(),
             phones: Phones::default(),
+            consent: ConsentMode::Announce,
             dry_run: false,
         }
     }
@@ -287,6 +290,22 @@ async fn who_was_erased_does_not_come_back_by_an_import() {
     let report = bench.run(&Import { phones, ..bench.import(Layout::Conversation) }).await;
     assert!(is_skipped(&report, "conversation:messages:c1", "erased"), "{report}");
     assert_eq!(bench.store.load_session("c1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn nothing_goes_into_a_profile_that_nobody_has_agreed_to() {
+    for consent in [ConsentMode::Ask, ConsentMode::Off] {
+        let mut bench = Bench::start().await;
+        bench.fill_sarah("0a1b2c3d4e5f6071").await;
+        let report = bench.run(&Import { consent, ..bench.import(Layout::Sarah) }).await;
+        assert!(is_skipped(&report, &format!("sarah:user:{UID}:profile"), "MEMORY_CONSENT"), "{report}");
+        assert!(bench.store.load_session("MZ1").await.unwrap().is_some(), "{report}");
+        let hash = PhoneHash::parse("0a1b2c3d4e5f6071").unwrap();
+        let known = bench.known(&Caller { user_id: UserId::parse("u_x").unwrap(), hash: Some(hash) }).await;
+        assert_eq!((known.user_id.as_str(), known.calls), (UID, 1));
+        let profile = Profile { v: known.profile.v, ..Profile::default() };
+        assert_eq!(known.profile, profile);
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use super::people::{Person, Talk};
 use super::report::{Line, Outcome, Report};
 use super::{Import, ImportError, Layout};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
+use crate::memory::consent::{self, Keep};
 use crate::memory::hang_up::{self, HangUp, Written};
 use crate::memory::model::{Profile, Session};
 use crate::memory::store::{Known, MemoryError, Store};
@@ -21,6 +22,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The reason that is given for a profile that could not be found again.
 const NO_NUMBER: &str = "no number leads to this person, so no call would find it: name the number with --phones";
+
+/// The reason that is given for a profile whose owner has not agreed to being remembered.
+const NOT_AGREED: &str = "MEMORY_CONSENT does not let it be remembered: nobody has agreed to it";
 
 /// The reason that is given when somebody asked to be forgotten.
 const ERASED: &str = "this caller was erased here";
@@ -75,7 +79,13 @@ impl<'a> Writer<'a> {
                 return Ok(());
             }
         };
-        let remembered = std::mem::take(&mut person.remembered);
+        // Whether this person lets anything be remembered, as far as is known here.
+        let consent = who.found.as_ref().and_then(|(_, known)| known.profile.consent.as_ref());
+        let agreed = consent::kept(self.import.consent, consent.map(|given| given.memory), false) > Keep::Nothing;
+        let mut remembered = std::mem::take(&mut person.remembered);
+        if !agreed {
+            remembered = Remembered { left_out: remembered.left_out, ..Remembered::default() };
+        }
         let mut talks = std::mem::take(&mut person.talks);
         talks.sort_by(|a, b| (a.conversation.ended_at, &a.name).cmp(&(b.conversation.ended_at, &b.name)));
         // The profile comes in with the oldest session that is written.
@@ -112,6 +122,7 @@ impl<'a> Writer<'a> {
         }
         let done = match (&who.found, carried) {
             (None, _) => Done::Skipped(NO_NUMBER.to_owned()),
+            (Some(_), _) if !agreed => Done::Skipped(NOT_AGREED.to_owned()),
             (Some(_), Some(done)) => done,
             (Some((_, known)), None) => self.commit_alone(&who, known, &remembered).await?,
         };
@@ -208,7 +219,7 @@ impl<'a> Writer<'a> {
         }
         let fold = |profile: Profile, session: &Session| {
             // In this order: folding takes away what an earlier copy of the same session has left.
-            let profile = summary::fold(profile, session);
+            let profile = summary::fold_under(self.import.consent, profile, session);
             match brings {
                 Some(remembered) if !remembered.is_empty() => remembered.adopt_into(profile, &session.chat_id),
                 Some(_) | None => profile,
