@@ -19,6 +19,7 @@ over_both_stores! {
     two_callers_become_one
     a_number_that_is_split_off_is_somebody_new
     a_number_under_the_former_pepper_is_found_split_and_erased
+    a_split_leaves_no_hash_of_the_number_that_leads_to_somebody
     an_erasure_is_told_in_a_receipt_and_may_be_repeated
     who_was_first_derived_from_a_number_is_spared_when_another_number_shows_that_it_is_somebody_else
     a_cleared_session_stays_cleared
@@ -129,6 +130,7 @@ async fn a_withheld_callers_session_is_exported_and_erased_by_its_user_id(desk: 
         profile: Profile::default(),
         base_revision: 0,
         replaces: None,
+        number_has_moved: false,
     };
     desk.store.commit_session(&commit).await.unwrap();
     let subject = desk.subject(withheld.user_id.as_str());
@@ -187,6 +189,18 @@ async fn a_number_under_the_former_pepper_is_found_split_and_erased(desk: Desk) 
     let erased: Vec<&str> = receipt.erased.iter().map(|erasure| erasure.user_id.as_str()).collect();
     assert!(erased.contains(&former.as_str()) && erased.contains(&split.user_id.as_str()), "{erased:?}");
     assert_eq!(desk.store.owner(&older[0]).await.unwrap(), None);
+}
+
+async fn a_split_leaves_no_hash_of_the_number_that_leads_to_somebody(desk: Desk) {
+    let Subject::Number { caller, older } = desk.subject(ANA) else { panic!("no number") };
+    // Known under both peppers, as two people.
+    let ana = desk.call(ANA, "CA1", &[NAME]).await.user_id;
+    let bob = UserId::parse(&desk.call(BOB, "CA2", &[VISIT]).await.user_id).unwrap();
+    desk.store.assign(&older[0], Some(&bob)).await.unwrap();
+    let split = desk.operations().split(&desk.subject(ANA)).await.unwrap();
+    assert_eq!(split.former_user_id, ana);
+    let known = redial::memory::rekey::find(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
+    assert_eq!((known.user_id.as_str(), known.calls), (split.user_id.as_str(), 0));
 }
 
 async fn an_erasure_is_told_in_a_receipt_and_may_be_repeated(desk: Desk) {
