@@ -74,7 +74,7 @@ fn told(check: &Report) -> String {
             text,
             "Journal:  {} open call(s){}\nOutbox:   {} waiting, {} delivered, {} dead; {} kB",
             spool.open_calls,
-            if spool.degraded { ", the disk does not take it" } else { "" },
+            if spool.degraded == Some(true) { ", the disk does not take it" } else { "" },
             spool.waiting,
             spool.delivered,
             spool.dead,
