@@ -57,7 +57,10 @@ impl Operations<'_> {
         profile: &Profile,
     ) -> Result<u64, OperationError> {
         check(profile)?;
-        match self.store.change_profile(user, base_revision, profile).await? {
+        // Which ids they had is not for others to forget: an erasure goes by it.
+        let known = self.store.user(user).await?.and_then(|known| known.profile);
+        let profile = Profile { absorbed: known.unwrap_or_default().absorbed, ..profile.clone() };
+        match self.store.change_profile(user, base_revision, &profile).await? {
             ProfileChange::Applied { revision } => Ok(revision),
             ProfileChange::Conflict { profile: None, .. } => Err(unreadable()),
             ProfileChange::Conflict { revision, .. } => Err(OperationError::Conflict(format!(

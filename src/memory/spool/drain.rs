@@ -23,9 +23,10 @@ use super::super::sqlite::Rows;
 use super::super::store::{MemoryError, ServerId, Store};
 use super::super::summarizer::{Summarizer, SummaryError, SummaryRequest};
 use super::super::summary;
+use super::super::whose;
 use super::outbox::{self, Entry, Kind};
 use super::{PATIENCE, Spool};
-use crate::identity::{Caller, UserId};
+use crate::identity::{Caller, PhoneHash, UserId};
 
 /// Deliveries at the same time, each of another lane.
 const AT_ONCE: usize = 16;
@@ -222,7 +223,7 @@ impl Drain {
                 self.say_why(&entry, &failure);
                 let pause = match entry.kind {
                     Kind::Summary => hang_up::pause_after(entry.tries) * SUMMARY_PATIENCE,
-                    Kind::Session | Kind::Erase | Kind::Archive | Kind::EraseArchived => {
+                    Kind::Session | Kind::Erase | Kind::EraseNumber | Kind::Archive | Kind::EraseArchived => {
                         hang_up::pause_after(entry.tries)
                     }
                 };
@@ -291,8 +292,22 @@ impl Drain {
             }
             Kind::Summary => self.improve(&entry.caller.user_id, &session_of(entry)?).await.map(|()| Vec::new()),
             Kind::Erase => {
+                // On the disk before the profile goes that names them.
+                for absorbed in whose::absorbed_by(self.sinks.store.as_ref(), &entry.caller.user_id).await? {
+                    self.forget(&absorbed).await?;
+                }
                 let erased = self.sinks.store.erase(&entry.caller.user_id).await?;
                 info!(?erased, "a caller is erased");
+                Ok(Vec::new())
+            }
+            Kind::EraseNumber => {
+                let whose = whose::whose(self.sinks.store.as_ref(), &entry.caller, &older_of(entry)?).await?;
+                if let Some(another) = whose.another {
+                    info!(user.id = another.as_str(), "an erasure by number spares somebody who has another one now");
+                }
+                for user in whose.users {
+                    self.forget(&user).await?;
+                }
                 Ok(Vec::new())
             }
             Kind::Archive => self.archive(&entry.caller, session_of(entry)?).await.map(|()| Vec::new()),
@@ -303,6 +318,12 @@ impl Drain {
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// Keeps nothing of a user here, and queues their erasure elsewhere.
+    async fn forget(&self, user: &UserId) -> Result<(), MemoryError> {
+        self.sinks.live.forget(user);
+        self.spool.forget(user).await.map(drop)
     }
 
     /// Answers what is to be queued next, and whose call it turned out to be.
@@ -579,6 +600,16 @@ fn session_of(entry: &Entry) -> Result<Session, MemoryError> {
         advice: "the document is no session that this version can read; upgrade, then retry it".to_owned(),
     })?;
     Ok(Session { user_id: entry.caller.user_id.as_str().to_owned(), ..session })
+}
+
+/// The older hashes of an erasure by number.
+fn older_of(entry: &Entry) -> Result<Vec<PhoneHash>, MemoryError> {
+    let hashes: Option<Vec<String>> = serde_json::from_str(&entry.body).ok();
+    let hashes = hashes.map(|hashes| hashes.iter().map(|hash| PhoneHash::parse(hash)).collect::<Result<_, _>>());
+    hashes.and_then(Result::ok).ok_or_else(|| MemoryError::WrongShape {
+        key: format!("outbox entry {}", entry.seq),
+        advice: "it holds no hashes; erase the person again, by the number".to_owned(),
+    })
 }
 
 fn archive_failed(error: ArchiveError) -> MemoryError {

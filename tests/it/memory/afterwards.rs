@@ -162,3 +162,27 @@ async fn a_call_is_archived_as_that_of_whose_it_turned_out_to_be() {
     let archived = bed.seen.archived.lock().unwrap();
     assert_eq!(archived.iter().map(|session| session.user_id.as_str()).collect::<Vec<_>>(), ["u_owner"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_by_number_is_of_whomever_the_number_leads_to_when_the_store_answers() {
+    let (bed, mobile, office) = (Bed::under(ConsentMode::Announce), caller("ana"), caller("office"));
+    // Ana was first known by her mobile, which is Bob's since; he had another user before, who became one with him.
+    bed.call(&mobile, "CA1", &["I would like my boiler serviced."]).await;
+    bed.store.assign(office.hash.as_ref().unwrap(), Some(&mobile.user_id)).await.unwrap();
+    let bob = UserId::random_since(NOON + 61_000);
+    bed.store.assign(mobile.hash.as_ref().unwrap(), Some(&bob)).await.unwrap();
+    let as_bob = Caller { user_id: bob.clone(), ..mobile.clone() };
+    let fold = |profile, _: &Session| Profile { absorbed: ["u_former".to_owned()].into(), ..profile };
+    let session = session("CA2", &as_bob, &["Hello."], NOON + 120_000);
+    hang_up::write(bed.store.as_ref(), HangUp { caller: as_bob, session, base: None }, fold).await.unwrap();
+
+    bed.spool.forget_number(&mobile, &[]).await.unwrap();
+    let former = UserId::parse("u_former").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while bed.store.erased_among(&[bob.clone(), former.clone()]).await.unwrap().len() < 2 {
+        assert!(Instant::now() < deadline, "{:?}", bed.spool.waiting(10).await);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(bed.store.user(&bob).await.unwrap(), None);
+    assert_eq!(bed.store.user(&mobile.user_id).await.unwrap().unwrap().calls, 1, "Ana has another number now");
+}
