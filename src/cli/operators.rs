@@ -16,7 +16,7 @@ use crate::operations::{OperationError, Operations, Subject, audit};
 use crate::telemetry;
 
 /// Who a command is, for the audit.
-const ACTOR: &str = "cli";
+pub(super) const ACTOR: &str = "cli";
 
 /// The memory of the gateway that is configured, which may run at the same time.
 pub(super) struct Operators {

@@ -24,7 +24,7 @@ const MAX_USER_ID_CHARS: usize = 128;
 /// A name longer than this is none, in any language.
 const MAX_NAME_CHARS: usize = 80;
 /// BCP 47 tags are at most this long (RFC 5646, 4.4.1).
-const MAX_TAG_CHARS: usize = 35;
+pub const MAX_TAG_CHARS: usize = 35;
 /// Episodes that are kept while facts are left which could go instead.
 const EPISODES_BEFORE_FACTS: usize = 5;
 
@@ -196,7 +196,7 @@ fn drop_fact(facts: &mut Vec<Fact>) {
 }
 
 /// The length of the profile as JSON.
-fn bytes(profile: &Profile) -> usize {
+pub(crate) fn bytes(profile: &Profile) -> usize {
     struct Count(usize);
     impl io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

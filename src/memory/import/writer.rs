@@ -11,9 +11,10 @@ use super::report::{Line, Outcome, Report};
 use super::{Import, ImportError, Layout};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
 use crate::memory::consent::{self, Keep};
+use crate::memory::directory::Memory;
 use crate::memory::hang_up::{self, HangUp, Written};
 use crate::memory::model::{Profile, Session};
-use crate::memory::store::{Known, MemoryError, Store};
+use crate::memory::store::{Known, MemoryError};
 use crate::memory::summary;
 
 /// How long a store that does not answer is waited for.
@@ -31,7 +32,7 @@ const ERASED: &str = "this caller was erased here";
 
 /// Writes people to a store.
 pub(super) struct Writer<'a> {
-    store: &'a dyn Store,
+    store: &'a dyn Memory,
     import: &'a Import,
     /// Unix ms.
     now: u64,
@@ -56,7 +57,7 @@ enum Done {
 
 impl<'a> Writer<'a> {
     /// Writes with `now` (Unix ms) for what does not tell its time.
-    pub(super) fn new(store: &'a dyn Store, import: &'a Import, now: u64) -> Self {
+    pub(super) fn new(store: &'a dyn Memory, import: &'a Import, now: u64) -> Self {
         Self { store, import, now }
     }
 
@@ -215,7 +216,8 @@ impl<'a> Writer<'a> {
     /// Writes a session, and the profile as this session leaves it.
     async fn commit(&self, who: &Who, session: Session, brings: Option<&Remembered>) -> Result<Done, ImportError> {
         if self.import.dry_run {
-            return Ok(Done::Written);
+            let erased = self.is_erased(&who.user_id).await?;
+            return Ok(if erased { Done::Skipped(ERASED.to_owned()) } else { Done::Written });
         }
         let fold = |profile: Profile, session: &Session| {
             // In this order: folding takes away what an earlier copy of the same session has left.
@@ -260,10 +262,41 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What is known here of a caller; of nobody in a dry run, as asking would make them known.
+    async fn is_erased(&self, user: &UserId) -> Result<bool, ImportError> {
+        let erased = self.store.erased_among(std::slice::from_ref(user)).await.map_err(ImportError::Store)?;
+        Ok(!erased.is_empty())
+    }
+
+    /// What beginning a call would answer, without making anybody known.
+    async fn would_be_known(&self, caller: &Caller) -> Result<Known, ImportError> {
+        let owner = match &caller.hash {
+            Some(hash) => self.store.owner(hash).await.map_err(ImportError::Store)?,
+            None => None,
+        };
+        let created = owner.is_none();
+        let user_id = owner.unwrap_or_else(|| caller.user_id.clone());
+        if self.is_erased(&user_id).await? {
+            return Ok(Known::stranger(UserId::random()));
+        }
+        let found = self.store.user(&user_id).await.map_err(ImportError::Store)?;
+        let stranger = Known { created, ..Known::stranger(user_id) };
+        Ok(match found {
+            None => stranger,
+            Some(entry) => Known {
+                calls: entry.calls,
+                last_call_at: entry.last_call_at,
+                profile: entry.profile.unwrap_or_default(),
+                revision: entry.revision,
+                sessions: entry.sessions,
+                ..stranger
+            },
+        })
+    }
+
+    /// What is known here of a caller, who is made known by it, except in a dry run.
     async fn known(&self, caller: &Caller) -> Result<Known, ImportError> {
         if self.import.dry_run {
-            return Ok(Known::stranger(caller.user_id.clone()));
+            return self.would_be_known(caller).await;
         }
         let until = Instant::now() + PATIENCE;
         loop {

@@ -51,7 +51,7 @@ impl RedisStore {
         Ok(removed)
     }
 
-    /// Deletes every key under our prefix, also that users were erased, and which pepper was used: for a prefix that nobody
+    /// Deletes every key of ours, also that users were erased, and which pepper was used: for a prefix that nobody
     /// uses again. Answers how many keys that were.
     ///
     /// # Errors
