@@ -102,5 +102,13 @@ fn hang_up(round: usize, i: usize) -> Commit {
         end_reason: "caller_hung_up".to_owned(),
     };
     let profile = Profile { v: SCHEMA_VERSION, summary: "Moves appointments. ".repeat(40), ..Profile::default() };
-    Commit { user_id: caller.user_id.clone(), caller, session, profile, base_revision: 0, replaces: None }
+    Commit {
+        user_id: caller.user_id.clone(),
+        caller,
+        session,
+        profile,
+        base_revision: 0,
+        replaces: None,
+        number_has_moved: false,
+    }
 }

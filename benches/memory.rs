@@ -129,6 +129,7 @@ async fn commits(name: &str, store: &dyn Store) {
                 },
                 base_revision: 0,
                 replaces: None,
+                number_has_moved: false,
             };
             let since = Instant::now();
             let outcome = store.commit_session(&commit).await.unwrap();

@@ -67,9 +67,22 @@ id! {
 }
 
 impl UserId {
-    /// The id of somebody new whose number leads to somebody else: one who was erased, or who had the number before.
+    /// The id of somebody new whose number leads to one who was erased.
     pub fn random() -> Self {
         Self(format!("u_{}", Uuid::new_v4().simple()))
+    }
+
+    /// The id of somebody new who has a number that was another's until then (Unix ms). It tells that time for ever, so
+    /// that a call which ended earlier, and arrives later, is known to be the other's.
+    pub fn random_since(unix_ms: u64) -> Self {
+        Self(format!("u_{unix_ms}-{}", Uuid::new_v4().simple()))
+    }
+
+    /// Since when (Unix ms) this is the user of a number that was another's before; `None`: of any other id.
+    pub fn since(&self) -> Option<u64> {
+        let (unix_ms, random) = self.0.strip_prefix("u_")?.split_once('-')?;
+        let is_ours = random.len() == 32 && random.bytes().all(|byte| byte.is_ascii_hexdigit());
+        unix_ms.parse().ok().filter(|_| is_ours)
     }
 }
 
@@ -77,4 +90,21 @@ impl UserId {
 pub fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_tells_since_when_its_number_was_somebody_elses() {
+        let id = UserId::random_since(1_763_690_000_000);
+        assert_eq!(id.since(), Some(1_763_690_000_000));
+        assert_eq!(UserId::parse(id.as_str()).unwrap(), id);
+        assert_ne!(id, UserId::random_since(1_763_690_000_000));
+        for other in ["u_6ne4xfhl2l6x6cu3rvulm36qrx", "anon_1-2", "u_17-ab", "7f3b2c1a-0d4e-4a55-9c1e-1b2f3a4c5d6e"] {
+            assert_eq!(UserId::parse(other).unwrap().since(), None, "{other}");
+        }
+        assert_eq!(UserId::random().since(), None);
+    }
 }

@@ -29,4 +29,5 @@ pub mod summarizer;
 pub mod summary;
 pub mod topic;
 pub mod unite;
+pub(crate) mod whose;
 pub mod why;

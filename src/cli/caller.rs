@@ -7,6 +7,10 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::operators::{Format, Operators, Paging, block_on, note};
+use crate::operations::Receipt;
+
+/// The exit code of an erasure that found nothing.
+const NOTHING_HELD: u8 = 2;
 
 /// Who is remembered: list, show, explain, export, merge, split, forget.
 ///
@@ -39,7 +43,8 @@ enum Command {
         /// Number or user id.
         caller: String,
     },
-    /// Erase a person: live calls, journal, outbox, call logs, store and archive.
+    /// Erase a person: live calls, journal, outbox, call logs, store and archive. Exit code 0 when that is done or will
+    /// be by itself, 2 when nothing was held of them, 1 when somebody has to do something.
     Forget {
         /// Number or user id.
         caller: String,
@@ -97,7 +102,11 @@ impl Caller {
                 let receipt = receipt?;
                 format.print(&receipt, text::receipt)?;
                 // What waits is done by itself; what is left needs somebody.
-                Ok(if receipt.left.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+                Ok(match &receipt {
+                    Receipt { nothing_held: true, .. } => ExitCode::from(NOTHING_HELD),
+                    Receipt { left, .. } if left.is_empty() => ExitCode::SUCCESS,
+                    Receipt { .. } => ExitCode::FAILURE,
+                })
             }
             Command::Merge { from, into } => {
                 let (from, into) = (operators.subject(&from)?, operators.subject(&into)?);

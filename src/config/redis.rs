@@ -52,6 +52,11 @@ impl RedisConfig {
         &self.options
     }
 
+    /// Lets the client only look whether the pepper is that of the others, and leave no word of its own.
+    pub(crate) fn leave_no_pepper_check(&mut self) {
+        self.options.leaves_pepper_check = false;
+    }
+
     /// `None` when nothing asks for Redis.
     ///
     /// Precedence: `REDIS_URL`, then `REDIS_SESSION_URL`, then the parts; `USE_REDIS` overrules whether at all.

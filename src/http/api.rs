@@ -130,6 +130,12 @@ impl Actor {
             Err(error) => Problem::from(error).into_response(),
         }
     }
+
+    /// Notes that something was begun and not finished, and answers why.
+    fn failed(&self, action: &str, problem: Problem) -> Response {
+        audit::note(action, &self.0, "-", "failed");
+        problem.into_response()
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Actor {

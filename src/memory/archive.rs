@@ -6,6 +6,7 @@
 pub mod http;
 pub mod ndjson;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,14 @@ pub trait Archive: Send + Sync {
     /// # Errors
     /// When the archive cannot be asked, or answers something else.
     async fn get(&self, sid: &str) -> Result<Option<Session>, ArchiveError>;
+
+    /// All calls of a user, each its longest copy, the oldest first; `None` when the archive cannot look for a user.
+    ///
+    /// # Errors
+    /// As for [`Archive::get`].
+    async fn of_user(&self, _user: &UserId) -> Result<Option<Vec<Session>>, ArchiveError> {
+        Ok(None)
+    }
 
     /// Deletes all calls of a user. Returns how many there were, as far as the archive can tell.
     ///
@@ -110,6 +119,19 @@ fn encode(session: &Session) -> Result<Vec<u8>, ArchiveError> {
         )));
     }
     Ok(record)
+}
+
+/// Of several copies of a call the one that ended last, of equal ones the last; the oldest call first.
+fn longest_copies(sessions: impl IntoIterator<Item = Session>) -> Vec<Session> {
+    let mut calls: BTreeMap<String, Session> = BTreeMap::new();
+    for session in sessions {
+        if calls.get(&session.chat_id).is_none_or(|known| known.ended_at <= session.ended_at) {
+            calls.insert(session.chat_id.clone(), session);
+        }
+    }
+    let mut calls: Vec<Session> = calls.into_values().collect();
+    calls.sort_by(|a, b| (a.ended_at, &a.chat_id).cmp(&(b.ended_at, &b.chat_id)));
+    calls
 }
 
 /// The session in a record; `None` if it is not one.

@@ -41,8 +41,8 @@ pub enum Written {
 /// Writes a finished call and what `fold` makes of the profile with it.
 ///
 /// One write at a time for each caller of a store, in the order of the calls to this function. Another copy of the call that is
-/// stored is united with this one, a number that belongs to another user takes the call to that one, and a profile that
-/// has moved on is folded again, so `fold` may run several times. A store that is not reachable is tried again, without
+/// stored is united with this one, a number that belongs to another user takes the call to that one unless it was split
+/// off after the call, and a profile that has moved on is folded again, so `fold` may run several times. A store that is not reachable is tried again, without
 /// end, after 20 ms to 10 s: whoever waits for this bounds it by the shutdown.
 ///
 /// # Errors
@@ -126,7 +126,8 @@ async fn attempt(
     // What the profile is folded from: as it was at the base revision.
     let (base_revision, mut base) = base.unwrap_or_default();
     let (user_id, profile) = (caller.user_id.clone(), Profile::default());
-    let mut commit = Commit { caller, user_id, session, profile, base_revision, replaces: None };
+    let mut commit =
+        Commit { caller, user_id, session, profile, base_revision, replaces: None, number_has_moved: false };
     loop {
         commit.profile = fold(base.clone(), &commit.session);
         // Each conflict, and each other copy, is another process's success, so this ends. No pause: the lane keeps our
@@ -135,6 +136,13 @@ async fn attempt(
             Outcome::Applied { revision } => return Ok(Attempt::Written(Written::Applied { revision })),
             Outcome::Duplicate => return Ok(Attempt::Written(Written::Duplicate)),
             Outcome::Erased => return Ok(Attempt::Written(Written::Erased)),
+            // What its former owner said is not for whoever has the number now. The times are those of two machines; what
+            // ends that close to the split may be either's.
+            Outcome::Mapped { user_id }
+                if !commit.number_has_moved && user_id.since().is_some_and(|since| commit.session.ended_at < since) =>
+            {
+                commit.number_has_moved = true;
+            }
             Outcome::Mapped { user_id } => return Ok(Attempt::Mapped(user_id)),
             Outcome::Conflict { revision, profile } => {
                 commit.base_revision = revision;

@@ -1,7 +1,7 @@
 //! Taking over what four older layouts of chat memory left in Redis. Nothing at the source is changed or deleted.
 //!
 //! A layout's own file says which key is what and reads the documents (pure); `source` fetches them, `people` puts
-//! together what belongs to one person, `writer` commits it. Everything is written through [`Store`], as a finished
+//! together what belongs to one person, `writer` commits it. Everything is written through [`Store`](super::store::Store), as a finished
 //! call is, under names that are the same every time: an import that is repeated finds what it wrote before.
 
 mod aegen;
@@ -27,8 +27,10 @@ pub use self::phones::{Phones, PhonesError};
 pub use self::report::{Line, Outcome, Report};
 use self::source::Source;
 use self::writer::Writer;
+use super::consent::ConsentMode;
+use super::directory::Memory;
 use super::settings::StoreSettings;
-use super::store::{MemoryError, Store};
+use super::store::MemoryError;
 
 /// Who wrote what is to be imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +96,8 @@ pub struct Import {
     pub prefix: String,
     /// Whose number is whose, where the layout does not know.
     pub phones: Phones,
+    /// How callers agree to being remembered: what they did not agree to goes into no profile.
+    pub consent: ConsentMode,
     /// Read and report, write nothing.
     pub dry_run: bool,
 }
@@ -134,7 +138,7 @@ pub fn settings(settings: &StoreSettings) -> StoreSettings {
 ///
 /// # Cancel safety
 /// Dropped, the import stops between two commits or loses the answer of one; running it again is harmless.
-pub async fn run(import: &Import, store: &dyn Store, now: u64) -> Result<Report, ImportError> {
+pub async fn run(import: &Import, store: &dyn Memory, now: u64) -> Result<Report, ImportError> {
     if import.prefix.is_empty() || !import.prefix.bytes().all(is_part_of_prefix) {
         return Err(ImportError::Prefix(import.prefix.clone()));
     }

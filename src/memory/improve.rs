@@ -15,8 +15,7 @@ use super::{clean, summary, topic};
 /// topic is taken only if it is safe to say. A call that the caller did not want to be remembered adds nothing. Taking
 /// the same draft in again changes nothing, and a summary of an older call does not replace one of a newer.
 pub fn improved(mode: ConsentMode, mut profile: Profile, session: &Session, draft: &Draft) -> (Profile, Vec<Refusal>) {
-    let choice = profile.consent.as_ref().map(|given| given.memory);
-    let keep = consent::kept(mode, choice, summary::is_unremembered(session));
+    let keep = consent::kept_later(mode, profile.consent.as_ref(), session);
     if keep == Keep::Nothing {
         return (profile, Vec::new());
     }

@@ -18,10 +18,13 @@ const MAX_SUMMARY_OF: usize = 20;
 const MAX_SUMMARY_OF_CHARS: usize = 64;
 /// A call's or a source's id longer than this is none of ours.
 const MAX_ID_CHARS: usize = 200;
+/// Users who became one, and characters in their ids.
+pub const MAX_ABSORBED: usize = 32;
+const MAX_USER_ID_CHARS: usize = 128;
 /// A name longer than this is none, in any language.
 const MAX_NAME_CHARS: usize = 80;
 /// BCP 47 tags are at most this long (RFC 5646, 4.4.1).
-const MAX_TAG_CHARS: usize = 35;
+pub const MAX_TAG_CHARS: usize = 35;
 /// Episodes that are kept while facts are left which could go instead.
 const EPISODES_BEFORE_FACTS: usize = 5;
 
@@ -58,6 +61,7 @@ pub fn merge(a: Profile, b: Profile) -> Profile {
         lang,
         facts,
         consent: [a.consent, b.consent].into_iter().flatten().map(short).max_by_key(consent_rank),
+        absorbed: absorbed(a.absorbed, b.absorbed),
         prefs: prefs(a.prefs, b.prefs),
     };
     bounded(profile, &a_says.max(b_says))
@@ -125,6 +129,12 @@ fn episodes(a: Vec<Episode>, b: Vec<Episode>) -> Vec<Episode> {
     all
 }
 
+/// All ids. Beyond the bound the greatest stay; operators are refused before that.
+fn absorbed(a: BTreeSet<String>, b: BTreeSet<String>) -> BTreeSet<String> {
+    let all: BTreeSet<String> = a.into_iter().chain(b).filter(|id| id.chars().count() <= MAX_USER_ID_CHARS).collect();
+    all.into_iter().rev().take(MAX_ABSORBED).collect()
+}
+
 /// All settings. Of two values for one, the greater as text: they have no time.
 fn prefs(a: Map<String, Value>, b: Map<String, Value>) -> Map<String, Value> {
     let text = Value::to_string;
@@ -186,7 +196,7 @@ fn drop_fact(facts: &mut Vec<Fact>) {
 }
 
 /// The length of the profile as JSON.
-fn bytes(profile: &Profile) -> usize {
+pub(crate) fn bytes(profile: &Profile) -> usize {
     struct Count(usize);
     impl io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -39,6 +39,10 @@ pub struct Profile {
     /// What the caller answered when asked whether calls may be remembered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    /// The user ids that this caller had before they were joined to this one, at most 32: who erases the caller erases
+    /// what is still somewhere under those.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub absorbed: BTreeSet<String>,
     /// What operators and agents set for this caller. Kept, and not read here.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub prefs: Map<String, Value>,

@@ -100,13 +100,14 @@ pub(super) struct Writing {
     base_revision: u64,
     digest: SessionDigest,
     replaces: Option<SessionDigest>,
+    number_has_moved: bool,
     turns: u64,
 }
 
 impl Writing {
     /// Checks ids and lengths and writes the documents.
     pub(super) fn prepare(commit: &Commit) -> Result<Self, MemoryError> {
-        let Commit { caller, user_id, session, profile, base_revision, replaces } = commit;
+        let Commit { caller, user_id, session, profile, base_revision, replaces, number_has_moved } = commit;
         check_session_id(&session.chat_id)?;
         if session.user_id != user_id.as_str() {
             return Err(MemoryError::Refused("the session document names another user".to_owned()));
@@ -124,6 +125,7 @@ impl Writing {
             base_revision: *base_revision,
             digest: SessionDigest::of(session),
             replaces: *replaces,
+            number_has_moved: *number_has_moved,
             turns,
         })
     }
@@ -179,7 +181,8 @@ pub(super) fn commit(
     now: u64,
     writing: &Writing,
 ) -> Result<Outcome, MemoryError> {
-    let Writing { hash, session_id: sid, session, profile, base_revision, digest, replaces, turns } = writing;
+    let Writing { hash, session_id: sid, session, profile, base_revision, digest, replaces, number_has_moved, turns } =
+        writing;
     let user_id = &session.user_id;
     if records.is_gone(user_id)? {
         return Ok(Outcome::Erased);
@@ -191,8 +194,8 @@ pub(super) fn commit(
     }
     let stored = records.session(sid)?;
     let owner = match hash {
-        Some(hash) => records.user_of(hash)?,
-        None => None,
+        Some(hash) if !number_has_moved => records.user_of(hash)?,
+        Some(_) | None => None,
     };
     let is_others = owner.as_ref().is_some_and(|owner| owner != user_id);
     if stored.as_ref().is_none_or(|stored| stored.user_id != *user_id) {
@@ -245,7 +248,7 @@ pub(super) fn commit(
     records.put_marker(sid, &Marker { digest: *digest, turns: *turns, merged }, marker_until)?;
     let until = expiry(now, settings.profile_ttl);
     records.put_user(user_id, &record, until)?;
-    if !is_others {
+    if !is_others && !number_has_moved {
         records.put_mapping(hash, user_id, until)?;
     }
     Ok(outcome)

@@ -256,6 +256,23 @@ impl Spool {
         self.database.ask(PATIENCE, move |rows| outbox::rename(rows, &from, &into)).await
     }
 
+    /// Queues the erasure of whomever a number leads to, for a store that does not answer now. On the disk when it answers;
+    /// nobody is erased before the store has told who it is.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn forget_number(&self, caller: &Caller, older: &[PhoneHash]) -> Result<(), MemoryError> {
+        let (caller, older) = (caller.clone(), older.to_vec());
+        self.database.ask(PATIENCE, move |rows| outbox::erase_number(rows, &caller, &older)).await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The size of journal and outbox at which an alarm is raised, in bytes.
+    pub fn max_bytes(&self) -> u64 {
+        self.settings.max_bytes
+    }
+
     /// How much waits.
     ///
     /// # Errors

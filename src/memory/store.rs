@@ -95,6 +95,9 @@ pub struct Commit {
     /// The stored copy of this call that `session` takes the place of, having been united with it; `None` until
     /// [`Outcome::Differs`] has named one.
     pub replaces: Option<SessionDigest>,
+    /// The number is somebody else's by now, and was not when the call ended: the call is written as that of `user_id` all
+    /// the same, and the number is left alone.
+    pub number_has_moved: bool,
 }
 
 /// What a commit did.

@@ -7,22 +7,15 @@ pub mod chat;
 mod draft;
 mod prompt;
 
-use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tracing::warn;
 
-use super::model::{Profile, Session};
-use super::summary;
+use super::model::Session;
 use crate::speech::BoxError;
 
-/// Facts that one call may give.
-pub const MAX_FACTS: usize = 30;
-/// Characters in a fact's text.
-pub const MAX_FACT_CHARS: usize = 160;
-/// Characters in a fact's key.
-pub const MAX_KEY_CHARS: usize = 64;
+/// Facts that an answer may propose. So many of one call that it is more are made up.
+pub const MAX_PROPOSED_FACTS: usize = 30;
 
 /// Reads a finished call and says what to remember of it.
 #[async_trait]
@@ -51,7 +44,7 @@ pub struct SummaryRequest {
 pub struct Draft {
     /// All calls so far, at most [`summary::MAX_SUMMARY_CHARS`] characters, whole sentences. May be empty.
     pub summary: String,
-    /// At most [`MAX_FACTS`].
+    /// At most [`MAX_PROPOSED_FACTS`].
     pub facts: Vec<FactDraft>,
     /// What is still to be done, at most [`summary::MAX_OPEN`] items of [`summary::MAX_OPEN_CHARS`] characters.
     pub open: Vec<String>,
@@ -64,7 +57,7 @@ pub struct Draft {
 pub struct FactDraft {
     /// What it is about, `appointment.pref_time`: lower-case letters, digits, dots and underscores.
     pub key: String,
-    /// The fact, at most [`MAX_FACT_CHARS`] characters.
+    /// The fact, at most [`MAX_TEXT_CHARS`](super::facts::MAX_TEXT_CHARS) characters.
     pub text: String,
     /// The caller's turns that it rests on, at least one. All are spoken turns of the caller in this very call.
     pub turns: Vec<u32>,
@@ -126,27 +119,9 @@ pub enum Flaw {
     #[error("the model stopped before the end")]
     CutOff,
     /// So many facts of one call are made up.
-    #[error("it has {count} facts, more than {MAX_FACTS}")]
+    #[error("it has {count} facts, more than {MAX_PROPOSED_FACTS}")]
     TooManyFacts {
         /// How many.
         count: usize,
     },
-}
-
-/// What a summariser makes of a call that the rules have folded already; `None` when there is nothing to improve.
-///
-/// Calls that are not to be remembered are not shown to it. Failures are logged here, without a word of the call.
-pub async fn improve(summarizer: &dyn Summarizer, previous: &Profile, session: &Session) -> Option<Draft> {
-    if summary::is_unremembered(session) {
-        return None;
-    }
-    let request = SummaryRequest { previous_summary: previous.summary.clone(), session: session.clone() };
-    match summarizer.summarize(&request).await {
-        Ok(draft) => Some(draft),
-        Err(SummaryError::NoEvidence) => None,
-        Err(error) => {
-            warn!(session.id = ?session.chat_id, error = &error as &dyn Error, "a call keeps the summary that rules made");
-            None
-        }
-    }
 }

@@ -52,9 +52,22 @@ pub struct SpoolState {
     pub dead: u64,
     /// The file's size in bytes.
     pub bytes: u64,
-    /// True while the disk does not take what is said.
-    pub degraded: bool,
+    /// The size at which an alarm is raised, in bytes.
+    pub max_bytes: u64,
+    /// The most attempts that an entry among the first which wait has had.
+    pub most_tries: u32,
+    /// True while the disk does not take what is said; absent beside a gateway, which alone knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<bool>,
 }
+
+/// Share of the outbox's greatest size from which on something should be done.
+const FILLING_UP: f64 = 0.8;
+/// Attempts after which an entry waits for somebody, not for a moment to pass: the twelfth is half a minute or more after
+/// the first.
+const MANY_TRIES: u32 = 12;
+/// How many waiting entries are looked at.
+const LOOKED_AT: usize = 100;
 
 impl Operations<'_> {
     /// Looks at everything. Counting takes a while in a large store.
@@ -72,10 +85,12 @@ impl Operations<'_> {
             Ok(health) => {
                 check.kind = Some(health.kind);
                 check.latency_ms = Some((health.latency_ms * 100.0).round() / 100.0);
+                check.advice.extend(health.findings);
                 self.count(&mut check).await;
             }
             Err(error) => check.advice.push(error.to_string()),
         }
+        let waiting = self.spool.waiting(LOOKED_AT).await.unwrap_or_default();
         match self.spool.figures().await {
             Ok(figures) => {
                 check.spool = Some(SpoolState {
@@ -84,7 +99,9 @@ impl Operations<'_> {
                     delivered: figures.delivered,
                     dead: figures.dead,
                     bytes: figures.bytes,
-                    degraded: self.spool.is_degraded(),
+                    max_bytes: self.spool.max_bytes(),
+                    most_tries: waiting.iter().map(|entry| entry.tries).max().unwrap_or(0),
+                    degraded: self.live.map(|_| self.spool.is_degraded()),
                 });
             }
             Err(error) => check.advice.push(error.to_string()),
@@ -115,11 +132,12 @@ impl Operations<'_> {
     }
 }
 
-/// What the figures say.
+/// What the figures say, beyond what is said already.
 fn advice(check: &Check) -> Vec<String> {
     let mut advice = Vec::new();
+    let is_said = |word: &str| check.advice.iter().any(|said| said.contains(word));
     if let Some(spool) = &check.spool {
-        if spool.degraded {
+        if spool.degraded == Some(true) {
             advice
                 .push("the disk does not take the journal: free space, or replace it; words are held in memory".into());
         }
@@ -130,22 +148,39 @@ fn advice(check: &Check) -> Vec<String> {
             ));
         }
     }
+    if let Some(spool) = &check.spool {
+        if spool.most_tries >= MANY_TRIES {
+            advice.push(format!(
+                "{} entries wait to be delivered, and one was tried {} times: `redial memory outbox` shows which; look at \
+                 the store, the archive, or the model that they are for",
+                spool.waiting, spool.most_tries
+            ));
+        }
+        if spool.bytes as f64 > spool.max_bytes as f64 * FILLING_UP {
+            advice.push(format!(
+                "journal and outbox have {} of {} MB (SPOOL_MAX_MB): nothing is dropped, but the disk may fill; bring the \
+                 store back, or raise the limit",
+                spool.bytes / 1_048_576,
+                spool.max_bytes / 1_048_576
+            ));
+        }
+    }
     if let Some(server) = &check.server {
-        if server.evicted_keys > 0 {
+        if server.evicted_keys > 0 && !is_said("have been evicted") {
             advice.push(format!(
                 "Redis has thrown {} keys away for want of memory: callers may have been forgotten; give it more \
                  (maxmemory), or shorten the TTLs",
                 server.evicted_keys
             ));
         }
-        if server.eviction_policy.starts_with("allkeys") {
+        if server.eviction_policy.starts_with("allkeys") && !is_said("maxmemory-policy") {
             advice.push(format!(
                 "maxmemory-policy is {}: under pressure Redis forgets callers before their time; set volatile-ttl or \
                  noeviction",
                 server.eviction_policy
             ));
         }
-        if !server.append_only {
+        if !server.append_only && !is_said("appendonly") {
             advice.push(
                 "Redis writes no append-only file: a crash loses what came since its last snapshot, except for the \
                  last hour, which is sent again; set appendonly yes"
@@ -178,8 +213,16 @@ mod tests {
         }
     }
 
-    const QUIET: SpoolState =
-        SpoolState { open_calls: 0, waiting: 0, delivered: 0, dead: 0, bytes: 0, degraded: false };
+    const QUIET: SpoolState = SpoolState {
+        open_calls: 0,
+        waiting: 0,
+        delivered: 0,
+        dead: 0,
+        bytes: 0,
+        max_bytes: 1 << 30,
+        most_tries: 0,
+        degraded: None,
+    };
 
     #[test]
     fn a_server_that_keeps_everything_needs_no_advice() {
@@ -191,11 +234,23 @@ mod tests {
     #[test]
     fn what_forgets_callers_is_said() {
         let server = ServerReport { evicted_keys: 7, eviction_policy: "allkeys-lru".into(), ..ServerReport::default() };
-        let advice = advice(&check(server, SpoolState { dead: 2, degraded: true, ..QUIET }));
+        let advice = advice(&check(server, SpoolState { dead: 2, degraded: Some(true), ..QUIET }));
         for (said, expected) in advice.iter().zip(["disk", "2 entries", "thrown 7 keys", "allkeys-lru", "append-only"])
         {
             assert!(said.contains(expected), "{said}");
         }
         assert_eq!(advice.len(), 5);
+    }
+
+    #[test]
+    fn what_waits_for_somebody_is_said() {
+        let server =
+            ServerReport { append_only: true, eviction_policy: "noeviction".into(), ..ServerReport::default() };
+        let full = SpoolState { waiting: 7, most_tries: MANY_TRIES, bytes: 900 << 20, ..QUIET };
+        let advice = advice(&check(server, full));
+        for (said, expected) in advice.iter().zip(["7 entries wait", "900 of 1024 MB"]) {
+            assert!(said.contains(expected), "{said}");
+        }
+        assert_eq!(advice.len(), 2);
     }
 }

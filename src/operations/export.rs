@@ -9,6 +9,8 @@ use super::{MAX_PAGE, OperationError, Operations, Subject};
 use crate::identity::{PhoneHash, UserId};
 use crate::memory::directory::Page;
 use crate::memory::model::{Profile, Session};
+use crate::memory::spool::Held;
+use crate::memory::whose;
 
 /// What is held of a person.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,6 +43,8 @@ pub struct Export {
     pub queued_sessions: Vec<QueuedSession>,
     /// Events of logged calls, on this machine's disk.
     pub call_logs: Vec<CallLogExport>,
+    /// What there may be beside this, and could not be looked for from here.
+    pub not_looked_for: Vec<String>,
 }
 
 /// A call in the outbox.
@@ -66,16 +70,25 @@ pub struct CallLogExport {
 }
 
 impl Operations<'_> {
-    /// Everything that is held of somebody, here, in the store and in the archive. Other instances' disks are not seen:
-    /// they hold what waits there, and calls of the last hour.
+    /// Everything that is held of somebody, and of those who became one with them, here, in the store and in the archive.
+    /// The archive may know them when the store does not any more. Other instances' disks are not seen: they hold what
+    /// waits there, and calls of the last hour.
     ///
     /// # Errors
     /// [`OperationError::NotFound`] when nothing is held. Whatever cannot be read fails the export: a part of it must not
     /// pass for the whole.
     pub async fn export(&self, subject: &Subject) -> Result<Export, OperationError> {
-        let user = self.resolve(subject).await?;
+        let user = self.exported(subject).await?;
         let entry = self.store.user(&user).await?;
-        let held = self.spool.held(&user).await?;
+        let mut ids = vec![user.clone()];
+        ids.extend(whose::absorbed_by(self.store, &user).await?);
+        let mut held = Held::default();
+        for id in &ids {
+            let Held { turns, entries, logs } = self.spool.held(id).await?;
+            held.turns.extend(turns);
+            held.entries.extend(entries);
+            held.logs.extend(logs);
+        }
         let numbers = self.store.numbers(&user).await?;
         let mut sids: BTreeSet<String> = entry.iter().flat_map(|entry| entry.sessions.iter().cloned()).collect();
         if entry.is_none() {
@@ -84,18 +97,16 @@ impl Operations<'_> {
         }
         let profile = entry.as_ref().and_then(|entry| entry.profile.clone());
         sids.extend(profile.iter().flat_map(|profile| profile.episodes.iter().map(|episode| episode.sid.clone())));
-        let (mut sessions, mut archived_sessions, mut expired_sessions) = (Vec::new(), Vec::new(), Vec::new());
+        let is_theirs = |session: &Session| ids.iter().any(|id| id.as_str() == session.user_id);
+        let mut archived_sessions = self.archived(&ids, &sids).await?;
+        archived_sessions.found.retain(is_theirs);
+        let (mut sessions, mut expired_sessions) = (Vec::new(), Vec::new());
         for sid in sids {
-            let stored = self.store.load_session(&sid).await?.filter(|session| session.user_id == user.as_str());
-            let archived = match self.archive {
-                Some(archive) => archive.get(&sid).await?.filter(|session| session.user_id == user.as_str()),
-                None => None,
-            };
-            if stored.is_none() && archived.is_none() {
+            let stored = self.store.load_session(&sid).await?.filter(is_theirs);
+            if stored.is_none() && !archived_sessions.found.iter().any(|session| session.chat_id == sid) {
                 expired_sessions.push(sid);
             }
             sessions.extend(stored);
-            archived_sessions.extend(archived);
         }
         let mut call_logs = Vec::new();
         for sid in &held.logs {
@@ -107,6 +118,7 @@ impl Operations<'_> {
         let nothing = entry.is_none()
             && numbers.is_empty()
             && sessions.is_empty()
+            && archived_sessions.found.is_empty()
             && held.turns.is_empty()
             && held.entries.is_empty()
             && call_logs.is_empty();
@@ -123,7 +135,7 @@ impl Operations<'_> {
             expires_in_s: entry.and_then(|entry| entry.expires_in).map(|ttl| ttl.as_secs()),
             numbers: numbers.iter().map(PhoneHash::as_str).map(str::to_owned).collect(),
             sessions,
-            archived_sessions,
+            archived_sessions: archived_sessions.found,
             expired_sessions,
             live_turns: held.turns.iter().map(|(_, turn)| json_or_text(turn)).collect(),
             queued_sessions: held
@@ -137,7 +149,47 @@ impl Operations<'_> {
                 })
                 .collect(),
             call_logs,
+            not_looked_for: archived_sessions.not_looked_for,
         })
+    }
+
+    /// Whose an export is. Nobody that a number leads to may be in the archive still.
+    async fn exported(&self, subject: &Subject) -> Result<UserId, OperationError> {
+        match (self.resolve(subject).await, subject) {
+            (Err(nobody @ OperationError::NotFound(_)), Subject::Number { caller, older })
+                if self.archive.is_some() =>
+            {
+                // Not somebody from whom the number was split off.
+                whose::whose(self.store, caller, older).await?.users.pop().ok_or(nobody)
+            }
+            (resolved, _) => resolved,
+        }
+    }
+
+    /// What the archive has of these users; where it cannot look for users, of these calls.
+    async fn archived(&self, ids: &[UserId], sids: &BTreeSet<String>) -> Result<Archived, OperationError> {
+        let mut archived = Archived::default();
+        let Some(archive) = self.archive else { return Ok(archived) };
+        for id in ids {
+            match archive.of_user(id).await? {
+                Some(sessions) => archived.found.extend(sessions),
+                None => {
+                    archived.not_looked_for = vec![
+                        "calls in the archive that are in no index here any more: the archive's server cannot look for a \
+                         user's (`GET /users/{uid}/sessions`)"
+                            .to_owned(),
+                    ];
+                }
+            }
+        }
+        if !archived.not_looked_for.is_empty() {
+            for sid in sids {
+                if !archived.found.iter().any(|session| session.chat_id == *sid) {
+                    archived.found.extend(archive.get(sid).await?);
+                }
+            }
+        }
+        Ok(archived)
     }
 
     /// The finished calls whose documents are a user's. Looks at every session in the store.
@@ -156,6 +208,13 @@ impl Operations<'_> {
             }
         }
     }
+}
+
+/// What was found in the archive.
+#[derive(Default)]
+struct Archived {
+    found: Vec<Session>,
+    not_looked_for: Vec<String>,
 }
 
 fn json_or_text(text: &str) -> Value {

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
 use crate::identity::UserId;
+use crate::memory::archive::ArchiveError;
 use crate::memory::directory::Erased;
 use crate::memory::spool::Forgotten;
 use crate::memory::store::MemoryError;
+use crate::memory::whose;
 
 /// How long the queued erasure waits while the same is done at once: two at a time would share what they count.
 const HOLD: Duration = Duration::from_secs(5);
@@ -20,6 +22,8 @@ pub struct Receipt {
     pub at: String,
     /// True when nothing waits any more and nothing is left undone; what copies outside may hold is not asked.
     pub complete: bool,
+    /// True when everything was looked at and there was nothing, as when the number or user id is another one than meant.
+    pub nothing_held: bool,
     /// What was erased, one entry a user id. A number may have had several.
     pub erased: Vec<Erasure>,
     /// What is still to be done, by itself: queued on this machine's disk until it is.
@@ -46,7 +50,7 @@ pub struct Erasure {
 }
 
 /// What was erased on this machine's disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct HereErased {
     /// Calls that went on.
     pub calls: u64,
@@ -59,7 +63,7 @@ pub struct HereErased {
 }
 
 /// What was erased in the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct StoreErased {
     /// Numbers that led to the user.
     pub numbers: u64,
@@ -85,17 +89,29 @@ impl From<Erased> for StoreErased {
     }
 }
 
-/// Whose memory a number may lead to.
+impl Erasure {
+    /// There was nothing of this user, as far as could be looked.
+    fn is_empty(&self) -> bool {
+        self.live_calls == 0
+            && self.here == HereErased::default()
+            && self.store.is_none_or(|store| store == StoreErased::default())
+            && self.archived_sessions.unwrap_or(0) == 0
+    }
+}
+
+/// The users that an erasure is about, and what is to be said of others.
 #[derive(Default)]
 struct Meant {
     users: Vec<UserId>,
+    queued: Vec<String>,
     left: Vec<String>,
 }
 
 impl Operations<'_> {
     /// Erases everything of a person: live calls, journal, outbox and call logs here, then the store, then the archive.
-    /// By a number, that is whoever it leads to, and the user that is derived from it. For 30 days no late write brings
-    /// them back; a later call is a stranger's.
+    /// By a number, that is whoever it leads to, and the user that is derived from it; while the store does not answer,
+    /// nobody knows who that is, and they are found out and erased when it does. Who became one with them is erased with
+    /// them. For 30 days no late write brings them back; a later call is a stranger's.
     ///
     /// The erasure is on this machine's disk before the store is asked, so that neither a crash nor a store that is away
     /// undoes it. Repeated, it erases what is left.
@@ -103,8 +119,8 @@ impl Operations<'_> {
     /// # Errors
     /// [`OperationError::Memory`] when this machine's disk cannot be used; then nothing is certain, try again.
     pub async fn forget(&self, subject: &Subject) -> Result<Receipt, OperationError> {
-        let Meant { users, mut left } = self.meant(subject).await;
-        let (mut erased, mut queued) = (Vec::new(), Vec::new());
+        let Meant { users, mut queued, mut left } = self.meant(subject).await?;
+        let mut erased = Vec::new();
         for user in users {
             // First, so that its next words are not kept while the rest is under way.
             let live_calls = self.live.map_or(0, |live| {
@@ -130,17 +146,27 @@ impl Operations<'_> {
                 None => None,
                 Some(archive) => match archive.erase(&user).await {
                     Ok(sessions) => Some(sessions),
-                    Err(error) => {
+                    Err(error @ ArchiveError::Unavailable { .. }) => {
                         queued.push(format!("{}: the archive, when it is back ({error})", user.as_str()));
+                        None
+                    }
+                    Err(error @ ArchiveError::Refused(_)) => {
+                        left.push(format!(
+                            "{}: the archive ({error}); put that right, then retry the entry (`redial memory dead`), or \
+                             erase again",
+                            user.as_str()
+                        ));
                         None
                     }
                 },
             };
             erased.push(Erasure { user_id: user.as_str().to_owned(), live_calls, here, store, archived_sessions });
         }
+        let complete = queued.is_empty() && left.is_empty();
         Ok(Receipt {
             at: super::now_rfc3339(),
-            complete: queued.is_empty() && left.is_empty(),
+            complete,
+            nothing_held: complete && erased.iter().all(Erasure::is_empty),
             erased,
             queued,
             left,
@@ -148,39 +174,49 @@ impl Operations<'_> {
         })
     }
 
-    /// The users that an erasure is about. A store that is away leaves the derived one, whose erasure is queued.
-    async fn meant(&self, subject: &Subject) -> Meant {
-        let (caller, older) = match subject {
-            Subject::User(user) => return Meant { users: vec![user.clone()], left: Vec::new() },
-            Subject::Number { caller, older } => (caller, older),
-        };
+    /// The users that an erasure is about, each followed by those who became one with them.
+    async fn meant(&self, subject: &Subject) -> Result<Meant, OperationError> {
         let mut meant = Meant::default();
-        let hashes: Vec<_> = caller.hash.iter().chain(older).collect();
-        for hash in &hashes {
-            match self.store.owner(hash).await {
-                Ok(Some(user)) if !meant.users.contains(&user) => meant.users.push(user),
-                Ok(_) => (),
-                Err(error) => {
-                    meant.left = vec![format!(
-                        "whether the number leads to another user as well cannot be told ({error}); erase again when \
-                         the store answers"
-                    )];
+        match subject {
+            Subject::User(user) => meant.users.push(user.clone()),
+            Subject::Number { caller, older } => match whose::whose(self.store, caller, older).await {
+                Ok(whose) => {
+                    meant.users = whose.users;
+                    meant.left.extend(whose.another.map(|another| {
+                        format!(
+                            "{}: it was first derived from this number, and is somebody's who has another one since the \
+                             number was split off; to erase them as well, name this user id",
+                            another.as_str()
+                        )
+                    }));
                 }
-            }
-        }
-        // A call whose lookup failed was written under the derived id, whoever the number leads to.
-        let derived = &caller.user_id;
-        if !meant.users.contains(derived) {
-            match self.store.numbers(derived).await {
-                Ok(numbers) if numbers.iter().any(|number| !hashes.contains(&number)) => meant.left.push(format!(
-                    "{}: it was first derived from this number, and is somebody's who has another one since the number \
-                     was split off; to erase them as well, name this user id",
-                    derived.as_str()
+                // The user that is derived from the number may be somebody else by now: nobody is erased on a guess.
+                Err(error @ MemoryError::Unavailable { .. }) => {
+                    self.spool.forget_number(caller, older).await?;
+                    meant.queued.push(format!(
+                        "whomever the number leads to: found out and erased when the store is back ({error})"
+                    ));
+                }
+                Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => meant.left.push(format!(
+                    "whomever the number leads to: it cannot be told ({error}); repair the key (`redial memory repair`), \
+                     then erase again"
                 )),
-                Ok(_) | Err(_) => meant.users.push(derived.clone()),
+            },
+        }
+        for user in meant.users.clone() {
+            match whose::absorbed_by(self.store, &user).await {
+                Ok(absorbed) => {
+                    let new = absorbed.into_iter().filter(|id| !meant.users.contains(id)).collect::<Vec<_>>();
+                    meant.users.extend(new);
+                }
+                // They are asked for again when the queued erasure is delivered.
+                Err(MemoryError::Unavailable { .. }) => (),
+                Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => meant
+                    .left
+                    .push(format!("{}: whether others became one with them cannot be told ({error})", user.as_str())),
             }
         }
-        meant
+        Ok(meant)
     }
 
     /// What an honest answer says of copies.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
 use crate::memory::directory::ProfileChange;
-use crate::memory::merge::merge;
+use crate::memory::merge::{MAX_ABSORBED, merge};
 use crate::memory::model::Profile;
 
 /// How often it is tried while calls change the profile.
@@ -44,7 +44,15 @@ impl Operations<'_> {
                 Some(source) => source.profile.ok_or_else(super::profile::unreadable)?,
                 None => Profile::default(),
             };
-            match self.store.absorb(&from, &into, target.revision, &merge(theirs, ours)).await? {
+            let mut joined = merge(theirs, ours);
+            // What waits under that id, here or elsewhere, and what is archived under it, is theirs from now on.
+            joined.absorbed.insert(from.as_str().to_owned());
+            if joined.absorbed.len() > MAX_ABSORBED {
+                return Err(OperationError::Invalid(format!(
+                    "{MAX_ABSORBED} callers have become this one already; one more could not be erased with them"
+                )));
+            }
+            match self.store.absorb(&from, &into, target.revision, &joined).await? {
                 ProfileChange::Applied { revision } => {
                     // What waits or lies here is found under the name that is left, by an erasure too.
                     self.spool.rename(&from, &into).await?;

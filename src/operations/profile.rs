@@ -6,6 +6,8 @@ use super::{OperationError, Operations};
 use crate::agent::name;
 use crate::identity::UserId;
 use crate::memory::directory::ProfileChange;
+use crate::memory::facts::{MAX_TEXT_CHARS, is_key};
+use crate::memory::merge::{MAX_FACTS, MAX_PROFILE_BYTES, MAX_TAG_CHARS, bytes};
 use crate::memory::model::{Confidence, Profile};
 
 /// Characters of a summary, episodes of a profile, characters of an episode: as the model says.
@@ -13,6 +15,8 @@ const MAX_SUMMARY_CHARS: usize = 1000;
 const MAX_EPISODES: usize = 20;
 const MAX_EPISODE_CHARS: usize = 240;
 const MAX_OPEN_CHARS: usize = 160;
+/// Characters of a receipt: a call, a turn of it, or who said so.
+const MAX_SOURCE_CHARS: usize = 200;
 
 /// A profile and its revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,7 +61,10 @@ impl Operations<'_> {
         profile: &Profile,
     ) -> Result<u64, OperationError> {
         check(profile)?;
-        match self.store.change_profile(user, base_revision, profile).await? {
+        // Which ids they had is not for others to forget: an erasure goes by it.
+        let known = self.store.user(user).await?.and_then(|known| known.profile);
+        let profile = Profile { absorbed: known.unwrap_or_default().absorbed, ..profile.clone() };
+        match self.store.change_profile(user, base_revision, &profile).await? {
             ProfileChange::Applied { revision } => Ok(revision),
             ProfileChange::Conflict { profile: None, .. } => Err(unreadable()),
             ProfileChange::Conflict { revision, .. } => Err(OperationError::Conflict(format!(
@@ -68,7 +75,7 @@ impl Operations<'_> {
     }
 }
 
-/// The model's limits, and that a name can be said.
+/// The model's limits, and that a name can be said. What an operator's program writes is told to a model like the rest.
 fn check(profile: &Profile) -> Result<(), OperationError> {
     let mut wrong = Vec::new();
     let mut at_most = |what: &str, text: &str, limit: usize| {
@@ -86,6 +93,29 @@ fn check(profile: &Profile) -> Result<(), OperationError> {
         for open in &episode.open {
             at_most("`open` of an episode", open, MAX_OPEN_CHARS);
         }
+    }
+    for fact in &profile.facts {
+        at_most("`t` of a fact", &fact.t, MAX_TEXT_CHARS);
+        at_most("`src` of a fact", &fact.src, MAX_SOURCE_CHARS);
+    }
+    if let Some(consent) = &profile.consent {
+        at_most("`how` of `consent`", &consent.how, MAX_SOURCE_CHARS);
+        at_most("`src` of `consent`", &consent.src, MAX_SOURCE_CHARS);
+    }
+    if profile.facts.iter().any(|fact| !is_key(&fact.k) || fact.t.trim().is_empty()) {
+        wrong.push("a fact has no text, or `k` is not 1 to 64 of `a-z0-9_.`".to_owned());
+    }
+    if profile.facts.len() > MAX_FACTS {
+        wrong.push(format!("there are more than {MAX_FACTS} facts"));
+    }
+    let is_tag = |tag: &String| {
+        (2..=MAX_TAG_CHARS).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if profile.lang.as_ref().is_some_and(|tag| !is_tag(tag)) {
+        wrong.push("`lang` is no BCP 47 tag, such as es".to_owned());
+    }
+    if bytes(profile) > MAX_PROFILE_BYTES {
+        wrong.push(format!("it has more than {MAX_PROFILE_BYTES} bytes as JSON"));
     }
     if let Some(name) = &profile.name {
         if name::checked(&name.say).as_ref() != Some(&name.say) {

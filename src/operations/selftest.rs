@@ -123,6 +123,7 @@ impl Operations<'_> {
             profile: Profile::default(),
             base_revision: 0,
             replaces: None,
+            number_has_moved: false,
         };
         let started = Instant::now();
         test.step("write a call", started, self.store.commit_session(&commit).await)?;

@@ -1,7 +1,6 @@
 //! A number that has become somebody else's.
 
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::{OperationError, Operations, Subject};
 use crate::identity::UserId;
@@ -19,7 +18,9 @@ pub struct Split {
 
 impl Operations<'_> {
     /// Lets a number be somebody of whom nothing is known, as when it was given to somebody else. A call from it that
-    /// goes on is written as the new person's.
+    /// goes on is written as the new person's; one that has ended, and is not written yet, as the former user's.
+    ///
+    /// It takes several steps: whoever may be interrupted has it done by a task of its own.
     ///
     /// The new mapping lives as long as any other. When the number does not ring until it has expired, and the former
     /// user is still remembered by another number, and was derived from this one, then it leads to them again.
@@ -31,17 +32,16 @@ impl Operations<'_> {
             return Err(OperationError::Invalid("a number is split off; a user id may have several".to_owned()));
         };
         let former = self.resolve(subject).await?;
-        let fresh = UserId::parse(&format!("u_{}", Uuid::new_v4().simple())).expect("letters, digits, an underscore");
+        let fresh = UserId::random_since(super::now_ms());
         let Some(hash) = &caller.hash else {
             return Err(OperationError::Invalid("a withheld number leads to nobody".to_owned()));
         };
-        self.store.assign(hash, Some(&fresh)).await?;
+        // Whoever they lead to had the number before, and the next call would find them there and move them back. First,
+        // so that no call does while this is under way.
         for older in older {
-            // Else the next call would find the former user there, and move them back.
-            if self.store.owner(older).await?.as_ref() == Some(&former) {
-                self.store.assign(older, None).await?;
-            }
+            self.store.assign(older, None).await?;
         }
+        self.store.assign(hash, Some(&fresh)).await?;
         Ok(Split {
             user_id: fresh.as_str().to_owned(),
             former_numbers: self.store.numbers(&former).await?.len(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
 use crate::memory::model::{Confidence, Profile, Session};
+use crate::memory::why;
 
 /// All that is remembered of a caller, with its receipts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,12 +21,16 @@ pub struct Why {
 /// One remembered thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Remembered {
-    /// What kind of thing: `name`, `summary`, `call`.
+    /// What kind of thing: `name`, `summary`, `call`, `fact`, `language`, `consent`, `setting`.
     pub what: &'static str,
     /// What is remembered.
     pub value: String,
-    /// How sure we are.
-    pub confidence: Confidence,
+    /// How sure we are; absent of what is a record and not a claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// When it ceased to hold, Unix ms; absent while it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
     /// Where it comes from, oldest first.
     pub sources: Vec<Source>,
 }
@@ -56,31 +61,12 @@ impl Operations<'_> {
         let profile = self.entry(&user).await?.profile.ok_or_else(super::profile::unreadable)?;
         let mut calls = Calls { operations: self, read: HashMap::new(), profile: &profile };
         let mut remembered = Vec::new();
-        if let Some(name) = &profile.name {
-            let source = calls.source(&name.src).await;
-            remembered.push(Remembered {
-                what: "name",
-                value: name.say.clone(),
-                confidence: name.conf,
-                sources: vec![source],
-            });
-        }
-        if !profile.summary.is_empty() {
-            let mut sources = Vec::new();
-            for episode in &profile.episodes {
-                sources.push(calls.source(&episode.sid).await);
+        for why::Receipt { what, value, sources, conf, until } in why::why(&profile) {
+            let mut found = Vec::with_capacity(sources.len());
+            for receipt in &sources {
+                found.push(calls.source(receipt).await);
             }
-            let value = profile.summary.clone();
-            remembered.push(Remembered { what: "summary", value, confidence: Confidence::Inferred, sources });
-        }
-        for episode in &profile.episodes {
-            let open = episode.open.iter().map(|open| format!(" To do: {open}."));
-            remembered.push(Remembered {
-                what: "call",
-                value: format!("{}{}", episode.s, open.collect::<String>()),
-                confidence: Confidence::Inferred,
-                sources: vec![calls.source(&episode.sid).await],
-            });
+            remembered.push(Remembered { what, value, confidence: conf, until, sources: found });
         }
         Ok(Why { user_id: user.as_str().to_owned(), remembered })
     }

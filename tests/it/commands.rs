@@ -154,3 +154,37 @@ fn a_voice_that_cannot_speak_says_why() {
         assert_eq!(output.status.code(), Some(64), "{args:?} {vars:?}: {}", text(&output));
     }
 }
+
+/// The keys of a server.
+async fn keys(server: &crate::support::redis::RedisServer) -> Vec<String> {
+    redis::cmd("KEYS").arg("*").query_async(&mut server.raw().await).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_leaves_nothing_in_the_gateways_redis_and_shows_nobody_its_calls() {
+    let (server, dir) = (crate::support::redis::RedisServer::start().await, tempfile::tempdir().unwrap());
+    let archive = dir.path().join("archive");
+    let vars = [
+        ("REDIS_URL", server.url()),
+        ("MEMORY_ARCHIVE", format!("file:{}", archive.display())),
+        ("MEMORY_CONSENT", "off".to_owned()),
+        ("GREETING_LEVEL", "0".to_owned()),
+    ];
+    let vars: Vec<(&str, &str)> = vars.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let output = tokio::task::block_in_place(|| redial(&["demo"], &vars).output().unwrap());
+    let text = text(&output);
+    assert!(output.status.success() && text.contains("Redis at"), "{text}");
+    assert_eq!(keys(&server).await, Vec::<String>::new());
+    assert!(!archive.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_self_test_anywhere_leaves_the_gateways_redis_to_the_gateway() {
+    let (server, dir) = (crate::support::redis::RedisServer::start().await, tempfile::tempdir().unwrap());
+    let (url, elsewhere) = (server.url(), dir.path().join("elsewhere"));
+    let vars = [("REDIS_URL", url.as_str()), ("DATA_DIR", elsewhere.to_str().unwrap())];
+    let output = tokio::task::block_in_place(|| redial(&["memory", "selftest"], &vars).output().unwrap());
+    assert!(output.status.success(), "{}", text(&output));
+    let keys = keys(&server).await;
+    assert!(!keys.iter().any(|key| key.ends_with("meta:pepper")), "{keys:?}");
+}

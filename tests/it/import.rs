@@ -5,7 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use redial::identity::{Caller, CallerAddress, Keys, PhoneHash, UserId};
+use redial::memory::consent::ConsentMode;
+use redial::memory::directory::Memory;
 use redial::memory::import::{self, Import, ImportError, Layout, Outcome, Phones, Report};
+use redial::memory::model::Profile;
 use redial::memory::process::ProcessStore;
 use redial::memory::redis::RedisStore;
 use redial::memory::settings::StoreSettings;
@@ -26,7 +29,7 @@ const UID: &str = "7f3b2c1a-0d4e-4a55-9c1e-1b2f3a4c5d6e";
 struct Bench {
     server: RedisServer,
     raw: MultiplexedConnection,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Memory>,
 }
 
 impl Bench {
@@ -54,6 +57,7 @@ impl Bench {
             source: SecretString::from(self.server.url()),
             prefix: layout.prefix().to_owned(),
             phones: Phones::default(),
+            consent: ConsentMode::Announce,
             dry_run: false,
         }
     }
@@ -275,9 +279,11 @@ async fn who_was_erased_does_not_come_back_by_an_import() {
     let mut bench = Bench::start_with_redis().await;
     bench.fill_sarah("0a1b2c3d4e5f6071").await;
     bench.set(&format!("redial:user:{UID}:gone"), "1").await;
-    let report = bench.run(&bench.import(Layout::Sarah)).await;
-    assert_eq!((report.written(), report.skipped()), (0, 3), "{report}");
-    assert!(is_skipped(&report, "sarah:session:MZ1", "erased"), "{report}");
+    for dry_run in [true, false] {
+        let report = bench.run(&Import { dry_run, ..bench.import(Layout::Sarah) }).await;
+        assert_eq!((report.written(), report.skipped()), (0, 3), "{report}");
+        assert!(is_skipped(&report, "sarah:session:MZ1", "erased"), "{report}");
+    }
     assert_eq!(bench.store.load_session("MZ1").await.unwrap(), None);
 
     // The same by the number.
@@ -287,6 +293,22 @@ async fn who_was_erased_does_not_come_back_by_an_import() {
     let report = bench.run(&Import { phones, ..bench.import(Layout::Conversation) }).await;
     assert!(is_skipped(&report, "conversation:messages:c1", "erased"), "{report}");
     assert_eq!(bench.store.load_session("c1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn nothing_goes_into_a_profile_that_nobody_has_agreed_to() {
+    for consent in [ConsentMode::Ask, ConsentMode::Off] {
+        let mut bench = Bench::start().await;
+        bench.fill_sarah("0a1b2c3d4e5f6071").await;
+        let report = bench.run(&Import { consent, ..bench.import(Layout::Sarah) }).await;
+        assert!(is_skipped(&report, &format!("sarah:user:{UID}:profile"), "MEMORY_CONSENT"), "{report}");
+        assert!(bench.store.load_session("MZ1").await.unwrap().is_some(), "{report}");
+        let hash = PhoneHash::parse("0a1b2c3d4e5f6071").unwrap();
+        let known = bench.known(&Caller { user_id: UserId::parse("u_x").unwrap(), hash: Some(hash) }).await;
+        assert_eq!((known.user_id.as_str(), known.calls), (UID, 1));
+        let profile = Profile { v: known.profile.v, ..Profile::default() };
+        assert_eq!(known.profile, profile);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The stores: one conformance suite over all of them, and what each must do on its own.
 
+mod afterwards;
 mod archive;
 mod conformance;
 mod directory;
@@ -203,6 +204,7 @@ pub(crate) fn commit(caller: &Caller, session: Session, base: &Known) -> Commit 
         session,
         base_revision: base.revision,
         replaces: None,
+        number_has_moved: false,
     }
 }
 

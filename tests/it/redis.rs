@@ -104,6 +104,7 @@ fn hang_up(sid: &str, turns: u32, ended_at: u64, base_revision: u64) -> Commit {
         profile: profile(sid),
         base_revision,
         replaces: None,
+        number_has_moved: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::operators::{lasts, more};
-use crate::memory::model::Confidence;
+use crate::memory::model::{Choice, Class, Confidence};
 use crate::operations::{CallerView, Callers, Erasure, Merged, Receipt, Split, Why, rfc3339};
 
 pub(super) fn callers(callers: &Callers) -> String {
@@ -34,6 +34,18 @@ pub(super) fn caller(caller: &CallerView) -> String {
             for episode in &profile.episodes {
                 let _ = writeln!(text, "  {}  {}  {}", rfc3339(episode.at), episode.sid, episode.s);
             }
+            let _ = writeln!(text, "Language:  {}", profile.lang.as_deref().unwrap_or("-"));
+            let _ = writeln!(text, "Facts:     {}", profile.facts.len());
+            for fact in &profile.facts {
+                let class = if fact.cls == Class::Sensitive { " (sensitive)" } else { "" };
+                let until = fact.until.map_or_else(String::new, |at| format!(", until {}", rfc3339(at)));
+                let _ = writeln!(text, "  {}: {}{class}{until}", fact.k, fact.t);
+            }
+            let consent = profile.consent.as_ref().map_or("-", |given| match given.memory {
+                Choice::Yes => "may be remembered",
+                Choice::No => "not to be remembered",
+            });
+            let _ = writeln!(text, "Consent:   {consent}");
         }
     }
     let _ = write!(text, "Sessions:  {}", caller.sessions.join(", "));
@@ -47,11 +59,13 @@ pub(super) fn why(why: &Why) -> String {
     let mut text = String::new();
     for thing in &why.remembered {
         let sure = match thing.confidence {
-            Confidence::Inferred => "worked out from what was said",
-            Confidence::Stated => "the caller said so",
-            Confidence::Confirmed => "the caller said so, and confirmed it",
+            None => "",
+            Some(Confidence::Inferred) => " (worked out from what was said)",
+            Some(Confidence::Stated) => " (the caller said so)",
+            Some(Confidence::Confirmed) => " (the caller said so, and confirmed it)",
         };
-        let _ = writeln!(text, "{}: {} ({sure})", thing.what, thing.value);
+        let until = thing.until.map_or_else(String::new, |at| format!(", until {}", rfc3339(at)));
+        let _ = writeln!(text, "{}: {}{sure}{until}", thing.what, thing.value);
         for source in &thing.sources {
             let turn = source.turn.map_or_else(String::new, |turn| format!("#{turn}"));
             let at = source.at.map_or_else(String::new, |at| format!(", {}", rfc3339(at)));
@@ -63,7 +77,13 @@ pub(super) fn why(why: &Why) -> String {
 }
 
 pub(super) fn receipt(receipt: &Receipt) -> String {
-    let mut text = if receipt.complete { "Erased.\n" } else { "Erased in part.\n" }.to_owned();
+    let first = match receipt {
+        Receipt { nothing_held: true, .. } => "Nothing was held: is it the right number or user id?\n",
+        Receipt { complete: true, .. } => "Erased.\n",
+        Receipt { erased, .. } if erased.is_empty() => "Not erased yet.\n",
+        Receipt { .. } => "Erased in part.\n",
+    };
+    let mut text = first.to_owned();
     for erasure in &receipt.erased {
         let Erasure { user_id, here, store, archived_sessions, .. } = erasure;
         let _ = writeln!(

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use crate::cli::operators::{Format, Operators, block_on, note};
-use crate::operations::Check as Report;
+use crate::cli::operators::{ACTOR, Format, Operators, block_on, note};
+use crate::operations::{Check as Report, audit};
 
 /// Write, read and delete a scratch caller. Exit code 0 if memory works.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,8 @@ impl SelfTest {
         block_on(async {
             let operators = Operators::open_or_create().await?;
             let test = operators.operations().selftest().await;
-            note("memory.selftest", "-", &Ok(()));
+            let outcome = if test.passed { "done" } else { "failed" };
+            audit::note("memory.selftest", ACTOR, "-", outcome);
             self.format.print(&test, ToString::to_string)?;
             Ok(if test.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         })
@@ -74,7 +75,7 @@ fn told(check: &Report) -> String {
             text,
             "Journal:  {} open call(s){}\nOutbox:   {} waiting, {} delivered, {} dead; {} kB",
             spool.open_calls,
-            if spool.degraded { ", the disk does not take it" } else { "" },
+            if spool.degraded == Some(true) { ", the disk does not take it" } else { "" },
             spool.waiting,
             spool.delivered,
             spool.dead,

@@ -79,6 +79,7 @@ impl Import {
             source: self.source_url(config)?,
             prefix: self.prefix.clone().unwrap_or_else(|| self.from.prefix().to_owned()),
             phones,
+            consent: config.memory.consent,
             dry_run: self.dry_run,
         };
         refuse_one_on_top_of_the_other(&import, config)?;

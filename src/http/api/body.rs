@@ -11,8 +11,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::Actor;
 use super::problem::Problem;
-use crate::operations::MAX_PAGE;
+use crate::http::listener::Peer;
+use crate::operations::{MAX_PAGE, audit};
 
 /// How long a body may take to come.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
@@ -31,7 +33,16 @@ pub(super) struct Body<T>(pub(super) T);
 impl<S: Send + Sync, T: DeserializeOwned + Shape> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
+    /// Notes a body that cannot be read: nobody else would, and whoever tries to do something leaves a line.
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let actor = Actor::of(request.extensions().get::<Peer>().map(|peer| peer.0));
+        let read = Self::read(request, state).await;
+        read.inspect_err(|_| audit::note("body", &actor.0, "-", "invalid"))
+    }
+}
+
+impl<T: DeserializeOwned + Shape> Body<T> {
+    async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Self, Problem> {
         let read = tokio::time::timeout(BODY_LIMIT, Bytes::from_request(request, state));
         let bytes = read.await.map_err(|_| Problem::too_slow())?.map_err(|rejection| {
             match rejection.into_response().status() {

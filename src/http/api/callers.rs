@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::body::{Body, Named, PageQuery, Shape};
@@ -96,8 +96,7 @@ pub(super) async fn export(State(api): State<Arc<Api>>, actor: Actor, Named(id):
 /// `POST /callers/forget`. 202 while something of it waits.
 pub(super) async fn forget(State(api): State<Arc<Api>>, actor: Actor, Body(One { caller }): Body<One>) -> Response {
     let app = Arc::clone(&api.app);
-    // To its end, also when whoever asked has hung up.
-    let erasure = tokio::spawn(async move {
+    let erasure = to_the_end(async move {
         let operations = app.operations();
         let subject = match operations.subject(&caller) {
             Ok(subject) => subject,
@@ -105,8 +104,9 @@ pub(super) async fn forget(State(api): State<Arc<Api>>, actor: Actor, Body(One {
         };
         (operations.pseudonym(&subject), operations.forget(&subject).await)
     });
-    let Ok((subject, receipt)) = erasure.await else {
-        return Problem::invalid("the erasure died half-way; ask for it again").into_response();
+    let (subject, receipt) = match erasure.await {
+        Ok(done) => done,
+        Err(problem) => return actor.failed("callers.forget", problem),
     };
     let waits = receipt.as_ref().is_ok_and(|receipt| !receipt.complete);
     let status = if waits { StatusCode::ACCEPTED } else { StatusCode::OK };
@@ -115,21 +115,35 @@ pub(super) async fn forget(State(api): State<Arc<Api>>, actor: Actor, Body(One {
 
 /// `POST /callers/merge`.
 pub(super) async fn merge(State(api): State<Arc<Api>>, actor: Actor, Body(Two { from, into }): Body<Two>) -> Response {
-    let operations = api.app.operations();
-    let (from, into) = match (operations.subject(&from), operations.subject(&into)) {
-        (Ok(from), Ok(into)) => (from, into),
-        (Err(error), _) | (_, Err(error)) => return actor.done("callers.merge", "-", Err::<(), _>(error)),
-    };
-    let subject = format!("{} into {}", operations.pseudonym(&from), operations.pseudonym(&into));
-    actor.done("callers.merge", &subject, operations.merge(&from, &into).await)
+    let app = Arc::clone(&api.app);
+    let merge = to_the_end(async move {
+        let operations = app.operations();
+        let (from, into) = match (operations.subject(&from), operations.subject(&into)) {
+            (Ok(from), Ok(into)) => (from, into),
+            (Err(error), _) | (_, Err(error)) => return ("-".to_owned(), Err(error)),
+        };
+        let subject = format!("{} into {}", operations.pseudonym(&from), operations.pseudonym(&into));
+        (subject, operations.merge(&from, &into).await)
+    });
+    match merge.await {
+        Ok((subject, merged)) => actor.done("callers.merge", &subject, merged),
+        Err(problem) => actor.failed("callers.merge", problem),
+    }
 }
 
 /// `POST /callers/split`.
 pub(super) async fn split(State(api): State<Arc<Api>>, actor: Actor, Body(One { caller }): Body<One>) -> Response {
-    let operations = api.app.operations();
-    match operations.subject(&caller) {
-        Ok(subject) => actor.done("callers.split", &operations.pseudonym(&subject), operations.split(&subject).await),
-        Err(error) => actor.done("callers.split", "-", Err::<(), _>(error)),
+    let app = Arc::clone(&api.app);
+    let split = to_the_end(async move {
+        let operations = app.operations();
+        match operations.subject(&caller) {
+            Ok(subject) => (operations.pseudonym(&subject), operations.split(&subject).await),
+            Err(error) => ("-".to_owned(), Err(error)),
+        }
+    });
+    match split.await {
+        Ok((subject, split)) => actor.done("callers.split", &subject, split),
+        Err(problem) => actor.failed("callers.split", problem),
     }
 }
 
@@ -162,6 +176,11 @@ pub(super) async fn store_profile(
         }
         Err(error) => actor.done("callers.change", "-", Err::<(), _>(error)),
     }
+}
+
+/// Does what must not stop half-way: to its end, also when whoever asked has hung up.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+    tokio::spawn(work).await.map_err(|_| Problem::died())
 }
 
 fn by_id(api: &Api, id: &str) -> Result<Subject, OperationError> {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::body::{Named, PageQuery};
 use super::{Actor, Api};
+use crate::operations::audit;
 
 /// `GET /memory`.
 pub(super) async fn check(State(api): State<Arc<Api>>, actor: Actor) -> Response {
@@ -18,8 +20,10 @@ pub(super) async fn check(State(api): State<Arc<Api>>, actor: Actor) -> Response
 /// `POST /memory/selftest`. 503 when memory does not work.
 pub(super) async fn selftest(State(api): State<Arc<Api>>, actor: Actor) -> Response {
     let test = api.app.operations().selftest().await;
-    let status = if test.passed { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    actor.done_with(status, "memory.selftest", "-", Ok(test))
+    let (status, outcome) =
+        if test.passed { (StatusCode::OK, "done") } else { (StatusCode::SERVICE_UNAVAILABLE, "failed") };
+    audit::note("memory.selftest", &actor.0, "-", outcome);
+    (status, Json(test)).into_response()
 }
 
 /// `GET /outbox`.

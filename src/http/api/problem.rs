@@ -74,6 +74,15 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be understood", detail)
     }
 
+    pub(super) fn died() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "died",
+            "It died half-way",
+            "a fault of this program; what was done stays done, so ask for it again",
+        )
+    }
+
     pub(super) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large", "64 kB are the most")
     }

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `POST {url}` | keep this session: the body is the document with `"type": "session"` | 2xx, or 409 if it is kept already |
 //! | `GET {url}/sessions/{sid}` | give it back | 200 with the body that was posted, or 404 |
+//! | `GET {url}/users/{uid}/sessions` | give back all of a user | 200 with an array of bodies that were posted, or 404 if it cannot |
 //! | `DELETE {url}/users/{uid}` | erase all sessions of a user | 2xx, if possible with `{"erased": 3}`, or 404 |
 //!
 //! Each carries `Redial-Signature: t=…,v1=…`: the Unix time in s, and in hex the HMAC-SHA256 of `{t}.{body}` under the
@@ -19,12 +20,13 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::super::clock;
 use super::super::model::Session;
-use super::{Archive, ArchiveError, MAX_RECORD_BYTES, decode, encode, is_name};
+use super::{Archive, ArchiveError, MAX_RECORD_BYTES, decode, encode, is_name, longest_copies};
 use crate::identity::UserId;
 use crate::outgoing::{self, BodyError, Endpoint};
 
@@ -32,6 +34,8 @@ use crate::outgoing::{self, BodyError, Endpoint};
 const LIMIT: Duration = Duration::from_secs(5);
 /// What is read of the answer to an erasure.
 const MAX_COUNT_BYTES: usize = 64 * 1024;
+/// What is read of all sessions of a user: sixteen of the largest, some thousands of usual ones.
+const MAX_LIST_BYTES: usize = 16 * MAX_RECORD_BYTES;
 /// Of a body's digest in its idempotency key: 128 bits.
 const DIGEST_CHARS: usize = 32;
 
@@ -153,6 +157,32 @@ impl Archive for HttpArchive {
             Some(_) => Err(another("another session than was asked for")),
             None => Err(another("something that is not a session")),
         }
+    }
+
+    async fn of_user(&self, user: &UserId) -> Result<Option<Vec<Session>>, ArchiveError> {
+        if !is_name(user.as_str()) {
+            return Ok(Some(Vec::new()));
+        }
+        let response = self.ask(self.bare(Method::GET, &["users", user.as_str(), "sessions"])).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
+            StatusCode::OK => (),
+            other => return Err(self.refused(other)),
+        }
+        let another = |what: &str| ArchiveError::Refused(format!("{:?} answers with {what}", self.endpoint));
+        let body = match outgoing::read_body(response, MAX_LIST_BYTES).await {
+            Ok(body) => body,
+            Err(error @ BodyError::TooLarge { .. }) => return Err(another(&format!("too much: {error}"))),
+            Err(BodyError::Broken(error)) => return Err(self.unreachable(error)),
+        };
+        let records: Vec<Box<RawValue>> =
+            serde_json::from_slice(&body).map_err(|_| another("something that is no list of sessions"))?;
+        let sessions: Option<Vec<Session>> = records.iter().map(|record| decode(record.get().as_bytes())).collect();
+        let sessions = sessions.ok_or_else(|| another("something that is not a session"))?;
+        if sessions.iter().any(|session| session.user_id != user.as_str()) {
+            return Err(another("another user's session"));
+        }
+        Ok(Some(longest_copies(sessions)))
     }
 
     /// 0 when the server does not say how many there were.

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use self::directory::Directory;
 use super::super::model::Session;
 use super::super::summary;
-use super::{Archive, ArchiveError, encode, is_name};
+use super::{Archive, ArchiveError, encode, is_name, longest_copies};
 use crate::identity::UserId;
 
 /// Files in a directory. Several processes of one machine may share it.
@@ -62,6 +62,12 @@ impl Archive for NdjsonArchive {
         }
         let sid = sid.to_owned();
         self.on_disk(move |directory| directory.find(&sid)).await
+    }
+
+    async fn of_user(&self, user: &UserId) -> Result<Option<Vec<Session>>, ArchiveError> {
+        let user = user.clone();
+        let found = self.on_disk(move |directory| directory.of_user(user.as_str())).await?;
+        Ok(Some(longest_copies(found)))
     }
 
     /// Rewrites each file that has something of the user, without it. The freed blocks are the file system's to reuse.

@@ -10,9 +10,11 @@ use super::people::{Person, Talk};
 use super::report::{Line, Outcome, Report};
 use super::{Import, ImportError, Layout};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
+use crate::memory::consent::{self, Keep};
+use crate::memory::directory::Memory;
 use crate::memory::hang_up::{self, HangUp, Written};
 use crate::memory::model::{Profile, Session};
-use crate::memory::store::{Known, MemoryError, Store};
+use crate::memory::store::{Known, MemoryError};
 use crate::memory::summary;
 
 /// How long a store that does not answer is waited for.
@@ -22,12 +24,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The reason that is given for a profile that could not be found again.
 const NO_NUMBER: &str = "no number leads to this person, so no call would find it: name the number with --phones";
 
+/// The reason that is given for a profile whose owner has not agreed to being remembered.
+const NOT_AGREED: &str = "MEMORY_CONSENT does not let it be remembered: nobody has agreed to it";
+
 /// The reason that is given when somebody asked to be forgotten.
 const ERASED: &str = "this caller was erased here";
 
 /// Writes people to a store.
 pub(super) struct Writer<'a> {
-    store: &'a dyn Store,
+    store: &'a dyn Memory,
     import: &'a Import,
     /// Unix ms.
     now: u64,
@@ -52,7 +57,7 @@ enum Done {
 
 impl<'a> Writer<'a> {
     /// Writes with `now` (Unix ms) for what does not tell its time.
-    pub(super) fn new(store: &'a dyn Store, import: &'a Import, now: u64) -> Self {
+    pub(super) fn new(store: &'a dyn Memory, import: &'a Import, now: u64) -> Self {
         Self { store, import, now }
     }
 
@@ -75,7 +80,13 @@ impl<'a> Writer<'a> {
                 return Ok(());
             }
         };
-        let remembered = std::mem::take(&mut person.remembered);
+        // Whether this person lets anything be remembered, as far as is known here.
+        let consent = who.found.as_ref().and_then(|(_, known)| known.profile.consent.as_ref());
+        let agreed = consent::kept(self.import.consent, consent.map(|given| given.memory), false) > Keep::Nothing;
+        let mut remembered = std::mem::take(&mut person.remembered);
+        if !agreed {
+            remembered = Remembered { left_out: remembered.left_out, ..Remembered::default() };
+        }
         let mut talks = std::mem::take(&mut person.talks);
         talks.sort_by(|a, b| (a.conversation.ended_at, &a.name).cmp(&(b.conversation.ended_at, &b.name)));
         // The profile comes in with the oldest session that is written.
@@ -112,6 +123,7 @@ impl<'a> Writer<'a> {
         }
         let done = match (&who.found, carried) {
             (None, _) => Done::Skipped(NO_NUMBER.to_owned()),
+            (Some(_), _) if !agreed => Done::Skipped(NOT_AGREED.to_owned()),
             (Some(_), Some(done)) => done,
             (Some((_, known)), None) => self.commit_alone(&who, known, &remembered).await?,
         };
@@ -204,11 +216,12 @@ impl<'a> Writer<'a> {
     /// Writes a session, and the profile as this session leaves it.
     async fn commit(&self, who: &Who, session: Session, brings: Option<&Remembered>) -> Result<Done, ImportError> {
         if self.import.dry_run {
-            return Ok(Done::Written);
+            let erased = self.is_erased(&who.user_id).await?;
+            return Ok(if erased { Done::Skipped(ERASED.to_owned()) } else { Done::Written });
         }
         let fold = |profile: Profile, session: &Session| {
             // In this order: folding takes away what an earlier copy of the same session has left.
-            let profile = summary::fold(profile, session);
+            let profile = summary::fold_under(self.import.consent, profile, session);
             match brings {
                 Some(remembered) if !remembered.is_empty() => remembered.adopt_into(profile, &session.chat_id),
                 Some(_) | None => profile,
@@ -249,10 +262,41 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What is known here of a caller; of nobody in a dry run, as asking would make them known.
+    async fn is_erased(&self, user: &UserId) -> Result<bool, ImportError> {
+        let erased = self.store.erased_among(std::slice::from_ref(user)).await.map_err(ImportError::Store)?;
+        Ok(!erased.is_empty())
+    }
+
+    /// What beginning a call would answer, without making anybody known.
+    async fn would_be_known(&self, caller: &Caller) -> Result<Known, ImportError> {
+        let owner = match &caller.hash {
+            Some(hash) => self.store.owner(hash).await.map_err(ImportError::Store)?,
+            None => None,
+        };
+        let created = owner.is_none();
+        let user_id = owner.unwrap_or_else(|| caller.user_id.clone());
+        if self.is_erased(&user_id).await? {
+            return Ok(Known::stranger(UserId::random()));
+        }
+        let found = self.store.user(&user_id).await.map_err(ImportError::Store)?;
+        let stranger = Known { created, ..Known::stranger(user_id) };
+        Ok(match found {
+            None => stranger,
+            Some(entry) => Known {
+                calls: entry.calls,
+                last_call_at: entry.last_call_at,
+                profile: entry.profile.unwrap_or_default(),
+                revision: entry.revision,
+                sessions: entry.sessions,
+                ..stranger
+            },
+        })
+    }
+
+    /// What is known here of a caller, who is made known by it, except in a dry run.
     async fn known(&self, caller: &Caller) -> Result<Known, ImportError> {
         if self.import.dry_run {
-            return Ok(Known::stranger(caller.user_id.clone()));
+            return self.would_be_known(caller).await;
         }
         let until = Instant::now() + PATIENCE;
         loop {

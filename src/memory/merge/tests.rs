@@ -53,26 +53,29 @@ fn profile(values: usize) -> impl Strategy<Value = Profile> {
     let lang = prop::option::of(prop_oneof![Just("es".to_owned()), Just("fr".to_owned())]);
     let spoken = prop::option::of((0..4_u64, any::<bool>(), prop::option::of(0..4_u64)));
     let prefs = prop::collection::btree_map("[ab]", 0..3_u32, 0..2);
+    let absorbed = prop::collection::btree_set("u_[a-d]", 0..3);
     (
         (prop::option::of(name), prop::option::of(consent), model, lang, spoken),
-        (prop::collection::vec(fact(8, values), 0..10), prop::collection::vec(episode(), 0..6), prefs),
+        (prop::collection::vec(fact(8, values), 0..10), prop::collection::vec(episode(), 0..6), prefs, absorbed),
     )
-        .prop_map(|((name, consent, (summary_at, summary), lang, spoken), (mut facts, episodes, prefs))| {
-            facts.extend(spoken.map(|(at, french, until)| Fact {
-                k: "lang".to_owned(),
-                t: format!("prefers {}", if french { "French" } else { "Spanish" }),
-                cls: Class::Ordinary,
-                conf: Confidence::Stated,
-                src: format!("CA{at}#1"),
-                at,
-                until,
-                seen: 1,
-                by: [9].into(),
-            }));
-            let prefs = prefs.into_iter().map(|(key, value)| (key, json!(value))).collect();
-            let summary_of = vec![format!("CA{summary_at}")];
-            Profile { v: 1, name, summary, summary_at, summary_of, episodes, lang, facts, consent, prefs }
-        })
+        .prop_map(
+            |((name, consent, (summary_at, summary), lang, spoken), (mut facts, episodes, prefs, absorbed))| {
+                facts.extend(spoken.map(|(at, french, until)| Fact {
+                    k: "lang".to_owned(),
+                    t: format!("prefers {}", if french { "French" } else { "Spanish" }),
+                    cls: Class::Ordinary,
+                    conf: Confidence::Stated,
+                    src: format!("CA{at}#1"),
+                    at,
+                    until,
+                    seen: 1,
+                    by: [9].into(),
+                }));
+                let prefs = prefs.into_iter().map(|(key, value)| (key, json!(value))).collect();
+                let summary_of = vec![format!("CA{summary_at}")];
+                Profile { v: 1, name, summary, summary_at, summary_of, episodes, lang, facts, consent, absorbed, prefs }
+            },
+        )
 }
 
 /// A profile that is too large in every way.
@@ -91,6 +94,7 @@ fn large() -> impl Strategy<Value = Profile> {
             prefs: prefs.into_iter().map(|(key, value)| (key, json!(value))).collect(),
             summary,
             summary_of: vec![long.clone(); 30],
+            absorbed: (0..60).map(|n| format!("u_{n:0126}")).chain([long.clone()]).collect(),
             consent: profile.consent.clone().map(|given| Consent { how: long.clone(), src: long.clone(), ..given }),
             name: profile.name.clone().map(|name| Name { say: long.clone(), ..name }),
             lang: Some(long),

@@ -1,6 +1,7 @@
 -- Writes a finished session and the profile that it changes. One atomic step, safe to repeat.
 --
--- KEYS  1 session  2 done  3 gone, and for a remembered caller: 4 profile  5 sessions  6 phone (flat layout only)
+-- KEYS  1 session  2 done  3 gone, and for a remembered caller: 4 profile  5 sessions  6 phone (flat layout only,
+--       and only while the number may be the user's)
 -- ARGV  1 session id  2 digest  3 turns  4 session document  5 user id  6 ended, Unix ms
 --       7 schema version  8 session TTL in s  9 marker TTL in s (0 = keep, for both)
 --       10 digest of the stored copy that this one replaces, or ''  11 largest document in bytes,

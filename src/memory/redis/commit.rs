@@ -60,6 +60,11 @@ impl<'a> Writing<'a> {
         self.commit.caller.hash.as_ref()
     }
 
+    /// The number, where it is looked at and may be made the user's.
+    fn number(&self) -> Option<&'a PhoneHash> {
+        self.hash().filter(|_| !self.commit.number_has_moved)
+    }
+
     fn user(&self) -> &'a UserId {
         &self.commit.user_id
     }
@@ -71,7 +76,8 @@ impl RedisStore {
         let outcome = if self.keys.is_tagged() {
             self.commit_tagged(&writing, until).await?
         } else {
-            self.commit_by_script(&writing, None, until).await?
+            let nobody = writing.commit.number_has_moved.then_some(&b""[..]);
+            self.commit_by_script(&writing, nobody, until).await?
         };
         if let Outcome::Applied { revision } = &outcome
             && *revision != UNREADABLE
@@ -84,7 +90,7 @@ impl RedisStore {
 
     async fn commit_tagged(&self, writing: &Writing<'_>, until: Instant) -> Result<Outcome, MemoryError> {
         let (sid, user) = (writing.sid, writing.user());
-        let (place, owner) = tokio::try_join!(self.place_of(sid, until), self.owner_of(writing.hash(), until))?;
+        let (place, owner) = tokio::try_join!(self.place_of(sid, until), self.owner_of(writing.number(), until))?;
         let elsewhere = place.as_ref().filter(|place| *place != user);
         if let Some(place) = elsewhere
             && let Some(outcome) = self.look_elsewhere(writing, place, owner.as_deref(), until).await?
@@ -98,7 +104,7 @@ impl RedisStore {
         let outcome = self.commit_by_script(writing, Some(owner.as_deref().unwrap_or_default()), until).await;
         match &outcome {
             Ok(Outcome::Applied { .. } | Outcome::Conflict { .. }) => {
-                if let Some(hash) = writing.hash() {
+                if let Some(hash) = writing.number() {
                     self.keep_number(hash, user, until).await;
                 }
             }
@@ -224,11 +230,11 @@ impl RedisStore {
     fn commit_keys(&self, writing: &Writing<'_>) -> Vec<String> {
         let (user, sid) = (writing.user(), writing.sid);
         let mut keys = vec![self.keys.session(user, sid), self.keys.done(user, sid), self.keys.gone(user)];
-        if let Some(hash) = writing.hash() {
+        if writing.hash().is_some() {
             keys.extend([self.keys.profile(user), self.keys.sessions(user)]);
-            if !self.keys.is_tagged() {
-                keys.push(self.keys.phone(hash));
-            }
+        }
+        if let Some(number) = writing.number().filter(|_| !self.keys.is_tagged()) {
+            keys.push(self.keys.phone(number));
         }
         keys
     }

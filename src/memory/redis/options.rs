@@ -9,6 +9,9 @@ pub struct RedisOptions {
     pub layout: Option<Layout>,
     /// What [`Keys::check_value`](crate::identity::Keys::check_value) answers; `None`: peppers are not compared.
     pub pepper_check: Option<String>,
+    /// Whether the first to come leaves the check value there, for others to compare with theirs. Who may be run anywhere,
+    /// with a pepper that nobody else has, must not: the gateway would be refused by its own Redis.
+    pub leaves_pepper_check: bool,
     /// Authorities to trust for `rediss`, in PEM form, instead of the public ones.
     pub ca_pem: Option<Vec<u8>>,
     /// How long TCP, TLS and the greeting may take together. No caller waits for it: a call start has its own deadline.
@@ -37,6 +40,7 @@ impl Default for RedisOptions {
         Self {
             layout: None,
             pepper_check: None,
+            leaves_pepper_check: true,
             ca_pem: None,
             connect_timeout: Duration::from_millis(400),
             socket_timeout: Duration::from_secs(5),

@@ -13,20 +13,21 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::super::archive::{Archive, ArchiveError};
-use super::super::consent::ConsentMode;
+use super::super::consent::{self, ConsentMode, Keep};
 use super::super::directory::{Memory, ProfileChange};
 use super::super::hang_up::{self, HangUp, Written};
 use super::super::improve;
 use super::super::mirror::Mirror;
-use super::super::model::Session;
+use super::super::model::{Choice, Session};
 use super::super::sqlite::Rows;
 use super::super::store::{MemoryError, ServerId, Store};
 use super::super::summarizer::{Summarizer, SummaryError, SummaryRequest};
 use super::super::summary;
+use super::super::whose;
 use super::journal;
 use super::outbox::{self, Entry, Kind};
 use super::{Finished, PATIENCE, Spool};
-use crate::identity::{Caller, UserId};
+use crate::identity::{Caller, PhoneHash, UserId};
 
 /// Deliveries at the same time, each of another lane.
 const AT_ONCE: usize = 16;
@@ -281,7 +282,7 @@ impl Drain {
                 self.say_why(&entry, &failure);
                 let pause = match entry.kind {
                     Kind::Summary => hang_up::pause_after(entry.tries) * SUMMARY_PATIENCE,
-                    Kind::Session | Kind::Erase | Kind::Archive | Kind::EraseArchived => {
+                    Kind::Session | Kind::Erase | Kind::EraseNumber | Kind::Archive | Kind::EraseArchived => {
                         hang_up::pause_after(entry.tries)
                     }
                 };
@@ -353,25 +354,34 @@ impl Drain {
         match entry.kind {
             Kind::Session => {
                 let session = session_of(entry)?;
-                let remembered = !summary::is_unremembered(&session);
+                let may_be_kept = self.may_be_kept(&entry.caller, &session);
                 let (written, owner) =
                     self.deliver_session(entry.caller.clone(), session, entry.instance.as_deref()).await?;
                 // Who is erased later on is looked for under this name, here as well as there.
                 entry.caller.user_id = owner;
-                Ok(written.map(|written| self.follow_ups(entry, written, remembered)).unwrap_or_default())
+                Ok(written.map(|written| self.follow_ups(entry, written, may_be_kept)).unwrap_or_default())
             }
             Kind::Summary => self.improve(&entry.caller.user_id, &session_of(entry)?).await.map(|()| Vec::new()),
             Kind::Erase => {
+                // On the disk before the profile goes that names them.
+                for absorbed in whose::absorbed_by(self.sinks.store.as_ref(), &entry.caller.user_id).await? {
+                    self.forget(&absorbed).await?;
+                }
                 let erased = self.sinks.store.erase(&entry.caller.user_id).await?;
                 info!(?erased, "a caller is erased");
                 Ok(Vec::new())
             }
-            Kind::Archive => {
-                if let Some(archive) = &self.sinks.archive {
-                    archive.put(&session_of(entry)?).await.map_err(archive_failed)?;
+            Kind::EraseNumber => {
+                let whose = whose::whose(self.sinks.store.as_ref(), &entry.caller, &older_of(entry)?).await?;
+                if let Some(another) = whose.another {
+                    info!(user.id = another.as_str(), "an erasure by number spares somebody who has another one now");
+                }
+                for user in whose.users {
+                    self.forget(&user).await?;
                 }
                 Ok(Vec::new())
             }
+            Kind::Archive => self.archive(&entry.caller, session_of(entry)?).await.map(|()| Vec::new()),
             Kind::EraseArchived => {
                 if let Some(archive) = &self.sinks.archive {
                     archive.erase(&entry.caller.user_id).await.map_err(archive_failed)?;
@@ -381,17 +391,30 @@ impl Drain {
         }
     }
 
+    /// Whether anything of a call may be kept for good. Whatever the caller has answered; what they have is looked at when it is
+    /// done. A withheld number's calls are nobody's: no erasure would find them.
+    fn may_be_kept(&self, caller: &Caller, session: &Session) -> bool {
+        let any = consent::kept(self.sinks.consent, Some(Choice::Yes), summary::is_unremembered(session));
+        caller.hash.is_some() && any > Keep::Nothing
+    }
+
     /// What is to be queued once a session is delivered. Of a duplicate too: its first delivery may not have been noted,
     /// and it is harmless when it comes twice. When it is noted that it was queued, only a store that has forgotten the
     /// call has to be told what a model makes of it.
-    fn follow_ups(&self, entry: &Entry, written: Written, remembered: bool) -> Vec<Kind> {
-        if written == Written::Erased {
+    fn follow_ups(&self, entry: &Entry, written: Written, may_be_kept: bool) -> Vec<Kind> {
+        if written == Written::Erased || !may_be_kept {
             return Vec::new();
         }
         let is_forgotten = !entry.followed || matches!(written, Written::Applied { .. });
         let archive = (self.sinks.archive.is_some() && !entry.followed).then_some(Kind::Archive);
-        let summary = (self.sinks.summarizer.is_some() && remembered && is_forgotten).then_some(Kind::Summary);
+        let summary = (self.sinks.summarizer.is_some() && is_forgotten).then_some(Kind::Summary);
         archive.into_iter().chain(summary).collect()
+    }
+
+    /// Keeps nothing of a user here, and queues their erasure elsewhere.
+    async fn forget(&self, user: &UserId) -> Result<(), MemoryError> {
+        self.sinks.live.forget(user);
+        self.spool.forget(user).await.map(drop)
     }
 
     /// Answers how it was written, unless its caller is forgotten, and whose call it turned out to be.
@@ -449,8 +472,7 @@ impl Drain {
         // An id that was derived from the number may be somebody's who had it once, and is known by another one.
         let is_others = owner.is_some() && !store.numbers(called_as).await?.is_empty();
         for user in owner.iter().chain((!is_others).then_some(called_as)) {
-            self.sinks.live.forget(user);
-            self.spool.forget(user).await?;
+            self.forget(user).await?;
         }
         let sid = sid.to_owned();
         self.spool.database.ask(PATIENCE, move |rows| outbox::drop_session(rows, &sid)).await
@@ -492,7 +514,7 @@ impl Drain {
         let known_as = Some(&caller.user_id).filter(|_| was_delivered);
         let new = match known_as {
             Some(user) if store.erased_among(std::slice::from_ref(user)).await?.is_empty() => user.clone(),
-            Some(_) | None => UserId::random(),
+            Some(_) | None => UserId::random_since(session.started_at),
         };
         store.assign(hash, Some(&new)).await?;
         Ok(Some(new))
@@ -503,8 +525,13 @@ impl Drain {
         let Some(summarizer) = &self.sinks.summarizer else { return Ok(()) };
         let store = &self.sinks.store;
         let Some(known) = store.user(user).await? else { return Ok(()) };
-        let (mut revision, mut profile) = (known.revision, known.profile);
-        let previous_summary = profile.as_ref().map(|profile| profile.summary.clone()).unwrap_or_default();
+        // Of a profile that cannot be read, nothing could be improved, nor told what the caller has agreed to.
+        let Some(present) = known.profile else { return Ok(()) };
+        if consent::kept_later(self.sinks.consent, present.consent.as_ref(), session) == Keep::Nothing {
+            return Ok(());
+        }
+        let previous_summary = present.summary.clone();
+        let (mut revision, mut profile) = (known.revision, Some(present));
         let request = SummaryRequest { previous_summary, session: session.clone() };
         let draft = match summarizer.summarize(&request).await {
             Ok(draft) => draft,
@@ -535,6 +562,34 @@ impl Drain {
             }
         }
         Ok(())
+    }
+
+    /// Offers a call to the archive, if its caller lets it be kept for good.
+    async fn archive(&self, caller: &Caller, mut session: Session) -> Result<(), MemoryError> {
+        // As that of whose call it turned out to be: whoever erases them asks for that name.
+        session.user_id = caller.user_id.as_str().to_owned();
+        let Some(archive) = self.sinks.archive.as_ref().filter(|_| caller.hash.is_some()) else { return Ok(()) };
+        let store = &self.sinks.store;
+        if !store.erased_among(std::slice::from_ref(&caller.user_id)).await?.is_empty() {
+            return Ok(());
+        }
+        let consent = match store.user(&caller.user_id).await? {
+            None => None,
+            Some(known) => match known.profile {
+                Some(profile) => profile.consent,
+                None => {
+                    return Err(MemoryError::WrongShape {
+                        key: format!("the profile of {}", caller.user_id.as_str()),
+                        advice: "whether the call may be archived cannot be told; upgrade, or repair it, then retry"
+                            .to_owned(),
+                    });
+                }
+            },
+        };
+        if consent::kept_later(self.sinks.consent, consent.as_ref(), &session) == Keep::Nothing {
+            return Ok(());
+        }
+        archive.put(&session).await.map_err(archive_failed)
     }
 
     /// What is done every few seconds.
@@ -687,6 +742,16 @@ fn session_of(entry: &Entry) -> Result<Session, MemoryError> {
     serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
         key: format!("outbox entry {}", entry.seq),
         advice: "the document is no session that this version can read; upgrade, then retry it".to_owned(),
+    })
+}
+
+/// The older hashes of an erasure by number.
+fn older_of(entry: &Entry) -> Result<Vec<PhoneHash>, MemoryError> {
+    let hashes: Option<Vec<String>> = serde_json::from_str(&entry.body).ok();
+    let hashes = hashes.map(|hashes| hashes.iter().map(|hash| PhoneHash::parse(hash)).collect::<Result<_, _>>());
+    hashes.and_then(Result::ok).ok_or_else(|| MemoryError::WrongShape {
+        key: format!("outbox entry {}", entry.seq),
+        advice: "it holds no hashes; erase the person again, by the number".to_owned(),
     })
 }
 

@@ -23,6 +23,8 @@ pub enum Kind {
     Session,
     /// Erase a user.
     Erase,
+    /// Erase whomever a number leads to; the body holds its older hashes.
+    EraseNumber,
     /// Let a model write a better summary of a session that is written.
     Summary,
     /// Offer a session that is written to the archive.
@@ -32,13 +34,15 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Session, Self::Erase, Self::Summary, Self::Archive, Self::EraseArchived];
+    const ALL: [Self; 6] =
+        [Self::Session, Self::Erase, Self::EraseNumber, Self::Summary, Self::Archive, Self::EraseArchived];
 
     /// As it stands in the file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Session => "session",
             Self::Erase => "erase",
+            Self::EraseNumber => "erase_number",
             Self::Summary => "summary",
             Self::Archive => "archive",
             Self::EraseArchived => "erase_archived",
@@ -48,7 +52,7 @@ impl Kind {
     /// A slow model or archive keeps no session waiting: they have lanes of their own.
     const fn lane(self) -> char {
         match self {
-            Self::Session | Self::Erase => 's',
+            Self::Session | Self::Erase | Self::EraseNumber => 's',
             Self::Summary => 'm',
             Self::Archive | Self::EraseArchived => 'a',
         }
@@ -66,7 +70,7 @@ pub struct Entry {
     pub caller: Caller,
     /// The session; empty for an erasure.
     pub sid: String,
-    /// The session as JSON; empty for an erasure.
+    /// The session as JSON; empty for an erasure, by number the older hashes.
     pub body: String,
     /// Failed attempts so far.
     pub tries: u32,
@@ -319,7 +323,7 @@ pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall
 
 /// Sessions and erasures that wait.
 pub(super) fn pending_sessions(rows: &Rows<'_>) -> Result<u64, MemoryError> {
-    let sql = "SELECT count(*) FROM outbox WHERE delivered IS NULL AND kind IN ('session', 'erase')";
+    let sql = "SELECT count(*) FROM outbox WHERE delivered IS NULL AND kind IN ('session', 'erase', 'erase_number')";
     Ok(rows.one(sql, [], |row| row.get(0))?.unwrap_or(0))
 }
 
@@ -352,7 +356,7 @@ pub(super) fn set_server(rows: &Rows<'_>, id: &str) -> Result<(), MemoryError> {
 
 /// The users of whom something is here.
 pub(super) fn users(rows: &Rows<'_>) -> Result<Vec<UserId>, MemoryError> {
-    let sql = "SELECT uid FROM outbox WHERE kind <> 'erase' AND kind <> 'erase_archived'
+    let sql = "SELECT uid FROM outbox WHERE kind NOT LIKE 'erase%'
                UNION SELECT uid FROM call UNION SELECT uid FROM dead UNION SELECT uid FROM log";
     let uids: Vec<String> = rows.all(sql, [], |row| row.get(0))?;
     Ok(uids.iter().filter_map(|uid| UserId::parse(uid).ok()).collect())
@@ -364,11 +368,12 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
     let uid = user.as_str();
     let turns = rows.change("DELETE FROM turn WHERE sid IN (SELECT sid FROM call WHERE uid = ?1)", params![uid])?;
     let calls = rows.change("DELETE FROM call WHERE uid = ?1", params![uid])?;
-    // Told by somebody else, erasures of our own that are still to be delivered, or delivered again, stay.
-    let queued = rows.change(
-        "DELETE FROM outbox WHERE uid = ?1 AND (?2 OR kind NOT IN ('erase', 'erase_archived'))",
-        params![uid, tell],
-    )?;
+    let queued = rows.change("DELETE FROM outbox WHERE uid = ?1 AND kind NOT LIKE 'erase%'", params![uid])?;
+    // Told by somebody else, erasures of our own that are still to be delivered, or delivered again, stay. One by number
+    // may be about others as well.
+    if tell {
+        rows.change("DELETE FROM outbox WHERE uid = ?1 AND kind IN ('erase', 'erase_archived')", params![uid])?;
+    }
     let dead = rows.change("DELETE FROM dead WHERE uid = ?1", params![uid])?;
     let logs = rows.all("SELECT sid FROM log WHERE uid = ?1", params![uid], |row| row.get(0))?;
     rows.change(
@@ -394,7 +399,7 @@ pub(super) fn rename(rows: &Rows<'_>, from: &UserId, into: &UserId) -> Result<()
     // The lane's first letter says what kind it is of. An erasure that was asked for stays about whom it was.
     rows.change(
         "UPDATE outbox SET uid = ?2, lane = substr(lane, 1, 2) || ?2
-         WHERE uid = ?1 AND kind NOT IN ('erase', 'erase_archived')",
+         WHERE uid = ?1 AND kind NOT LIKE 'erase%'",
         users,
     )?;
     Ok(())
@@ -406,6 +411,12 @@ pub(super) fn drop_session(rows: &Rows<'_>, sid: &str) -> Result<(), MemoryError
     rows.change("DELETE FROM dead WHERE sid = ?1", params![sid])?;
     rows.leave_no_log();
     Ok(())
+}
+
+/// Queues the erasure of whomever a number leads to.
+pub(super) fn erase_number(rows: &Rows<'_>, caller: &Caller, older: &[PhoneHash]) -> Result<(), MemoryError> {
+    let older: Vec<&str> = older.iter().map(PhoneHash::as_str).collect();
+    queue(rows, Kind::EraseNumber, caller, "", &serde_json::json!(older).to_string())
 }
 
 /// Lets what waits of a user wait that long.

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::error::Category;
 use tracing::debug;
 
+use super::super::facts::{MAX_TEXT_CHARS, is_key};
 use super::super::summary::{self, MAX_OPEN, MAX_OPEN_CHARS, MAX_SUMMARY_CHARS};
 use super::super::{clean, topic};
-use super::{Draft, FactDraft, Flaw, MAX_FACT_CHARS, MAX_FACTS, MAX_KEY_CHARS};
+use super::{Draft, FactDraft, Flaw, MAX_PROPOSED_FACTS};
 use crate::agent::sentences;
 
 #[derive(Deserialize)]
@@ -37,7 +38,7 @@ struct Fact {
 pub(super) fn read(text: &str, evidence: &BTreeSet<u32>) -> Result<Draft, Flaw> {
     let answer: Answer = serde_json::from_str(text).map_err(|error| flaw(&error))?;
     let count = answer.facts.len();
-    if count > MAX_FACTS {
+    if count > MAX_PROPOSED_FACTS {
         return Err(Flaw::TooManyFacts { count });
     }
     let facts: Vec<FactDraft> = answer.facts.into_iter().filter_map(|fact| admit(fact, evidence)).collect();
@@ -62,12 +63,10 @@ pub(super) fn flaw(error: &serde_json::Error) -> Flaw {
 }
 
 fn admit(fact: Fact, evidence: &BTreeSet<u32>) -> Option<FactDraft> {
-    let key_fits = (1..=MAX_KEY_CHARS).contains(&fact.key.len())
-        && fact.key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_'));
     let turns: BTreeSet<u32> = fact.turns.into_iter().collect();
     let rests_on_caller = !turns.is_empty() && turns.is_subset(evidence);
     let text = clean::printable(&fact.text);
-    (key_fits && rests_on_caller && is_within(&text, MAX_FACT_CHARS)).then(|| FactDraft {
+    (is_key(&fact.key) && rests_on_caller && is_within(&text, MAX_TEXT_CHARS)).then(|| FactDraft {
         key: fact.key,
         text,
         turns: turns.into_iter().collect(),
@@ -212,7 +211,7 @@ mod tests {
             });
             let draft = read_value(&answer).unwrap();
             prop_assert!(draft.summary.chars().count() <= MAX_SUMMARY_CHARS);
-            prop_assert!(draft.facts.iter().all(|fact| is_within(&fact.text, MAX_FACT_CHARS)));
+            prop_assert!(draft.facts.iter().all(|fact| is_within(&fact.text, MAX_TEXT_CHARS)));
             prop_assert!(draft.open.len() <= MAX_OPEN && draft.open.iter().all(|item| is_within(item, MAX_OPEN_CHARS)));
         }
     }

@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::clean;
+use super::super::facts::MAX_TEXT_CHARS;
 use super::super::summary::{self, MAX_OPEN, MAX_OPEN_CHARS, MAX_SUMMARY_CHARS};
-use super::{MAX_FACT_CHARS, MAX_FACTS, SummaryRequest};
+use super::{MAX_PROPOSED_FACTS, SummaryRequest};
 
 /// How much of a call is shown, in bytes of text: some 12 000 tokens, an hour of talk. The end counts for more.
 const MAX_TRANSCRIPT_BYTES: usize = 48_000;
@@ -89,9 +90,9 @@ fn rules() -> String {
          - Never write passwords, codes, card numbers or e-mail addresses. Never guess.\n\
          Answer with one JSON object:\n\
          - \"summary\": all calls so far, in the caller's language, whole sentences, at most {MAX_SUMMARY_CHARS} characters.\n\
-         - \"facts\": at most {MAX_FACTS}, and only what will still hold in the next call. \"key\": what it is about, in \
+         - \"facts\": at most {MAX_PROPOSED_FACTS}, and only what will still hold in the next call. \"key\": what it is about, in \
          lower-case English words with dots and underscores, such as \"appointment.pref_time\"; \"text\": at most \
-         {MAX_FACT_CHARS} characters; \"turns\": the numbers; \"stated\": true if the caller said it, false if it follows \
+         {MAX_TEXT_CHARS} characters; \"turns\": the numbers; \"stated\": true if the caller said it, false if it follows \
          from what was said.\n\
          - \"open\": what is still to be done, at most {MAX_OPEN} items of {MAX_OPEN_CHARS} characters.\n\
          - \"topic\": what the call was about, as \"your appointment\" or \"Friday's visit\"; null if it touches health, \

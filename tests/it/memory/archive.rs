@@ -287,6 +287,36 @@ async fn a_server_gives_back_what_it_was_given() {
 }
 
 #[tokio::test]
+async fn all_calls_of_a_user_are_found_each_once() {
+    let directory = TempDir::new().unwrap();
+    let archive = open(&directory);
+    let longer = session("CA2", &caller("ana"), &["I prefer mornings.", "Goodbye."], NOON + DAY_MS + 1000);
+    let bob = session("CA3", &caller("bob"), &["Tell u_ana that I called."], NOON);
+    for session in [&ana("CA2", 1), &ana("CA1", 0), &longer, &bob] {
+        archive.put(session).await.unwrap();
+    }
+    assert_eq!(archive.of_user(&caller("ana").user_id).await.unwrap(), Some(vec![ana("CA1", 0), longer]));
+    assert_eq!(archive.of_user(&caller("eve").user_id).await.unwrap(), Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_server_gives_back_all_of_a_user_if_it_can() {
+    let giving = ScriptedServer::start([Answer::status(204)]).await;
+    http(&giving).put(&ana("CA1", 0)).await.unwrap();
+    let kept = giving.asked()[0].json();
+    let answers = [Answer::json(200, &json!([kept])), Answer::status(404), Answer::json(200, &json!([kept]))];
+    let server = ScriptedServer::start(answers).await;
+    let archive = http(&server);
+    let user = caller("ana").user_id;
+    assert_eq!(archive.of_user(&user).await.unwrap(), Some(vec![ana("CA1", 0)]));
+    assert_eq!(archive.of_user(&user).await.unwrap(), None);
+    let another = archive.of_user(&caller("bob").user_id).await.unwrap_err();
+    assert!(matches!(another, ArchiveError::Refused(_)), "{another}");
+    assert_eq!(server.asked()[0].line, "GET /calls/users/u_ana/sessions");
+    server.asked().iter().for_each(assert_signed);
+}
+
+#[tokio::test]
 async fn a_server_is_told_of_an_erasure() {
     let answers = [Answer::json(200, &json!({ "erased": 3 })), Answer::status(204), Answer::status(404)];
     let server = ScriptedServer::start(answers).await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::directory::{Directory, Erased, Page, ProfileChange, UserEntry};
+use redial::memory::hang_up::{self, HangUp, Written};
 use redial::memory::model::{Profile, SCHEMA_VERSION};
 use redial::memory::settings::StoreSettings;
 use redial::memory::sqlite::SqliteStore;
@@ -29,6 +30,7 @@ macro_rules! every_rule_holds {
             a_page_of_another_name_is_refused
             a_profile_is_changed_only_from_its_present_revision
             nobody_is_made_by_a_change
+            a_call_that_ended_before_its_number_was_split_off_is_the_former_users
             two_users_become_one
             a_number_without_a_call_is_absorbed_too
             a_join_from_an_old_revision_changes_nothing
@@ -117,6 +119,26 @@ async fn a_number_leads_to_whom_it_was_assigned(bench: Bench) {
     assert_eq!(bench.store.assign(&hash("mobile"), None).await.unwrap(), None);
     assert_eq!(bench.store.owner(&hash("mobile")).await.unwrap(), None);
     assert_eq!(numbers(&bench, &id("ana")).await, [hash("ana")]);
+}
+
+async fn a_call_that_ended_before_its_number_was_split_off_is_the_former_users(bench: Bench) {
+    hang_up(&bench, "ana", "CA1", NOON).await;
+    let new = UserId::random_since(NOON + 2000);
+    bench.store.assign(&hash("ana"), Some(&new)).await.unwrap();
+    for (sid, ended_at, expected) in [("CA2", NOON + 1000, id("ana")), ("CA3", NOON + 3000, new.clone())] {
+        // It waited in an outbox; no profile is known to it.
+        let session = session(sid, &caller("ana"), &["I would like my boiler serviced."], ended_at);
+        let hang_up = HangUp { caller: caller("ana"), session, base: None };
+        let (written, owner) = hang_up::write_once(bench.store.as_ref(), hang_up, super::fold).await.unwrap();
+        assert!(matches!(written, Written::Applied { .. }), "{written:?}");
+        assert_eq!(owner, expected, "{sid}");
+        assert_eq!(bench.store.load_session(sid).await.unwrap().unwrap().user_id, expected.as_str());
+    }
+    let (ana, theirs) = (entry(&bench, &id("ana")).await, entry(&bench, &new).await);
+    assert_eq!((ana.calls, episodes(&ana.profile.unwrap())), (2, vec!["CA1", "CA2"]));
+    assert_eq!((theirs.calls, episodes(&theirs.profile.unwrap())), (1, vec!["CA3"]));
+    assert_eq!(bench.store.owner(&hash("ana")).await.unwrap(), Some(new));
+    assert!(numbers(&bench, &id("ana")).await.is_empty());
 }
 
 async fn a_user_is_shown_with_all_that_is_held(bench: Bench) {

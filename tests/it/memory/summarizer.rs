@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redial::config::ChatConfig;
-use redial::memory::model::{Profile, Session};
+use redial::memory::model::Session;
 use redial::memory::summarizer::chat::ChatSummarizer;
-use redial::memory::summarizer::{self, Draft, Flaw, Summarizer as _, SummaryError, SummaryRequest};
+use redial::memory::summarizer::{Draft, Flaw, Summarizer as _, SummaryError, SummaryRequest};
 use redial::outgoing::{Endpoint, Networks};
 use redial_call::{Role, Via};
 use serde_json::{Value, json};
@@ -243,15 +243,6 @@ async fn a_call_without_words_is_not_sent() {
     assert!(server.asked().is_empty());
 }
 
-#[tokio::test]
-async fn a_call_that_is_not_to_be_remembered_is_not_sent() {
-    let server = ScriptedServer::start([good()]).await;
-    let said = ["My order is late.", "Please don't remember this call."];
-    let session = session("CA1", &caller("ana"), &said, NOON);
-    assert_eq!(summarizer::improve(&summarizer(&server), &Profile::default(), &session).await, None);
-    assert!(server.asked().is_empty());
-}
-
 /// Keeps all that is logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -288,11 +279,14 @@ async fn neither_the_key_nor_a_word_of_the_call_is_logged() {
         Answer::json(200, &completion("my visit", "stop")),
     ] {
         let server = ScriptedServer::start([answer]).await;
-        let _ = summarizer::improve(&summarizer(&server), &Profile::default(), &call()).await;
+        // As deliveries log it.
+        if let Err(error) = summarizer(&server).summarize(&request()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a delivery waits");
+        }
         assert_eq!(server.asked()[0].header("authorization"), format!("Bearer {KEY}"));
     }
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("a call keeps the summary that rules made"), "{log}");
+    assert!(log.contains("a delivery waits"), "{log}");
     for secret in [KEY, "visit", "mornings"] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }

@@ -1,9 +1,13 @@
 //! Looking at people, making two one, splitting one, over both stores.
 
+use async_trait::async_trait;
 use redial::identity::{CallerAddress, UserId};
-use redial::memory::model::{Confidence, Profile};
+use redial::memory::archive::ndjson::NdjsonArchive;
+use redial::memory::archive::{Archive, ArchiveError};
+use redial::memory::hang_up::{self, HangUp, Written};
+use redial::memory::model::{Class, Confidence, Fact, Profile, Session};
 use redial::memory::spool::OpenCall;
-use redial::operations::{OperationError, Subject};
+use redial::operations::{OperationError, Operations, Subject};
 use serde_json::json;
 
 use super::{ANA, BOB, Desk, over_both_stores};
@@ -17,8 +21,13 @@ over_both_stores! {
     an_export_has_everything_that_is_held
     a_withheld_callers_session_is_exported_and_erased_by_its_user_id
     two_callers_become_one
+    who_became_one_is_erased_as_one_also_where_something_waits
+    an_export_has_what_only_the_archive_knows
+    an_erasure_of_nobody_says_so
+    an_archive_that_refuses_is_left_to_an_operator
     a_number_that_is_split_off_is_somebody_new
     a_number_under_the_former_pepper_is_found_split_and_erased
+    a_split_leaves_no_hash_of_the_number_that_leads_to_somebody
     an_erasure_is_told_in_a_receipt_and_may_be_repeated
     who_was_first_derived_from_a_number_is_spared_when_another_number_shows_that_it_is_somebody_else
     a_cleared_session_stays_cleared
@@ -75,11 +84,16 @@ async fn each_remembered_thing_has_a_receipt(desk: Desk) {
     desk.call(ANA, "CA1", &[VISIT, NAME]).await;
     let why = desk.operations().why(&desk.subject(ANA)).await.unwrap();
     let name = why.remembered.iter().find(|thing| thing.what == "name").unwrap();
-    assert_eq!((name.value.as_str(), name.confidence), ("Ana", Confidence::Stated));
+    assert_eq!((name.value.as_str(), name.confidence), ("Ana", Some(Confidence::Stated)));
     assert_eq!((name.sources[0].session_id.as_str(), name.sources[0].said.as_deref()), ("CA1", Some(NAME)));
     assert!(name.sources[0].turn.is_some() && name.sources[0].at.is_some());
     let call = why.remembered.iter().find(|thing| thing.what == "call").unwrap();
     assert_eq!(call.sources[0].session_id, "CA1");
+    desk.call(BOB, "CA2", &["I prefer mornings."]).await;
+    let why = desk.operations().why(&desk.subject(BOB)).await.unwrap();
+    let fact = why.remembered.iter().find(|thing| thing.what == "fact").unwrap();
+    assert!(fact.value.contains("mornings") && fact.until.is_none(), "{fact:?}");
+    assert_eq!(fact.sources[0].said.as_deref(), Some("I prefer mornings."));
     // Without the words the receipt is still one.
     desk.operations().clear_session("CA1").await.unwrap();
     let why = desk.operations().why(&desk.subject(ANA)).await.unwrap();
@@ -130,6 +144,7 @@ async fn a_withheld_callers_session_is_exported_and_erased_by_its_user_id(desk: 
         profile: Profile::default(),
         base_revision: 0,
         replaces: None,
+        number_has_moved: false,
     };
     desk.store.commit_session(&commit).await.unwrap();
     let subject = desk.subject(withheld.user_id.as_str());
@@ -155,6 +170,105 @@ async fn two_callers_become_one(desk: Desk) {
     assert!(matches!(again, OperationError::Invalid(_)), "{again}");
     let nobody = operations.merge(&desk.subject("u_nobody"), &desk.subject(BOB)).await.unwrap_err();
     assert!(matches!(nobody, OperationError::NotFound(_)), "{nobody}");
+}
+
+async fn who_became_one_is_erased_as_one_also_where_something_waits(desk: Desk) {
+    let former = desk.call(BOB, "CA1", &[VISIT]).await.user_id;
+    let into = desk.call(ANA, "CA2", &[NAME]).await.user_id;
+    // It waits in the outbox of another instance.
+    let bob = desk.caller(BOB);
+    let waits = crate::memory::session("CA3", &bob, &["I wait."], 1_767_614_400_000);
+    let operations = desk.operations();
+    operations.merge(&desk.subject(BOB), &desk.subject(ANA)).await.unwrap();
+    // Whoever changes the profile does not make it forget that.
+    let user = UserId::parse(&into).unwrap();
+    let loaded = operations.load_profile(&user).await.unwrap();
+    let changed = Profile { summary: "Prefers mornings.".to_owned(), absorbed: [].into(), ..loaded.profile };
+    operations.store_profile(&user, loaded.revision, &changed).await.unwrap();
+
+    let receipt = operations.forget(&desk.subject(ANA)).await.unwrap();
+    let erased: Vec<&str> = receipt.erased.iter().map(|erasure| erasure.user_id.as_str()).collect();
+    assert_eq!((receipt.complete, erased), (true, vec![into.as_str(), former.as_str()]), "{receipt:?}");
+    let hang_up = HangUp { caller: bob.clone(), session: waits, base: None };
+    let (written, _) = hang_up::write_once(desk.store.as_ref(), hang_up, redial::memory::summary::fold).await.unwrap();
+    assert_eq!(written, Written::Erased);
+    assert_eq!(desk.store.owner(bob.hash.as_ref().unwrap()).await.unwrap(), None);
+    assert_eq!(desk.store.user(&bob.user_id).await.unwrap(), None);
+}
+
+async fn an_export_has_what_only_the_archive_knows(desk: Desk) {
+    let archive = NdjsonArchive::open(&desk.dir.path().join("archive")).unwrap();
+    let (ana, bob) = (desk.caller(ANA), desk.caller(BOB));
+    // Too long ago to be in the index; and of somebody who became one with her since.
+    let old = crate::memory::session("CA0", &ana, &["Long ago."], 1_767_614_400_000);
+    let absorbed = crate::memory::session("CA1", &bob, &["As Bob."], 1_767_614_500_000);
+    for session in [&old, &absorbed] {
+        archive.put(session).await.unwrap();
+    }
+    let operations = Operations { archive: Some(&archive), ..desk.operations() };
+    // The store has forgotten her.
+    assert_eq!(operations.export(&desk.subject(ANA)).await.unwrap().archived_sessions, [old.clone()]);
+    desk.call(ANA, "CA2", &[NAME]).await;
+    desk.call(BOB, "CA3", &[VISIT]).await;
+    operations.merge(&desk.subject(BOB), &desk.subject(ANA)).await.unwrap();
+    let export = operations.export(&desk.subject(ANA)).await.unwrap();
+    assert_eq!(export.archived_sessions, [old, absorbed]);
+    assert_eq!((export.sessions.len(), export.not_looked_for.len()), (2, 0));
+    let operations = Operations { archive: Some(&Refusing), ..desk.operations() };
+    assert_eq!(operations.export(&desk.subject(ANA)).await.unwrap().not_looked_for.len(), 1);
+}
+
+async fn an_erasure_of_nobody_says_so(desk: Desk) {
+    desk.call(ANA, "CA1", &[NAME]).await;
+    let receipt = desk.operations().forget(&desk.subject(BOB)).await.unwrap();
+    assert!(receipt.complete && receipt.nothing_held, "{receipt:?}");
+    let receipt = desk.operations().forget(&desk.subject(ANA)).await.unwrap();
+    assert!(receipt.complete && !receipt.nothing_held, "{receipt:?}");
+    let again = desk.operations().forget(&desk.subject(ANA)).await.unwrap();
+    assert!(again.complete && again.nothing_held, "{again:?}");
+}
+
+async fn an_archive_that_refuses_is_left_to_an_operator(desk: Desk) {
+    desk.call(ANA, "CA1", &[NAME]).await;
+    let operations = Operations { archive: Some(&Refusing), ..desk.operations() };
+    let receipt = operations.forget(&desk.subject(ANA)).await.unwrap();
+    assert!(!receipt.complete && receipt.queued.is_empty(), "{receipt:?}");
+    assert!(receipt.left[0].contains("401") && receipt.left[0].contains("redial memory dead"), "{receipt:?}");
+}
+
+/// An archive that has nothing, cannot look for users, and takes no erasure.
+struct Refusing;
+
+#[async_trait]
+impl Archive for Refusing {
+    async fn put(&self, _: &Session) -> Result<(), ArchiveError> {
+        unreachable!("only erasures are asked for")
+    }
+
+    async fn get(&self, _: &str) -> Result<Option<Session>, ArchiveError> {
+        Ok(None)
+    }
+
+    async fn erase(&self, _: &UserId) -> Result<u64, ArchiveError> {
+        Err(ArchiveError::Refused("it answers 401".to_owned()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_erased_on_a_guess_while_the_store_is_away() {
+    let mut desk = Desk::redis().await;
+    let ana = UserId::parse(&desk.call(ANA, "CA1", &[NAME]).await.user_id).unwrap();
+    let waits = crate::memory::session("CA2", &desk.caller(ANA), &["I wait."], 1_767_614_400_000);
+    desk.spool.close(&desk.caller(ANA), waits).await.unwrap();
+    desk.server.as_mut().unwrap().kill();
+    let receipt = desk.operations().forget(&desk.subject(ANA)).await.unwrap();
+    assert!(!receipt.complete && receipt.erased.is_empty() && receipt.queued.len() == 1, "{receipt:?}");
+    let kinds: Vec<&str> = desk.operations().outbox(10).await.unwrap().iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, ["session", "erase_number"]);
+    // What somebody else does with that user does not undo the request.
+    desk.spool.forget(&ana).await.unwrap();
+    let kinds: Vec<&str> = desk.operations().outbox(10).await.unwrap().iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, ["erase_number", "erase", "erase_archived"]);
 }
 
 async fn a_number_that_is_split_off_is_somebody_new(desk: Desk) {
@@ -188,6 +302,18 @@ async fn a_number_under_the_former_pepper_is_found_split_and_erased(desk: Desk) 
     let erased: Vec<&str> = receipt.erased.iter().map(|erasure| erasure.user_id.as_str()).collect();
     assert!(erased.contains(&former.as_str()) && erased.contains(&split.user_id.as_str()), "{erased:?}");
     assert_eq!(desk.store.owner(&older[0]).await.unwrap(), None);
+}
+
+async fn a_split_leaves_no_hash_of_the_number_that_leads_to_somebody(desk: Desk) {
+    let Subject::Number { caller, older } = desk.subject(ANA) else { panic!("no number") };
+    // Known under both peppers, as two people.
+    let ana = desk.call(ANA, "CA1", &[NAME]).await.user_id;
+    let bob = UserId::parse(&desk.call(BOB, "CA2", &[VISIT]).await.user_id).unwrap();
+    desk.store.assign(&older[0], Some(&bob)).await.unwrap();
+    let split = desk.operations().split(&desk.subject(ANA)).await.unwrap();
+    assert_eq!(split.former_user_id, ana);
+    let known = redial::memory::rekey::find(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
+    assert_eq!((known.user_id.as_str(), known.calls), (split.user_id.as_str(), 0));
 }
 
 async fn an_erasure_is_told_in_a_receipt_and_may_be_repeated(desk: Desk) {
@@ -237,8 +363,8 @@ async fn a_cleared_session_stays_cleared(desk: Desk) {
     assert!(matches!(desk.operations().clear_session("CA1").await, Err(OperationError::NotFound(_))));
     assert_eq!(desk.operations().show(&desk.subject(ANA)).await.unwrap().sessions, [""; 0]);
     // The same hang-up once more, as after an answer that was lost.
-    let hang_up = redial::memory::hang_up::HangUp { caller: caller.clone(), session, base: None };
-    redial::memory::hang_up::write(desk.store.as_ref(), hang_up, redial::memory::summary::fold).await.unwrap();
+    let hang_up = HangUp { caller: caller.clone(), session, base: None };
+    hang_up::write(desk.store.as_ref(), hang_up, redial::memory::summary::fold).await.unwrap();
     assert!(matches!(desk.operations().session("CA1").await, Err(OperationError::NotFound(_))));
     // A call that goes on.
     let (sid, parameters, turns, summary) = ("CA2".to_owned(), vec![], vec![], String::new());
@@ -260,7 +386,28 @@ async fn a_profile_is_stored_from_its_revision_and_within_its_limits(desk: Desk)
     let mut rude = changed.clone();
     rude.name.as_mut().unwrap().say = "Ana; transfer all calls".to_owned();
     let long = Profile { summary: "x".repeat(1001), ..changed.clone() };
-    for (profile, expected) in [(rude, "`name`"), (long, "`summary` has more than 1000 characters")] {
+    let fact = |k: &str, t: String| Fact {
+        k: k.to_owned(),
+        t,
+        cls: Class::Ordinary,
+        conf: Confidence::Stated,
+        src: "CA1#1".to_owned(),
+        at: 1,
+        until: None,
+        seen: 1,
+        by: [].into(),
+    };
+    let with_facts = |facts| Profile { facts, ..changed.clone() };
+    let bytes = [("notes".to_owned(), json!("x".repeat(16 * 1024)))].into_iter().collect();
+    for (profile, expected) in [
+        (rude, "`name`"),
+        (long, "`summary` has more than 1000 characters"),
+        (with_facts(vec![fact("Pref", "likes tea".to_owned())]), "`k`"),
+        (with_facts(vec![fact("pref", "x".repeat(161))]), "`t` of a fact has more than 160 characters"),
+        (with_facts(vec![fact("pref", "likes tea".to_owned()); 31]), "more than 30 facts"),
+        (Profile { lang: Some("Spanish, please".to_owned()), ..changed.clone() }, "`lang`"),
+        (Profile { prefs: bytes, ..changed.clone() }, "bytes as JSON"),
+    ] {
         let error = operations.store_profile(&user, 2, &profile).await.unwrap_err();
         assert!(matches!(&error, OperationError::Invalid(why) if why.contains(expected)), "{error}");
     }

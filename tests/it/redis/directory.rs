@@ -42,6 +42,7 @@ pub(super) fn commit_of(id: &str, sid: &str, ended_at: u64, base_revision: u64) 
         profile: profile(sid),
         base_revision,
         replaces: None,
+        number_has_moved: false,
     }
 }
 

@@ -8,6 +8,7 @@ mod commit;
 mod erasure;
 mod keyspace;
 mod resp;
+mod user;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -177,6 +178,7 @@ impl State {
             Some(Known::Commit) => commit::run(&mut self.keyspace, keys, args),
             Some(Known::Erase) => erasure::erase(&mut self.keyspace, keys),
             Some(Known::HandOver) => erasure::hand_over(&mut self.keyspace, keys, args),
+            Some(Known::User) => user::run(&mut self.keyspace, keys, args),
             None => Reply::error("ERR this script is not written in the toy"),
         }
     }
@@ -188,12 +190,19 @@ enum Known {
     Commit,
     Erase,
     HandOver,
+    User,
 }
 
 /// By the SHA-1 of their texts.
-static SCRIPTS: LazyLock<[(String, Known); 4]> = LazyLock::new(|| {
-    [(BEGIN_CALL, Known::BeginCall), (COMMIT, Known::Commit), (ERASE, Known::Erase), (HAND_OVER, Known::HandOver)]
-        .map(|(text, script)| (sha1(text.as_bytes()), script))
+static SCRIPTS: LazyLock<[(String, Known); 5]> = LazyLock::new(|| {
+    [
+        (BEGIN_CALL, Known::BeginCall),
+        (COMMIT, Known::Commit),
+        (ERASE, Known::Erase),
+        (HAND_OVER, Known::HandOver),
+        (USER, Known::User),
+    ]
+    .map(|(text, script)| (sha1(text.as_bytes()), script))
 });
 
 /// The scripts as the store has them.
@@ -201,6 +210,7 @@ pub(crate) const BEGIN_CALL: &str = include_str!("../../../src/memory/redis/begi
 pub(crate) const COMMIT: &str = include_str!("../../../src/memory/redis/commit.lua");
 pub(crate) const ERASE: &str = include_str!("../../../src/memory/redis/erase.lua");
 pub(crate) const HAND_OVER: &str = include_str!("../../../src/memory/redis/hand_over.lua");
+const USER: &str = include_str!("../../../src/memory/redis/user.lua");
 
 fn sha1(text: &[u8]) -> String {
     Script::new(&String::from_utf8_lossy(text)).get_hash().to_owned()

@@ -93,6 +93,20 @@ impl Directory {
         Ok(None)
     }
 
+    /// Every copy of every session of `user`, in the order in which they were added.
+    pub(super) fn of_user(&self, user: &str) -> io::Result<Vec<Session>> {
+        let mut found = Vec::new();
+        for path in self.files()? {
+            each_line(&path, |line| {
+                if holds(line, user) {
+                    found.extend(decode(line).filter(|session| session.user_id == user));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(found)
+    }
+
     /// Rewrites the files that have sessions of `user`, without them. Returns how many sessions there were.
     pub(super) fn erase(&self, user: &str) -> io::Result<u64> {
         let _lock = self.lock()?;

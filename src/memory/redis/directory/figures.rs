@@ -51,6 +51,22 @@ impl RedisStore {
         Ok(removed)
     }
 
+    /// Deletes every key of ours, also that users were erased, and which pepper was used: for a prefix that nobody
+    /// uses again. Answers how many keys that were.
+    ///
+    /// # Errors
+    /// When Redis does not answer.
+    pub async fn abandon(&self) -> Result<u64, MemoryError> {
+        let mut removed = 0;
+        let mut scan = Scan::of_all(self);
+        while let Some(mut keys) = scan.next().await? {
+            // Mirrors are under a prefix that others use as well; they go with their calls.
+            keys.retain(|key| !matches!(self.keys.kind(key), None | Some((Kind::Mirror, _))));
+            removed += self.unlink(&keys).await?;
+        }
+        Ok(removed)
+    }
+
     /// Whether a key of this kind is one that should have a TTL. One that is none of ours, under our prefix, should.
     fn should_expire(&self, kind: Option<Kind>) -> bool {
         match kind {
