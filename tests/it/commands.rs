@@ -27,12 +27,12 @@ fn a_wrong_configuration_is_told_whole_and_exits_64_before_a_port_is_bound() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
     let vars =
-        [("BIND_ADDR", address.as_str()), ("GREETING_LEVEL", "9"), ("REDIS_URL", "http://x"), ("MAX_CALLS", "many")];
+        [("BIND_ADDR", address.as_str()), ("LOG_FORMAT", "xml"), ("REDIS_URL", "http://x"), ("MAX_CALLS", "many")];
     for command in ["serve", "demo", "config"] {
         let output = redial(&[command], &vars).output().unwrap();
         let text = text(&output);
         assert_eq!(output.status.code(), Some(64), "{command}: {text}");
-        for name in ["GREETING_LEVEL", "REDIS_URL", "MAX_CALLS"] {
+        for name in ["LOG_FORMAT", "REDIS_URL", "MAX_CALLS"] {
             assert!(text.contains(name), "{command}: {text}");
         }
     }

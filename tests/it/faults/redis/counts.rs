@@ -108,7 +108,7 @@ async fn a_hang_up_that_is_told_five_times_counts_once() {
         }
         bed.redis.restart().await;
         let deadline = Instant::now() + seconds(20);
-        while bed.said("the last hour is sent again") < life {
+        while bed.said("what was delivered lately is sent again") < life {
             assert!(Instant::now() < deadline, "nothing is sent again\n{}", bed.last_words());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
