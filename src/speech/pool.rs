@@ -1,7 +1,7 @@
 //! The threads on which nets and voices run, so that no task that reads a socket ever waits for one.
 //!
-//! Work is of three kinds. What decides over others' waiting: a final recognition never waits for a thread that a verdict on a
-//! pause or a partial could do without.
+//! Work is of three priorities. A caller waits for the words of an utterance, so these come first; a verdict on a pause and a
+//! partial take what is left.
 
 mod load;
 

@@ -275,16 +275,31 @@ async fn say(stream: &SttStream, id: UtteranceId, frames: &[Frame]) {
     }
 }
 
-/// What the recogniser answers until it has been silent for a second.
-async fn answers(stream: &mut SttStream) -> Vec<SttOutput> {
+/// What the recogniser answers until that is enough, and in the 300 ms after it.
+async fn answers(stream: &mut SttStream, enough: impl Fn(&[SttOutput]) -> bool) -> Vec<SttOutput> {
     let mut answers = Vec::new();
-    while let Ok(Some(answer)) = tokio::time::timeout(Duration::from_secs(1), stream.output.recv()).await {
+    while !enough(&answers) {
+        answers.push(stream.output.recv().await.unwrap());
+    }
+    while let Ok(Some(answer)) = tokio::time::timeout(Duration::from_millis(300), stream.output.recv()).await {
         answers.push(answer);
     }
     answers
 }
 
-/// The models of their own, so that no other test keeps the threads from a partial.
+fn verdicts(answers: &[SttOutput]) -> usize {
+    answers.iter().filter(|answer| matches!(answer, SttOutput::TurnEnd { .. })).count()
+}
+
+fn transcripts(answers: &[SttOutput]) -> Vec<&str> {
+    let texts = answers.iter().filter_map(|answer| match answer {
+        SttOutput::Transcript { text, .. } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// Models with threads of their own, so that no other test keeps the threads from a partial.
 fn own(threads: usize) -> Moonshine {
     let models = root().join(DEFAULT_FOLDER);
     let pool = Arc::new(WorkerPool::new(threads, 8).unwrap());
@@ -321,16 +336,10 @@ async fn a_caller_who_went_on_is_judged_by_the_later_pause_only_and_every_questi
     send(&stream, SttInput::Transcribe(id)).await;
     say(&stream, id, &recorded("cards003", 1.0)).await;
     send(&stream, SttInput::Transcribe(id)).await;
-    let answers = answers(&mut stream).await;
-    let verdicts = answers.iter().filter(|answer| matches!(answer, SttOutput::TurnEnd { .. })).count();
-    let words: Vec<&str> = answers
-        .iter()
-        .filter_map(|answer| match answer {
-            SttOutput::Transcript { text, .. } => Some(text.as_str()),
-            _ => None,
-        })
-        .collect();
-    assert_eq!((verdicts, words.len()), (1, 2), "{answers:?}");
+    let enough = |answers: &[SttOutput]| verdicts(answers) >= 1 && transcripts(answers).len() >= 2;
+    let answers = answers(&mut stream, enough).await;
+    let words = transcripts(&answers);
+    assert_eq!((verdicts(&answers), words.len()), (1, 2), "{answers:?}");
     assert!(words[0] == words[1] && words[0].to_lowercase().contains("seven"), "{answers:?}");
 }
 
@@ -343,7 +352,7 @@ async fn a_discarded_utterance_is_not_judged() {
     send(&stream, SttInput::Transcribe(id)).await;
     send(&stream, SttInput::Guess(id)).await;
     send(&stream, SttInput::Discard(id)).await;
-    assert!(answers(&mut stream).await.is_empty());
+    assert!(answers(&mut stream, |_| true).await.is_empty());
 }
 
 #[tokio::test]
@@ -372,27 +381,8 @@ async fn a_guess_ends_where_the_question_begins() {
     say(&stream, id, &recorded("lv0870", 0.8)).await;
     send(&stream, SttInput::Guess(id)).await;
     send(&stream, SttInput::Transcribe(id)).await;
-    let answers = answers(&mut stream).await;
+    let answers = answers(&mut stream, |answers| !transcripts(answers).is_empty()).await;
     assert!(answers.iter().all(|answer| !matches!(answer, SttOutput::Partial { .. })), "{answers:?}");
-    assert!(answers.iter().any(|answer| matches!(answer, SttOutput::Transcript { .. })), "{answers:?}");
-}
-
-#[tokio::test]
-async fn a_guess_never_keeps_another_call_waiting() {
-    let stt = own(1);
-    let (mut guessing, mut asking) = (stt.open(), stt.open());
-    let id = UtteranceId(1);
-    let line = recorded("lv0870", 1.0);
-    say(&guessing, id, &line).await;
-    say(&asking, id, &recorded("cards001", 1.0)).await;
-    // Let both tasks take what they were sent.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    send(&guessing, SttInput::Guess(id)).await;
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    send(&asking, SttInput::Transcribe(id)).await;
-    assert!(asking.transcript().await.unwrap().unwrap().1.to_lowercase().contains("clubs"));
-    let partial = tokio::time::timeout(Duration::from_millis(1500), guessing.output.recv()).await;
-    assert!(partial.is_err(), "it was broken off: {partial:?}");
 }
 
 /// Even noise, the same in each run.
