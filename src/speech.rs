@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`echo`] | tells our own voice, when it comes back from a speakerphone |
 //! | [`local`] | the offline models, loaded together |
 //! | [`models`] | where the model files are, and whether they are the right ones |
 //! | [`pool`] | the threads on which nets and voices run |
@@ -12,6 +13,7 @@
 //! | [`vad`] | voice activity: when the caller starts and stops speaking |
 //! | [`wav`] | WAV files |
 
+pub mod echo;
 pub mod local;
 pub mod models;
 pub mod pool;
