@@ -352,9 +352,9 @@ mod tests {
                     firsts.push(
                         verdicts[first..].iter().position(|told| *told).map_or(usize::MAX, |frames| (frames + 1) * 20),
                     );
-                    for at in first + 15..verdicts.len() {
-                        sounding += usize::from(sounds[at]);
-                        told += usize::from(sounds[at] && verdicts[at]);
+                    for (&sounds, &is_told) in sounds.iter().zip(&verdicts).skip(first + 15) {
+                        sounding += usize::from(sounds);
+                        told += usize::from(sounds && is_told);
                     }
                 }
             }
