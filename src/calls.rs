@@ -16,6 +16,7 @@ use crate::config::Limits;
 use crate::identity::{Caller, UserId};
 use crate::memory::spool::{LiveCalls, OpenCall};
 use crate::memory::store::Known;
+use crate::speech::pool::Load;
 
 /// How long an answered webhook may wait for its stream: the token's life and some travelling time.
 const RING_LIMIT: Duration = Duration::from_secs(75);
@@ -71,6 +72,9 @@ pub enum Refusal {
     /// `MAX_CALLS` are live.
     #[error("the machine is full")]
     Full,
+    /// Recognition on this machine is far behind; one more call would make it worse for all.
+    #[error("speech recognition is behind")]
+    Overloaded,
     /// `MAX_CALLS_PER_CALLER` of this number are live.
     #[error("the caller has too many calls at once")]
     CallerBusy,
@@ -156,11 +160,12 @@ impl Calls {
         Self { limits, inner: Mutex::default() }
     }
 
-    /// Admits the call of a voice webhook, or says how it was answered before.
+    /// Admits the call of a voice webhook, or says how it was answered before. A machine whose `load` is full takes no new call;
+    /// calls that it has, or had when their stream broke, go on.
     ///
     /// # Errors
     /// When there is no room; nothing is kept then.
-    pub fn admit(&self, sid: &CallSid, caller: &Caller) -> Result<Admission, Refusal> {
+    pub fn admit(&self, sid: &CallSid, caller: &Caller, load: Load) -> Result<Admission, Refusal> {
         let mut inner = self.lock();
         if let Some(open) = inner.open.get(sid) {
             return Ok(Admission::Again(open.twiml.clone()));
@@ -176,6 +181,9 @@ impl Calls {
         }
         if inner.open.len() >= self.limits.calls {
             return Err(Refusal::Full);
+        }
+        if leg == 1 && load == Load::Full {
+            return Err(Refusal::Overloaded);
         }
         // By the number: the user id may be another one once memory has answered.
         let same = inner.open.values().filter(|open| open.caller.hash == caller.hash).count();

@@ -10,6 +10,7 @@
 //! | [`scripted`] | a recogniser and a voice that do as they are told |
 //! | [`stt`] | speech to text |
 //! | [`tts`] | text to speech |
+//! | [`turn_end`] | whether a pause ends the caller's turn, by the sound of their voice |
 //! | [`vad`] | voice activity: when the caller starts and stops speaking |
 //! | [`wav`] | WAV files |
 
@@ -21,6 +22,7 @@ pub mod resample;
 pub mod scripted;
 pub mod stt;
 pub mod tts;
+pub mod turn_end;
 pub mod vad;
 pub mod wav;
 

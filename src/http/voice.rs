@@ -23,6 +23,7 @@ use crate::memory::consent::may_recall;
 use crate::memory::model::Profile;
 use crate::memory::spool::OpenCall;
 use crate::memory::{rekey, resume};
+use crate::speech::pool::Load;
 
 /// The name of the `<Parameter>` that carries the one-time token.
 pub(super) const TOKEN_PARAMETER: &str = "token";
@@ -93,7 +94,12 @@ async fn answer(
     if entry == Entry::Resume {
         app.calls.displace(&request.call_sid).await;
     }
-    match app.calls.admit(&request.call_sid, &caller) {
+    let load = match entry {
+        Entry::Incoming => app.parts.stt.load(),
+        // Its caller is on the line already, whichever instance they spoke to.
+        Entry::Resume => Load::Ample,
+    };
+    match app.calls.admit(&request.call_sid, &caller, load) {
         Ok(Admission::New) => connect(&app, &request, caller, app.keys.older_hashes(&address), entry),
         Ok(Admission::Again(document)) => xml(document),
         Ok(Admission::Finished) => xml(twiml::hang_up()),
@@ -108,7 +114,9 @@ async fn answer(
                 }
                 // Answered already, so that it cannot be rejected any more.
                 (_, Entry::Resume) | (Refusal::TooManyLegs, _) => xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON)),
-                (Refusal::Full | Refusal::CallerBusy, Entry::Incoming) => xml(twiml::reject_busy()),
+                (Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy, Entry::Incoming) => {
+                    xml(twiml::reject_busy())
+                }
             }
         }
     }
@@ -289,6 +297,7 @@ fn xml(document: String) -> Response {
 const fn reason(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::Full => "full",
+        Refusal::Overloaded => "overloaded",
         Refusal::CallerBusy => "caller_busy",
         Refusal::ShuttingDown => "shutting_down",
         Refusal::TooManyLegs => "too_many_legs",

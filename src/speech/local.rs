@@ -8,6 +8,7 @@ use super::stt::Stt;
 use super::stt::moonshine::Moonshine;
 use super::tts::Tts;
 use super::tts::flite::Flite;
+use super::turn_end::TurnEnd;
 use super::vad::silero::Silero;
 use crate::speech::BoxError;
 
@@ -29,7 +30,7 @@ impl LocalSpeech {
     pub fn load(models_dir: &Path) -> Result<Self, BoxError> {
         let pool = Arc::new(WorkerPool::sized_to_cores()?);
         let vad = Arc::new(Silero::load(models_dir)?);
-        let stt = Arc::new(Moonshine::load(models_dir, pool)?);
+        let stt = Arc::new(Moonshine::load(models_dir, pool)?.with_turn_end(TurnEnd::load(models_dir)?));
         let tts = Arc::new(Flite::new(Arc::new(WorkerPool::new(1, 64)?))?);
         Ok(Self { stt, tts, vad })
     }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::ProviderError;
+use super::pool::Load;
 use super::stt::{Stt, SttInput, SttOutput, SttStream};
 use super::tts::Tts;
 
@@ -35,12 +36,13 @@ impl From<&str> for Heard {
 pub struct ScriptedStt {
     script: Arc<[Heard]>,
     delay: Duration,
+    load: Load,
 }
 
 impl ScriptedStt {
     /// Answers with `script`, at once.
     pub fn new<H: Into<Heard>>(script: impl IntoIterator<Item = H>) -> Self {
-        Self { script: script.into_iter().map(Into::into).collect(), delay: Duration::ZERO }
+        Self { script: script.into_iter().map(Into::into).collect(), delay: Duration::ZERO, load: Load::Ample }
     }
 
     /// Takes `delay` for each answer.
@@ -48,9 +50,19 @@ impl ScriptedStt {
     pub fn delayed(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
+
+    /// Says that it has so much to do.
+    #[must_use]
+    pub fn under(self, load: Load) -> Self {
+        Self { load, ..self }
+    }
 }
 
 impl Stt for ScriptedStt {
+    fn load(&self) -> Load {
+        self.load
+    }
+
     /// `input` holds 64 frames (1.28 s).
     fn open(&self) -> SttStream {
         let (input, commands) = mpsc::channel(64);

@@ -6,11 +6,18 @@ use redial_call::{Frame, UtteranceId};
 use tokio::sync::mpsc;
 
 use super::ProviderError;
+use super::pool::Load;
 
 /// Recognises the caller's speech. One implementation a vendor, a scripted one for tests.
 pub trait Stt: Send + Sync {
     /// Opens recognition for one call. Must be called on a tokio runtime.
     fn open(&self) -> SttStream;
+
+    /// What it has room for beyond the calls that it serves. Asked for each new call and each eager recognition, so it
+    /// must be cheap.
+    fn load(&self) -> Load {
+        Load::Ample
+    }
 }
 
 /// One call's recognition: audio in, transcripts out. Dropping it cancels what is running.
@@ -49,7 +56,8 @@ pub enum SttInput {
     /// The next 20 ms of an utterance; the first frames are the pre-roll from before speech was noticed.
     Audio(UtteranceId, Frame),
     /// Recognise all of the utterance so far. May come again when the caller went on after a pause:
-    /// the answer then covers the whole utterance.
+    /// the answer then covers the whole utterance. When the earlier one is not answered yet, both are answered with the words
+    /// of the later one.
     Transcribe(UtteranceId),
     /// Recognise what there is of an utterance that goes on, if there is room: of less weight than any `Transcribe`, and
     /// need not be answered.
@@ -68,11 +76,11 @@ pub enum SttOutput {
         /// Plain text with punctuation as the model gives it.
         text: String,
     },
-    /// The words so far of an utterance that goes on.
+    /// The words so far of an utterance that goes on; of a long one, those of its latest seconds.
     Partial {
         /// Which utterance.
         utterance: UtteranceId,
-        /// Plain text; its last word may be half of one.
+        /// Plain text; its first and last word may be half of one.
         text: String,
     },
     /// What the voice itself tells about the pause at the latest `Transcribe`. Comes before or after its transcript, or

@@ -1,6 +1,10 @@
 //! Webhooks: what a carrier sends, and what strangers try.
 
+use std::sync::Arc;
+
 use redial::carrier::signature;
+use redial::speech::pool::Load;
+use redial::speech::scripted::ScriptedStt;
 
 use crate::support::gateway::{Setup, TOKEN};
 use crate::support::line::{call_sid, encode, fields, token};
@@ -113,6 +117,17 @@ async fn what_is_too_much_is_declined_before_it_is_answered() {
     assert!(ring("anonymous").await.contains("<Connect>"));
     assert!(ring("anonymous").await.contains("<Connect>"), "nobody is not one caller");
     assert!(ring("+14155550102").await.contains("<Reject reason=\"busy\"/>"), "the machine is full");
+}
+
+#[tokio::test]
+async fn a_machine_that_is_behind_takes_no_new_call_but_goes_on_with_broken_ones() {
+    let mut setup = Setup::hearing([""]);
+    setup.providers.stt = Arc::new(ScriptedStt::new([""]).under(Load::Full));
+    let gateway = setup.start().await;
+    let (_, document) = gateway.post("/voice", &fields(&call_sid(), "+14155550123")).await;
+    assert!(document.contains("<Reject reason=\"busy\"/>"), "{document}");
+    let (_, document) = gateway.post("/voice/resume", &fields(&call_sid(), "+14155550123")).await;
+    assert!(document.contains("<Connect>"), "{document}");
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `evidence` | whether there is speech at all in what is to be recognised |
 //! | `line` | the task of one call: which audio belongs to which utterance, which answers are due |
 //! | `net` | the nets: samples in, text out |
 
+mod evidence;
 mod line;
 mod net;
 
@@ -13,11 +15,12 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use self::line::Line;
+use self::line::{Line, Parts};
 use self::net::Net;
 use super::{Stt, SttStream};
 use crate::speech::models::ModelError;
-use crate::speech::pool::WorkerPool;
+use crate::speech::pool::{Load, WorkerPool};
+use crate::speech::turn_end::TurnEnd;
 
 /// Frames that may wait for a call's task: 1.28 s. The task never waits for a recognition, so this only has to outlast a
 /// busy moment of the runtime, and the pre-roll that comes at once.
@@ -29,10 +32,12 @@ const OUTPUT_CAPACITY: usize = 8;
 ///
 /// An utterance keeps its first 60 s of audio; what comes after is dropped, with a warning in the log. Speech of more
 /// than 20 s is recognised in pieces that are cut at its quietest moments, and an utterance of less than 100 ms holds no
-/// words.
+/// words. What holds no voice holds no words either, whatever the net makes of it.
+///
+/// Each `Transcribe` is answered before any verdict on a pause or partial is worked on, whichever call they are of; a partial
+/// that runs is broken off.
 pub struct Moonshine {
-    net: Arc<Net>,
-    pool: Arc<WorkerPool>,
+    parts: Parts,
 }
 
 impl Moonshine {
@@ -41,7 +46,14 @@ impl Moonshine {
     /// # Errors
     /// When a file is missing, or not the one of this build.
     pub fn load(folder: &Path, pool: Arc<WorkerPool>) -> Result<Self, ModelError> {
-        Ok(Self { net: Arc::new(Net::load(folder)?), pool })
+        Ok(Self { parts: Parts { net: Arc::new(Net::load(folder)?), turn_end: None, pool } })
+    }
+
+    /// Judges each pause as well: every `Transcribe` may have a `TurnEnd` beside its words.
+    #[must_use]
+    pub fn with_turn_end(mut self, turn_end: TurnEnd) -> Self {
+        self.parts.turn_end = Some(Arc::new(turn_end));
+        self
     }
 }
 
@@ -50,8 +62,12 @@ impl Stt for Moonshine {
     fn open(&self) -> SttStream {
         let (input, commands) = mpsc::channel(INPUT_CAPACITY);
         let (answers, output) = mpsc::channel(OUTPUT_CAPACITY);
-        let line = Line::new(Arc::clone(&self.net), Arc::clone(&self.pool));
+        let line = Line::new(self.parts.clone());
         tokio::spawn(line.run(commands, answers));
         SttStream { input, output }
+    }
+
+    fn load(&self) -> Load {
+        self.parts.pool.load()
     }
 }
