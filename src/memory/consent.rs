@@ -112,6 +112,7 @@ pub(super) fn enforced(mut profile: Profile) -> Profile {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::Metadata;
     use super::*;
 
     #[test]
@@ -131,6 +132,36 @@ mod tests {
             assert_eq!(kept(mode, choice, false), expected, "{mode:?} {choice:?}");
             assert_eq!(kept(mode, choice, true), Keep::Nothing, "{mode:?} {choice:?}");
         }
+    }
+
+    #[test]
+    fn a_no_holds_for_earlier_calls_and_a_yes_does_not() {
+        use ConsentMode::{Announce, Ask, Off};
+        let session = Session {
+            chat_id: "CA1".to_owned(),
+            conversation_history: Vec::new(),
+            last_update: String::new(),
+            metadata: Metadata::default(),
+            v: 1,
+            user_id: "u_a".to_owned(),
+            started_at: 100,
+            ended_at: 200,
+            end_reason: String::new(),
+        };
+        for (mode, memory, at, src, expected) in [
+            (Ask, Choice::Yes, 50, "CA0#1", Keep::All),
+            (Ask, Choice::Yes, 150, "CA1#2", Keep::All),
+            (Ask, Choice::Yes, 150, "CA2#2", Keep::Nothing),
+            (Announce, Choice::Yes, 300, "CA2#2", Keep::Ordinary),
+            (Announce, Choice::No, 50, "CA0#1", Keep::Nothing),
+            (Announce, Choice::No, 300, "CA2#2", Keep::Nothing),
+            (Off, Choice::Yes, 50, "CA0#1", Keep::Nothing),
+        ] {
+            let given = Consent { memory, at, how: "voice".to_owned(), src: src.to_owned() };
+            assert_eq!(kept_later(mode, Some(&given), &session), expected, "{mode:?} {given:?}");
+        }
+        assert_eq!(kept_later(Ask, None, &session), Keep::Nothing);
+        assert_eq!(kept_later(Announce, None, &session), Keep::Ordinary);
     }
 
     #[test]

@@ -285,7 +285,10 @@ impl Drain {
     async fn deliver(&self, entry: &mut Entry) -> Result<Vec<Kind>, MemoryError> {
         match entry.kind {
             Kind::Session => {
-                let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session_of(entry)?).await?;
+                let mut session = session_of(entry)?;
+                // A repeated delivery goes where the first one went.
+                session.user_id = entry.caller.user_id.as_str().to_owned();
+                let (follow_ups, owner) = self.deliver_session(entry.caller.clone(), session).await?;
                 // Who is erased later on is looked for under this name, here as well as there.
                 entry.caller.user_id = owner;
                 Ok(follow_ups)
@@ -430,7 +433,9 @@ impl Drain {
     }
 
     /// Offers a call to the archive, if its caller lets it be kept for good.
-    async fn archive(&self, caller: &Caller, session: Session) -> Result<(), MemoryError> {
+    async fn archive(&self, caller: &Caller, mut session: Session) -> Result<(), MemoryError> {
+        // As that of whose call it turned out to be: whoever erases them asks for that name.
+        session.user_id = caller.user_id.as_str().to_owned();
         let Some(archive) = self.sinks.archive.as_ref().filter(|_| caller.hash.is_some()) else { return Ok(()) };
         let store = &self.sinks.store;
         if !store.erased_among(std::slice::from_ref(&caller.user_id)).await?.is_empty() {
@@ -592,14 +597,11 @@ impl Flights {
     }
 }
 
-/// The session of an entry, as that of whose call it is by now: a repeated delivery, and what follows from one, goes where
-/// the first one went.
 fn session_of(entry: &Entry) -> Result<Session, MemoryError> {
-    let session: Session = serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
+    serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
         key: format!("outbox entry {}", entry.seq),
         advice: "the document is no session that this version can read; upgrade, then retry it".to_owned(),
-    })?;
-    Ok(Session { user_id: entry.caller.user_id.as_str().to_owned(), ..session })
+    })
 }
 
 /// The older hashes of an erasure by number.
