@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod environment;
 mod health;
+mod hear;
 mod memory;
 mod operators;
 mod replay;
@@ -40,6 +41,7 @@ enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Call(call::Call),
+    Hear(hear::Hear),
     Replay(replay::Replay),
     Config(config::Config),
     Health(health::Health),
@@ -68,6 +70,7 @@ impl Cli {
             Command::Serve(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Call(command) => command.run(),
+            Command::Hear(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Config(command) => command.run(),
             Command::Health(command) => command.run(),
