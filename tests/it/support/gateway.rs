@@ -61,6 +61,11 @@ impl Setup {
         setup.var("BIND_ADDR", "127.0.0.1:0").var("ADMIN_ADDR", "off").var("TWILIO_AUTH_TOKEN", TOKEN)
     }
 
+    /// The same with the ears and the voice of this machine, and the built-in agent.
+    pub(crate) fn with_local_speech() -> Self {
+        Self { providers: Providers::local(Path::new("models")).unwrap(), ..Self::hearing([""]) }
+    }
+
     pub(crate) fn var(mut self, name: &str, value: &str) -> Self {
         self.vars.0.insert(name.to_owned(), value.to_owned());
         self
