@@ -1,6 +1,5 @@
 //! The running gateway: what every handler shares, built once from the configuration.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -63,8 +62,9 @@ impl Providers {
     ///
     /// # Errors
     /// When a model file is missing or wrong; the error names it.
-    pub fn local(models_dir: &Path) -> anyhow::Result<Self> {
-        let LocalSpeech { stt, tts, vad } = LocalSpeech::load(models_dir).map_err(|error| anyhow::anyhow!(error))?;
+    pub fn local(config: &Config) -> anyhow::Result<Self> {
+        let LocalSpeech { stt, tts, vad } =
+            LocalSpeech::load(&config.models_dir, config.voice).map_err(|error| anyhow::anyhow!(error))?;
         Ok(Self { stt, tts, agent: Arc::new(BuiltIn), vad })
     }
 }

@@ -11,6 +11,7 @@ mod hear;
 mod memory;
 mod operators;
 mod replay;
+mod say;
 mod serve;
 mod session;
 
@@ -42,6 +43,7 @@ enum Command {
     Demo(demo::Demo),
     Call(call::Call),
     Hear(hear::Hear),
+    Say(say::Say),
     Replay(replay::Replay),
     Config(config::Config),
     Health(health::Health),
@@ -71,6 +73,7 @@ impl Cli {
             Command::Demo(command) => command.run(),
             Command::Call(command) => command.run(),
             Command::Hear(command) => command.run(),
+            Command::Say(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Config(command) => command.run(),
             Command::Health(command) => command.run(),

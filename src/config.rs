@@ -7,6 +7,7 @@ mod preset;
 mod reader;
 mod redis;
 mod variables;
+mod voice;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +23,7 @@ pub use self::chat::ChatConfig;
 pub use self::reader::{Fault, Vars};
 pub use self::redis::RedisConfig;
 pub use self::variables::{VARIABLES, Variable};
+pub use self::voice::{VoiceConfig, VoiceName, parse_speed};
 
 use self::preset::Preset;
 use self::reader::Reader;
@@ -52,6 +54,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where the models are.
     pub models_dir: PathBuf,
+    /// Which offline voice speaks, and how fast.
+    pub voice: VoiceConfig,
     /// Write each call's events to `DATA_DIR/calls`.
     pub call_log: bool,
     /// How to log.
@@ -219,6 +223,7 @@ impl Config {
             reader.fault("AGENT_FILE", "agent files are not in this build; unset it".to_owned());
         }
         let models_dir = reader.text("MODELS_DIR").map_or_else(|| PathBuf::from("models"), PathBuf::from);
+        let voice = VoiceConfig::read(&mut reader);
         let call_log = reader.flag("CALL_LOG").unwrap_or(false);
         let log = LogConfig {
             filter: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
@@ -233,7 +238,20 @@ impl Config {
         if !faults.is_empty() {
             return Err(ConfigError { faults });
         }
-        Ok(Self { server, admin, twilio, memory, summarizer, archive, limits, models_dir, call_log, log, warnings })
+        Ok(Self {
+            server,
+            admin,
+            twilio,
+            memory,
+            summarizer,
+            archive,
+            limits,
+            models_dir,
+            voice,
+            call_log,
+            log,
+            warnings,
+        })
     }
 }
 

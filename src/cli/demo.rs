@@ -1,7 +1,6 @@
 //! `redial demo`: a stranger calls twice, and is known the second time.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -77,9 +76,9 @@ async fn demo(config: Config, token: String) -> anyhow::Result<ExitCode> {
         Backend::Embedded => "an embedded store".to_owned(),
         Backend::Process => "this process only".to_owned(),
     };
-    let models_dir: PathBuf = config.models_dir.clone();
     let began = Instant::now();
-    let providers = tokio::task::spawn_blocking(move || Providers::local(&models_dir)).await??;
+    let (config, providers) =
+        tokio::task::spawn_blocking(move || Providers::local(&config).map(|providers| (config, providers))).await??;
     let gateway = Gateway::start(config, providers).await?;
     println!("The gateway listens on http://{} and remembers callers in {store}.", gateway.address());
     println!(

@@ -45,8 +45,8 @@ async fn serve(config: Config, calls: RunningCalls) -> anyhow::Result<ExitCode> 
     if config.twilio.auth_tokens.is_empty() {
         tracing::warn!(bind = %config.server.bind, "TWILIO_AUTH_TOKEN is not set: webhooks and streams are not checked");
     }
-    let models_dir = config.models_dir.clone();
-    let providers = tokio::task::spawn_blocking(move || Providers::local(&models_dir)).await??;
+    let (config, providers) =
+        tokio::task::spawn_blocking(move || Providers::local(&config).map(|providers| (config, providers))).await??;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let gateway = Gateway::start(config, providers).await?;
     tracing::info!(address = %gateway.address(), "taking calls");

@@ -62,6 +62,8 @@ fn every_fault_is_reported_in_one_go() {
         ("DEFAULT_REGION", "Mars"),
         ("MAX_CALLS", "0"),
         ("LLM_PROVIDER", "openai"),
+        ("VOICE", "nobody"),
+        ("VOICE_SPEED", "1.4"),
         ("LOG_FORMAT", "xml"),
         ("CALL_LOG", "maybe"),
     ]);
@@ -82,6 +84,8 @@ fn every_fault_is_reported_in_one_go() {
             "DEFAULT_REGION",
             "MAX_CALLS",
             "LLM_PROVIDER",
+            "VOICE",
+            "VOICE_SPEED",
             "CALL_LOG",
             "LOG_FORMAT",
         ]

@@ -138,6 +138,8 @@ pub const VARIABLES: &[Variable] = &[
     plain("DEFAULT_REGION", "country", "US", "for numbers without +"),
     plain("STT_PROVIDER", "name", "local", "speech to text"),
     plain("TTS_PROVIDER", "name", "local", "text to speech"),
+    plain("VOICE", "hibari/flite", "hibari", "the local voice: a natural one, or a small plain one"),
+    plain("VOICE_SPEED", "0.7 to 1.3", "1.0", "how fast it speaks, times its own pace"),
     plain("LLM_PROVIDER", "name", "builtin", "the agent"),
     plain("MAX_CALLS", "calls", "500", "calls at once"),
     plain("MAX_CALLS_PER_CALLER", "calls", "3", "calls of one number at once"),

@@ -1,15 +1,26 @@
-//! The offline ears and voice, loaded together. The voice has a thread of its own, so that it never waits behind recognition.
+//! The offline ears and voice, loaded together. The voice has threads of its own, so that it never waits behind recognition.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use super::pool::WorkerPool;
 use super::stt::Stt;
 use super::stt::moonshine::Moonshine;
 use super::tts::Tts;
+#[cfg(feature = "tts-hibari")]
+use super::tts::fallback::Fallback;
 use super::tts::flite::Flite;
+#[cfg(feature = "tts-hibari")]
+use super::tts::hibari::Hibari;
 use super::vad::silero::Silero;
+use crate::config::{VoiceConfig, VoiceName};
 use crate::speech::BoxError;
+
+/// Threads for voices. A sentence takes one of them about 30 ms, so two serve dozens of calls.
+const VOICE_THREADS: usize = 2;
+/// Sentences that may wait for a thread: the last of them for about a second.
+const VOICE_WAITING: usize = 64;
 
 /// The offline models.
 pub struct LocalSpeech {
@@ -22,15 +33,65 @@ pub struct LocalSpeech {
 }
 
 impl LocalSpeech {
-    /// Loads the models; takes some 100 ms of CPU, so not on an async thread.
+    /// Loads the models; takes some 300 ms of CPU, so not on an async thread.
     ///
     /// # Errors
-    /// Names the file that is missing or wrong.
-    pub fn load(models_dir: &Path) -> Result<Self, BoxError> {
+    /// Names the file that is missing or wrong. A voice whose files are is only warned of: the one in the binary speaks instead.
+    pub fn load(models_dir: &Path, voice: VoiceConfig) -> Result<Self, BoxError> {
         let pool = Arc::new(WorkerPool::sized_to_cores()?);
         let vad = Arc::new(Silero::load(models_dir)?);
         let stt = Arc::new(Moonshine::load(models_dir, pool)?);
-        let tts = Arc::new(Flite::new(Arc::new(WorkerPool::new(1, 64)?))?);
-        Ok(Self { stt, tts, vad })
+        Ok(Self { stt, tts: load_voice(models_dir, voice)?, vad })
+    }
+}
+
+/// The voice that is asked for, and behind it the one in the binary.
+///
+/// # Errors
+/// When the system gives no thread, or the binary is damaged.
+pub fn load_voice(models_dir: &Path, voice: VoiceConfig) -> Result<Arc<dyn Tts>, BoxError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let pool = Arc::new(WorkerPool::new(cores.min(VOICE_THREADS), VOICE_WAITING)?);
+    let plain = Arc::new(Flite::at_speed(voice.speed, Arc::clone(&pool))?);
+    match voice.name {
+        VoiceName::Flite => Ok(plain),
+        #[cfg(feature = "tts-hibari")]
+        VoiceName::Hibari => Ok(match Hibari::load(models_dir, voice.speed, pool) {
+            Ok(natural) => Arc::new(Fallback::new(Arc::new(natural), [plain as Arc<dyn Tts>])),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the hibari voice cannot be loaded; the plain one of the binary speaks"
+                );
+                plain
+            }
+        }),
+    }
+}
+
+#[cfg(all(test, feature = "tts-hibari"))]
+mod tests {
+    use futures_util::TryStreamExt;
+
+    use super::*;
+    use crate::speech::models::DEFAULT_FOLDER;
+
+    async fn frames(voice: &Arc<dyn Tts>) -> usize {
+        voice.speak("Hello, who is calling?").try_fold(0, async |count, _| Ok(count + 1)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_voice_whose_files_are_missing_is_replaced_by_the_plain_one() {
+        let plain = VoiceConfig { name: VoiceName::Flite, speed: 1.0 };
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join(DEFAULT_FOLDER);
+        let nowhere = tempfile::tempdir().unwrap();
+        let [natural, replaced, plain] = [
+            load_voice(&models, VoiceConfig::default()).unwrap(),
+            load_voice(nowhere.path(), VoiceConfig::default()).unwrap(),
+            load_voice(nowhere.path(), plain).unwrap(),
+        ];
+        let (natural, replaced, plain) = (frames(&natural).await, frames(&replaced).await, frames(&plain).await);
+        assert_eq!(replaced, plain);
+        assert_ne!(natural, plain);
     }
 }

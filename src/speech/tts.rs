@@ -1,9 +1,14 @@
 //! Text to speech: the trait. One implementation a vendor, in the folder of the same name.
 //!
-//! [`cache`] wraps another voice.
+//! [`cache`] and [`fallback`] wrap other voices.
 
 pub mod cache;
+pub mod fallback;
 pub mod flite;
+#[cfg(feature = "tts-hibari")]
+pub mod hibari;
+mod level;
+mod text;
 
 use futures_util::stream::BoxStream;
 use redial_call::Frame;

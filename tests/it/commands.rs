@@ -102,3 +102,55 @@ fn a_recorded_call_replays() {
     let missing = redial(&["replay", "no/such/file"], &[]).output().unwrap();
     assert!(text(&missing).contains("no/such/file cannot be read"), "{}", text(&missing));
 }
+
+#[cfg(feature = "tts-hibari")]
+#[test]
+fn a_text_is_said_to_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut lengths = Vec::new();
+    for (voice, speed) in [("hibari", "1.0"), ("hibari", "0.8"), ("flite", "1.0"), ("flite", "0.8")] {
+        let file = dir.path().join("out.wav");
+        let args = ["say", "Your number is 555-0142.", "--voice", voice, "--speed", speed, "--wav"];
+        let output = redial(&args, &[]).arg(&file).output().unwrap();
+        let text = text(&output);
+        assert!(output.status.success(), "{voice}: {text}");
+        assert!(text.contains("s of speech; first audio after"), "{voice}: {text}");
+        let ulaw = redial::speech::wav::read(&std::fs::read(&file).unwrap()).unwrap();
+        assert!((12_000..50_000).contains(&ulaw.len()), "{voice}: {} samples", ulaw.len());
+        lengths.push(ulaw.len());
+    }
+    assert!(lengths[1] > lengths[0] && lengths[3] > lengths[2], "{lengths:?}");
+}
+
+#[cfg(feature = "tts-hibari")]
+#[test]
+fn what_is_read_of_a_text_is_shown() {
+    let mut command = redial(&["say", "-", "--phonemes"], &[]);
+    let mut say = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut say.stdin.take().unwrap(), b"# Hello\nIt is **9:30**. Bye!").unwrap();
+    let output = say.wait_with_output().unwrap();
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.starts_with("həlˈO\n") && text.lines().count() == 3 && text.contains("θˈɜɹTi"), "{text}");
+}
+
+#[cfg(feature = "tts-hibari")]
+#[test]
+fn a_voice_that_cannot_speak_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let models = [("MODELS_DIR", dir.path().to_str().unwrap())];
+    let missing = redial(&["say", "Hello."], &models).output().unwrap();
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing).contains("hibari") && text(&missing).contains("copy"), "{}", text(&missing));
+    let flite = redial(&["say", "Hello.", "--voice", "flite"], &models).output().unwrap();
+    assert!(flite.status.success(), "{}", text(&flite));
+    for (args, vars) in [
+        (&["say", "Hello.", "--speed", "3"][..], &[][..]),
+        (&["say", "Hello.", "--voice", "nobody"], &[]),
+        (&["say", "Hello."], &[("VOICE_SPEED", "fast")]),
+        (&["say", "Hello."], &[("VOICE", "nobody")]),
+    ] {
+        let output = redial(args, vars).output().unwrap();
+        assert_eq!(output.status.code(), Some(64), "{args:?} {vars:?}: {}", text(&output));
+    }
+}

@@ -1,15 +1,13 @@
 //! The voice in the binary: a diphone synthesiser, plain but always there.
 
-mod text;
-
 use std::sync::Arc;
 
 use flite_rs::{Engine, Flow};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use redial_call::Frame;
-use redial_call::audio::{self, FRAME_BYTES, SAMPLE_RATE_HZ};
+use redial_call::audio::{FRAME_BYTES, SAMPLE_RATE_HZ};
 
-use super::Tts;
+use super::{Tts, level, text};
 use crate::speech::pool::{Worker, WorkerPool};
 use crate::speech::resample::Decimator;
 use crate::speech::{BoxError, ProviderError};
@@ -19,8 +17,6 @@ const VOICE: &str = "kal16";
 /// The voice's sentences peak between -10.4 and -8.2 dBFS (our measurement, over those of the tests below); this puts the loudest
 /// at -6 dBFS, a level at which a telephone line neither clips nor sounds faint.
 const GAIN: f32 = 1.3;
-/// Where a loud sound is bent instead of cut: -6 dBFS. It never passes -3 dBFS.
-const KNEE: f32 = 0.5;
 /// Fade at both ends of a sentence, in samples: 5 ms, too short to be heard and long enough not to click.
 const FADE: usize = SAMPLE_RATE_HZ as usize / 200;
 
@@ -41,10 +37,19 @@ impl Flite {
     /// # Errors
     /// When the data in the binary is damaged.
     pub fn new(pool: Arc<WorkerPool>) -> Result<Self, BoxError> {
+        Self::at_speed(1.0, pool)
+    }
+
+    /// The same, speaking at `speed` times the voice's own pace.
+    ///
+    /// # Errors
+    /// When the data in the binary is damaged.
+    pub fn at_speed(speed: f32, pool: Arc<WorkerPool>) -> Result<Self, BoxError> {
         let mut engine = Engine::try_new()?;
         if !engine.select_voice(VOICE) {
             return Err(format!("the voice `{VOICE}` is not in this build").into());
         }
+        engine.set_duration_stretch(speed.recip());
         Ok(Self { engine: Arc::new(engine), pool })
     }
 
@@ -87,7 +92,7 @@ fn render(engine: &Engine, sentence: &str, worker: &Worker<'_>) -> Vec<Frame> {
     });
     decimator.finish(&mut line);
     fade(&mut line);
-    let ulaw: Vec<u8> = line.into_iter().map(|sample| audio::encode((32767.0 * bend(sample)) as i16)).collect();
+    let ulaw: Vec<u8> = line.into_iter().map(level::encode).collect();
     ulaw.chunks(FRAME_BYTES).map(Frame::padded).collect()
 }
 
@@ -102,18 +107,10 @@ fn fade(samples: &mut [f32]) {
     }
 }
 
-/// Leaves what is below the knee as it is; beyond it, output approaches -3 dBFS.
-fn bend(sample: f32) -> f32 {
-    let above = sample.abs() - KNEE;
-    if above <= 0.0 {
-        return sample;
-    }
-    let room = std::f32::consts::FRAC_1_SQRT_2 - KNEE;
-    (KNEE + room * (above / room).tanh()).copysign(sample)
-}
-
 #[cfg(test)]
 mod tests {
+    use redial_call::audio;
+
     use super::*;
 
     fn voice() -> Flite {
@@ -164,14 +161,5 @@ mod tests {
             assert!(speech.next().await.is_some());
         }
         assert!(!speak(&voice, "Still here.").await.is_empty());
-    }
-
-    #[test]
-    fn loud_sounds_are_bent_and_never_cut() {
-        assert_eq!(bend(0.4), 0.4);
-        assert_eq!(bend(-0.5), -0.5);
-        let levels: Vec<f32> = (0..100).map(|n| bend(n as f32 / 40.0)).collect();
-        assert!(levels.is_sorted());
-        assert!(levels.iter().all(|level| *level <= 0.7072));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use redial::config::VoiceConfig;
 use redial::speech::local::LocalSpeech;
 use redial::speech::pool::WorkerPool;
 use redial::speech::tts::Tts;
@@ -57,7 +58,7 @@ async fn talk(voice: &dyn Tts, step: usize) -> (usize, Tally) {
 
 #[tokio::test]
 async fn the_voice_is_understood_over_the_line() {
-    let LocalSpeech { tts, .. } = LocalSpeech::load(&models()).unwrap();
+    let LocalSpeech { tts, .. } = LocalSpeech::load(&models(), VoiceConfig::default()).unwrap();
     let (sentences, all) = talk(&*tts, 1).await;
     assert!(sentences >= 200, "only {sentences} sentences");
     assert!(all.rate() < 8.0, "{all}");

@@ -3,13 +3,27 @@
 /// Longer sentences are cut between words, so that the first audio is soon there however a text is punctuated.
 const LONGEST_CHARS: usize = 300;
 
+/// Marks of Markdown.
+const MARKS: [char; 10] = ['*', '_', '`', '#', '~', '|', '<', '>', '\\', '^'];
+
+/// The text without the marks of Markdown, which models write although they are asked not to.
+pub(super) fn unmarked(text: &str) -> String {
+    let mut chars = text.chars().peekable();
+    let mut plain = String::with_capacity(text.len());
+    while let Some(char) = chars.next() {
+        // "#1" is a number; "# Hours" is a heading.
+        let numbers = char == '#' && chars.peek().is_some_and(char::is_ascii_digit);
+        plain.push(if MARKS.contains(&char) && !numbers { ' ' } else { char });
+    }
+    plain
+}
+
 /// The text in plain ASCII: typographic signs and accented letters by their plain forms, all else that cannot be said left out.
 pub(super) fn sayable(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
-            // Marks of Markdown, which models write although they are asked not to.
-            '*' | '_' | '`' | '#' | '~' | '|' | '<' | '>' | '\\' | '^' => plain.push(' '),
+            mark if MARKS.contains(&mark) => plain.push(' '),
             ' '..='~' => plain.push(char),
             '\n' => plain.push('\n'),
             '’' | '‘' => plain.push('\''),
@@ -52,23 +66,25 @@ fn unaccented(letter: char) -> Option<char> {
     Some(if letter.is_uppercase() { plain.to_ascii_uppercase() } else { *plain })
 }
 
-/// The sentences of a text in plain ASCII, those that have something to say.
+/// The sentences of a text, those that have something to say.
 ///
-/// A point that no space follows, as in "3.50", ends none; neither does one after a single letter or a title.
+/// A point that no space follows, as in "3.50", ends none; neither does one after a single letter or a title, or before a word in lower case
+/// ("at 9 a.m. on Monday").
 pub(super) fn sentences(text: &str) -> Vec<String> {
     let mut sentences = Vec::new();
     let mut words: Vec<&str> = Vec::new();
     let mut chars = 0;
     for line in text.lines() {
-        for word in line.split_whitespace() {
+        let mut line = line.split_whitespace().peekable();
+        while let Some(word) = line.next() {
             if chars + word.len() > LONGEST_CHARS {
                 close(&mut words, &mut sentences);
                 chars = 0;
             }
             // A word that long is no word; what is cut off of it could not be understood anyway.
-            words.push(word.get(..LONGEST_CHARS).unwrap_or(word));
+            words.push(&word[..word.floor_char_boundary(LONGEST_CHARS)]);
             chars += word.len() + 1;
-            if ends_sentence(word) {
+            if ends_sentence(word, line.peek().copied()) {
                 close(&mut words, &mut sentences);
                 chars = 0;
             }
@@ -80,17 +96,18 @@ pub(super) fn sentences(text: &str) -> Vec<String> {
 }
 
 fn close(words: &mut Vec<&str>, sentences: &mut Vec<String>) {
-    if words.iter().any(|word| word.contains(|char: char| char.is_ascii_alphanumeric())) {
+    if words.iter().any(|word| word.contains(char::is_alphanumeric)) {
         sentences.push(words.join(" "));
     }
     words.clear();
 }
 
-fn ends_sentence(word: &str) -> bool {
+fn ends_sentence(word: &str, next: Option<&str>) -> bool {
     const TITLES: [&str; 6] = ["Mr.", "Mrs.", "Ms.", "Dr.", "St.", "No."];
     let word = word.trim_end_matches(['"', '\'', ')', ']']);
     let initial = word.len() == 2 && word.starts_with(|char: char| char.is_ascii_uppercase());
-    word.ends_with(['!', '?']) || (word.ends_with('.') && !initial && !TITLES.contains(&word))
+    let goes_on = next.is_some_and(|next| next.starts_with(char::is_lowercase));
+    word.ends_with(['!', '?']) || (word.ends_with('.') && !initial && !goes_on && !TITLES.contains(&word))
 }
 
 #[cfg(test)]
@@ -106,10 +123,19 @@ mod tests {
     }
 
     #[test]
+    fn marks_of_markdown_are_left_out_and_numbers_stay() {
+        assert_eq!(unmarked("# Hours\n**9 – 5**, room #12, `now` 👋"), "  Hours\n  9 – 5  , room #12,  now  👋");
+    }
+
+    #[test]
     fn texts_are_cut_at_their_sentences() {
         let text = "Dr. J. Parker is in. That is $3.50! \"Really?\" Yes\n- one\n- two";
         let expected = ["Dr. J. Parker is in.", "That is $3.50!", "\"Really?\"", "Yes", "- one", "- two"];
         assert_eq!(sentences(text), expected);
+        assert_eq!(
+            sentences("Come at 9 a.m. on Monday. We close at 5 p.m. Call us."),
+            ["Come at 9 a.m. on Monday.", "We close at 5 p.m.", "Call us."]
+        );
         assert_eq!(sentences(" ... !? \n -- "), [""; 0]);
     }
 
@@ -123,6 +149,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_text_without_marks_gives_short_sentences(text in any::<String>()) {
+            for sentence in sentences(&unmarked(&text)) {
+                prop_assert!(sentence.chars().count() <= 2 * LONGEST_CHARS);
+            }
+        }
+
         #[test]
         fn any_text_gives_short_sentences_in_ascii(text in any::<String>()) {
             for sentence in sentences(&sayable(&text)) {
