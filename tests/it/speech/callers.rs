@@ -32,8 +32,14 @@ async fn recorded_callers_are_understood() {
     assert!(all.rate() < 8.0, "{all}");
 }
 
+/// Three times with other noise, as one recording more or less is a percent. The noise is as loud from 20 Hz to 4 kHz as is said; of it
+/// half lies in the telephone's band.
 #[tokio::test]
 async fn callers_in_noise_are_understood() {
-    let all = listen(|at, ulaw| with_pink_noise(&ulaw, 12.0, at as u64 + 1)).await;
+    let mut all = Tally::default();
+    for round in 0..3 {
+        all.add(listen(|at, ulaw| with_pink_noise(&ulaw, 12.0, 100 * round + at as u64 + 1)).await);
+    }
+    eprintln!("in noise {all}");
     assert!(all.rate() < 15.0, "{all}");
 }

@@ -81,11 +81,10 @@ pub(super) fn active_power(samples: &[f32]) -> f32 {
     active.iter().sum::<f32>() / active.len() as f32
 }
 
-/// A line with pink noise, band-limited like the line, `snr_db` below the active level of the speech on it.
+/// A line with pink noise, `snr_db` below the active level of the speech on it.
 pub(super) fn with_pink_noise(ulaw: &[u8], snr_db: f32, seed: u64) -> Vec<u8> {
     let speech = decode(ulaw);
-    let mut noise = pink(speech.len(), seed);
-    high_pass(&mut noise, 300.0);
+    let noise = pink(speech.len(), seed);
     let gain = (active_power(&speech) / power(&noise) / 10_f32.powf(snr_db / 10.0)).sqrt();
     let mixed: Vec<f32> = speech.iter().zip(&noise).map(|(speech, noise)| speech + gain * noise).collect();
     encode(&mixed)

@@ -151,11 +151,11 @@ fn fan() -> Vec<f32> {
     minute(|at| noise[at] * (1.0 + 0.3 * sine(0.2, at)) + 0.01 * sine(118.0, at))
 }
 
-/// Harmonics of the mains, with crackle.
+/// Harmonics of the mains, 40 dB below full scale together, with crackle.
 fn hum() -> Vec<f32> {
     let crackle = bursts(8, |white| (white.between(0.02, 0.8), 0.002, white.between(0.05, 0.5)));
     minute(|at| {
-        let harmonics = [(60.0, 0.03), (180.0, 0.03), (300.0, 0.02), (420.0, 0.01)];
+        let harmonics = [(60.0, 0.009), (180.0, 0.009), (300.0, 0.006), (420.0, 0.003)];
         crackle[at] + harmonics.iter().map(|(hz, gain)| gain * sine(*hz, at)).sum::<f32>()
     })
 }

@@ -127,6 +127,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("blvd", "boulevard"),
     ("cannot", "can not"),
     ("can't", "can not"),
+    ("centre", "center"),
     ("dr", "doctor"),
     ("he's", "he is"),
     ("here's", "here is"),
@@ -147,12 +148,17 @@ const SPELLINGS: &[(&str, &str)] = &[
 /// Two words on paper, one in the ear.
 const COMPOUNDS: &[(&str, &str, &str)] = &[
     ("a", "m", "am"),
+    ("any", "one", "anyone"),
     ("e", "mail", "email"),
     ("good", "bye", "goodbye"),
     ("p", "m", "pm"),
+    ("per", "cent", "percent"),
+    ("some", "one", "someone"),
+    ("street", "light", "streetlight"),
+    ("to", "day", "today"),
     ("to", "morrow", "tomorrow"),
+    ("to", "night", "tonight"),
     ("voice", "mail", "voicemail"),
-    ("check", "up", "checkup"),
 ];
 
 /// Writes what stands between two spaces as it is said; digits stay digits.
@@ -422,8 +428,11 @@ impl Number {
     /// Ends the number and writes it; directly after a month its first group is a day.
     fn write(&mut self, out: &mut Vec<String>) {
         self.groups.extend(self.open.take().map(|(value, _)| value.to_string()));
+        // "May twenty nineteen"
+        let is_year =
+            matches!(&self.groups[..], [century, year] if matches!(&**century, "19" | "20") && year.len() == 2);
         for (at, group) in std::mem::take(&mut self.groups).into_iter().enumerate() {
-            let after_month = at == 0 && out.last().is_some_and(|last| MONTHS.contains(&last.as_str()));
+            let after_month = at == 0 && !is_year && out.last().is_some_and(|last| MONTHS.contains(&last.as_str()));
             match group.parse::<usize>() {
                 Ok(day @ 1..=31) if after_month => out.extend(ordinal(day).split(' ').map(str::to_owned)),
                 _ => out.extend(group.bytes().map(|digit| ONES[usize::from(digit - b'0')].to_owned())),
@@ -448,12 +457,14 @@ mod tests {
         &["December 21, 2026", "december twenty first twenty twenty six", "December 21st 2026"],
         &["10/12/2026", "October twelfth, two thousand twenty-six"],
         &["the 30th", "the thirtieth"],
+        &["since May 2019", "since May twenty nineteen"],
         &["555-0142", "five five five, zero one four two", "5550-142", "five five five oh one four two"],
         &["+1 (415) 555-0199", "plus one four one five five five five zero one nine nine"],
         &["order 7831", "order seventy eight thirty one", "order seven, eight, three, one"],
         &["help@example.com", "help at example dot com"],
         &["www.example.com/", "www dot example dot com"],
-        &["20%", "twenty percent"],
+        &["20%", "twenty per cent"],
+        &["Someone tonight", "some one to night"],
         &["#7", "number seven"],
         &["3.5", "three point five"],
         &["1245 Maple St., Apt. 6", "twelve forty five Maple Street, apartment six"],
