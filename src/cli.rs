@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod environment;
 mod health;
+mod hear;
 mod memory;
 mod operators;
 mod replay;
@@ -42,6 +43,7 @@ enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Call(call::Call),
+    Hear(hear::Hear),
     Say(say::Say),
     Replay(replay::Replay),
     Config(config::Config),
@@ -72,6 +74,7 @@ impl Cli {
             Command::Serve(command) => command.run(),
             Command::Demo(command) => command.run(),
             Command::Call(command) => command.run(),
+            Command::Hear(command) => command.run(),
             Command::Say(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Config(command) => command.run(),

@@ -188,3 +188,16 @@ async fn a_self_test_anywhere_leaves_the_gateways_redis_to_the_gateway() {
     let keys = keys(&server).await;
     assert!(!keys.iter().any(|key| key.ends_with("meta:pepper")), "{keys:?}");
 }
+
+#[test]
+fn a_recording_is_heard_with_times_and_the_real_time_factor() {
+    let output = redial(&["hear", "fixtures/audio/lv0870.wav", "fixtures/audio/cards003.wav"], &[]).output().unwrap();
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("fixtures/audio/lv0870.wav (7100 ms)") && text.contains("leisure to consider"), "{text}");
+    assert!(text.to_lowercase().contains("seven of") && text.matches("real-time factor").count() == 2, "{text}");
+    let wrong = redial(&["hear", "fixtures/README.md"], &[]).output().unwrap();
+    assert!(!wrong.status.success());
+    let text = self::text(&wrong);
+    assert!(text.contains("fixtures/README.md: not a WAV file"), "{text}");
+}

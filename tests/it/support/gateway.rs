@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use redial::agent::builtin::BuiltIn;
 use redial::app::Providers;
-use redial::config::{Config, Vars};
+use redial::config::{Config, Vars, VoiceConfig};
 use redial::gateway::Gateway;
 use redial::memory::model::{Profile, Session};
 use redial::simulate::Simulator;
+use redial::speech::local::LocalSpeech;
 use redial::speech::scripted::{Heard, ScriptedStt, ScriptedTts};
 use redial::speech::vad::silero::Silero;
 use tempfile::TempDir;
@@ -59,6 +60,13 @@ impl Setup {
         };
         let setup = Self { vars: Map::default(), providers };
         setup.var("BIND_ADDR", "127.0.0.1:0").var("ADMIN_ADDR", "off").var("TWILIO_AUTH_TOKEN", TOKEN)
+    }
+
+    /// The same with the ears and the voice of this machine, and the built-in agent.
+    pub(crate) fn with_local_speech() -> Self {
+        let LocalSpeech { stt, tts, vad } = LocalSpeech::load(Path::new("models"), VoiceConfig::default()).unwrap();
+        let providers = Providers { stt, tts, agent: Arc::new(BuiltIn), vad };
+        Self { providers, ..Self::hearing([""]) }
     }
 
     pub(crate) fn var(mut self, name: &str, value: &str) -> Self {

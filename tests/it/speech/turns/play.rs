@@ -1,0 +1,112 @@
+//! A telephone in front of a gateway: plays recordings to it, and keeps what came back and what the gateway wrote.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redial::agent::Agent;
+use redial::memory::model::Session;
+use redial::simulate::{HangUp, Report, Script, Spoken, Step, Who};
+use redial_call::Role;
+use redial_call::audio::{self, SILENCE};
+use serde_json::Value;
+
+use super::recordings::Recording;
+use crate::speech::ears::{recording, root};
+use crate::support::gateway::{Setup, TestGateway};
+
+/// How long the caller stays after the recording's end.
+pub(super) const STAY: Duration = Duration::from_millis(3000);
+/// How much of the agent's speech is heard before the caller talks over it.
+const BEFORE_TALKING_OVER: Duration = Duration::from_millis(2500);
+
+/// A gateway with local speech, and a caller for it.
+pub(super) struct Phone {
+    gateway: TestGateway,
+}
+
+/// What a call came to.
+pub(super) struct Outcome {
+    report: Report,
+    session: Session,
+    /// The core's log of the call: events with their times since it began.
+    log: Vec<Value>,
+}
+
+impl Phone {
+    pub(super) async fn new(agent: impl Agent + 'static) -> Self {
+        let mut setup = Setup::with_local_speech().var("CALL_LOG", "true");
+        setup.providers.agent = Arc::new(agent);
+        Self { gateway: setup.start().await }
+    }
+
+    /// The caller says the recording after the greeting, and stays for the answer.
+    pub(super) async fn say(&self, number: usize, caller: Recording) -> (Recording, Outcome) {
+        let step = Step::Say { label: caller.file.clone(), ulaw: caller.ulaw.clone() };
+        let outcome = self.call(number, vec![step]).await;
+        (caller, outcome)
+    }
+
+    /// The caller asks something, and says the recording over the answer.
+    pub(super) async fn talk_over(&self, number: usize, caller: Recording) -> (Recording, Outcome) {
+        let question = recording(root().join("fixtures/audio/synthetic/hibari_hours.wav"));
+        let (label, ulaw) = (caller.file.clone(), caller.ulaw.clone());
+        let over = Step::Interrupt { after: BEFORE_TALKING_OVER, label, ulaw };
+        let outcome = self.call(number, vec![Step::say("question", question), over]).await;
+        (caller, outcome)
+    }
+
+    async fn call(&self, number: usize, mut steps: Vec<Step>) -> Outcome {
+        steps.extend([Step::Wait(STAY), Step::HangUp(HangUp::Normal)]);
+        let script = Script { record: true, ..Script::new(format!("+1415555{number:04}"), "+18005550199") };
+        let report = self.gateway.simulator().call(script.with_steps(steps)).await.unwrap();
+        assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+        let session = self.gateway.session(&report.call_sid).await;
+        let log = self.gateway.dir.path().join("calls").join(format!("{}.ndjson", report.call_sid));
+        let log = std::fs::read_to_string(log).unwrap_or_default();
+        let log = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        Outcome { report, session, log }
+    }
+}
+
+impl Outcome {
+    /// When the recording was played. Its first sample is at `start_ms`.
+    pub(super) fn caller(&self, label: &str) -> &Spoken {
+        let named = |spoken: &&Spoken| spoken.label.as_deref() == Some(label);
+        self.report.spoken.iter().find(named).unwrap_or_else(|| panic!("{label} was not played"))
+    }
+
+    /// The agent's audio as the caller heard it, one stretch after the other.
+    pub(super) fn agent(&self) -> impl Iterator<Item = &Spoken> {
+        self.report.spoken.iter().filter(|spoken| spoken.who == Who::Agent)
+    }
+
+    /// The words of one side as the gateway keeps them.
+    pub(super) fn said_by(&self, role: Role) -> Vec<&str> {
+        let turns = self.session.conversation_history.iter().map(|message| &message.turn);
+        turns.filter(|turn| turn.role == role).map(|turn| turn.text.as_str()).collect()
+    }
+
+    /// What the gateway's own log says of an answer: when the last pause was noticed, and how long after it the words, the
+    /// answer's text and its audio were there.
+    pub(super) fn stages(&self) -> String {
+        let at = |event: &str, since: u64| {
+            let times =
+                self.log.iter().filter(|entry| entry["event"] == event).filter_map(|entry| entry["at_ms"].as_u64());
+            times.skip_while(|at| *at < since).collect::<Vec<_>>()
+        };
+        let Some(stopped) = at("speech_stopped", 0).last().copied() else { return "no pause noticed".to_owned() };
+        let after = |event: &str| at(event, stopped).first().map_or("-".to_owned(), |at| format!("+{}", at - stopped));
+        format!(
+            "pause noticed, words {}, text {}, audio {}",
+            after("transcript"),
+            after("reply_text"),
+            after("synthesized")
+        )
+    }
+}
+
+/// How long this audio is silent at its beginning, below -40 dB of full scale.
+pub(super) fn silence_ms(ulaw: &[u8]) -> u64 {
+    let loud = |byte: &u8| *byte != SILENCE && audio::decode(*byte).unsigned_abs() > 330;
+    ulaw.iter().position(loud).unwrap_or(ulaw.len()) as u64 / 8
+}
