@@ -398,7 +398,8 @@ async fn a_repeated_commit_changes_nothing_even_after_its_id_has_left_the_index(
     let first = hang_up("CA1", 1, NOON, 0);
     assert_eq!(store.commit_session(&first).await.unwrap(), Outcome::Applied { revision: 1 });
     for (i, sid) in ["CA2", "CA3", "CA4"].into_iter().enumerate() {
-        let days_later = NOON + (i as u64 + 2) * 86_400_000;
+        // Each after the document and the marker of the one before have expired.
+        let days_later = NOON + (i as u64 + 1) * 3 * 86_400_000;
         store.commit_session(&hang_up(sid, 1, days_later, i as u64 + 1)).await.unwrap();
     }
     assert_eq!(raw.zrange(SESSIONS, 0, -1).await.unwrap(), ["CA3", "CA4"]);

@@ -490,7 +490,8 @@ async fn an_erasure_while_the_store_is_away_is_queued_and_said() {
     desk.call(ANA, "CA1", &[NAME]).await;
     desk.server.as_mut().unwrap().kill();
     let receipt = desk.operations().forget(&desk.subject(ANA)).await.unwrap();
-    assert!(!receipt.complete && receipt.erased[0].store.is_none(), "{receipt:?}");
-    assert_eq!((receipt.queued.len(), receipt.left.len()), (1, 1), "{receipt:?}");
-    assert_eq!(desk.operations().outbox(10).await.unwrap()[0].kind, "erase");
+    // Whose the number is cannot be told before the store is back.
+    assert!(!receipt.complete && receipt.erased.is_empty(), "{receipt:?}");
+    assert_eq!(receipt.queued.len(), 1, "{receipt:?}");
+    assert_eq!(desk.operations().outbox(10).await.unwrap()[0].kind, "erase_number");
 }
