@@ -125,6 +125,7 @@ impl App {
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
         let settings = Settings {
+            verdict_wait: providers.stt.verdict_wait(),
             max_duration: config.limits.call_duration,
             dead_air: config.manner.dead_air,
             prompts: prompts::prompts(),

@@ -90,7 +90,7 @@ async fn demo(config: Config, token: String) -> anyhow::Result<ExitCode> {
         }
         Backend::Embedded | Backend::Process => None,
     };
-    let held = calls(config, token).await;
+    let held = Box::pin(calls(config, token)).await;
     if let Some(redis) = redis
         && let Err(error) = redis.abandon().await
     {

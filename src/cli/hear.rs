@@ -19,8 +19,8 @@ use crate::speech::vad::silero::Silero;
 use crate::speech::vad::{STOP_LAG, Vad, VadEdge};
 use crate::speech::wav;
 
-/// How long the caller has spoken, at least, when voice activity reports a start: two windows of 32 ms.
-const START_LAG: Duration = Duration::from_millis(64);
+/// How long the caller has spoken, about, when voice activity reports a start: three windows of 32 ms.
+const START_LAG: Duration = Duration::from_millis(96);
 
 /// Hear a recording as a call does, and print its words.
 ///
@@ -93,7 +93,7 @@ async fn hear(file: &Path, net: &Arc<Silero>, stt: &dyn Stt) -> anyhow::Result<(
 
 /// Parts a line at the pauses that would end a turn: voice activity says where, as in a call.
 fn utterances(ulaw: &[u8], mut vad: Vad) -> Vec<Utterance> {
-    let pause = Settings::default().endpoint_delay;
+    let pause = Settings::default().unsure_endpoint_delay;
     // Enough silence for the last word's end to be noticed.
     let silence = 2 * STOP_LAG.as_millis() / FRAME_DURATION.as_millis();
     let line = ulaw.chunks(FRAME_BYTES).map(Frame::padded).chain((0..silence).map(|_| Frame::SILENT));

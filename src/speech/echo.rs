@@ -360,7 +360,6 @@ mod tests {
             }
             firsts.sort_unstable();
             let (share, first) = (told as f32 / sounding as f32, firsts[firsts.len() * 95 / 100]);
-            eprintln!("-{loss} dB: {:.1} % of {sounding} frames, 95 of 100 within {first} ms", 100.0 * share);
             assert!(share >= 0.95 && first <= 300, "-{loss} dB: {share}, {first} ms");
         }
     }
@@ -396,11 +395,6 @@ mod tests {
             }
             longest.sort_unstable();
             let longer = longest.iter().filter(|worst| **worst > 300).count();
-            eprintln!(
-                "echo {echo:?}: {longer} of {} longer than 300 ms, the longest {:?}",
-                longest.len(),
-                longest.last()
-            );
             assert!(longer * 100 <= longest.len(), "{longest:?}");
         }
     }

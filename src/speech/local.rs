@@ -78,7 +78,7 @@ mod tests {
     use crate::speech::models::DEFAULT_FOLDER;
 
     async fn frames(voice: &Arc<dyn Tts>) -> usize {
-        voice.speak("Hello, who is calling?").try_fold(0, async |count, _| Ok(count + 1)).await.unwrap()
+        voice.speak("Hello, who is calling?").try_fold(0, async |count, _| Ok(count + 1)).await.expect("it speaks")
     }
 
     #[tokio::test]

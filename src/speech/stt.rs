@@ -2,6 +2,8 @@
 
 pub mod moonshine;
 
+use std::time::Duration;
+
 use redial_call::{Frame, Load, UtteranceId};
 use tokio::sync::mpsc;
 
@@ -11,6 +13,12 @@ use super::ProviderError;
 pub trait Stt: Send + Sync {
     /// Opens recognition for one call. Must be called on a tokio runtime.
     fn open(&self) -> SttStream;
+
+    /// How long a verdict on the voice ([`SttOutput::TurnEnd`]) is worth waiting for, once the words are there. Zero: none
+    /// comes.
+    fn verdict_wait(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// What it has room for beyond the calls that it serves. Asked for each new call and each eager recognition, so it
     /// must be cheap.

@@ -23,6 +23,8 @@ const ECHO_HOLD: Duration = Duration::from_millis(200);
 const ECHO_LAG: Duration = Duration::from_millis(1500);
 /// Words that a guess must hold before it cuts the agent short.
 const GUESSED_WORDS: usize = 2;
+/// Voice over the agent that is shorter than this and has no end ("as a") is a sound of attention, misheard.
+const FRAGMENT: Duration = Duration::from_millis(450);
 /// The soft tone is heard this often while an answer is late.
 const TONE_INTERVAL: Duration = Duration::from_millis(2000);
 /// A "yes" this close before the end of a question answers it.
@@ -377,6 +379,7 @@ impl Call {
                 self.drop_reply();
                 self.take_turn(now, heard);
             }
+            Phase::Speaking | Phase::Interrupted if heard.fragment && heard.voiced < FRAGMENT => self.resume(now),
             Phase::Speaking | Phase::Interrupted if has_words && self.claims_turn(now, &heard.text) => {
                 self.cut(now, true);
                 self.phase = Phase::Listening;
@@ -493,7 +496,8 @@ impl Call {
         let pressed = !text.is_empty();
         if pressed {
             let (voiced, echoed) = (Duration::ZERO, Duration::ZERO);
-            let heard = Heard { text, start: self.digits_since, end: now, voiced, echoed, failed: false };
+            let heard =
+                Heard { text, start: self.digits_since, end: now, voiced, echoed, failed: false, fragment: false };
             self.record_caller(&heard, Via::Keypad);
         }
         pressed

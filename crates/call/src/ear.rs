@@ -28,6 +28,8 @@ pub(crate) struct Heard {
     pub(crate) echoed: Duration,
     /// Recognition failed for some of it.
     pub(crate) failed: bool,
+    /// The words call for more, and no more came.
+    pub(crate) fragment: bool,
 }
 
 /// The listening half of a call.
@@ -243,7 +245,7 @@ impl Ear {
     }
 
     /// The voice was judged. A verdict that comes before the words waits for them; one that comes after them moves the
-    /// end of the pause, and none is waited for.
+    /// end of the pause.
     pub(crate) fn on_turn_end(
         &mut self,
         now: Duration,
@@ -265,8 +267,14 @@ impl Ear {
 
     /// The pause after which the words so far are a turn.
     fn delay(&self, settings: &Settings) -> Duration {
-        match completeness::judge(&self.text(), self.percent) {
+        let text = self.text();
+        let judged = completeness::judge(&text, self.percent);
+        let doubtful = self.percent.is_none() && completeness::judge(&text, Some(0)) != judged;
+        // Under full load a verdict may never come.
+        let wait = if doubtful && self.load < Load::Full { settings.verdict_wait } else { Duration::ZERO };
+        wait + match judged {
             Completeness::Complete => settings.endpoint_delay,
+            Completeness::Brief => settings.brief_endpoint_delay,
             Completeness::Unsure => settings.unsure_endpoint_delay,
             Completeness::Open => settings.open_endpoint_delay,
         }
@@ -363,6 +371,7 @@ impl Ear {
 
     fn finish(&mut self, timers: &mut Timers, actions: &mut VecDeque<Action>) -> Heard {
         let text = self.text();
+        let fragment = completeness::judge(&text, self.percent) == Completeness::Open;
         let failed = self.parts.iter().any(|part| matches!(part.words, Some(Words::Failed)));
         for part in self.parts.drain(..) {
             actions.push_back(Action::Discard { utterance: part.utterance });
@@ -373,7 +382,7 @@ impl Ear {
         timers.cancel(Timer::Guess);
         self.mode = Mode::Quiet;
         let Self { start, end, voiced, echoed, .. } = *self;
-        Heard { text, start, end, voiced, echoed, failed }
+        Heard { text, start, end, voiced, echoed, failed, fragment }
     }
 }
 

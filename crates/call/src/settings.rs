@@ -20,12 +20,18 @@ pub struct Settings {
     /// Pause that ends the turn when the words so far look complete, and the voice does not contradict.
     #[serde(rename = "endpoint_delay_ms", with = "ms")]
     pub endpoint_delay: Duration,
+    /// The same when the words are few.
+    #[serde(rename = "brief_endpoint_delay_ms", with = "ms")]
+    pub brief_endpoint_delay: Duration,
     /// Pause that ends the turn when words and voice disagree.
     #[serde(rename = "unsure_endpoint_delay_ms", with = "ms")]
     pub unsure_endpoint_delay: Duration,
     /// Pause that ends the turn when the words so far look unfinished ("my number is").
     #[serde(rename = "open_endpoint_delay_ms", with = "ms")]
     pub open_endpoint_delay: Duration,
+    /// How much longer words that look complete wait for what the voice says; zero where nothing judges the voice.
+    #[serde(rename = "verdict_wait_ms", with = "ms")]
+    pub verdict_wait: Duration,
     /// Voice between two guesses at its words; zero: no guesses.
     #[serde(rename = "guess_interval_ms", with = "ms")]
     pub guess_interval: Duration,
@@ -129,8 +135,10 @@ impl Default for Settings {
             greeting_wait: ms(150),
             eager_delay: pauses.eager,
             endpoint_delay: pauses.complete,
+            brief_endpoint_delay: pauses.brief,
             unsure_endpoint_delay: pauses.unsure,
             open_endpoint_delay: pauses.open,
+            verdict_wait: ms(0),
             guess_interval: ms(700),
             transcript_wait: ms(4000),
             max_utterance: ms(20_000),
@@ -163,6 +171,7 @@ impl Settings {
         Self {
             eager_delay: pauses.eager,
             endpoint_delay: pauses.complete,
+            brief_endpoint_delay: pauses.brief,
             unsure_endpoint_delay: pauses.unsure,
             open_endpoint_delay: pauses.open,
             ..self

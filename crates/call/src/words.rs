@@ -9,6 +9,7 @@ const BACKCHANNELS: &[&str] = &[
     "cool",
     "fine",
     "good",
+    "bright", // "right", as recognisers write it
     "got it",
     "great",
     "hello",

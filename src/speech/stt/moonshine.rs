@@ -12,6 +12,7 @@ mod net;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use redial_call::Load;
 use tokio::sync::mpsc;
@@ -28,6 +29,9 @@ use crate::speech::turn_end::TurnEnd;
 const INPUT_CAPACITY: usize = 64;
 /// Answers that may wait for the session. When it does not take them, the task takes no more input either.
 const OUTPUT_CAPACITY: usize = 8;
+
+/// A verdict takes some 85 ms of a thread; this is the time of four that wait for the same one.
+const VERDICT_WAIT: Duration = Duration::from_millis(400);
 
 /// Recognises English on a [`WorkerPool`]. The nets (about 80 MB in memory) are shared by all calls.
 ///
@@ -66,6 +70,10 @@ impl Stt for Moonshine {
         let line = Line::new(self.parts.clone());
         tokio::spawn(line.run(commands, answers));
         SttStream { input, output }
+    }
+
+    fn verdict_wait(&self) -> Duration {
+        if self.parts.turn_end.is_some() { VERDICT_WAIT } else { Duration::ZERO }
     }
 
     fn load(&self) -> Load {

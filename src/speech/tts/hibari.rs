@@ -99,10 +99,10 @@ impl Parts {
         self.voice.synthesize(&ids, self.speed, Some(worker.rten()), |samples| {
             ulaw.extend(samples.iter().map(|sample| level::encode(GAIN * sample)));
             let (whole, _) = ulaw.as_chunks::<FRAME_BYTES>();
-            let sent = whole.iter().try_for_each(|frame| frames.blocking_send(Frame::new(*frame)));
+            let sent = whole.iter().all(|frame| frames.blocking_send(Frame::new(*frame)).is_ok());
             let whole = whole.len() * FRAME_BYTES;
             ulaw.drain(..whole);
-            if sent.is_err() { Flow::Stop } else { Flow::Continue }
+            if sent { Flow::Continue } else { Flow::Stop }
         })?;
         if !ulaw.is_empty() {
             // Nobody listens any more: then nothing is lost.

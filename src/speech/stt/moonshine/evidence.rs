@@ -231,7 +231,6 @@ mod tests {
             // As it is, and 12 dB quieter.
             for gain in [1.0, 0.25] {
                 let evidence = Evidence::of(&at_level(&samples, gain));
-                eprintln!("{file} {evidence:?}");
                 assert!(evidence.holds_speech() && evidence.spread_db > 1.5 * STEADY_DB, "{file}: {evidence:?}");
                 assert!(evidence.admits("Thank you."), "{file}: {evidence:?}");
             }

@@ -97,8 +97,9 @@ impl Outcome {
         let Some(stopped) = at("speech_stopped", 0).last().copied() else { return "no pause noticed".to_owned() };
         let after = |event: &str| at(event, stopped).first().map_or("-".to_owned(), |at| format!("+{}", at - stopped));
         format!(
-            "pause noticed, words {}, text {}, audio {}",
+            "pause noticed, words {}, verdict {}, text {}, audio {}",
             after("transcript"),
+            after("turn_end"),
             after("reply_text"),
             after("synthesized")
         )
