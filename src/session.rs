@@ -385,6 +385,9 @@ impl Session {
             Some(VadEdge::Stopped) => {
                 self.hear(frame);
                 self.gap.on_speech_stopped(Instant::now());
+                if self.vad.is_murmur() {
+                    self.handle(Event::Murmur);
+                }
                 self.handle(Event::SpeechStopped);
             }
             None => self.hear(frame),
@@ -417,6 +420,7 @@ impl Session {
     fn on_recognized(&mut self, output: SttOutput) {
         match output {
             SttOutput::Transcript { utterance, text } => self.handle(Event::Transcript { utterance, text }),
+            SttOutput::NoSpeech { utterance } => self.handle(Event::NoSpeech { utterance }),
             SttOutput::Partial { utterance, text } => self.handle(Event::Partial { utterance, text }),
             SttOutput::TurnEnd { utterance, percent } => self.handle(Event::TurnEnd { utterance, percent }),
             SttOutput::Failed { utterance, error } => {

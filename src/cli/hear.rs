@@ -158,7 +158,8 @@ mod tests {
         let [(start, end)] = heard(&word)[..] else { panic!("{:?}", heard(&word)) };
         assert!((150..300).contains(&start) && (800..1000).contains(&end), "{start} .. {end}");
         let [(_, cut)] = heard(&word[..3200])[..] else { panic!("{:?}", heard(&word[..3200])) };
-        assert!((300..=500).contains(&cut), "{cut}");
+        // The net takes some 100 ms to believe a silence that comes in mid-word.
+        assert!((300..=520).contains(&cut), "{cut}");
         assert_eq!(heard(&vec![0xff; 16_000]), []);
     }
 }

@@ -39,7 +39,7 @@ pub struct SttStream {
 }
 
 impl SttStream {
-    /// The next transcript, for those who want nothing else. `None`: the recogniser has ended.
+    /// The next transcript, for those who want nothing else: empty where nobody speaks. `None`: the recogniser has ended.
     ///
     /// # Errors
     /// When an utterance could not be recognised.
@@ -50,6 +50,7 @@ impl SttStream {
         loop {
             match self.output.recv().await? {
                 SttOutput::Transcript { utterance, text } => return Some(Ok((utterance, text))),
+                SttOutput::NoSpeech { utterance } => return Some(Ok((utterance, String::new()))),
                 SttOutput::Failed { error, .. } => return Some(Err(error)),
                 SttOutput::Partial { .. } | SttOutput::TurnEnd { .. } => (),
             }
@@ -76,12 +77,17 @@ pub enum SttInput {
 /// What the recogniser answers.
 #[derive(Debug)]
 pub enum SttOutput {
-    /// All the words of the utterance up to the `Transcribe` that asked. Empty: no words in it.
+    /// All the words of the utterance up to the `Transcribe` that asked. Empty: a voice, but no words.
     Transcript {
         /// Which utterance.
         utterance: UtteranceId,
         /// Plain text with punctuation as the model gives it.
         text: String,
+    },
+    /// The same answer for an utterance in which nobody speaks.
+    NoSpeech {
+        /// Which utterance.
+        utterance: UtteranceId,
     },
     /// The words so far of an utterance that goes on; of a long one, those of its latest seconds.
     Partial {

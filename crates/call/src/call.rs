@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::action::{Action, Cue, EndReason};
 use crate::audio::bytes_in;
-use crate::ear::{Ear, Heard};
+use crate::ear::{Ear, Heard, Words};
 use crate::event::{EndSignal, Event};
 use crate::ids::{TurnId, UtteranceId};
 use crate::playout::{Next, Playout};
@@ -23,8 +23,6 @@ const ECHO_HOLD: Duration = Duration::from_millis(200);
 const ECHO_LAG: Duration = Duration::from_millis(1500);
 /// Words that a guess must hold before it cuts the agent short.
 const GUESSED_WORDS: usize = 2;
-/// Voice over the agent that is shorter than this and has no end ("as a") is a sound of attention, misheard.
-const FRAGMENT: Duration = Duration::from_millis(450);
 /// The soft tone is heard this often while an answer is late.
 const TONE_INTERVAL: Duration = Duration::from_millis(2000);
 /// A "yes" this close before the end of a question answers it.
@@ -148,8 +146,13 @@ impl Call {
         self.handle_timeout(now);
         match (self.phase, event) {
             (Phase::Ended, _) => (), // the carrier may still be sending
-            (Phase::Ending(_), Event::Transcript { utterance, text }) => self.on_last_words(now, utterance, Some(text)),
-            (Phase::Ending(_), Event::TranscriptionFailed { utterance }) => self.on_last_words(now, utterance, None),
+            (Phase::Ending(_), Event::Transcript { utterance, text }) => {
+                self.on_last_words(now, utterance, Words::Text(text));
+            }
+            (Phase::Ending(_), Event::NoSpeech { utterance }) => self.on_last_words(now, utterance, Words::Noise),
+            (Phase::Ending(_), Event::TranscriptionFailed { utterance }) => {
+                self.on_last_words(now, utterance, Words::Failed);
+            }
             (Phase::Ending(_), _) => (), // nobody is there to hear it
             (_, Event::Ended { by }) => self.end(now, by),
 
@@ -164,9 +167,11 @@ impl Call {
             (_, Event::Started) => (),         // said twice
 
             (_, Event::SpeechStarted) => self.on_speech_started(now),
+            (_, Event::Murmur) => self.ear.on_murmur(),
             (_, Event::SpeechStopped) => self.on_speech_stopped(now),
-            (_, Event::Transcript { utterance, text }) => self.on_transcript(now, utterance, Some(text)),
-            (_, Event::TranscriptionFailed { utterance }) => self.on_transcript(now, utterance, None),
+            (_, Event::Transcript { utterance, text }) => self.on_transcript(now, utterance, Words::Text(text)),
+            (_, Event::NoSpeech { utterance }) => self.on_transcript(now, utterance, Words::Noise),
+            (_, Event::TranscriptionFailed { utterance }) => self.on_transcript(now, utterance, Words::Failed),
             (_, Event::Partial { utterance, text }) => self.on_partial(now, utterance, &text),
             (_, Event::TurnEnd { utterance, percent }) => {
                 self.ear.on_turn_end(now, utterance, percent, &self.settings, &mut self.timers);
@@ -304,8 +309,8 @@ impl Call {
         self.pump(now); // an answer may have waited for the voice to stop
     }
 
-    fn on_transcript(&mut self, now: Duration, utterance: UtteranceId, text: Option<String>) {
-        let heard = self.ear.on_transcript(now, utterance, text, &self.settings, &mut self.timers, &mut self.actions);
+    fn on_transcript(&mut self, now: Duration, utterance: UtteranceId, words: Words) {
+        let heard = self.ear.on_transcript(now, utterance, words, &self.settings, &mut self.timers, &mut self.actions);
         if let Some(heard) = heard {
             self.on_heard(now, heard);
         } else if self.phase == Phase::Interrupted && self.ear.is_noise() {
@@ -321,7 +326,7 @@ impl Call {
             return;
         }
         let echo = self.ear.is_echo(now) && words::repeat(text, &self.said(now));
-        if words::count(text) >= GUESSED_WORDS && !echo && self.claims_turn(now, text) {
+        if words::count(text) >= GUESSED_WORDS && !echo && self.claims_turn(now, text, false) {
             self.cut(now, true);
             self.phase = Phase::Listening;
         } else if self.phase == Phase::Interrupted && self.ear.is_noise() {
@@ -369,7 +374,7 @@ impl Call {
                 self.reopened = false; // it was a noise: the turn had been complete
                 self.think(now, Cue::Answer);
             }
-            Phase::Listening if heard.failed || heard.voiced >= self.settings.min_unclear => {
+            Phase::Listening if heard.failed || (heard.voiced >= self.settings.min_unclear && !heard.murmur) => {
                 self.record_caller(&heard, Via::Voice);
                 self.think(now, Cue::Unclear);
             }
@@ -379,11 +384,18 @@ impl Call {
                 self.drop_reply();
                 self.take_turn(now, heard);
             }
-            Phase::Speaking | Phase::Interrupted if heard.fragment && heard.voiced < FRAGMENT => self.resume(now),
-            Phase::Speaking | Phase::Interrupted if has_words && self.claims_turn(now, &heard.text) => {
+            Phase::Speaking | Phase::Interrupted if heard.is_hum() => self.resume(now),
+            Phase::Speaking | Phase::Interrupted
+                if has_words && self.claims_turn(now, &heard.text, heard.is_aside()) =>
+            {
                 self.cut(now, true);
                 self.phase = Phase::Listening;
                 self.take_turn(now, heard);
+            }
+            Phase::Speaking | Phase::Interrupted if has_words && !words::is_backchannel(&heard.text) => {
+                // It may have been a word, and nothing that is said is lost.
+                self.record_caller(&heard, Via::Voice);
+                self.resume(now);
             }
             Phase::Interrupted => self.resume(now),
             Phase::Greeting | Phase::HangingUp if has_words => self.record_caller(&heard, Via::Voice),
@@ -393,12 +405,12 @@ impl Call {
     }
 
     /// True when words spoken over the agent want an answer of their own.
-    fn claims_turn(&self, now: Duration, text: &str) -> bool {
+    fn claims_turn(&self, now: Duration, text: &str, aside: bool) -> bool {
         let Some(saying) = &self.saying else { return false };
         let left = saying.available().saturating_sub(self.playout.heard(now));
         let answers = saying.asks() && saying.is_synthesised() && left <= ANSWER_MARGIN_BYTES;
         let polite = words::is_backchannel(text) || (saying.hang_up.is_some() && words::is_farewell(text));
-        answers || !polite
+        answers || !(polite || aside)
     }
 
     fn take_turn(&mut self, now: Duration, heard: Heard) {
@@ -496,8 +508,16 @@ impl Call {
         let pressed = !text.is_empty();
         if pressed {
             let (voiced, echoed) = (Duration::ZERO, Duration::ZERO);
-            let heard =
-                Heard { text, start: self.digits_since, end: now, voiced, echoed, failed: false, fragment: false };
+            let heard = Heard {
+                text,
+                start: self.digits_since,
+                end: now,
+                voiced,
+                echoed,
+                failed: false,
+                fragment: false,
+                murmur: false,
+            };
             self.record_caller(&heard, Via::Keypad);
         }
         pressed
@@ -811,8 +831,8 @@ impl Call {
         }
     }
 
-    fn on_last_words(&mut self, now: Duration, utterance: UtteranceId, text: Option<String>) {
-        if self.ear.on_last_transcript(utterance, text)
+    fn on_last_words(&mut self, now: Duration, utterance: UtteranceId, words: Words) {
+        if self.ear.on_last_transcript(utterance, words)
             && let Phase::Ending(reason) = self.phase
         {
             self.finish(now, reason);

@@ -13,6 +13,7 @@ use crate::event::Load;
 use crate::ids::UtteranceId;
 use crate::settings::Settings;
 use crate::timer::{Timer, Timers};
+use crate::words;
 
 /// What the caller said, once they have finished.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(crate) struct Heard {
     /// When the voice began and when it last stopped.
     pub(crate) start: Duration,
     pub(crate) end: Duration,
-    /// How long there was voice.
+    /// How long there was voice; none when the recogniser found that it was nobody's.
     pub(crate) voiced: Duration,
     /// How much of the voice was our own, come back.
     pub(crate) echoed: Duration,
@@ -30,6 +31,8 @@ pub(crate) struct Heard {
     pub(crate) failed: bool,
     /// The words call for more, and no more came.
     pub(crate) fragment: bool,
+    /// It was a hum or a noise, whatever the recogniser made of it.
+    pub(crate) murmur: bool,
 }
 
 /// The listening half of a call.
@@ -43,12 +46,17 @@ pub(crate) struct Ear {
     end: Duration,
     voiced: Duration,
     echoed: Duration,
+    /// The voice that sounds, or sounded last, was hardly one, and there was no other.
+    murmur: bool,
     /// What the voice tells about this pause.
     percent: Option<u8>,
     /// Guesses in a row that found no word.
     empty_guesses: u32,
     load: Load,
 }
+
+/// The longest aside: some 400 ms, and what voice activity takes to notice its end.
+const ASIDE: Duration = Duration::from_millis(600);
 
 /// Guesses in a row after which voice without words is a noise.
 const EMPTY_GUESSES: u32 = 2;
@@ -71,9 +79,12 @@ struct Part {
     words: Option<Words>,
 }
 
+/// What the recogniser made of a part.
 #[derive(Debug)]
-enum Words {
+pub(crate) enum Words {
     Text(String),
+    /// Nobody's voice.
+    Noise,
     Failed,
 }
 
@@ -81,7 +92,7 @@ impl Words {
     fn is_empty(&self) -> bool {
         match self {
             Self::Text(text) => text.trim().is_empty(),
-            Self::Failed => true,
+            Self::Noise | Self::Failed => true,
         }
     }
 }
@@ -147,6 +158,7 @@ impl Ear {
             }
         }
         self.percent = None;
+        self.murmur = false;
         self.mode = Mode::Voiced { since: now };
         if self.guesses(settings) {
             timers.set(Timer::Guess, now + settings.guess_interval);
@@ -179,6 +191,10 @@ impl Ear {
             self.empty_guesses = if text.trim().is_empty() { self.empty_guesses + 1 } else { 0 };
         }
         current
+    }
+
+    pub(crate) fn on_murmur(&mut self) {
+        self.murmur = self.is_voiced() && self.voiced.is_zero();
     }
 
     pub(crate) fn on_speech_stopped(&mut self, now: Duration, settings: &Settings, timers: &mut Timers) {
@@ -216,12 +232,12 @@ impl Ear {
         }
     }
 
-    /// A transcript arrived (`None`: recognition failed). Returns the turn when that was all it waited for.
+    /// The recogniser answered. Returns the turn when that was all it waited for.
     pub(crate) fn on_transcript(
         &mut self,
         now: Duration,
         utterance: UtteranceId,
-        text: Option<String>,
+        words: Words,
         settings: &Settings,
         timers: &mut Timers,
         actions: &mut VecDeque<Action>,
@@ -232,7 +248,7 @@ impl Ear {
         if part.unanswered > 0 || (self.mode != Mode::Paused && last == Some(utterance)) {
             return None; // the caller went on after this question
         }
-        part.words = Some(text.map_or(Words::Failed, Words::Text));
+        part.words = Some(words);
         if self.mode != Mode::Paused || self.parts.iter().any(|part| part.words.is_none()) {
             return None;
         }
@@ -331,11 +347,11 @@ impl Ear {
     }
 
     /// Notes a transcript while the call is ending. True when all words are there.
-    pub(crate) fn on_last_transcript(&mut self, utterance: UtteranceId, text: Option<String>) -> bool {
+    pub(crate) fn on_last_transcript(&mut self, utterance: UtteranceId, words: Words) -> bool {
         if let Some(part) = self.parts.iter_mut().find(|part| part.utterance == utterance) {
             part.unanswered = part.unanswered.saturating_sub(1);
             if part.unanswered == 0 {
-                part.words = Some(text.map_or(Words::Failed, Words::Text));
+                part.words = Some(words);
             }
         }
         self.parts.iter().all(|part| part.words.is_some())
@@ -362,7 +378,7 @@ impl Ear {
             .iter()
             .filter_map(|part| match &part.words {
                 Some(Words::Text(text)) => Some(text.trim()),
-                Some(Words::Failed) | None => None,
+                Some(Words::Noise | Words::Failed) | None => None,
             })
             .filter(|text| !text.is_empty())
             .collect();
@@ -372,6 +388,7 @@ impl Ear {
     fn finish(&mut self, timers: &mut Timers, actions: &mut VecDeque<Action>) -> Heard {
         let text = self.text();
         let fragment = completeness::judge(&text, self.percent) == Completeness::Open;
+        let noise = self.parts.iter().all(|part| matches!(part.words, Some(Words::Noise)));
         let failed = self.parts.iter().any(|part| matches!(part.words, Some(Words::Failed)));
         for part in self.parts.drain(..) {
             actions.push_back(Action::Discard { utterance: part.utterance });
@@ -381,12 +398,25 @@ impl Ear {
         timers.cancel(Timer::Utterance);
         timers.cancel(Timer::Guess);
         self.mode = Mode::Quiet;
-        let Self { start, end, voiced, echoed, .. } = *self;
-        Heard { text, start, end, voiced, echoed, failed, fragment }
+        let Self { start, end, voiced, echoed, murmur, .. } = *self;
+        let voiced = if noise { Duration::ZERO } else { voiced };
+        Heard { text, start, end, voiced, echoed, failed, fragment, murmur }
     }
 }
 
 impl Heard {
+    /// Said briefly, and hardly a voice: "mm-hmm", whatever recognisers write ("No.").
+    pub(crate) fn is_hum(&self) -> bool {
+        self.murmur && self.voiced < ASIDE
+    }
+
+    /// One word or none that is whole, said briefly: a sound of attention that was not recognised as one ("as a"). Short words
+    /// that want the agent to stop are none.
+    pub(crate) fn is_aside(&self) -> bool {
+        let few = self.fragment || (words::count(&self.text) == 1 && !words::is_command(&self.text));
+        few && self.voiced < ASIDE
+    }
+
     /// At least half of the voice was our own, come back.
     pub(crate) fn is_mostly_echo(&self) -> bool {
         mostly(self.echoed, self.voiced)

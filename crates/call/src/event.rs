@@ -23,6 +23,8 @@ pub enum Event {
     },
     /// The caller's voice began.
     SpeechStarted,
+    /// The caller's voice, which stops now, was hardly one: a hum or a noise. Comes before `SpeechStopped`, or not at all.
+    Murmur,
     /// The caller's voice stopped.
     SpeechStopped,
     /// The words of an utterance up to the latest `Transcribe` answered; empty if there were none.
@@ -31,6 +33,11 @@ pub enum Event {
         utterance: UtteranceId,
         /// Its words.
         text: String,
+    },
+    /// There was nobody's voice in the utterance up to the latest `Transcribe` answered.
+    NoSpeech {
+        /// Which utterance.
+        utterance: UtteranceId,
     },
     /// The words so far of an utterance that goes on.
     Partial {

@@ -9,7 +9,6 @@ const BACKCHANNELS: &[&str] = &[
     "cool",
     "fine",
     "good",
-    "bright", // "right", as recognisers write it
     "got it",
     "great",
     "hello",
@@ -42,6 +41,13 @@ const BACKCHANNELS: &[&str] = &[
     "you",
 ];
 
+/// Single words that want the agent to stop, and no sounds of attention.
+const COMMANDS: &[&str] = &[
+    "again", "agent", "back", "bye", "cancel", "enough", "goodbye", "help", "hold", "how", "next", "no", "nope",
+    "operator", "pardon", "quit", "repeat", "skip", "sorry", "stop", "wait", "what", "when", "where", "who", "why",
+    "wrong",
+];
+
 /// Words that end a call and ask for nothing.
 const FAREWELLS: &[&str] = &[
     "bye",
@@ -65,6 +71,11 @@ const FAREWELLS: &[&str] = &[
 pub(crate) fn is_backchannel(text: &str) -> bool {
     let words = normalized(text);
     words.is_empty() || BACKCHANNELS.contains(&words.as_str())
+}
+
+/// True for a word that wants the agent to stop.
+pub(crate) fn is_command(text: &str) -> bool {
+    COMMANDS.contains(&normalized(text).as_str())
 }
 
 /// How many words there are.

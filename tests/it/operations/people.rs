@@ -207,7 +207,7 @@ async fn an_export_has_what_only_the_archive_knows(desk: Desk) {
     }
     let operations = Operations { archive: Some(&archive), ..desk.operations() };
     // The store has forgotten her.
-    assert_eq!(operations.export(&desk.subject(ANA)).await.unwrap().archived_sessions, [old.clone()]);
+    assert_eq!(operations.export(&desk.subject(ANA)).await.unwrap().archived_sessions, std::slice::from_ref(&old));
     desk.call(ANA, "CA2", &[NAME]).await;
     desk.call(BOB, "CA3", &[VISIT]).await;
     operations.merge(&desk.subject(BOB), &desk.subject(ANA)).await.unwrap();

@@ -47,17 +47,29 @@ pub(super) fn frames(ulaw: &[u8]) -> Vec<Frame> {
     ulaw.chunks(FRAME_BYTES).map(Frame::padded).collect()
 }
 
+/// A stretch of a line in which voice activity hears speech.
+pub(super) struct Stretch {
+    pub(super) frames: Vec<Frame>,
+    /// Hardly a voice.
+    pub(super) is_murmur: bool,
+}
+
 /// The stretches of a line in which voice activity hears speech, as the session hands them to the recogniser: each begins
 /// with its pre-roll. A second of silence goes before and after, so that a stretch at the end is noticed.
-pub(super) fn stretches(line: &[u8]) -> Vec<Vec<Frame>> {
+pub(super) fn stretches(line: &[u8]) -> Vec<Stretch> {
     let quiet = [Frame::SILENT; 50];
     let mut vad = Vad::new(silero());
-    let mut stretches: Vec<Vec<Frame>> = Vec::new();
+    let mut stretches: Vec<Stretch> = Vec::new();
     for frame in [&quiet, frames(line).as_slice(), &quiet].concat() {
         match (vad.push(&frame), stretches.last_mut()) {
-            (Some(VadEdge::Started), _) => stretches.push(vad.pre_roll().collect()),
-            (Some(VadEdge::Stopped), Some(stretch)) => stretch.push(frame),
-            (None, Some(stretch)) if vad.is_speaking() => stretch.push(frame),
+            (Some(VadEdge::Started), _) => {
+                stretches.push(Stretch { frames: vad.pre_roll().collect(), is_murmur: false });
+            }
+            (Some(VadEdge::Stopped), Some(stretch)) => {
+                stretch.frames.push(frame);
+                stretch.is_murmur = vad.is_murmur();
+            }
+            (None, Some(stretch)) if vad.is_speaking() => stretch.frames.push(frame),
             (_, _) => (),
         }
     }
@@ -66,7 +78,7 @@ pub(super) fn stretches(line: &[u8]) -> Vec<Vec<Frame>> {
 
 /// The words of a line; all stretches of speech in it are one utterance, as they are where pauses are short.
 pub(super) async fn hear(line: &[u8]) -> String {
-    recognise(&stretches(line).concat()).await
+    recognise(&stretches(line).into_iter().flat_map(|stretch| stretch.frames).collect::<Vec<_>>()).await
 }
 
 /// The words of an utterance; none when it has no frames.

@@ -93,7 +93,9 @@ async fn a_sound_of_attention_does_not_end_the_agents_turn() {
         let heard: u64 =
             outcome.agent().map(|agent| agent.end_ms.min(until).saturating_sub(agent.start_ms.max(from))).sum();
         let turns = outcome.said_by(Role::Caller);
-        let resumed = turns.len() == 1 && outcome.agent().any(|agent| agent.end_ms >= finished + 1500);
+        // What is not recognised as attention is kept as well: a turn that the agent talks over.
+        let unanswered = outcome.said_by(Role::Agent).len() == 2;
+        let resumed = unanswered && outcome.agent().any(|agent| agent.end_ms >= finished + 1500);
         let verdict = if resumed { "resumed" } else { "STOPPED" };
         eprintln!("{:20} {:7} {verdict}, silent for {} ms; {turns:?}", caller.file, caller.voice, until - from - heard);
         if !resumed {

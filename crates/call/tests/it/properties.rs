@@ -17,6 +17,7 @@ enum Step {
     Sentence { back: u32 },
     Transcript { back: u32, text: &'static str },
     Unheard { back: u32 },
+    Noise { back: u32 },
     Partial { back: u32, text: &'static str },
     TurnEnd { back: u32, percent: u8 },
     Echo { back: usize },
@@ -29,6 +30,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => Just(Step::Event(Event::SpeechStarted)),
         3 => Just(Step::Event(Event::SpeechStopped)),
+        1 => Just(Step::Event(Event::Murmur)),
         1 => Just(Step::Event(Event::Started)),
         1 => prop::bool::weighted(0.05).prop_map(|now| Step::Event(if now { Event::HandOver } else { Event::Started })),
         1 => Just(Step::Event(Event::Greeting { text: "Welcome back.".into() })),
@@ -41,6 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop::sample::select(vec![Load::Ample, Load::Tight, Load::Full])
             .prop_map(|load| Step::Event(Event::Load { load })),
         1 => back().prop_map(|back| Step::Unheard { back }),
+        1 => back().prop_map(|back| Step::Noise { back }),
         3 => back().prop_map(|back| Step::Reply { back, text: "Here is an answer of some length." }),
         2 => (back(), prop::bool::weighted(0.1)).prop_map(|(back, hang_up)| Step::Done { back, hang_up }),
         1 => back().prop_map(|back| Step::Failed { back }),
@@ -106,6 +109,7 @@ impl Driver {
             Step::Partial { back, text } => Event::Partial { utterance: utterance(back), text: text.into() },
             Step::TurnEnd { back, percent } => Event::TurnEnd { utterance: utterance(back), percent },
             Step::Unheard { back } => Event::TranscriptionFailed { utterance: utterance(back) },
+            Step::Noise { back } => Event::NoSpeech { utterance: utterance(back) },
             Step::Echo { back } => match self.marks.iter().rev().nth(back) {
                 Some(name) => Event::Marked { name: name.clone() },
                 None => return,

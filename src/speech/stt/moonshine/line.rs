@@ -69,8 +69,8 @@ struct Question {
 }
 
 enum Work {
-    Running(Recognition<String>),
-    Done(Result<String, ProviderError>),
+    Running(Recognition<Option<String>>),
+    Done(Result<Option<String>, ProviderError>),
 }
 
 impl Line {
@@ -169,7 +169,7 @@ impl Line {
         let job = self.parts.pool.submit_as(Priority::Partial, move |worker| {
             let words = words(&net, [latest.as_slice()], worker)?;
             // Broken off, it has half of the words.
-            Ok(if worker.is_cancelled() { String::new() } else { words })
+            Ok(words.filter(|_| !worker.is_cancelled()).unwrap_or_default())
         });
         self.guess = job.ok().map(|job| (id, job));
     }
@@ -201,7 +201,8 @@ impl Line {
             question.work = Work::Done(ready!(Pin::new(job).poll(cx)).flatten());
         }
         let answer = match &question.work {
-            Work::Done(Ok(text)) => SttOutput::Transcript { utterance, text: text.clone() },
+            Work::Done(Ok(Some(text))) => SttOutput::Transcript { utterance, text: text.clone() },
+            Work::Done(Ok(None)) => SttOutput::NoSpeech { utterance },
             Work::Done(Err(error)) => SttOutput::Failed { utterance, error: again(error) },
             Work::Running(_) => return Poll::Pending,
         };
@@ -237,13 +238,13 @@ fn again(error: &ProviderError) -> ProviderError {
     }
 }
 
-/// The words of all pieces, without what the net makes of noise.
+/// The words of all pieces, without what the net makes of noise. `None`: nothing but noise.
 fn words<'a>(
     net: &Net,
     pieces: impl IntoIterator<Item = &'a [u8]>,
     worker: &Worker<'_>,
-) -> Result<String, ProviderError> {
-    let mut texts = Vec::new();
+) -> Result<Option<String>, ProviderError> {
+    let (mut spoken, mut texts) = (false, Vec::new());
     for piece in pieces {
         let samples: Vec<f32> = piece.iter().map(|&byte| f32::from(audio::decode(byte)) / 32768.0).collect();
         let evidence = Evidence::of(&samples);
@@ -251,11 +252,13 @@ fn words<'a>(
             continue;
         }
         let text = net.transcribe(&samples, worker)?;
-        if !text.is_empty() && evidence.admits(&text) {
+        if evidence.admits(&text) {
+            spoken = true;
             texts.push(text);
         }
     }
-    Ok(texts.join(" "))
+    texts.retain(|text| !text.is_empty());
+    Ok(spoken.then(|| texts.join(" ")))
 }
 
 /// Cuts what is longer than the net takes, each time at the quietest frame of the last seconds.
