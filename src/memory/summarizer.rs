@@ -42,11 +42,11 @@ pub struct SummaryRequest {
 /// What a summariser proposes to remember. Bounds and characters are checked; whether a fact is true to the call is not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Draft {
-    /// All calls so far, at most [`summary::MAX_SUMMARY_CHARS`] characters, whole sentences. May be empty.
+    /// All calls so far, at most [`super::summary::MAX_SUMMARY_CHARS`] characters, whole sentences. May be empty.
     pub summary: String,
     /// At most [`MAX_PROPOSED_FACTS`].
     pub facts: Vec<FactDraft>,
-    /// What is still to be done, at most [`summary::MAX_OPEN`] items of [`summary::MAX_OPEN_CHARS`] characters.
+    /// What is still to be done, at most [`super::summary::MAX_OPEN`] items of [`super::summary::MAX_OPEN_CHARS`] characters.
     pub open: Vec<String>,
     /// What the call was about, in words that may be said aloud.
     pub topic: Option<String>,
