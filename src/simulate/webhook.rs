@@ -44,6 +44,8 @@ impl Webhooks {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .no_proxy()
+            // A carrier's requests come on connections of their own; one kept open may be closed by the time of the next.
+            .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::limited(10))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)

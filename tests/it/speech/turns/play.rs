@@ -34,7 +34,8 @@ pub(super) struct Outcome {
 
 impl Phone {
     pub(super) async fn new(agent: impl Agent + 'static) -> Self {
-        let mut setup = Setup::with_local_speech().var("CALL_LOG", "true");
+        // A short greeting: nothing about being remembered.
+        let mut setup = Setup::with_local_speech().var("CALL_LOG", "true").var("MEMORY_CONSENT", "implicit");
         setup.providers.agent = Arc::new(agent);
         Self { gateway: setup.start().await }
     }
