@@ -100,8 +100,8 @@ fn quantile(values: &[Duration], share: f64) -> f64 {
 async fn main() {
     let calls: usize = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(25);
     let gateway = Gateway::start(calls);
-    gateway.ready().await;
     let simulator = Simulator::new(&gateway.url, "AC00000000000000000000000000000000", Some(TOKEN.into())).unwrap();
+    gateway.ready().await;
     let (began, cpu) = (Instant::now(), gateway.cpu());
     let mut running = JoinSet::new();
     for caller in 0..calls {

@@ -147,8 +147,11 @@ fn is_reading_out(words: &str) -> bool {
     !whole && numbers > 0 && (numbers > 1 || !words.contains(' '))
 }
 
-/// Letters are being spelled: "J E N".
+/// Letters are being spelled: "J E N", but not "three p m".
 fn is_spelling(words: &str) -> bool {
+    if words.ends_with(" a m") || words.ends_with(" p m") {
+        return false;
+    }
     let mut letters = words.rsplit(' ').take_while(|word| word.len() == 1 && !word.bytes().all(|b| b.is_ascii_digit()));
     letters.nth(1).is_some()
 }
@@ -229,6 +232,7 @@ mod tests {
             "Yes, it is.",
             "No, I don't.",
             "There will be six of us at five.",
+            "Can you move it to Tuesday at three p M..",
             "",
         ] {
             assert_eq!(judge(text, None), Completeness::Complete, "{text:?}");
