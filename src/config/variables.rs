@@ -148,8 +148,8 @@ pub const VARIABLES: &[Variable] = &[
         "PATIENCE",
         "quick/normal/patient",
         "normal",
-        "how long a caller who pauses is waited for: 200, 300 or 700 ms after a finished sentence, 1.1, 1.5 or 2.5 s after an \
-         open one",
+        "how long a caller who pauses is waited for: 200, 300 or 700 ms after a finished sentence, 0.4, 0.7 or 1.1 s after \
+         one of few words, 1.1, 1.5 or 2.5 s after an open one",
     ),
     plain("DEAD_AIR", "words/tone/silence", "words", "what is heard while an answer is late"),
     plain("CALL_LOG", "true/false", "false", "write each call's events, with its words, to DATA_DIR/calls"),

@@ -392,7 +392,9 @@ impl Call {
                 self.phase = Phase::Listening;
                 self.take_turn(now, heard);
             }
-            Phase::Speaking | Phase::Interrupted if has_words && !words::is_backchannel(&heard.text) => {
+            Phase::Speaking | Phase::Interrupted
+                if has_words && !heard.is_mostly_echo() && !words::is_backchannel(&heard.text) =>
+            {
                 // It may have been a word, and nothing that is said is lost.
                 self.record_caller(&heard, Via::Voice);
                 self.resume(now);
