@@ -78,8 +78,15 @@ impl WorkerPool {
     fn start(threads: usize, capacity: usize, measured: bool) -> io::Result<Self> {
         let turns = threads.saturating_sub(1).max(1);
         let queue = Mutex::new(Queue { idle: threads, ..Queue::default() });
-        let shared =
-            Shared { queue, changed: Condvar::new(), pressed: AtomicBool::new(false), capacity, turns, measured };
+        let shared = Shared {
+            queue,
+            changed: Condvar::new(),
+            pressed: AtomicBool::new(false),
+            threads,
+            capacity,
+            turns,
+            measured,
+        };
         // Made before the threads: when one cannot be had, dropping the pool ends the others.
         let pool = Self { shared: Arc::new(shared) };
         for index in 0..threads {
@@ -129,6 +136,12 @@ impl WorkerPool {
         Ok(Job(receiver))
     }
 
+    /// Whether no thread works and nothing waits for one.
+    pub fn is_idle(&self) -> bool {
+        let queue = self.shared.lock();
+        queue.idle == self.shared.threads && queue.waiting.iter().all(VecDeque::is_empty)
+    }
+
     /// What there is room for, from how long final jobs waited lately. Changes at most every few seconds, except upwards.
     pub fn load(&self) -> Load {
         let load = self.shared.lock().load(Instant::now());
@@ -171,6 +184,8 @@ impl<T> Future for Job<T> {
 pub struct Worker<'a> {
     rten: &'a OnceLock<Arc<rten::ThreadPool>>,
     cancelled: &'a (dyn Fn() -> bool + Sync),
+    priority: Priority,
+    pressed: &'a AtomicBool,
     /// Once seen, it stays: what was broken off half done must not pass for whole when the hurry is over.
     was_cancelled: AtomicBool,
 }
@@ -183,6 +198,11 @@ impl Worker<'_> {
             self.was_cancelled.store(true, Ordering::Relaxed);
         }
         self.was_cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is time for more than the work needs: it is no partial, and nothing that is none waits for a thread.
+    pub fn has_time(&self) -> bool {
+        self.priority != Priority::Partial && !self.pressed.load(Ordering::Relaxed)
     }
 
     /// This worker's own inference thread. One is enough: calls run beside each other, not each on all cores.
@@ -202,6 +222,7 @@ struct Shared {
     /// More urgent work than a partial waits, and no thread is free for it. Asked between two steps of a decoder, so
     /// without the lock.
     pressed: AtomicBool,
+    threads: usize,
     /// Jobs of each priority that may wait.
     capacity: usize,
     /// Threads that may work on [`Priority::Turn`] at a time.
@@ -347,7 +368,8 @@ where
         }
         let gives_way = || priority == Priority::Partial && pressed.load(Ordering::Relaxed);
         let cancelled = || result.is_closed() || gives_way();
-        let worker = Worker { rten, cancelled: &cancelled, was_cancelled: AtomicBool::new(false) };
+        let was_cancelled = AtomicBool::new(false);
+        let worker = Worker { rten, cancelled: &cancelled, priority, pressed, was_cancelled };
         // Work that panics costs one call an answer, not all of them a thread.
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&worker)));
         // Nobody waits any more: then the result is of no use either.

@@ -46,8 +46,10 @@ pub(crate) struct Ear {
     end: Duration,
     voiced: Duration,
     echoed: Duration,
-    /// The voice that sounds, or sounded last, was hardly one, and there was no other.
+    /// The voice that sounds, or sounded last, was hardly one.
     murmur: bool,
+    /// There was another that was.
+    clear: bool,
     /// What the voice tells about this pause.
     percent: Option<u8>,
     /// Guesses in a row that found no word.
@@ -55,8 +57,14 @@ pub(crate) struct Ear {
     load: Load,
 }
 
-/// The longest aside: some 400 ms, and what voice activity takes to notice its end.
-const ASIDE: Duration = Duration::from_millis(600);
+/// The longest hum: some 400 ms, and what voice activity takes to notice its end.
+const HUM: Duration = Duration::from_millis(600);
+
+/// The longest aside of one word: a slow "right" has up to 700 ms, its end included.
+const ASIDE: Duration = Duration::from_millis(800);
+
+/// The longest of two words, for which an "uh-huh" may be taken ("that's it").
+const ASIDE_OF_TWO: Duration = Duration::from_millis(500);
 
 /// Guesses in a row after which voice without words is a noise.
 const EMPTY_GUESSES: u32 = 2;
@@ -153,6 +161,7 @@ impl Ear {
                 self.voiced = Duration::ZERO;
                 self.echoed = Duration::ZERO;
                 self.empty_guesses = 0;
+                self.clear = false;
                 self.next_part(actions);
                 timers.set(Timer::Utterance, now + settings.max_utterance);
             }
@@ -194,12 +203,13 @@ impl Ear {
     }
 
     pub(crate) fn on_murmur(&mut self) {
-        self.murmur = self.is_voiced() && self.voiced.is_zero();
+        self.murmur = self.is_voiced();
     }
 
     pub(crate) fn on_speech_stopped(&mut self, now: Duration, settings: &Settings, timers: &mut Timers) {
         let Mode::Voiced { since } = self.mode else { return };
         self.voiced += now - since;
+        self.clear |= !self.murmur;
         self.end = now;
         self.mode = Mode::Paused;
         timers.cancel(Timer::Guess);
@@ -324,6 +334,7 @@ impl Ear {
             Mode::Quiet => return false,
             Mode::Voiced { since } => {
                 self.voiced += now - since;
+                self.clear = true;
                 self.end = now;
                 self.mode = Mode::Paused;
                 self.transcribe(actions);
@@ -398,23 +409,28 @@ impl Ear {
         timers.cancel(Timer::Utterance);
         timers.cancel(Timer::Guess);
         self.mode = Mode::Quiet;
-        let Self { start, end, voiced, echoed, murmur, .. } = *self;
+        let Self { start, end, voiced, echoed, clear, .. } = *self;
         let voiced = if noise { Duration::ZERO } else { voiced };
-        Heard { text, start, end, voiced, echoed, failed, fragment, murmur }
+        Heard { text, start, end, voiced, echoed, failed, fragment, murmur: !clear }
     }
 }
 
 impl Heard {
     /// Said briefly, and hardly a voice: "mm-hmm", whatever recognisers write ("No.").
     pub(crate) fn is_hum(&self) -> bool {
-        self.murmur && self.voiced < ASIDE
+        self.murmur && self.voiced < HUM
     }
 
-    /// One word or none that is whole, said briefly: a sound of attention that was not recognised as one ("as a"). Short words
+    /// A word or two, or what is not whole, said briefly: a sound of attention that was not recognised as one ("as a"). Short words
     /// that want the agent to stop are none.
     pub(crate) fn is_aside(&self) -> bool {
-        let few = self.fragment || (words::count(&self.text) == 1 && !words::is_command(&self.text));
-        few && self.voiced < ASIDE
+        let longest = match words::count(&self.text) {
+            _ if self.fragment => ASIDE,
+            1 => ASIDE,
+            2 => ASIDE_OF_TWO,
+            _ => return false,
+        };
+        self.voiced < longest && (self.fragment || !words::has_command(&self.text))
     }
 
     /// At least half of the voice was our own, come back.

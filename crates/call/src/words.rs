@@ -1,15 +1,17 @@
 //! What a few words mean for whose turn it is. English; lists of whole utterances, not of keywords.
 
-/// Sounds and words that say "I am listening" and claim no turn.
+/// Sounds and words that say "I am listening" and claim no turn, alone or one after the other.
 const BACKCHANNELS: &[&str] = &[
     "ah",
     "aha",
-    "alright",
     "all right",
+    "alright",
     "cool",
+    "exactly",
     "fine",
     "good",
     "got it",
+    "gotcha",
     "great",
     "hello",
     "hey",
@@ -18,27 +20,40 @@ const BACKCHANNELS: &[&str] = &[
     "hmm",
     "huh",
     "i see",
+    "i understand",
+    "indeed",
+    "interesting",
+    "makes sense",
     "mhm",
     "mm",
     "mm hmm",
     "mmm",
+    "nice",
+    "of course",
     "oh",
     "oh okay",
     "ok",
     "okay",
     "perfect",
     "right",
+    "sounds good",
     "sure",
-    "thanks",
     "thank you",
+    "thanks",
+    "that's right",
+    "true",
     "uh",
     "uh huh",
     "uh hum",
     "um",
+    "understood",
+    "very good",
+    "wow",
     "yeah",
     "yep",
     "yes",
     "you",
+    "yup",
 ];
 
 /// Single words that want the agent to stop, and no sounds of attention.
@@ -67,15 +82,25 @@ const FAREWELLS: &[&str] = &[
     "thanks a lot",
 ];
 
-/// True for a sound of attention that should not stop the agent.
+/// True for sounds of attention that should not stop the agent: "okay", "yeah, yeah", "oh, I see".
 pub(crate) fn is_backchannel(text: &str) -> bool {
     let words = normalized(text);
-    words.is_empty() || BACKCHANNELS.contains(&words.as_str())
+    is_row_of_backchannels(&words.split(' ').collect::<Vec<_>>())
 }
 
-/// True for a word that wants the agent to stop.
-pub(crate) fn is_command(text: &str) -> bool {
-    COMMANDS.contains(&normalized(text).as_str())
+fn is_row_of_backchannels(words: &[&str]) -> bool {
+    // The longest has two words, so this tries few ways.
+    words.is_empty()
+        || words == [""]
+        || BACKCHANNELS.iter().any(|known| {
+            let mut rest = words.iter();
+            known.split(' ').all(|word| rest.next() == Some(&word)) && is_row_of_backchannels(rest.as_slice())
+        })
+}
+
+/// True when one of the words wants the agent to stop.
+pub(crate) fn has_command(text: &str) -> bool {
+    normalized(text).split(' ').any(|word| COMMANDS.contains(&word))
 }
 
 /// How many words there are.
@@ -129,10 +154,10 @@ mod tests {
 
     #[test]
     fn attention_is_not_a_turn() {
-        for text in ["Mm-hmm.", "Okay.", "uh-huh", "Yeah", "I see.", "", " . "] {
+        for text in ["Mm-hmm.", "Okay.", "uh-huh", "Yeah", "I see.", "", " . ", "Right, right.", "Okay, yeah, I see."] {
             assert!(is_backchannel(text), "{text:?}");
         }
-        for text in ["Wait, listen.", "No.", "Okay, but on Friday.", "Stop."] {
+        for text in ["Wait, listen.", "No.", "Okay, but on Friday.", "Stop.", "I see a problem.", "Yeah, no."] {
             assert!(!is_backchannel(text), "{text:?}");
         }
     }

@@ -35,19 +35,32 @@ impl Default for Gate {
 impl Gate {
     /// Whether the frame, or one shortly before it, may hold speech.
     pub(super) fn hears(&mut self, frame: &Frame) -> bool {
-        let energy = energy(frame);
+        let energy = energy(frame.as_bytes());
         self.noise = energy.clamp(SILENCE, self.noise * RISE);
-        if energy > SILENCE && energy > ABOVE_NOISE * self.noise {
+        if energy > self.limit() {
             self.open = HOLD;
         } else {
             self.open = self.open.saturating_sub(1);
         }
         self.open > 0
     }
+
+    /// Where in a frame that was heard its sound begins, in samples: at the first 2.5 ms that are loud enough.
+    pub(super) fn onset(&self, frame: &Frame) -> usize {
+        const BLOCK: usize = FRAME_BYTES / 8;
+        let begins = frame.as_bytes().chunks(BLOCK).position(|block| energy(block) > self.limit());
+        begins.map_or(0, |block| block * BLOCK)
+    }
+
+    /// What is louder may be speech.
+    fn limit(&self) -> f32 {
+        // Never below `SILENCE`, as the noise is not.
+        ABOVE_NOISE * self.noise
+    }
 }
 
 /// Mean square of the 16-bit samples.
-fn energy(frame: &Frame) -> f32 {
-    let sum: f32 = frame.as_bytes().iter().map(|&byte| f32::from(audio::decode(byte)).powi(2)).sum();
-    sum / FRAME_BYTES as f32
+fn energy(ulaw: &[u8]) -> f32 {
+    let sum: f32 = ulaw.iter().map(|&byte| f32::from(audio::decode(byte)).powi(2)).sum();
+    sum / ulaw.len() as f32
 }

@@ -10,8 +10,8 @@ use redial::speech::stt::{Stt, SttInput, SttStream};
 use redial::speech::turn_end::TurnEnd;
 use redial::speech::vad::{Vad, VadEdge};
 use redial::speech::wav;
-use redial_call::audio::FRAME_BYTES;
-use redial_call::{Frame, UtteranceId};
+use redial_call::audio::{FRAME_BYTES, FRAME_DURATION};
+use redial_call::{Frame, Settings, UtteranceId};
 
 use crate::support::gateway::silero;
 
@@ -76,9 +76,26 @@ pub(super) fn stretches(line: &[u8]) -> Vec<Stretch> {
     stretches
 }
 
-/// The words of a line; all stretches of speech in it are one utterance, as they are where pauses are short.
+/// The words of a line that holds one utterance. As in a call, the recogniser is given the line from the pre-roll of the
+/// first speech to the look after the last, with the pauses.
 pub(super) async fn hear(line: &[u8]) -> String {
-    recognise(&stretches(line).into_iter().flat_map(|stretch| stretch.frames).collect::<Vec<_>>()).await
+    let quiet = [Frame::SILENT; 50];
+    let look = Settings::default().eager_delay.div_duration_f32(FRAME_DURATION) as usize;
+    let mut vad = Vad::new(silero());
+    let (mut utterance, mut until) = (Vec::new(), 0);
+    for frame in [&quiet, frames(line).as_slice(), &quiet].concat() {
+        let edge = vad.push(&frame);
+        match edge {
+            Some(VadEdge::Started) if utterance.is_empty() => utterance.extend(vad.pre_roll()),
+            _ if utterance.is_empty() => (),
+            _ => utterance.push(frame),
+        }
+        if edge == Some(VadEdge::Stopped) {
+            until = utterance.len() + look;
+        }
+    }
+    utterance.truncate(until);
+    recognise(&utterance).await
 }
 
 /// The words of an utterance; none when it has no frames.

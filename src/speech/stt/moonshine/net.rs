@@ -33,6 +33,17 @@ const HEAD_WIDTH: usize = 36;
 /// Audio shorter than 100 ms holds no word, and the encoder's first convolutions need some of it.
 const SHORTEST: usize = SAMPLE_RATE_HZ as usize / 10;
 
+/// Words of which the decoder is less sure than this, as the mean log-probability of its tokens, are listened for once more.
+/// Of our recordings one in five is on a good line, and half are in noise.
+const DOUBTFUL: f32 = -0.25;
+/// The silence around the audio at the second hearing, in samples: 100 ms before it and 200 ms after it. What the net makes of doubtful
+/// audio hangs on how it lies under its convolutions, so another lie is another opinion; the surer one counts. In noise
+/// that leaves 13 % of the words wrong instead of 15.5 % (our measurement, 7 times 272 words).
+const SILENCE_BEFORE: usize = SAMPLE_RATE_HZ as usize / 10;
+const SILENCE_AFTER: usize = SAMPLE_RATE_HZ as usize / 5;
+/// The longest audio that is heard twice: 8 s. More would take too long.
+const LONGEST_TWICE: usize = 8 * SAMPLE_RATE_HZ as usize;
+
 /// The three nets and the vocabulary.
 pub(super) struct Net {
     encoder: Part,
@@ -87,17 +98,27 @@ impl Net {
         Ok(Self { encoder, cross, decoder, vocabulary, wants, cross_fills, decoder_fills, caches: caches.len() })
     }
 
-    /// The words in `samples` (8000 Hz, full scale 1.0); empty when there are none, or when the work was cancelled.
+    /// The words in `samples` (8000 Hz, full scale 1.0); empty when there are none, or when the work was cancelled. Doubtful ones
+    /// are listened for twice if there is time.
     pub(super) fn transcribe(&self, samples: &[f32], worker: &Worker<'_>) -> Result<String, ProviderError> {
         if samples.len() < SHORTEST {
             return Ok(String::new());
         }
         // Entered once here, so that the net is not handed to that thread anew for each token.
-        let tokens = worker.rten().run(|| self.decode(samples, worker));
-        tokens.map(|tokens| self.vocabulary.text(&tokens)).map_err(ProviderError::Other)
+        let heard = worker.rten().run(|| {
+            let first = self.decode(samples, worker)?;
+            if first.sureness >= DOUBTFUL || samples.len() > LONGEST_TWICE || !worker.has_time() {
+                return Ok(first);
+            }
+            let before = [0.0; SILENCE_BEFORE];
+            let after = [0.0; SILENCE_AFTER];
+            let second = self.decode(&[&before, samples, &after].concat(), worker)?;
+            Ok(if second.sureness > first.sureness { second } else { first })
+        });
+        heard.map(|heard| self.vocabulary.text(&heard.tokens)).map_err(ProviderError::Other)
     }
 
-    fn decode(&self, samples: &[f32], worker: &Worker<'_>) -> Result<Vec<i32>, BoxError> {
+    fn decode(&self, samples: &[f32], worker: &Worker<'_>) -> Result<Heard, BoxError> {
         let rten = worker.rten();
         let doubled = resample::double(samples);
         let len = doubled.len();
@@ -114,8 +135,8 @@ impl Net {
 
         let seconds = samples.len() as f32 / SAMPLE_RATE_HZ as f32;
         let most = (seconds * TOKENS_PER_SECOND) as usize + TOKENS_AT_LEAST;
-        let mut tokens = Vec::new();
-        let mut last = START;
+        let (mut tokens, mut last) = (Vec::new(), START);
+        let (mut sureness, mut steps) = (0.0, 0.0);
         while tokens.len() < most && !worker.is_cancelled() {
             let token = Tensor::from_data(&[1, 1], vec![last]);
             let inputs = self.wants.iter().map(|want| match *want {
@@ -125,7 +146,10 @@ impl Net {
                 Want::Cache(slot) => caches[slot].view().into(),
             });
             let mut outputs = self.decoder.run(inputs.collect(), rten)?.into_iter();
-            last = likeliest(&tensor(outputs.next())?);
+            let log_probability;
+            (last, log_probability) = likeliest(&tensor(outputs.next())?);
+            sureness += log_probability;
+            steps += 1.0;
             if last == END {
                 break;
             }
@@ -138,8 +162,15 @@ impl Net {
                 break;
             }
         }
-        Ok(tokens)
+        Ok(Heard { tokens, sureness: sureness / f32::max(steps, 1.0) })
     }
+}
+
+/// What one hearing came to.
+struct Heard {
+    tokens: Vec<i32>,
+    /// The mean log-probability of the tokens and the end.
+    sureness: f32,
 }
 
 /// One net, with its inputs and outputs by name.
@@ -181,9 +212,11 @@ fn tensor(value: Option<Value>) -> Result<Tensor<f32>, BoxError> {
     Ok(value.ok_or("an output is missing")?.try_into()?)
 }
 
-fn likeliest(logits: &Tensor<f32>) -> i32 {
+fn likeliest(logits: &Tensor<f32>) -> (i32, f32) {
     let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-    best.and_then(|(token, _)| i32::try_from(token).ok()).unwrap_or(END)
+    let Some((token, &best)) = best else { return (END, 0.0) };
+    let others: f32 = logits.iter().map(|logit| (logit - best).exp()).sum();
+    (i32::try_from(token).unwrap_or(END), -others.ln())
 }
 
 /// Notices a decoder that repeats itself for ever: the same tokens, up to 12 of them, six times over and at least eight in all.

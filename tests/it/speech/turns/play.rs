@@ -3,14 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use redial::agent::Agent;
+use redial::app::Providers;
 use redial::memory::model::Session;
 use redial::simulate::{HangUp, Report, Script, Spoken, Step, Who};
+use redial::speech::pool::WorkerPool;
 use redial_call::Role;
 use redial_call::audio::{self, SILENCE};
 use serde_json::Value;
+use tokio::runtime::Builder;
 
 use super::recordings::Recording;
+use super::{clock, pace};
 use crate::speech::ears::{recording, root};
 use crate::support::gateway::{Setup, TestGateway};
 
@@ -22,6 +28,7 @@ const BEFORE_TALKING_OVER: Duration = Duration::from_millis(2500);
 /// A gateway with local speech, and a caller for it.
 pub(super) struct Phone {
     gateway: TestGateway,
+    in_real_time: bool,
 }
 
 /// What a call came to.
@@ -32,12 +39,41 @@ pub(super) struct Outcome {
     log: Vec<Value>,
 }
 
+/// Runs a test with a telephone: stepwise on a clock of its own, or with `TURNS=wire` in real time.
+pub(super) fn with_phone(agent: impl Agent + 'static, test: impl AsyncFnOnce(Phone)) {
+    let agent = Arc::new(agent);
+    if std::env::var("TURNS").is_ok_and(|how| how == "wire") {
+        let mut setup = Setup::with_local_speech();
+        setup.providers.agent = agent;
+        let runtime = Builder::new_multi_thread().enable_all().build().unwrap();
+        return runtime.block_on(async { test(Phone::new(setup, true).await).await });
+    }
+    let (mut setup, threads) = (Setup::hearing([""]), Arc::new(WorkerPool::sized_to_cores().unwrap()));
+    setup.providers = Providers { agent, ..pace::evenly(&threads) };
+    clock::run_stepwise(|| threads.is_idle(), async { test(Phone::new(setup, false).await).await });
+}
+
 impl Phone {
-    pub(super) async fn new(agent: impl Agent + 'static) -> Self {
+    /// Makes a call for each recording. In real time some at once, or it takes long; else one after the other, so that all
+    /// find the models free.
+    pub(super) async fn play<'a, F>(
+        &'a self,
+        callers: Vec<Recording>,
+        at_once: usize,
+        call: impl Fn(&'a Self, usize, Recording) -> F,
+    ) -> Vec<(Recording, Outcome)>
+    where
+        F: Future<Output = (Recording, Outcome)>,
+    {
+        let at_once = if self.in_real_time { at_once } else { 1 };
+        let calls = callers.into_iter().enumerate().map(|(number, caller)| call(self, number, caller));
+        stream::iter(calls).buffered(at_once).collect().await
+    }
+
+    async fn new(setup: Setup, in_real_time: bool) -> Self {
         // A short greeting: nothing about being remembered.
-        let mut setup = Setup::with_local_speech().var("CALL_LOG", "true").var("MEMORY_CONSENT", "implicit");
-        setup.providers.agent = Arc::new(agent);
-        Self { gateway: setup.start().await }
+        let setup = setup.var("CALL_LOG", "true").var("MEMORY_CONSENT", "implicit");
+        Self { gateway: setup.start().await, in_real_time }
     }
 
     /// The caller says the recording after the greeting, and stays for the answer.
@@ -61,7 +97,7 @@ impl Phone {
         let script = Script { record: true, ..Script::new(format!("+1415555{number:04}"), "+18005550199") };
         let report = self.gateway.simulator().call(script.with_steps(steps)).await.unwrap();
         assert!(report.warnings.is_empty(), "{:?}", report.warnings);
-        let session = self.gateway.session(&report.call_sid).await;
+        let session = self.gateway.session_when_up(&report.call_sid).await;
         let log = self.gateway.dir.path().join("calls").join(format!("{}.ndjson", report.call_sid));
         let log = std::fs::read_to_string(log).unwrap_or_default();
         let log = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

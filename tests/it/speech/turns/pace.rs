@@ -1,0 +1,72 @@
+//! The models as a test's clock sees them: each takes the same time for its work, on any machine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
+use redial::agent::builtin::BuiltIn;
+use redial::app::Providers;
+use redial::speech::ProviderError;
+use redial::speech::pool::WorkerPool;
+use redial::speech::stt::moonshine::Moonshine;
+use redial::speech::stt::{Stt, SttOutput, SttStream};
+use redial::speech::tts::Tts;
+use redial::speech::tts::hibari::Hibari;
+use redial::speech::turn_end::TurnEnd;
+use redial_call::Frame;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::speech::ears::models;
+use crate::support::gateway::silero;
+
+/// What one in twenty takes longer than on two cores (`benches/README.md`, `redial bench speech`).
+const WORDS: Duration = Duration::from_millis(180);
+const VERDICT: Duration = Duration::from_millis(120);
+const FIRST_AUDIO: Duration = Duration::from_millis(40);
+
+/// The local models, all on these threads and at an even pace.
+pub(super) fn evenly(threads: &Arc<WorkerPool>) -> Providers {
+    let ears = Moonshine::load(&models(), Arc::clone(threads)).unwrap();
+    let ears = ears.with_turn_end(TurnEnd::load(&models()).unwrap());
+    let voice = Hibari::load(&models(), 1.0, Arc::clone(threads)).unwrap();
+    Providers { stt: Arc::new(EvenStt(ears)), tts: Arc::new(EvenTts(voice)), agent: Arc::new(BuiltIn), vad: silero() }
+}
+
+struct EvenStt<S>(S);
+
+impl<S: Stt> Stt for EvenStt<S> {
+    fn open(&self) -> SttStream {
+        let SttStream { input, output: mut early } = self.0.open();
+        let (answers, output) = mpsc::channel(8);
+        tokio::spawn(async move {
+            while let Some(answer) = early.recv().await {
+                let answers = answers.clone();
+                tokio::spawn(async move {
+                    sleep(if matches!(answer, SttOutput::TurnEnd { .. }) { VERDICT } else { WORDS }).await;
+                    let _ = answers.send(answer).await; // fails when the call is over
+                });
+            }
+        });
+        SttStream { input, output }
+    }
+
+    fn verdict_wait(&self) -> Duration {
+        self.0.verdict_wait()
+    }
+}
+
+struct EvenTts<T>(T);
+
+impl<T: Tts> Tts for EvenTts<T> {
+    fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
+        let frames = self.0.speak(text);
+        stream::once(async move {
+            sleep(FIRST_AUDIO).await;
+            frames
+        })
+        .flatten()
+        .boxed()
+    }
+}
