@@ -432,6 +432,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn only_work_that_nobody_presses_has_time() {
+        let pool = WorkerPool::new(1, 1).unwrap();
+        assert!(pool.submit(|worker| worker.has_time()).unwrap().await.unwrap());
+        let (begun, begins) = mpsc::channel();
+        let (go_on, goes_on) = mpsc::channel();
+        let pressed = pool.submit(move |worker| {
+            begun.send(()).unwrap();
+            goes_on.recv().unwrap();
+            worker.has_time()
+        });
+        begins.recv().unwrap();
+        let next = pool.submit(|_| ()).unwrap();
+        go_on.send(()).unwrap();
+        assert!(!pressed.unwrap().await.unwrap());
+        next.await.unwrap();
+        while !pool.is_idle() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!pool.submit_as(Priority::Partial, |worker| worker.has_time()).unwrap().await.unwrap());
+    }
+
+    #[tokio::test]
     async fn running_work_sees_that_it_is_cancelled() {
         let pool = WorkerPool::new(1, 1).unwrap();
         let (begun, begins) = mpsc::channel();

@@ -85,17 +85,22 @@ const FAREWELLS: &[&str] = &[
 /// True for sounds of attention that should not stop the agent: "okay", "yeah, yeah", "oh, I see".
 pub(crate) fn is_backchannel(text: &str) -> bool {
     let words = normalized(text);
-    is_row_of_backchannels(&words.split(' ').collect::<Vec<_>>())
-}
-
-fn is_row_of_backchannels(words: &[&str]) -> bool {
-    // The longest has two words, so this tries few ways.
-    words.is_empty()
-        || words == [""]
-        || BACKCHANNELS.iter().any(|known| {
-            let mut rest = words.iter();
-            known.split(' ').all(|word| rest.next() == Some(&word)) && is_row_of_backchannels(rest.as_slice())
-        })
+    let words: Vec<&str> = words.split(' ').filter(|word| !word.is_empty()).collect();
+    // Up to which words the row can be one of them.
+    let mut reached = vec![false; words.len() + 1];
+    reached[0] = true;
+    for at in 0..words.len() {
+        if !reached[at] {
+            continue;
+        }
+        for known in BACKCHANNELS {
+            let mut rest = words[at..].iter();
+            if known.split(' ').all(|word| rest.next() == Some(&word)) {
+                reached[words.len() - rest.len()] = true;
+            }
+        }
+    }
+    reached[words.len()]
 }
 
 /// True when one of the words wants the agent to stop.

@@ -5,6 +5,7 @@
 //! do. With `TURNS=wire` calls take their real time, a few at once, and what is measured holds the machine's own delays too.
 
 mod clock;
+mod onsets;
 mod pace;
 mod play;
 mod recordings;
