@@ -19,8 +19,8 @@ use crate::speech::vad::silero::Silero;
 use crate::speech::vad::{STOP_LAG, Vad, VadEdge};
 use crate::speech::wav;
 
-/// How long the caller has spoken, about, when voice activity reports a start: three windows of 32 ms.
-const START_LAG: Duration = Duration::from_millis(96);
+/// How long the caller has spoken, about, when voice activity reports a start: the median over our recordings.
+const START_LAG: Duration = Duration::from_millis(80);
 
 /// Hear a recording as a call does, and print its words.
 ///
