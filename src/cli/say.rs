@@ -104,6 +104,7 @@ async fn speak(voice: &dyn Tts, text: &str) -> anyhow::Result<Vec<u8>> {
 
 impl Voice {
     /// Loads the voice that is asked for, and no other: a person who listens to it wants to know what it lacks.
+    #[cfg_attr(not(feature = "tts-hibari"), allow(unused_variables, reason = "flite has no files"))]
     fn load(models_dir: &Path, config: VoiceConfig) -> anyhow::Result<Self> {
         let pool = Arc::new(WorkerPool::new(1, 1)?);
         Ok(match config.name {

@@ -50,6 +50,7 @@ impl LocalSpeech {
 ///
 /// # Errors
 /// When the system gives no thread, or the binary is damaged.
+#[cfg_attr(not(feature = "tts-hibari"), allow(unused_variables, reason = "flite has no files"))]
 pub fn load_voice(models_dir: &Path, voice: VoiceConfig) -> Result<Arc<dyn Tts>, BoxError> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let pool = Arc::new(WorkerPool::new(cores.min(VOICE_THREADS), VOICE_WAITING)?);

@@ -7,6 +7,7 @@ const LONGEST_CHARS: usize = 300;
 const MARKS: [char; 10] = ['*', '_', '`', '#', '~', '|', '<', '>', '\\', '^'];
 
 /// The text without the marks of Markdown, which models write although they are asked not to.
+#[cfg_attr(not(feature = "tts-hibari"), allow(dead_code, reason = "only hibari needs it"))]
 pub(super) fn unmarked(text: &str) -> String {
     let mut chars = text.chars().peekable();
     let mut plain = String::with_capacity(text.len());
