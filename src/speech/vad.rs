@@ -42,8 +42,8 @@ const STOP_WINDOWS: u32 = 4;
 const CATCH_UP_WINDOWS: u64 = 10;
 
 /// Where in a window the sound begins that wakes the net, in samples. It decides what the net makes of the sound. At 192, ten minutes
-/// of tones, music and noise open it once, and no recording of ours later than 260 ms after its first sound; at 0, they
-/// do 74 times; where it falls as it falls, 31 times, and words are up to 320 ms late (our measurement).
+/// of tones, music and noise open it once, and no caller of `fixtures/turns` later than 260 ms after their first sound; at 0,
+/// they do 74 times; where it falls as it falls, 31 times, and callers up to 320 ms late (our measurement, at a sum of 0.7).
 const SOUND_BEGINS: u64 = 192;
 
 /// How long the caller has been silent, at least, when [`VadEdge::Stopped`] is reported.

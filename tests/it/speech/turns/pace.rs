@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use crate::speech::ears::models;
 use crate::support::gateway::silero;
 
-/// What one in twenty takes longer than on two cores (`benches/README.md`, `redial bench speech`).
+/// A third more than what one in twenty takes longer than on one thread (`benches/README.md`, `redial bench speech`).
 const WORDS: Duration = Duration::from_millis(180);
 const VERDICT: Duration = Duration::from_millis(120);
 const FIRST_AUDIO: Duration = Duration::from_millis(40);
