@@ -1,21 +1,33 @@
 #!/usr/bin/env bash
-# Runs every test. On a Debian machine with Rust it installs what is missing: redis-server (Debian package) and
-# cargo-nextest (from crates.io, when it is not there). Arguments go to nextest: ./test.sh memory
+# Runs every test. On a Debian machine with Rust it first installs what is missing, and says so: the Debian packages of
+# a C compiler and of the programs in tests/programs.txt, and cargo-nextest from crates.io.
+# Arguments go to nextest: ./test.sh memory
 set -euo pipefail
 cd "$(dirname "$0")"
 
-install_debian_package() {
-    local package=$1 program=$2
-    command -v "$program" >/dev/null && return
-    echo "test.sh: installing the Debian package $package"
-    local sudo=""
-    [ "$(id -u)" -eq 0 ] || sudo=sudo
-    $sudo apt-get update -qq
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null
+packages=()
+# need PROGRAM PACKAGE: notes the package of a program that is missing.
+need() {
+    command -v "$1" >/dev/null || packages+=("$2")
 }
 
-install_debian_package gcc cc              # SQLite and ring are C
-install_debian_package redis-server redis-server
+need cc gcc           # SQLite, ring and flite are C
+need ld libc6-dev     # for what is linked to it
+while read -r program package; do
+    need "$program" "$package"
+done < <(grep -v '^#' tests/programs.txt)
+
+if [ ${#packages[@]} -gt 0 ]; then
+    echo "test.sh: installing Debian packages: ${packages[*]}"
+    sudo=()
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    if ! command -v apt-get >/dev/null; then
+        echo "test.sh: no apt-get here; install these programs' packages by hand: ${packages[*]}" >&2
+        exit 69
+    fi
+    "${sudo[@]}" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
 if ! cargo nextest --version >/dev/null 2>&1; then
     echo "test.sh: installing cargo-nextest from crates.io"
     cargo install --locked cargo-nextest

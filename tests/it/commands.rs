@@ -3,6 +3,8 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::programs::program;
+
 fn redial(args: &[&str], vars: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_redial"));
     command.args(args).env_clear().envs(vars.iter().copied()).stdin(Stdio::null());
@@ -85,7 +87,7 @@ fn a_gateway_serves_reports_its_health_and_stops_on_sigterm() {
         .unwrap();
     assert!(output.status.success(), "{}", text(&output));
     assert!(text(&output).contains("agent"), "{}", text(&output));
-    let term = Command::new("kill").args(["-TERM", &gateway.id().to_string()]).status().unwrap();
+    let term = program("kill").args(["-TERM", &gateway.id().to_string()]).status().unwrap();
     assert!(term.success());
     assert!(gateway.wait().unwrap().success());
     let log = log.join().unwrap();

@@ -6,6 +6,7 @@ pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod line;
 pub(crate) mod process;
+pub(crate) mod programs;
 pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod sentinel;

@@ -1,11 +1,12 @@
 //! The Redis store over TLS, with an authority of the test's own.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use redial::memory::redis::RedisOptions;
 
 use super::*;
+use crate::support::programs::program;
 
 /// An authority, and a server's certificate that it signed, for `localhost`.
 struct Certificates {
@@ -42,9 +43,9 @@ impl Certificates {
 }
 
 fn openssl(dir: &Path, args: &str) {
-    let mut command = Command::new("openssl");
+    let mut command = program("openssl");
     command.current_dir(dir).args(args.split_whitespace()).stdout(Stdio::null()).stderr(Stdio::null());
-    assert!(command.status().expect("openssl is installed").success(), "openssl {args}");
+    assert!(command.status().expect("openssl starts").success(), "openssl {args}");
 }
 
 /// A server that speaks TLS on a second port, which is answered.

@@ -1,9 +1,10 @@
 //! A small file system of a test's own, which can be filled up and made read-only.
 
 use std::path::Path;
-use std::process::Command;
 
 use tempfile::TempDir;
+
+use super::programs::program;
 
 /// The file system, in memory. Gone when dropped.
 pub(crate) struct SmallDisk {
@@ -16,7 +17,7 @@ impl SmallDisk {
     pub(crate) fn mount(megabytes: usize) -> Option<Self> {
         let dir = TempDir::new().unwrap();
         let size = format!("size={megabytes}m");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).status();
+        let mounted = program("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(dir.path()).status();
         if !mounted.is_ok_and(|status| status.success()) {
             eprintln!("skipped: only root may mount a small disk");
             return None;
@@ -51,7 +52,7 @@ impl SmallDisk {
 
     /// Takes no writes any more.
     pub(crate) fn make_read_only(&self) {
-        let done = Command::new("mount").args(["-o", "remount,ro"]).arg(self.path()).status().unwrap();
+        let done = program("mount").args(["-o", "remount,ro"]).arg(self.path()).status().unwrap();
         assert!(done.success());
     }
 }
@@ -59,6 +60,6 @@ impl SmallDisk {
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         // Lazily, as a file may still be open.
-        let _ = Command::new("umount").arg("-l").arg(self.dir.path()).status();
+        let _ = program("umount").arg("-l").arg(self.dir.path()).status();
     }
 }

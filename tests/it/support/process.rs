@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::gateway::{ACCOUNT_SID, Map, Setup, TOKEN};
 use super::line::Wire;
+use super::programs::program;
 
 /// Tells the child what it is, and its variables as JSON.
 const ROLE: &str = "REDIAL_TEST_GATEWAY";
@@ -148,7 +149,7 @@ impl GatewayProcess {
 
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        assert!(program("kill").args([signal, &id]).status().unwrap().success());
     }
 
     /// Its memory in use, in kB.

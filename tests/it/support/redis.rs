@@ -2,13 +2,15 @@
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::Value;
 use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use super::programs::program;
 
 /// A busy machine may take a while to start a process.
 const START_DEADLINE: Duration = Duration::from_secs(10);
@@ -100,7 +102,7 @@ impl RedisServer {
     }
 
     fn signal(&self, signal: &str) {
-        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let status = program("kill").args([signal, &self.child.id().to_string()]).status();
         assert!(status.expect("the kill command").success());
     }
 
@@ -134,14 +136,14 @@ pub(crate) fn free_port() -> u16 {
 }
 
 fn spawn(port: u16, args: &[String], dir: &Path) -> Child {
-    Command::new("redis-server")
+    program("redis-server")
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string(), "--dir"])
         .arg(dir)
         .args(args)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("redis-server is installed")
+        .expect("redis-server starts")
 }
 
 /// Whether a server answers a PING there, be it with NOAUTH.

@@ -1,8 +1,9 @@
 //! A real master, its replica, and three Sentinels that watch them.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use super::programs::program;
 use super::redis::{RedisServer, free_port};
 
 /// Sentinels find each other by messages that they send every two seconds.
@@ -35,16 +36,9 @@ impl Sentinels {
                 master.port()
             );
             std::fs::write(&file, text).unwrap();
-            let mut command = Command::new("redis-sentinel");
-            (
-                port,
-                command
-                    .arg(&file)
-                    .stdout(Stdio::null())
-                    .stderr(Stdio::null())
-                    .spawn()
-                    .expect("redis-sentinel is installed"),
-            )
+            let mut command = program("redis-server");
+            command.arg(&file).arg("--sentinel").stdout(Stdio::null()).stderr(Stdio::null());
+            (port, command.spawn().expect("redis-server starts"))
         });
         let all = Self { sentinels: sentinels.collect(), master, replica, _dir: dir };
         all.until_watched().await;
