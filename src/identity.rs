@@ -2,15 +2,20 @@
 
 mod address;
 mod keys;
+mod number;
 mod older;
 mod pepper;
+mod plan;
+mod reading;
+mod withheld;
 
 use std::fmt;
 
 use uuid::Uuid;
 
-pub use address::{Address, CallerAddress, E164, Extension, PhoneNumber, warm_up};
+pub use address::{Address, CallerAddress, E164, Extension, PhoneNumber};
 pub use keys::Keys;
+pub use number::warm_up;
 pub use older::{LegacyHash, LegacyHashError};
 pub use pepper::{PepperError, load_or_create_pepper};
 

@@ -88,7 +88,8 @@ async fn answer(
         tracing::warn!(call.sid = %request.call_sid, "a call of another account");
         return (StatusCode::FORBIDDEN, "AccountSid: not the configured account\n").into_response();
     }
-    let address = CallerAddress::parse(request.caller_number(), &app.config.memory.default_region);
+    let region = &app.config.memory.default_region;
+    let address = CallerAddress::parse(request.caller_number(), region);
     let caller = app.keys.caller(&address);
     if entry == Entry::Resume {
         app.calls.displace(&request.call_sid).await;
@@ -99,7 +100,10 @@ async fn answer(
         Entry::Resume => Load::Ample,
     };
     match app.calls.admit(&request.call_sid, &caller, load) {
-        Ok(Admission::New) => connect(&app, &request, caller, app.keys.older_hashes(&address), entry),
+        Ok(Admission::New) => {
+            let former = CallerAddress::former(request.caller_number(), region);
+            connect(&app, &request, caller, app.keys.older_hashes(&address, &former), entry)
+        }
         Ok(Admission::Again(document)) => xml(document),
         Ok(Admission::Finished) => xml(twiml::hang_up()),
         Err(refusal) => {

@@ -2,6 +2,7 @@
 //!
 //! There are few enough phone numbers to hash them all within minutes, so only a secret protects a hash of one.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
@@ -72,19 +73,27 @@ impl Keys {
         Ok(Self { old_phone, legacy, ..self })
     }
 
-    /// The hashes under which a caller may have been known before, the most recent first. None for a withheld caller.
-    pub fn older_hashes(&self, address: &CallerAddress) -> Vec<PhoneHash> {
-        let Some(identity) = identity(address) else { return Vec::new() };
-        let old = self.old_phone.as_ref().map(|key| PhoneHash(keyed_hash(key, &identity, HASH_CHARS)));
-        // An extension was no part of a plain hash: it would lead to whoever has the number without one.
-        let legacy = match (self.legacy, address) {
-            (Some(legacy), CallerAddress::Number(number)) if number.extension.is_none() => {
-                Some(legacy.of(&number.e164))
-            }
-            _ => None,
-        };
-        let present = PhoneHash(keyed_hash(&self.phone, &identity, HASH_CHARS));
-        old.into_iter().chain(legacy).filter(|hash| *hash != present).collect()
+    /// The hashes under which a caller may have been known before, the most recent first: under this pepper by a `former`
+    /// address ([`CallerAddress::former`]), then under an older key by this address or a former one. None for a withheld
+    /// caller.
+    pub fn older_hashes(&self, address: &CallerAddress, former: &[CallerAddress]) -> Vec<PhoneHash> {
+        let addresses = || std::iter::once(address).chain(former);
+        let under = |key: &Key, address| Some(PhoneHash(keyed_hash(key, &identity(address)?, HASH_CHARS)));
+        let Some(present) = under(&self.phone, address) else { return Vec::new() };
+        let mut older: Vec<PhoneHash> = former.iter().filter_map(|former| under(&self.phone, former)).collect();
+        if let Some(key) = &self.old_phone {
+            older.extend(addresses().filter_map(|address| under(key, address)));
+        }
+        if let Some(legacy) = self.legacy {
+            // An extension was no part of a plain hash: it would lead to whoever has the number without one.
+            older.extend(addresses().filter_map(|address| match address {
+                CallerAddress::Number(number) if number.extension.is_none() => Some(legacy.of(&number.e164)),
+                CallerAddress::Number(_) | CallerAddress::Address(_) | CallerAddress::Withheld => None,
+            }));
+        }
+        let mut seen = HashSet::from([present]);
+        older.retain(|hash| seen.insert(hash.clone()));
+        older
     }
 
     /// Names a caller: always the same for a number or an address, a new name each time for a withheld one.
@@ -145,6 +154,7 @@ fn keyed_hash(key: &Key, message: &str, chars: usize) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use sha2::Digest as _;
 
     use super::*;
 
@@ -207,17 +217,46 @@ mod tests {
         let both = keys().with_older(Some(&former), Some(legacy)).unwrap();
         let number = CallerAddress::parse("+14155552671", "US");
         let under_former = Keys::derive(&former).unwrap().caller(&number).hash.unwrap();
-        let older = both.older_hashes(&number);
+        let older = both.older_hashes(&number, &[]);
         assert_eq!((older.len(), &older[0], older[1].as_str().len()), (2, &under_former, 16));
         // Who has an extension, or no number at all, was never hashed plainly as themselves.
         for raw in ["+14155552671;ext=12", "sip:bob@example.com"] {
-            assert_eq!(both.older_hashes(&CallerAddress::parse(raw, "US")).len(), 1, "{raw}");
+            assert_eq!(both.older_hashes(&CallerAddress::parse(raw, "US"), &[]).len(), 1, "{raw}");
         }
-        assert_eq!(both.older_hashes(&CallerAddress::Withheld), []);
-        assert_eq!(keys().older_hashes(&number), []);
+        assert_eq!(both.older_hashes(&CallerAddress::Withheld, &[]), []);
+        assert_eq!(keys().older_hashes(&number, &[]), []);
         // The same pepper twice is no change.
         let same = keys().with_older(Some(&"0123456789abcdef0123456789abcdef".into()), None).unwrap();
-        assert_eq!(same.older_hashes(&number), []);
+        assert_eq!(same.older_hashes(&number, &[]), []);
+    }
+
+    /// Computed with another implementation (Python's `hmac` and `base64`), as release 0.1 would have.
+    #[test]
+    fn the_spelling_under_which_somebody_is_stored_is_an_older_hash() {
+        let cases = [
+            ("+525512345678", "5jibze2c5bmnqggbk4y3xyayg6"), // +5215512345678
+            ("+5215512345678", "5jibze2c5bmnqggbk4y3xyayg6"),
+            ("+541123456789", "ebnkrmrtkldoasnm7uirfmye4q"), // +5491123456789
+            ("+5511961234567", "nqwmi7vhu4rgmrxfzd6gqldei4"), // +551161234567
+            ("sip:14155550124@10.0.0.5:5060", "p7o6dbadqk5z6pjigcrorcifqm"), // the address as it stands
+            ("sip:+1-415-555-0124@10.0.0.5", "m2j54hj5wxox2aojfuuzf7un2j"),
+            ("sip:bob@example.com:5060", "5rby3bkzwxu5mkligypdde7kef"),
+        ];
+        for (raw, hash) in cases {
+            let (address, former) = (CallerAddress::parse(raw, "US"), CallerAddress::former(raw, "US"));
+            let older = keys().older_hashes(&address, &former);
+            assert_eq!(older.iter().map(PhoneHash::as_str).collect::<Vec<_>>(), [hash], "{raw}");
+            assert_ne!(keys().caller(&address).hash.unwrap().as_str(), hash, "{raw}");
+        }
+        // Under every key that there was, and each hash once.
+        let former_pepper = "fedcba9876543210fedcba9876543210".into();
+        let keys = keys().with_older(Some(&former_pepper), Some("sha256".parse().unwrap())).unwrap();
+        let raw = "+5215512345678";
+        let older = keys.older_hashes(&CallerAddress::parse(raw, "US"), &CallerAddress::former(raw, "US"));
+        let distinct: HashSet<&PhoneHash> = older.iter().collect();
+        assert_eq!((older.len(), distinct.len()), (5, 5));
+        let plain = hex::encode(Sha256::digest(raw.as_bytes()));
+        assert_eq!(older.last().unwrap().as_str(), plain);
     }
 
     #[test]

@@ -42,7 +42,8 @@ impl Operations<'_> {
         }
         let address = CallerAddress::parse(text, self.region);
         if address != CallerAddress::Withheld {
-            return Ok(Subject::Number { caller: self.keys.caller(&address), older: self.keys.older_hashes(&address) });
+            let older = self.keys.older_hashes(&address, &CallerAddress::former(text, self.region));
+            return Ok(Subject::Number { caller: self.keys.caller(&address), older });
         }
         // The ids of users that were imported look like anything.
         match UserId::parse(text) {

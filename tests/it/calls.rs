@@ -102,6 +102,35 @@ async fn after_one_call_redis_holds_the_documented_keys_and_no_number() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_stored_under_an_earlier_spelling_is_welcomed_back_by_any() {
+    let server = RedisServer::start().await;
+    let pepper = "0123456789abcdef0123456789abcdef";
+    let setup = Setup::hearing([APPOINTMENT, NAME]).var("REDIS_URL", &server.url());
+    let gateway = setup.var("MEMORY_PHONE_PEPPER", pepper).start().await;
+    let first = call(&gateway, "+525512345678", &["hibari_appt", "hibari_name"]).await;
+    let mut redis = server.raw().await;
+    for (stored, spelling) in [
+        // The hashes of `+5215512345678` and of the second address, computed with another implementation.
+        ("5jibze2c5bmnqggbk4y3xyayg6", "+525512345678"),
+        ("5jibze2c5bmnqggbk4y3xyayg6", "+5215512345678"),
+        ("p7o6dbadqk5z6pjigcrorcifqm", "sip:14155550124@10.0.0.5:5060"),
+    ] {
+        gateway.idle().await;
+        // As an earlier release left it.
+        let mappings: Vec<String> = redis::cmd("KEYS").arg("sarah:phone:*").query_async(&mut redis).await.unwrap();
+        assert_eq!(mappings.len(), 1, "{mappings:?}");
+        let stored = format!("sarah:phone:{stored}");
+        let () = redis::cmd("RENAME").arg(&mappings[0]).arg(&stored).query_async(&mut redis).await.unwrap();
+        let again = call(&gateway, spelling, &[]).await;
+        assert_eq!(again.user_id, first.user_id, "{spelling}");
+        let greeting = said_by(&again, Role::Agent)[0].to_owned();
+        assert!(greeting.starts_with("Welcome back, Jennifer."), "{spelling}: {greeting}");
+        let left: bool = redis::cmd("EXISTS").arg(&stored).query_async(&mut redis).await.unwrap();
+        assert!(!left, "{spelling}: the mapping was not moved");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_redis_the_caller_hears_a_greeting_and_the_session_arrives_later() {
     let mut server = RedisServer::start().await;
     let gateway = Setup::hearing([APPOINTMENT]).var("REDIS_URL", &server.url()).start().await;

@@ -1,7 +1,7 @@
 //! Looking at people, making two one, splitting one, over both stores.
 
 use async_trait::async_trait;
-use redial::identity::{CallerAddress, UserId};
+use redial::identity::{CallerAddress, PhoneHash, UserId};
 use redial::memory::archive::ndjson::NdjsonArchive;
 use redial::memory::archive::{Archive, ArchiveError};
 use redial::memory::hang_up::{self, HangUp, Written};
@@ -28,6 +28,7 @@ over_both_stores! {
     a_number_that_is_split_off_is_somebody_new
     a_number_under_the_former_pepper_is_found_split_and_erased
     a_split_leaves_no_hash_of_the_number_that_leads_to_somebody
+    a_number_under_an_earlier_spelling_is_found_moved_and_erased
     an_erasure_is_told_in_a_receipt_and_may_be_repeated
     who_was_first_derived_from_a_number_is_spared_when_another_number_shows_that_it_is_somebody_else
     a_cleared_session_stays_cleared
@@ -314,6 +315,30 @@ async fn a_split_leaves_no_hash_of_the_number_that_leads_to_somebody(desk: Desk)
     assert_eq!(split.former_user_id, ana);
     let known = redial::memory::rekey::find(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
     assert_eq!((known.user_id.as_str(), known.calls), (split.user_id.as_str(), 0));
+}
+
+async fn a_number_under_an_earlier_spelling_is_found_moved_and_erased(desk: Desk) {
+    // What was stored under `+5215512345678`, computed with another implementation.
+    let stored = PhoneHash::parse("5jibze2c5bmnqggbk4y3xyayg6").unwrap();
+    let ana = UserId::parse(&desk.call(ANA, "CA1", &[NAME]).await.user_id).unwrap();
+    desk.store.assign(&desk.caller(ANA).hash.unwrap(), None).await.unwrap();
+    for spelling in ["+525512345678", "+52 1 55 1234 5678", "5215512345678", "sip:5215512345678@10.0.0.5:5060"] {
+        let Subject::Number { caller, older } = desk.subject(spelling) else { panic!("no number") };
+        desk.store.assign(&stored, Some(&ana)).await.unwrap();
+        desk.store.assign(caller.hash.as_ref().unwrap(), None).await.unwrap();
+        assert_eq!(desk.operations().show(&desk.subject(spelling)).await.unwrap().line.user_id, ana.as_str());
+        let known = redial::memory::rekey::find(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
+        assert_eq!((&known.user_id, known.calls), (&ana, 1), "{spelling}");
+        assert_eq!(desk.store.owner(caller.hash.as_ref().unwrap()).await.unwrap().as_ref(), Some(&ana), "{spelling}");
+        assert_eq!(desk.store.owner(&stored).await.unwrap(), None, "{spelling}");
+    }
+    // Whoever was already two people is erased as both.
+    let bob = UserId::parse(&desk.call(BOB, "CA2", &[VISIT]).await.user_id).unwrap();
+    desk.store.assign(&stored, Some(&bob)).await.unwrap();
+    let receipt = desk.operations().forget(&desk.subject("+525512345678")).await.unwrap();
+    let erased: Vec<&str> = receipt.erased.iter().map(|erasure| erasure.user_id.as_str()).collect();
+    assert!(erased.contains(&ana.as_str()) && erased.contains(&bob.as_str()), "{erased:?}");
+    assert_eq!(desk.store.owner(&stored).await.unwrap(), None);
 }
 
 async fn an_erasure_is_told_in_a_receipt_and_may_be_repeated(desk: Desk) {
