@@ -146,9 +146,9 @@ fn report(sid: &str, written: Result<(), MemoryError>) {
     match written {
         Ok(()) => (),
         Err(error @ MemoryError::Unavailable { .. }) => {
-            tracing::debug!(session.id = ?sid, %error, "a live call is not mirrored");
+            tracing::debug!(session.id = sid, %error, "a live call is not mirrored");
         }
-        Err(error) => tracing::warn!(session.id = ?sid, %error, "a live call is not mirrored"),
+        Err(error) => tracing::warn!(session.id = sid, %error, "a live call is not mirrored"),
     }
 }
 

@@ -14,7 +14,7 @@ use tracing::{debug, error, info, warn};
 
 use super::super::archive::{Archive, ArchiveError};
 use super::super::consent::{self, ConsentMode, Keep};
-use super::super::directory::{Memory, ProfileChange};
+use super::super::directory::{Erased, Memory, ProfileChange};
 use super::super::hang_up::{self, HangUp, Written};
 use super::super::improve;
 use super::super::mirror::Mirror;
@@ -26,7 +26,7 @@ use super::super::summary;
 use super::super::whose;
 use super::journal;
 use super::outbox::{self, Entry, Kind};
-use super::{Finished, PATIENCE, Spool};
+use super::{Finished, Forgotten, PATIENCE, Spool};
 use crate::identity::{Caller, PhoneHash, UserId};
 
 /// Deliveries at the same time, each of another lane.
@@ -292,7 +292,7 @@ impl Drain {
             Err(failure @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
                 metrics::counter!("redial_dead_letters_total").increment(1);
                 error!(
-                    session.id = ?entry.sid,
+                    session.id = entry.sid,
                     kind = entry.kind.as_str(),
                     error = &failure as &dyn Error,
                     "a delivery is impossible and is put aside; see `redial memory dead`"
@@ -368,7 +368,8 @@ impl Drain {
                     self.forget(&absorbed).await?;
                 }
                 let erased = self.sinks.store.erase(&entry.caller.user_id).await?;
-                info!(?erased, "a caller is erased");
+                let Erased { numbers, profiles, sessions, markers, mirrors } = erased;
+                info!(numbers, profiles, sessions, markers, mirrors, "a caller is erased");
                 Ok(Vec::new())
             }
             Kind::EraseNumber => {
@@ -612,7 +613,10 @@ impl Drain {
         for user in self.sinks.store.erased_among(&users).await? {
             self.sinks.live.forget(&user);
             match self.spool.purge(&user, None).await {
-                Ok(forgotten) => info!(?forgotten, "a caller was erased elsewhere; nothing is kept here"),
+                Ok(Forgotten { calls, turns, entries, logs }) => {
+                    let call_logs = logs.len();
+                    info!(calls, turns, entries, call_logs, "a caller was erased elsewhere; nothing is kept here");
+                }
                 // The others' go all the same, and this one's the next time.
                 Err(error) => warn!(error = &error as &dyn Error, "what is left of an erased caller cannot be deleted"),
             }
