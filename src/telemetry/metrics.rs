@@ -179,6 +179,7 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
 
     use super::super::tests::sources;
     use super::*;
@@ -228,6 +229,21 @@ mod tests {
         }
         for bounds in [INSTANTS, WAITS] {
             assert!(bounds.is_sorted());
+        }
+    }
+
+    #[test]
+    fn every_metric_that_a_document_names_is_there() {
+        for document in ["README.md", "docs/alerts.yml"] {
+            let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
+            let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+            let mut named = 0;
+            for name in text.split(|c| !is_part(c)).filter(|word| word.starts_with("redial_")) {
+                let name = name.trim_end_matches("_bucket");
+                assert!(METRICS.iter().any(|metric| metric.name == name), "{name} of {document}");
+                named += 1;
+            }
+            assert!(named > 5, "{document}");
         }
     }
 
