@@ -66,7 +66,7 @@ pub async fn write(
                 Err(error @ MemoryError::Unavailable { .. }) => {
                     if tries == 0 {
                         warn!(
-                            session.id = hang_up.session.chat_id,
+                            call.sid = hang_up.session.chat_id,
                             error = &error as &dyn Error,
                             "a finished call waits to be written"
                         );
@@ -77,7 +77,7 @@ pub async fn write(
                 Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
                     // An id that was refused may hold anything; as a text it is quoted, so it breaks no line.
                     error!(
-                        session.id = hang_up.session.chat_id,
+                        call.sid = hang_up.session.chat_id,
                         error = &error as &dyn Error,
                         "a finished call is not taken"
                     );
