@@ -57,10 +57,15 @@ impl Gateway {
         panic!("the gateway does not become ready");
     }
 
-    /// A figure of `/metrics`, by the beginning of its line.
-    async fn metric(&self, name: &str) -> f64 {
+    /// A histogram of `/metrics`: how many values it has, and how many of them are at most each bound.
+    async fn buckets(&self, name: &str) -> (f64, Vec<(f64, f64)>) {
         let text = reqwest::get(format!("{}/metrics", self.url)).await.unwrap().text().await.unwrap();
-        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok()).unwrap_or(f64::NAN)
+        let all = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("_count ")?.parse().ok());
+        let bounds = text.lines().filter_map(|line| {
+            let (bound, count) = line.strip_prefix(name)?.strip_prefix("_bucket{le=\"")?.split_once("\"} ")?;
+            Some((bound.parse().ok()?, count.parse().ok()?))
+        });
+        (all.unwrap_or(f64::NAN), bounds.collect())
     }
 
     /// User and system CPU time so far.
@@ -123,14 +128,11 @@ async fn main() {
     println!("{calls} callers, {refused} refused, {} calls whole, {} answers", whole.count(), gaps.len());
     let [p50, p95, p100] = [0.5, 0.95, 1.0].map(|share| quantile(&gaps, share));
     println!("end of speech to the agent's first audio: p50 {p50:.0} ms, p95 {p95:.0} ms, longest {p100:.0} ms");
-    let lateness = async |quantile: &str| {
-        1e3 * gateway.metric(&format!("redial_audio_lateness_seconds{{quantile=\"{quantile}\"}}")).await
-    };
+    let (pieces, within) = gateway.buckets("redial_audio_lateness_seconds").await;
     println!(
-        "audio after its time: p99 {:.1} ms, most {:.1} ms, of {:.0} pieces",
-        lateness("0.99").await,
-        lateness("1").await,
-        gateway.metric("redial_audio_lateness_seconds_count").await
+        "audio after its time: {:.2} % within 20 ms, all within {} ms, of {pieces:.0} pieces",
+        100.0 * within.iter().rfind(|(bound, _)| *bound <= 0.02).map_or(f64::NAN, |(_, count)| count / pieces),
+        within.iter().find(|(_, count)| *count >= pieces).map_or(f64::INFINITY, |(bound, _)| 1e3 * bound),
     );
     println!("gateway: {:.0} % of one core while they talked", 100.0 * busy);
 }

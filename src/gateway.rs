@@ -18,6 +18,7 @@ use crate::http::api::door::{Door, Sign};
 use crate::identity::CallerAddress;
 use crate::memory::model::{Profile, Session};
 use crate::memory::store::MemoryError;
+use crate::telemetry::metrics;
 use crate::tls;
 
 /// The last part of the grace period: running calls say goodbye.
@@ -51,16 +52,17 @@ impl Gateway {
     /// When the data directory, the embedded store or the port cannot be used.
     pub async fn start(config: Config, providers: Providers) -> anyhow::Result<Self> {
         tls::install_provider();
-        http::install_metrics();
+        metrics::install();
         let bind = config.server.bind;
         let listener = http::listener::bind(bind).with_context(|| format!("BIND_ADDR {bind} cannot be used"))?;
         let address = listener.local_addr()?;
-        let door = config.admin.as_ref().map(Door::open).transpose()?;
+        let door = config.admin.as_ref().map(|admin| Door::open(admin, &config.server.data_dir)).transpose()?;
         let local_url = Url::parse(&format!("http://{address}"))?;
         let max_calls = config.limits.calls;
         let app = App::build(config, providers, local_url).await?;
         app.spawn_sweeper();
         app.spawn_deliveries();
+        app.background.tasks.spawn(metrics::keep_up(app.background.stop.clone()));
         let stop = CancellationToken::new();
         let router = http::router(Arc::clone(&app));
         let server = tokio::spawn(http::listener::serve(listener, router, max_calls, stop.clone()));
@@ -140,7 +142,7 @@ impl Gateway {
             if kept {
                 tracing::warn!(open, waiting, "sessions wait on this disk for the store; the next start delivers them");
             } else {
-                metrics::counter!("redial_sessions_lost_total").increment((open + waiting).max(1));
+                ::metrics::counter!("redial_sessions_lost_total").increment((open + waiting).max(1));
                 tracing::error!(open, waiting, "sessions are lost: neither the disk nor the store took them in time");
             }
         }

@@ -17,8 +17,6 @@ use crate::app::App;
 /// A webhook's body: Twilio's own limit for what it sends and fetches.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-pub(crate) use self::health::install_metrics;
-
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         // the carrier, with its signature

@@ -37,6 +37,7 @@ use crate::speech::stt::{Stt, SttInput, SttOutput, SttStream};
 use crate::speech::tone;
 use crate::speech::tts::Tts;
 use crate::speech::vad::{Vad, VadEdge};
+use crate::telemetry::millis;
 
 use self::gap::Gap;
 use self::log::CallLog;
@@ -237,7 +238,7 @@ impl Session {
             self.take(input);
             let took = began.elapsed();
             if took > LONG_TURN {
-                tracing::warn!(took_ms = took.as_millis(), input = kind, "a long turn of the call loop");
+                tracing::warn!(took_ms = millis(took), input = kind, "a long turn of the call loop");
             }
         }
     }
@@ -629,7 +630,11 @@ impl Session {
     }
 
     fn on_turn(&mut self, turn: Turn) {
-        tracing::info!(turn = turn.id.0, role = ?turn.role, start_ms = turn.start_ms, end_ms = turn.end_ms, "turn");
+        let role = match turn.role {
+            Role::Caller => "user",
+            Role::Agent => "assistant",
+        };
+        tracing::info!(turn = turn.id.0, role, start_ms = turn.start_ms, end_ms = turn.end_ms, "turn");
         if turn.role == Role::Agent {
             self.drop_voice(turn.id);
         }
@@ -730,7 +735,8 @@ fn refuse(what: &'static str, error: &dyn std::fmt::Display) {
 
 fn provider_failed(part: &'static str, error: &ProviderError) {
     metrics::counter!("redial_provider_errors_total", "part" => part).increment(1);
-    tracing::warn!(part, %error, cause = ?std::error::Error::source(error).map(ToString::to_string), "a provider failed");
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    tracing::warn!(part, %error, cause, "a provider failed");
 }
 
 /// Counts messages in windows of a second.

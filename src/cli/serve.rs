@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::environment::Environment;
@@ -50,10 +49,6 @@ async fn serve(config: Config, calls: RunningCalls) -> anyhow::Result<ExitCode> 
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let gateway = Gateway::start(config, providers).await?;
     tracing::info!(address = %gateway.address(), "taking calls");
-    if let Some(token) = gateway.generated_admin_token() {
-        // Printed and not logged: logs are kept.
-        eprintln!("ADMIN_TOKEN is not set. Until this process ends, it is {}", token.expose_secret());
-    }
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM"),
         result = tokio::signal::ctrl_c() => result.context("Ctrl-C cannot be listened for")?,

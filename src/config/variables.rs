@@ -37,7 +37,11 @@ pub const VARIABLES: &[Variable] = &[
     plain("MODELS_DIR", "directory", "models", "weights of the speech models"),
     plain("SHUTDOWN_GRACE_SECONDS", "s", "30", "how long running calls may go on after SIGTERM"),
     plain("ADMIN_ADDR", "address:port or off", "127.0.0.1:8081", "where the API for operators listens"),
-    secret("ADMIN_TOKEN", "generated at each start", "what operators' programs send as bearer token, 32 bytes or more"),
+    secret(
+        "ADMIN_TOKEN",
+        "generated at each start, in DATA_DIR/admin-token",
+        "what operators' programs send as bearer token, 32 bytes or more",
+    ),
     plain("TWILIO_ACCOUNT_SID", "AC…", "none", "when set, calls of other accounts are refused"),
     secret("TWILIO_AUTH_TOKEN", "none", "checks that a webhook or stream comes from Twilio"),
     secret("TWILIO_AUTH_TOKEN_OLD", "none", "the former token, while it is being replaced"),

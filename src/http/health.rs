@@ -1,16 +1,15 @@
 //! Liveness, readiness and metrics.
 
 use std::sync::Arc;
-use std::sync::OnceLock;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
 use crate::app::App;
+use crate::telemetry::metrics;
 
 /// `GET /healthz`: the process runs.
 pub(super) async fn alive() -> &'static str {
@@ -44,19 +43,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 /// `GET /metrics`: Prometheus' text format. No label names a caller.
-pub(super) async fn metrics() -> String {
-    recorder().map(PrometheusHandle::render).unwrap_or_default()
-}
-
-/// Starts counting; what is counted before is lost. A second call changes nothing.
-pub(crate) fn install_metrics() {
-    if recorder().is_none() {
-        tracing::warn!("another metrics recorder is installed: /metrics stays empty");
-    }
-}
-
-/// The process's metrics; `None` when another recorder was installed before.
-fn recorder() -> Option<&'static PrometheusHandle> {
-    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
+pub(super) async fn metrics() -> impl IntoResponse {
+    // Without the version, some collectors take it for a format of their own.
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render())
 }

@@ -24,6 +24,7 @@ use crate::session::log::CallLog;
 use crate::session::record::Record;
 use crate::session::{Opening, Resumed, Session};
 use crate::speech::vad::Vad;
+use crate::telemetry::millis;
 
 /// A stranger may hold a socket for this long without a valid `start`.
 const START_LIMIT: Duration = Duration::from_secs(3);
@@ -129,7 +130,7 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
         Some(call) => {
             let before = Duration::from_millis(unix_ms().saturating_sub(call.started_at));
             let turns = call.turns.iter().map(|message| message.turn.clone()).collect();
-            tracing::info!(turns = call.turns.len(), before_ms = before.as_millis(), "the call goes on");
+            tracing::info!(turns = call.turns.len(), before_ms = millis(before), "the call goes on");
             metrics::counter!("redial_calls_resumed_total").increment(1);
             let summary = call.summary.clone();
             (Record::resumed(call), Some(Resumed { before, turns, summary }))

@@ -197,6 +197,8 @@ pub struct Figures {
 /// What a store's server says of itself, as far as it matters to what is remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ServerReport {
+    /// What it is called: Redis, Valkey, KeyDB, Dragonfly.
+    pub name: &'static str,
     /// Its version.
     pub version: String,
     /// Bytes of memory in use.

@@ -65,14 +65,22 @@ pub async fn write(
                 Ok(Attempt::Mapped(owner)) => break owner,
                 Err(error @ MemoryError::Unavailable { .. }) => {
                     if tries == 0 {
-                        warn!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call waits to be written");
+                        warn!(
+                            call.sid = hang_up.session.chat_id,
+                            error = &error as &dyn Error,
+                            "a finished call waits to be written"
+                        );
                     }
                     tokio::time::sleep(Duration::from_millis(pause_after(tries))).await;
                     tries += 1;
                 }
                 Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
-                    // An id that was refused may hold anything; the debug form has no line breaks.
-                    error!(session.id = ?hang_up.session.chat_id, error = &error as &dyn Error, "a finished call is not taken");
+                    // An id that was refused may hold anything; as a text it is quoted, so it breaks no line.
+                    error!(
+                        call.sid = hang_up.session.chat_id,
+                        error = &error as &dyn Error,
+                        "a finished call is not taken"
+                    );
                     return Err(error);
                 }
             }

@@ -11,12 +11,14 @@ mod commit;
 mod connection;
 mod dial;
 mod directory;
+pub(crate) mod eviction;
 mod inspect;
 mod keys;
 mod mirror;
 mod options;
 mod place;
 mod reply;
+mod rights;
 mod route;
 mod script;
 
@@ -125,7 +127,7 @@ impl RedisStore {
         let usual = if address.is_cluster() { Layout::Tagged } else { Layout::Flat };
         let keys = Keys::new(&settings, options.layout.unwrap_or(usual));
         let background = options.socket_timeout;
-        let dialler = Arc::new(Dialler::new(address, options, keys.pepper()));
+        let dialler = Arc::new(Dialler::new(address, options, keys.clone()));
         let server = Arc::new(Server::new());
         Self {
             read: Link::open("read", Arc::clone(&dialler), None),
@@ -231,6 +233,8 @@ impl Store for RedisStore {
         let (read, commit) = tokio::try_join!(ping(&self.read, until), ping(&self.commit, until))
             .map_err(|trouble| trouble.unavailable(self.read.scheme()))?;
         let latency_ms = read.max(commit).as_secs_f64() * 1000.0;
+        // Who asks right after the start is told as much as who asks later.
+        self.server.looked_at(until).await;
         Ok(Health { kind: "redis", latency_ms, findings: self.server.findings() })
     }
 

@@ -39,7 +39,7 @@ pub async fn find(
                 summary: found.call.summary,
             }));
         }
-        tracing::warn!(session.id = sid, "another caller asks for this call; it is not told");
+        tracing::warn!(call.sid = sid, "another caller asks for this call; it is not told");
         return Ok(None);
     }
     if let Err(error) = &mirrored {
@@ -60,7 +60,7 @@ pub async fn find(
         None => return Ok(None),
     };
     if session.user_id != owner.as_str() {
-        tracing::warn!(session.id = sid, "another caller asks for this call; it is not told");
+        tracing::warn!(call.sid = sid, "another caller asks for this call; it is not told");
         return Ok(None);
     }
     Ok(Some(OpenCall {

@@ -4,6 +4,8 @@
 use redial_call::TurnId;
 use tokio::time::Instant;
 
+use crate::telemetry::millis;
+
 /// The wait since the caller last stopped speaking.
 #[derive(Debug, Default)]
 pub(super) struct Gap {
@@ -24,7 +26,7 @@ impl Gap {
     pub(super) fn on_play(&mut self, turn: TurnId, fills: bool) {
         let Some(since) = self.since else { return };
         let latency = since.elapsed();
-        let latency_ms = latency.as_millis();
+        let latency_ms = millis(latency);
         if !fills {
             self.since = None;
             metrics::histogram!("redial_turn_latency_seconds").record(latency.as_secs_f64());

@@ -29,7 +29,7 @@ impl CallLog {
         let (data_dir, session_id) = (data_dir.to_owned(), session_id.to_owned());
         tokio::spawn(async move {
             if let Err(error) = keep(&data_dir, &session_id, queue).await {
-                tracing::warn!(session.id = session_id, %error, "the call log cannot be written");
+                tracing::warn!(call.sid = session_id, %error, "the call log cannot be written");
             }
         });
         // The queue is empty: there is room.

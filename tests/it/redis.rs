@@ -2,6 +2,7 @@
 
 mod cluster;
 mod directory;
+mod rights;
 mod sentinel;
 mod server;
 mod tagged;

@@ -63,7 +63,8 @@ fn told(check: &Report) -> String {
         let aof = if server.append_only { "append-only file" } else { "no append-only file" };
         let _ = writeln!(
             text,
-            "Server:   Redis {}, {} kB of {max}, {}, {} evicted, {aof}",
+            "Server:   {} {}, {} kB of {max}, {}, {} evicted, {aof}",
+            server.name,
             server.version,
             server.used_bytes / 1024,
             server.eviction_policy,

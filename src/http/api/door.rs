@@ -1,12 +1,15 @@
 //! The port and the token.
 
-use std::io::ErrorKind;
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +19,8 @@ use crate::http::listener;
 
 /// Bytes of a token that is made here.
 const TOKEN_BYTES: usize = 32;
+/// The file in DATA_DIR that a token which is made here is left in.
+const TOKEN_FILE: &str = "admin-token";
 /// How often a port that another process has is asked for again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
@@ -25,7 +30,8 @@ pub(crate) struct Door {
     /// `None` while another process has the port.
     listener: Option<TcpListener>,
     token: SecretString,
-    generated: bool,
+    /// Where the token is left once the port is ours, if it is made here.
+    token_file: Option<PathBuf>,
     address: Arc<OnceLock<SocketAddr>>,
 }
 
@@ -42,9 +48,11 @@ impl Door {
     /// Binds the port. Where another process has it, such as the one that this one is to take over from, it is tried
     /// again later: the calls must not wait for operators.
     ///
+    /// A token that is made here is left in a file of `data_dir` that only this user may read, never in a log.
+    ///
     /// # Errors
     /// When the address can never be bound, or the system has no randomness for a token.
-    pub(crate) fn open(config: &AdminConfig) -> anyhow::Result<Self> {
+    pub(crate) fn open(config: &AdminConfig, data_dir: &Path) -> anyhow::Result<Self> {
         let bind = config.bind;
         let listener = match listener::bind_anew(bind) {
             Ok(listener) => Some(listener),
@@ -57,24 +65,43 @@ impl Door {
             }
             Err(error) => return Err(error).with_context(|| format!("ADMIN_ADDR {bind} cannot be used")),
         };
-        let (token, generated) = match &config.token {
-            Some(token) => (token.clone(), false),
-            None => (new_token()?, true),
+        let (token, token_file) = match &config.token {
+            Some(token) => (token.clone(), None),
+            None => (new_token()?, Some(data_dir.join(TOKEN_FILE))),
         };
-        let address = Arc::new(OnceLock::new());
-        if let Some(listener) = &listener {
-            address.get_or_init(|| listener.local_addr().unwrap_or(bind));
+        let door = Self { bind, listener, token, token_file, address: Arc::new(OnceLock::new()) };
+        if let Some(listener) = &door.listener {
+            door.is_open(listener);
         }
-        Ok(Self { bind, listener, token, generated, address })
+        Ok(door)
+    }
+
+    /// The port is ours. Not before: the file says what opens the port, and another process may still have it.
+    fn is_open(&self, listener: &TcpListener) {
+        self.address.get_or_init(|| listener.local_addr().unwrap_or(self.bind));
+        let Some(file) = &self.token_file else { return };
+        match leave(file, &self.token) {
+            Ok(()) => tracing::info!(
+                file = %file.display(),
+                "ADMIN_TOKEN is not set: until this process ends, the token of the operators' API is what this file says"
+            ),
+            // The calls must not wait for operators.
+            Err(error) => tracing::warn!(
+                file = %file.display(),
+                %error,
+                "ADMIN_TOKEN is not set, and the token that was made cannot be left in this file, so nobody knows it; \
+                 set ADMIN_TOKEN, or ADMIN_ADDR=off"
+            ),
+        }
     }
 
     pub(crate) fn sign(&self) -> Sign {
-        Sign { address: Arc::clone(&self.address), generated: self.generated.then(|| self.token.clone()) }
+        Sign { address: Arc::clone(&self.address), generated: self.token_file.is_some().then(|| self.token.clone()) }
     }
 
     /// Answers operators until `stop`.
-    pub(crate) async fn serve(self, app: Arc<App>, stop: CancellationToken) {
-        let listener = match self.listener {
+    pub(crate) async fn serve(mut self, app: Arc<App>, stop: CancellationToken) {
+        let listener = match self.listener.take() {
             Some(listener) => listener,
             None => loop {
                 tokio::select! {
@@ -82,13 +109,24 @@ impl Door {
                     () = tokio::time::sleep(TRY_AGAIN) => (),
                 }
                 if let Ok(listener) = listener::bind_anew(self.bind) {
-                    self.address.get_or_init(|| listener.local_addr().unwrap_or(self.bind));
+                    self.is_open(&listener);
                     break listener;
                 }
             },
         };
         listener::serve(listener, super::router(app, self.token), 0, stop).await;
     }
+}
+
+/// Puts a secret into the place of the file at once, readable by this user only, whatever the file was before.
+fn leave(file: &Path, secret: &SecretString) -> io::Result<()> {
+    let dir = file.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    // Made with mode 0600.
+    let mut draft = tempfile::Builder::new().prefix(".admin-token.").tempfile_in(dir)?;
+    writeln!(draft, "{}", secret.expose_secret())?;
+    draft.persist(file)?;
+    Ok(())
 }
 
 fn new_token() -> anyhow::Result<SecretString> {

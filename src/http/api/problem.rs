@@ -29,7 +29,7 @@ impl Problem {
             StatusCode::UNAUTHORIZED,
             "unauthorized",
             "The token is missing or wrong",
-            "send `Authorization: Bearer` with what ADMIN_TOKEN is set to, or what `redial serve` printed at its start",
+            "send `Authorization: Bearer` with what ADMIN_TOKEN is set to, or else what the file says that the log names at the start",
         )
     }
 

@@ -31,7 +31,45 @@ impl Scheme {
     }
 }
 
-/// A failure, told apart by what an operator does about it. Holds no text of the peer's.
+/// What a user may not do, in the server's words as far as they are known words: with the name of the command, without
+/// that of the user.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Denied {
+    #[error("NOPERM this user has no permissions to run the '{0}' command")]
+    Command(String),
+    /// With the commands, where they are known.
+    #[error("ERR The user executing the script can't run this command or subcommand{}", list(.0))]
+    InScript(Vec<String>),
+    #[error("NOPERM this user has no permissions to access one of the keys used as arguments")]
+    Keys,
+    #[error("NOPERM")]
+    Something,
+}
+
+fn list(commands: &[String]) -> String {
+    if commands.is_empty() { String::new() } else { format!(": {}", commands.join(", ")) }
+}
+
+impl Denied {
+    fn of(text: &str) -> Self {
+        if text.contains("can't run this command") {
+            Self::InScript(Vec::new())
+        } else if text.contains(" key") {
+            Self::Keys
+        } else {
+            quoted_command(text).map_or(Self::Something, Self::Command)
+        }
+    }
+}
+
+/// The command that an error names: in quotes, `config|get` with a subcommand. Nothing else of the text is repeated.
+fn quoted_command(text: &str) -> Option<String> {
+    let name = text.split(['\'', '`']).nth(1)?.to_ascii_lowercase();
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'|' | b'.' | b'_' | b'-');
+    ((1..=40).contains(&name.len()) && name.bytes().all(is_name)).then_some(name)
+}
+
+/// A failure, told apart by what an operator does about it. Holds no text of the peer's but names of commands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Trouble {
     #[error("the first connection is still being made")]
@@ -54,8 +92,11 @@ pub(super) enum Trouble {
     PasswordRequired,
     #[error("password rejected")]
     PasswordRejected,
-    #[error("command not allowed (NOPERM)")]
-    NotAllowed,
+    #[error("{0}")]
+    NotAllowed(Denied),
+    /// Left out or renamed; its name in small letters.
+    #[error("ERR unknown command '{0}'")]
+    UnknownCommand(String),
     #[error("no such database")]
     Database,
     #[error("loading its data (LOADING)")]
@@ -102,7 +143,7 @@ impl Trouble {
             ErrorKind::Server(ServerErrorKind::BusyLoading) => Self::Loading,
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::ReadOnly,
             ErrorKind::Server(ServerErrorKind::MasterDown) => Self::MasterDown,
-            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::NotAllowed,
+            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::NotAllowed(Denied::of(&error.to_string())),
             ErrorKind::Server(ServerErrorKind::ResponseError) => Self::of_response(error),
             ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::CrossSlot) => {
                 Self::OneOfACluster
@@ -155,8 +196,10 @@ impl Trouble {
             Self::Full
         } else if says("-MISCONF ") {
             Self::CannotSave
-        } else if says("-NOPERM ") {
-            Self::NotAllowed
+        } else if says("-NOPERM ") || says("ACL failure") || says("The user executing the script can't") {
+            Self::NotAllowed(Denied::of(&text))
+        } else if says("nknown command") || says("nknown Redis command") {
+            Self::UnknownCommand(quoted_command(&text).unwrap_or_else(|| "of a script".to_owned()))
         } else {
             Self::Other("ERR".to_owned())
         }
@@ -215,8 +258,12 @@ impl Trouble {
                 "the server refuses the user or password; check REDIS_USERNAME and REDIS_PASSWORD, \
                  and percent-encode special characters in a URL"
             }
-            (Self::NotAllowed, _) => {
+            (Self::NotAllowed(_), _) => {
                 "the user may not do this; allow it our keys with `+@read +@write +eval +evalsha +ping +role +info +time` (in a cluster also `+cluster|slots`)"
+            }
+            (Self::UnknownCommand(_), _) => {
+                "the server does not have a command that is needed; take rename-command for it out of its configuration, \
+                 or use a server that has it"
             }
             (Self::Database, _) => "the server has no database of that number; check REDIS_DB or the URL's path",
             (Self::Loading, _) => "Redis is loading its data after a start; it answers when it is done",
@@ -266,7 +313,8 @@ impl Trouble {
             Self::UnknownHost => "dns",
             Self::Certificate => "tls",
             Self::PasswordRequired | Self::PasswordRejected | Self::SentinelPassword => "auth",
-            Self::NotAllowed => "acl",
+            Self::NotAllowed(_) => "acl",
+            Self::UnknownCommand(_) => "command",
             Self::Loading => "loading",
             Self::ReadOnly | Self::MasterDown | Self::Replaced => "replica",
             Self::Full => "oom",
@@ -331,8 +379,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forbidden_is_told_in_the_servers_words_without_the_user() {
+        for (text, expected) in [
+            // Redis 7.0, 7.2, 6.0
+            (
+                "NOPERM this user has no permissions to run the 'evalsha' command",
+                "NOPERM this user has no permissions to run the 'evalsha' command",
+            ),
+            (
+                "NOPERM User alice has no permissions to run the 'config|get' command",
+                "NOPERM this user has no permissions to run the 'config|get' command",
+            ),
+            (
+                "NOPERM No permissions to access a key",
+                "NOPERM this user has no permissions to access one of the keys used as arguments",
+            ),
+            (
+                "ERR The user executing the script can't run this command or subcommand script: 08be, on @user_script:1.",
+                "ERR The user executing the script can't run this command or subcommand",
+            ),
+            ("ERR unknown command 'EVAL', with args beginning with: 'return 1' 'alice'", "ERR unknown command 'eval'"),
+            ("ERR unknown command `EVAL`, with args beginning with: `alice`, ", "ERR unknown command 'eval'"),
+        ] {
+            let (code, detail) = text.split_once(' ').unwrap();
+            let kind = if code == "NOPERM" { ServerErrorKind::NoPerm } else { ServerErrorKind::ResponseError };
+            let error = RedisError::from((ErrorKind::Server(kind), "An error was signalled", detail.to_owned()));
+            assert_eq!(Trouble::of(&error).to_string(), expected, "{text}");
+            assert!(!format!("{:?}", Trouble::of(&error)).contains("alice"));
+        }
+        assert_eq!(quoted_command("the 'drop table; --' command"), None);
+    }
+
+    #[test]
     fn a_full_memory_and_a_wrong_type_do_not_break_the_connection() {
-        for trouble in [Trouble::Full, Trouble::CannotSave, Trouble::WrongType, Trouble::Loading, Trouble::NotAllowed] {
+        let denied = Trouble::NotAllowed(Denied::Something);
+        for trouble in [Trouble::Full, Trouble::CannotSave, Trouble::WrongType, Trouble::Loading, denied] {
             assert!(!trouble.breaks_the_connection(), "{trouble}");
         }
         for trouble in [Trouble::ReadOnly, Trouble::MasterDown, Trouble::PasswordRequired, Trouble::NotRedis] {

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::advice::{Scheme, Trouble};
 use super::dial::{Dialled, Dialler, Driver};
 use super::inspect::{self, Inspection};
+use super::rights;
 use super::route::Connection;
 use crate::memory::jitter;
 use crate::memory::store::ServerId;
@@ -165,6 +166,8 @@ fn give_up(state: &watch::Sender<State>, live: &Live, trouble: &Trouble) {
 pub(super) struct Server {
     id: watch::Sender<Option<ServerId>>,
     condition: Mutex<Condition>,
+    /// Whether it was ever looked at; not whether it answered.
+    looked: watch::Sender<bool>,
 }
 
 /// What was found at the last look.
@@ -172,15 +175,23 @@ pub(super) struct Server {
 struct Condition {
     life: Option<String>,
     findings: Vec<String>,
+    /// Of the findings, the one about what this user may not do.
+    rights: Option<String>,
 }
 
 impl Server {
     pub(super) fn new() -> Self {
-        Self { id: watch::channel(None).0, condition: Mutex::default() }
+        Self { id: watch::channel(None).0, condition: Mutex::default(), looked: watch::channel(false).0 }
     }
 
     pub(super) fn id(&self) -> watch::Receiver<Option<ServerId>> {
         self.id.subscribe()
+    }
+
+    /// Waits for the very first look.
+    pub(super) async fn looked_at(&self, until: Instant) {
+        // Elapsed or not, the findings are what is known.
+        let _ = timeout_at(until, self.looked.subscribe().wait_for(|looked| *looked)).await;
     }
 
     /// What an operator should know about the server that answers now.
@@ -219,12 +230,12 @@ impl Server {
 
     /// Keeps what was found. Answers whether it is another server than at the last look, and which findings are new; all
     /// of another server's are. One that does not tell its name is taken for the same one here: nobody wants to read it again.
-    fn found(&self, life: Option<String>, findings: Vec<String>) -> (bool, Vec<String>) {
+    fn found(&self, now: Condition) -> (bool, Vec<String>) {
         let mut kept = self.locked();
-        let another = life.is_some() && life != kept.life;
+        let another = now.life.is_some() && now.life != kept.life;
         let is_new = |finding: &&String| another || !kept.findings.contains(finding);
-        let new = findings.iter().filter(is_new).cloned().collect();
-        *kept = Condition { life, findings };
+        let new = now.findings.iter().filter(is_new).cloned().collect();
+        *kept = now;
         (another, new)
     }
 }
@@ -321,6 +332,9 @@ impl Supervisor {
             sleep(HEARTBEAT).await;
         }
         let looked = if due { self.inspect(watch).await } else { self.beat(watch).await };
+        if let Some(server) = self.server.as_ref().filter(|_| due) {
+            server.looked.send_replace(true);
+        }
         match looked {
             Ok(()) => {
                 watch.missed = 0;
@@ -370,7 +384,7 @@ impl Supervisor {
         let looking = async {
             let inspection = inspect::inspect(&connection.clone(), watch.name, default_user).await?;
             let pepper = match self.dialler.check_pepper(&mut connection).await {
-                Err(trouble @ (Trouble::Full | Trouble::NotAllowed)) => {
+                Err(trouble @ (Trouble::Full | Trouble::NotAllowed(_))) => {
                     Some(format!("whether all instances have the same pepper could not be checked: {trouble}"))
                 }
                 checked => checked.map(|()| None)?,
@@ -385,15 +399,23 @@ impl Supervisor {
                 return Err(trouble);
             }
         };
-        let Inspection { life, mut findings, crash } = inspection;
-        findings.extend(pepper);
+        let Inspection { life, product, mut findings, crash } = inspection;
         server.is(Some(life.clone().unwrap_or_else(|| watch.unknown_life.clone())));
-        let (another, new) = server.found(life, findings);
+        // Nothing depends on it: an answer that is late or none leaves what is known.
+        let connection = watch.live.connection();
+        let asking = rights::missing(&connection, self.dialler.keys());
+        let rights = match timeout_at(Instant::now() + HEARTBEAT / 2, asking).await {
+            Ok(Ok(rights)) => rights,
+            Ok(Err(_)) | Err(_) => server.locked().rights.clone(),
+        };
+        findings.extend(rights.clone());
+        findings.extend(pepper);
+        let (another, new) = server.found(Condition { life, findings, rights });
         if another {
-            tracing::info!(server = watch.name, "Redis persistence: {crash}");
+            tracing::info!(server = watch.name, "{product} persistence: {crash}");
         }
         for finding in new {
-            tracing::warn!(server = watch.name, "Redis: {finding}");
+            tracing::warn!(server = watch.name, "{product}: {finding}");
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::address::{self, Address, Place};
 use super::advice::Trouble;
+use super::keys::Keys;
 use super::options::RedisOptions;
 use super::route::Connection;
 
@@ -41,6 +42,7 @@ pub(super) type Driver = Arc<AbortOnDropHandle<()>>;
 pub(super) struct Dialler {
     address: Address,
     options: RedisOptions,
+    keys: Keys,
     /// Key and value that tell which pepper is in use.
     pepper: Option<(String, String)>,
     /// Which Sentinel is asked first: the one that answered last, or the next.
@@ -59,10 +61,10 @@ pub(super) struct Dialled {
 }
 
 impl Dialler {
-    /// `pepper_key`: where the check value of the options is kept.
-    pub(super) fn new(address: Address, options: RedisOptions, pepper_key: String) -> Self {
-        let pepper = options.pepper_check.clone().map(|value| (pepper_key, value));
-        Self { address, options, pepper, first_sentinel: AtomicUsize::new(0), sentinel: Mutex::default() }
+    /// `keys`: those of the store.
+    pub(super) fn new(address: Address, options: RedisOptions, keys: Keys) -> Self {
+        let pepper = options.pepper_check.clone().map(|value| (keys.pepper(), value));
+        Self { address, options, keys, pepper, first_sentinel: AtomicUsize::new(0), sentinel: Mutex::default() }
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -71,6 +73,10 @@ impl Dialler {
 
     pub(super) fn options(&self) -> &RedisOptions {
         &self.options
+    }
+
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Connects, and makes sure that it is a master, and that the keys there are ours.
@@ -181,7 +187,7 @@ impl Dialler {
             Ok(_) => Ok(()),
             // ROLE may be forbidden or unknown where all that we need is allowed.
             Err(error) => match Trouble::of(&error) {
-                Trouble::NotAllowed | Trouble::Other(_) => Ok(()),
+                Trouble::NotAllowed(_) | Trouble::UnknownCommand(_) | Trouble::Other(_) => Ok(()),
                 trouble => Err(trouble),
             },
         }

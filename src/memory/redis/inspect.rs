@@ -9,16 +9,37 @@ use redis::{Cmd, FromRedisValue};
 use uuid::Uuid;
 
 use super::advice::Trouble;
+use super::eviction;
 use super::route::Connection;
 
 /// Above this, timestamps that gateways write are not comparable any more. TTLs are durations and do not suffer.
 const SKEW_MAX_S: u64 = 60;
+
+/// The server that is meant unless it says otherwise.
+const REDIS: &str = "Redis";
+/// How servers that speak Redis' protocol are known, and where INFO has their version. All of them say a Redis version as
+/// well, for the sake of old clients. Redis itself is the last, so that each is something.
+const PRODUCTS: [(&str, &str, &str); 5] = [
+    ("valkey_version", "Valkey", "valkey_version"),
+    ("dragonfly_version", "Dragonfly", "dragonfly_version"),
+    ("redict_version", "Redict", "redict_version"),
+    ("mvcc_depth", "KeyDB", "redis_version"),
+    ("redis_version", REDIS, "redis_version"),
+];
+
+/// What a server is called, and which version it is, by a question for a line of INFO.
+pub(super) fn product<'a>(line: impl Fn(&str) -> Option<&'a str>) -> (&'static str, &'a str) {
+    let known = PRODUCTS.iter().find(|(sign, ..)| line(sign).is_some());
+    known.map_or((REDIS, ""), |(_, name, version)| (*name, line(version).unwrap_or_default()))
+}
 
 /// What was found out about one server, or about all masters of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Inspection {
     /// Which life of which server; `None` when INFO is forbidden.
     pub(super) life: Option<String>,
+    /// What it is called.
+    pub(super) product: &'static str,
     /// One text a finding: what is the matter, what it costs, the way out. Without figures that change from look to look.
     pub(super) findings: Vec<String>,
     /// What a crash costs at worst.
@@ -40,7 +61,8 @@ struct Facts {
 /// When a master does not answer; one that answers "forbidden" is no error.
 pub(super) async fn inspect(connection: &Connection, name: &str, default_user: bool) -> Result<Inspection, Trouble> {
     let masters = connection.masters().await.map_err(|error| Trouble::of(&error))?;
-    let mut whole = Inspection { life: Some(String::new()), findings: Vec::new(), crash: String::new() };
+    let mut whole =
+        Inspection { life: Some(String::new()), product: REDIS, findings: Vec::new(), crash: String::new() };
     for mut master in masters {
         let node = master.node().map(ToString::to_string);
         let facts = ask(&mut master).await?;
@@ -52,7 +74,8 @@ pub(super) async fn inspect(connection: &Connection, name: &str, default_user: b
             Some(node) => format!("{node}: {text}"),
             None => text,
         }));
-        whole.crash = facts.crash().to_owned();
+        whole.product = facts.product().0;
+        whole.crash = facts.crash();
     }
     Ok(whole)
 }
@@ -98,7 +121,7 @@ async fn allowed<T: FromRedisValue>(question: &Cmd, server: &mut Connection) -> 
     match question.query_async::<T>(server).await {
         Ok(answer) => Ok(Some(answer)),
         Err(error) => match Trouble::of(&error) {
-            Trouble::NotAllowed | Trouble::NotRedis | Trouble::Other(_) => Ok(None),
+            Trouble::NotAllowed(_) | Trouble::UnknownCommand(_) | Trouble::NotRedis | Trouble::Other(_) => Ok(None),
             trouble => Err(trouble),
         },
     }
@@ -121,21 +144,31 @@ impl Facts {
         Some(format!("{run}/{}@{at}", self.field("master_replid").unwrap_or("-")))
     }
 
-    fn crash(&self) -> &'static str {
-        match (self.field("aof_enabled"), self.appendfsync.as_deref(), self.save.as_deref()) {
+    fn product(&self) -> (&'static str, &str) {
+        product(|name| self.field(name))
+    }
+
+    fn crash(&self) -> String {
+        let (name, _) = self.product();
+        let cost = match (self.field("aof_enabled"), self.appendfsync.as_deref(), self.save.as_deref()) {
             (None, ..) => "what a crash costs is not known: INFO is forbidden",
             (Some("1"), Some("always"), _) => "a crash costs nothing that was answered",
             (Some("1"), Some("everysec"), _) => {
-                "a crash of Redis costs nothing, a power failure the last second or two"
+                return format!("a crash of {name} costs nothing, a power failure the last second or two");
             }
-            (Some("1"), Some(_), _) => "a crash of Redis costs nothing, a power failure half a minute or more",
+            (Some("1"), Some(_), _) => {
+                return format!("a crash of {name} costs nothing, a power failure half a minute or more");
+            }
             (Some("1"), None, _) => {
-                "a crash of Redis costs nothing, a power failure what was not yet synced (CONFIG is forbidden)"
+                return format!(
+                    "a crash of {name} costs nothing, a power failure what was not yet synced (CONFIG is forbidden)"
+                );
             }
             (Some(_), _, Some("")) => "a crash costs everything: nothing is on disk",
             (Some(_), _, Some(_)) => "a crash costs all since the last snapshot, minutes to an hour",
             (Some(_), _, None) => "a crash costs all since the last snapshot, if any are made (CONFIG is forbidden)",
-        }
+        };
+        cost.to_owned()
     }
 
     fn findings(&self, default_user: bool) -> Vec<String> {
@@ -148,7 +181,8 @@ impl Facts {
             );
         }
         if self.info.is_some() && self.appendfsync.is_none() && self.save.is_none() {
-            find("CONFIG is forbidden, so how often Redis writes to its disk could not be checked");
+            let (name, _) = self.product();
+            find(&format!("CONFIG is forbidden, so how often {name} writes to its disk could not be checked"));
         }
         if self.field("role") == Some("slave") {
             find("the server is a replica: nothing can be written; point the URL at the primary");
@@ -174,33 +208,26 @@ impl Facts {
     }
 
     fn eviction(&self, find: &mut impl FnMut(&str)) {
-        if let Some(policy) = self.field("maxmemory_policy").filter(|policy| *policy != "noeviction") {
-            let limit = if self.field("maxmemory") == Some("0") { "once maxmemory is set, a" } else { "a" };
-            find(&format!(
-                "maxmemory-policy is {policy}: {limit} full memory makes Redis delete callers without a word; \
-                 set maxmemory-policy noeviction, which refuses writes instead, and they are tried again"
-            ));
-        }
-        if self.field("evicted_keys").is_some_and(|evicted| evicted != "0") {
-            find(
-                "keys have been evicted since the server started: callers may be forgotten already; \
-                 raise maxmemory and set maxmemory-policy noeviction",
-            );
+        let number = |name: &str| self.field(name).and_then(|value| value.parse().ok()).unwrap_or(0);
+        let policy = self.field("maxmemory_policy").unwrap_or_default();
+        if let Some(advice) = eviction::advice(self.product().0, policy, number("maxmemory"), number("evicted_keys")) {
+            find(&advice);
         }
     }
 
     fn persistence(&self, find: &mut impl FnMut(&str)) {
         let way_out = "; set appendonly yes (appendfsync everysec)";
+        let (name, _) = self.product();
         match (self.field("aof_enabled"), self.appendfsync.as_deref(), self.save.as_deref()) {
             (Some("0"), _, Some("")) => {
-                find(&format!("Redis keeps nothing on disk: a crash or restart costs all callers{way_out}"));
+                find(&format!("{name} keeps nothing on disk: a crash or restart costs all callers{way_out}"));
             }
             (Some("0"), _, Some(_)) => {
-                find(&format!("Redis writes snapshots only: a crash costs every call since the last one{way_out}"));
+                find(&format!("{name} writes snapshots only: a crash costs every call since the last one{way_out}"));
             }
             (Some("0"), _, None) => {
                 find(&format!(
-                    "Redis keeps no append-only file: a crash costs what the last snapshot lacks, if there is one{way_out}"
+                    "{name} keeps no append-only file: a crash costs what the last snapshot lacks, if there is one{way_out}"
                 ));
             }
             (Some("1"), Some("no"), _) => {
@@ -211,7 +238,10 @@ impl Facts {
     }
 
     fn version(&self, find: &mut impl FnMut(&str)) {
-        let Some(text) = self.field("redis_version") else { return };
+        let (REDIS, text) = self.product() else { return };
+        if text.is_empty() {
+            return;
+        }
         let mut numbers = text.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
         let mut next = || numbers.next().unwrap_or(0);
         let version = (next(), next(), next());
@@ -224,9 +254,7 @@ impl Facts {
                 "Redis {text} gets no security fixes any more, and none of our tests ran on it; use 6.2 or newer"
             ));
         }
-        // Valkey says a Redis version for the sake of old clients; the fault is not known to be in it.
-        let valkey = self.field("valkey_version").is_some();
-        if !valkey && ((7, 2, 0)..=(8, 6, 2)).contains(&version) {
+        if ((7, 2, 0)..=(8, 6, 2)).contains(&version) {
             find(&format!(
                 "Redis {text} has CVE-2026-23479: whoever may run scripts may run any code on that machine; use 8.6.3 or newer, \
                  and until then let nobody else have a password"
@@ -302,6 +330,23 @@ mod tests {
             &[("redis_version", "7.2.4"), ("valkey_version", "8.0.1")],
         ] {
             assert_eq!(with(fields).findings(false), [""; 0], "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_called_by_its_own_name() {
+        for (fields, name, version) in [
+            (&[][..], "Redis", "7.0.15"),
+            (&[("redis_version", "7.2.4"), ("server_name", "valkey"), ("valkey_version", "8.1.3")], "Valkey", "8.1.3"),
+            (&[("redis_version", "7.4.0"), ("dragonfly_version", "df-v1.40.1")], "Dragonfly", "df-v1.40.1"),
+            (&[("redis_version", "6.3.4"), ("mvcc_depth", "0")], "KeyDB", "6.3.4"),
+        ] {
+            let mut facts = with(fields);
+            assert_eq!(facts.product(), (name, version));
+            assert!(facts.crash().contains(&format!("a crash of {name} ")), "{}", facts.crash());
+            facts.info.as_mut().unwrap().insert("aof_enabled".to_owned(), "0".to_owned());
+            facts.save = None;
+            assert!(facts.findings(false)[0].starts_with(name), "{:?}", facts.findings(false));
         }
     }
 

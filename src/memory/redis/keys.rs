@@ -75,6 +75,36 @@ impl Keys {
         format!("{}:meta:pepper", self.prefix)
     }
 
+    /// Nobody's: what may be done is tried on it, and it is never there.
+    pub(super) fn rights(&self) -> String {
+        format!("{}:meta:rights", self.prefix)
+    }
+
+    /// A key of every kind, of nobody who could be.
+    pub(super) fn samples(&self) -> Vec<String> {
+        let id = "rights";
+        let of_user = ["profile", "sessions", "gone"].map(|what| match self.layout {
+            Layout::Flat => format!("{}:user:{id}:{what}", self.prefix),
+            Layout::Tagged => format!("{}:{{{id}}}:{what}", self.prefix),
+        });
+        let of_session = ["session", "done"].map(|what| match self.layout {
+            Layout::Flat => format!("{}:{what}:{id}", self.prefix),
+            Layout::Tagged => format!("{}:{{{id}}}:{what}:{id}", self.prefix),
+        });
+        let mut samples = vec![format!("{}:phone:{}", self.prefix, self.tag(id))];
+        samples.extend(of_user);
+        samples.extend(of_session);
+        samples.extend(self.is_tagged().then(|| self.place(id)));
+        samples.extend(self.mirrors(id));
+        samples
+    }
+
+    /// The keys of ours as an ACL rule has them.
+    pub(super) fn acl_patterns(&self) -> String {
+        let (ours, mirrors) = (escaped(&self.prefix), escaped(&self.mirror_prefix));
+        if ours == mirrors { format!("~{ours}:*") } else { format!("~{ours}:* ~{mirrors}:*") }
+    }
+
     /// Where a key of another shape is moved out of the way: in the same slot, and a colon, as an id may have a dot in it:
     /// what is aside must not look like somebody's.
     pub(super) fn aside(key: &str) -> String {

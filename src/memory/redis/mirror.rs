@@ -90,7 +90,7 @@ impl RedisStore {
             .arg(self.settings.mirror_messages);
         let status = self.mirror(&script, &keys).await?;
         if status != "ok" {
-            tracing::debug!(session.id = sid, turns, status, "a turn is not mirrored");
+            tracing::debug!(call.sid = sid, turns, status, "a turn is not mirrored");
         }
         Ok(())
     }
@@ -101,7 +101,7 @@ impl RedisStore {
         script.arg(instance);
         let status = self.mirror(&script, &keys).await?;
         if status != "ok" {
-            tracing::debug!(session.id = sid, "the call goes on with another instance, and so does its mirror");
+            tracing::debug!(call.sid = sid, "the call goes on with another instance, and so does its mirror");
         }
         Ok(())
     }
@@ -146,9 +146,9 @@ fn report(sid: &str, written: Result<(), MemoryError>) {
     match written {
         Ok(()) => (),
         Err(error @ MemoryError::Unavailable { .. }) => {
-            tracing::debug!(session.id = ?sid, %error, "a live call is not mirrored");
+            tracing::debug!(call.sid = sid, %error, "a live call is not mirrored");
         }
-        Err(error) => tracing::warn!(session.id = ?sid, %error, "a live call is not mirrored"),
+        Err(error) => tracing::warn!(call.sid = sid, %error, "a live call is not mirrored"),
     }
 }
 

@@ -14,7 +14,7 @@ use tracing::{debug, error, info, warn};
 
 use super::super::archive::{Archive, ArchiveError};
 use super::super::consent::{self, ConsentMode, Keep};
-use super::super::directory::{Memory, ProfileChange};
+use super::super::directory::{Erased, Memory, ProfileChange};
 use super::super::hang_up::{self, HangUp, Written};
 use super::super::improve;
 use super::super::mirror::Mirror;
@@ -26,7 +26,7 @@ use super::super::summary;
 use super::super::whose;
 use super::journal;
 use super::outbox::{self, Entry, Kind};
-use super::{Finished, PATIENCE, Spool};
+use super::{Finished, Forgotten, PATIENCE, Spool};
 use crate::identity::{Caller, PhoneHash, UserId};
 
 /// Deliveries at the same time, each of another lane.
@@ -142,7 +142,7 @@ impl Drain {
         match delivered {
             Ok(()) => _ = stored.send(()),
             Err(error) => error!(
-                session.id = session.chat_id,
+                call.sid = session.chat_id,
                 error = &error as &dyn Error,
                 "the store does not take a finished call; it is held until the disk does"
             ),
@@ -271,7 +271,7 @@ impl Drain {
                 if entry.kind == Kind::Summary && entry.tries + 1 >= SUMMARY_TRIES =>
             {
                 warn!(
-                    session.id = entry.sid,
+                    call.sid = entry.sid,
                     error = &failure as &dyn Error,
                     "the summary stays the one that rules made"
                 );
@@ -292,7 +292,7 @@ impl Drain {
             Err(failure @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
                 metrics::counter!("redial_dead_letters_total").increment(1);
                 error!(
-                    session.id = ?entry.sid,
+                    call.sid = entry.sid,
                     kind = entry.kind.as_str(),
                     error = &failure as &dyn Error,
                     "a delivery is impossible and is put aside; see `redial memory dead`"
@@ -336,14 +336,14 @@ impl Drain {
         said.retain(|_, at| now.duration_since(*at) < SAY_AGAIN);
         match said.entry(failure.to_string()) {
             hash_map::Entry::Occupied(_) => debug!(
-                session.id = sid,
+                call.sid = sid,
                 kind,
                 tries = entry.tries,
                 error = failure as &dyn Error,
                 "this one waits as well"
             ),
             hash_map::Entry::Vacant(first) => {
-                warn!(session.id = sid, kind, error = failure as &dyn Error, "a delivery waits");
+                warn!(call.sid = sid, kind, error = failure as &dyn Error, "a delivery waits");
                 first.insert(now);
             }
         }
@@ -368,7 +368,8 @@ impl Drain {
                     self.forget(&absorbed).await?;
                 }
                 let erased = self.sinks.store.erase(&entry.caller.user_id).await?;
-                info!(?erased, "a caller is erased");
+                let Erased { numbers, profiles, sessions, markers, mirrors } = erased;
+                info!(numbers, profiles, sessions, markers, mirrors, "a caller is erased");
                 Ok(Vec::new())
             }
             Kind::EraseNumber => {
@@ -426,13 +427,13 @@ impl Drain {
     ) -> Result<(Option<Written>, UserId), MemoryError> {
         if summary::is_erasure_confirmed(&session) {
             self.forget_whoever_asked(&caller, &session.chat_id).await?;
-            info!(session.id = session.chat_id, "the caller asked to be forgotten, and is");
+            info!(call.sid = session.chat_id, "the caller asked to be forgotten, and is");
             return Ok((None, caller.user_id));
         }
         // A repeated delivery goes where the first one went.
         let called_as = std::mem::replace(&mut session.user_id, caller.user_id.as_str().to_owned());
         if let Some(new) = self.split_from(&caller, &called_as, &session).await? {
-            info!(session.id = session.chat_id, "the number has another owner now, who is somebody new");
+            info!(call.sid = session.chat_id, "the number has another owner now, who is somebody new");
             session.user_id = new.as_str().to_owned();
             caller.user_id = new;
         }
@@ -457,7 +458,7 @@ impl Drain {
         match self.spool.database.ask(PATIENCE, move |rows| journal::is_open(rows, &asked)).await {
             Ok(false) => mirror.end(&sid, instance).await,
             Ok(true) => (),
-            Err(error) => debug!(session.id = sid, error = &error as &dyn Error, "the call's mirror is left to expire"),
+            Err(error) => debug!(call.sid = sid, error = &error as &dyn Error, "the call's mirror is left to expire"),
         }
     }
 
@@ -612,7 +613,10 @@ impl Drain {
         for user in self.sinks.store.erased_among(&users).await? {
             self.sinks.live.forget(&user);
             match self.spool.purge(&user, None).await {
-                Ok(forgotten) => info!(?forgotten, "a caller was erased elsewhere; nothing is kept here"),
+                Ok(Forgotten { calls, turns, entries, logs }) => {
+                    let call_logs = logs.len();
+                    info!(calls, turns, entries, call_logs, "a caller was erased elsewhere; nothing is kept here");
+                }
                 // The others' go all the same, and this one's the next time.
                 Err(error) => warn!(error = &error as &dyn Error, "what is left of an erased caller cannot be deleted"),
             }

@@ -255,7 +255,7 @@ pub(super) fn park(rows: &Rows<'_>, seq: i64, reason: &str) -> Result<(), Memory
 /// Puts a turn aside whose row is damaged.
 pub(super) fn put_aside_turn(rows: &Rows<'_>, sid: &str, uid: &str, doc: &str) -> Result<(), MemoryError> {
     metrics::counter!("redial_damaged_rows_total").increment(1);
-    error!(session.id = sid, "a turn in the journal is damaged and is put aside; see `redial memory dead`");
+    error!(call.sid = sid, "a turn in the journal is damaged and is put aside; see `redial memory dead`");
     rows.change(
         "INSERT INTO dead (seq, kind, uid, sid, body, reason, parked)
          VALUES ((SELECT min(0, coalesce(min(seq), 0)) - 1 FROM dead), 'turn', ?1, ?2, ?3, ?4, ?5)",

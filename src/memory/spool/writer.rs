@@ -112,7 +112,7 @@ async fn run(
         }
         for op in work.iter() {
             if let Op::Turn { sid, message } = op {
-                debug!(session.id = sid, turn = message.turn.id.0, "turn kept");
+                debug!(call.sid = sid, turn = message.turn.id.0, "turn kept");
             }
         }
         if closes {

@@ -262,7 +262,7 @@ impl Bed {
     pub(crate) async fn assert_prompt(&self) {
         let (start, lookup) = (self.slowest_start(), self.slowest_lookup().await);
         assert!(start < CALL_START_LIMIT, "a call started after {start:?}");
-        assert!(lookup < LOOKUP_LIMIT, "a lookup took {lookup:?}");
+        assert!(lookup <= LOOKUP_LIMIT, "a lookup took up to {lookup:?}");
     }
 
     fn line(&self, verdict: &Verdict) -> String {
@@ -297,11 +297,18 @@ impl Bed {
         self.ended.iter().map(|ended| ended.longest_gap).max().unwrap_or_default()
     }
 
-    /// The slowest lookup of the last minute, as the gateway itself measures it.
+    /// A time that no lookup of this process has exceeded, as the gateway itself measures it: the bound of a bucket.
     pub(crate) async fn slowest_lookup(&self) -> Duration {
         let metrics = self.gateway().wire().get("/metrics").await;
-        let line = metrics.lines().find_map(|line| line.strip_prefix("redial_lookup_seconds{quantile=\"1\"} "));
-        Duration::from_secs_f64(line.unwrap_or_else(|| panic!("no lookups in {metrics}")).parse().unwrap())
+        let count = |name: &str| {
+            metrics.lines().filter_map(|line| line.strip_prefix(name)).map(|rest| rest.trim().to_owned()).collect()
+        };
+        let all: Vec<String> = count("redial_lookup_seconds_count ");
+        let all = all.first().unwrap_or_else(|| panic!("no lookups in {metrics}"));
+        let buckets: Vec<String> = count("redial_lookup_seconds_bucket{le=\"");
+        let bound = buckets.iter().filter_map(|bucket| bucket.split_once("\"} ")).find(|(_, count)| count == all);
+        let seconds = bound.and_then(|(bound, _)| bound.parse::<f64>().ok()).filter(|bound| bound.is_finite());
+        seconds.map_or(Duration::MAX, Duration::from_secs_f64)
     }
 
     /// The calls that are over.

@@ -45,7 +45,7 @@ async fn config_set(raw: &mut MultiplexedConnection, name: &str, value: &str) {
 }
 
 /// Waits until the health report has, or has no more, a finding with `part` in it.
-async fn until_found(store: &RedisStore, part: &str, expected: bool) {
+pub(super) async fn until_found(store: &RedisStore, part: &str, expected: bool) {
     eventually(|| async {
         let findings = store.health().await.unwrap().findings;
         if findings.iter().any(|finding| finding.contains(part)) == expected { Ok(()) } else { Err(findings) }
@@ -55,21 +55,21 @@ async fn until_found(store: &RedisStore, part: &str, expected: bool) {
 
 /// Collects what this thread logs.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn start() -> (Self, DefaultGuard) {
+    pub(super) fn start() -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
     }
 
-    fn count(&self, part: &str) -> usize {
+    pub(super) fn count(&self, part: &str) -> usize {
         self.text().matches(part).count()
     }
 }
@@ -176,6 +176,8 @@ async fn evicted_keys_are_found() {
     config_set(&mut raw, "maxmemory", "1").await;
     let _ = store.begin_call(&caller()).await;
     until_found(&store, "forgotten already", true).await;
+    let findings = store.health().await.unwrap().findings;
+    assert_eq!(findings.iter().filter(|finding| finding.contains("maxmemory")).count(), 1, "{findings:?}");
 }
 
 #[tokio::test]

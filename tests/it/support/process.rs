@@ -204,7 +204,7 @@ fn note(line: &str, acknowledged: &Mutex<Acknowledged>) {
         return;
     };
     let fields = &line["fields"];
-    match (fields["message"].as_str(), fields["session.id"].as_str(), fields["turn"].as_u64()) {
+    match (fields["message"].as_str(), fields["call.sid"].as_str(), fields["turn"].as_u64()) {
         (Some("turn kept"), Some(sid), Some(turn)) => {
             acknowledged.lock().unwrap().insert((sid.to_owned(), turn));
         }

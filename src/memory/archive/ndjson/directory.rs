@@ -81,7 +81,7 @@ impl Directory {
                         }
                     }
                     Some(_) => (), // it mentions the id
-                    None => warn!(file = %path.display(), session.id = ?sid, "a line of the archive is not a session"),
+                    None => warn!(file = %path.display(), call.sid = sid, "a line of the archive is not a session"),
                 }
                 Ok(())
             })?;

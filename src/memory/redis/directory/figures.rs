@@ -85,7 +85,7 @@ impl RedisStore {
         for server in self.masters().await? {
             let info: String = match self.command_at(server.as_ref(), redis::cmd("INFO").arg("memory")).await {
                 Ok(info) => info,
-                Err(Trouble::NotAllowed | Trouble::Other(_)) => return Ok(None),
+                Err(Trouble::NotAllowed(_) | Trouble::UnknownCommand(_) | Trouble::Other(_)) => return Ok(None),
                 Err(trouble) => return Err(self.failed("", trouble)),
             };
             let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse::<u64>().ok());

@@ -2,6 +2,7 @@
 
 use super::super::RedisStore;
 use super::super::advice::Trouble;
+use super::super::inspect::product;
 use crate::memory::directory::ServerReport;
 use crate::memory::store::MemoryError;
 
@@ -13,7 +14,7 @@ impl RedisStore {
         for section in ["server", "memory", "stats", "persistence"] {
             let text: String = match self.command(redis::cmd("INFO").arg(section)).await {
                 Ok(text) => text,
-                Err(Trouble::NotAllowed | Trouble::Other(_)) => return Ok(None),
+                Err(Trouble::NotAllowed(_) | Trouble::UnknownCommand(_) | Trouble::Other(_)) => return Ok(None),
                 Err(trouble) => return Err(self.failed("", trouble)),
             };
             info.push_str(&text);
@@ -25,13 +26,16 @@ impl RedisStore {
 
 /// Reads `name:value` lines; what is not told is zero or empty.
 fn read(info: &str) -> ServerReport {
-    let text = |name: &str| {
+    let line = |name: &str| {
         let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.map(str::trim).unwrap_or_default().to_owned()
+        line.map(str::trim).filter(|value| !value.is_empty())
     };
-    let number = |name: &str| text(name).parse().unwrap_or(0);
+    let text = |name: &str| line(name).unwrap_or_default().to_owned();
+    let number = |name: &str| line(name).and_then(|value| value.parse().ok()).unwrap_or(0);
+    let (name, version) = product(line);
     ServerReport {
-        version: text("redis_version"),
+        name,
+        version: version.to_owned(),
         used_bytes: number("used_memory"),
         max_bytes: number("maxmemory"),
         eviction_policy: text("maxmemory_policy"),
