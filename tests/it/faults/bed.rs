@@ -299,7 +299,7 @@ impl Bed {
 
     /// The slowest lookup of the last minute, as the gateway itself measures it.
     pub(crate) async fn slowest_lookup(&self) -> Duration {
-        let metrics = self.gateway().wire().get("/metrics").await;
+        let metrics = self.gateway().metrics().await;
         let line = metrics.lines().find_map(|line| line.strip_prefix("redial_lookup_seconds{quantile=\"1\"} "));
         Duration::from_secs_f64(line.unwrap_or_else(|| panic!("no lookups in {metrics}")).parse().unwrap())
     }
