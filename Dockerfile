@@ -25,6 +25,7 @@ USER 65532
 WORKDIR /var/lib/redial
 ENV BIND_ADDR=0.0.0.0:8080 DATA_DIR=/var/lib/redial MODELS_DIR=/usr/share/redial/models
 VOLUME /var/lib/redial
+# Metrics and details of readiness are on ADMIN_ADDR, inside the container unless it is set, with an ADMIN_TOKEN.
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["redial", "health"]

@@ -5,6 +5,7 @@
 //! caller says recorded sentences, waits for each answer to end, and hangs up. Needs Linux (/proc).
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may")]
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,17 +26,20 @@ const ARRIVALS: Duration = Duration::from_secs(12);
 struct Gateway {
     process: Child,
     url: String,
+    operators: String,
     _dir: tempfile::TempDir,
 }
 
 impl Gateway {
     fn start(calls: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let [port, operators] =
+            [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap()).map(|free| free.local_addr().unwrap().port());
         let process = Command::new(env!("CARGO_BIN_EXE_redial"))
             .arg("serve")
             .env_clear()
-            .env("ADMIN_ADDR", "off")
+            .env("ADMIN_ADDR", format!("127.0.0.1:{operators}"))
+            .env("ADMIN_TOKEN", "0".repeat(32))
             .env("BIND_ADDR", format!("127.0.0.1:{port}"))
             .env("DATA_DIR", dir.path())
             .env("TWILIO_AUTH_TOKEN", TOKEN)
@@ -44,7 +48,8 @@ impl Gateway {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        Self { process, url: format!("http://127.0.0.1:{port}"), _dir: dir }
+        let url = |port| format!("http://127.0.0.1:{port}");
+        Self { process, url: url(port), operators: url(operators), _dir: dir }
     }
 
     async fn ready(&self) {
@@ -59,7 +64,7 @@ impl Gateway {
 
     /// A histogram of `/metrics`: how many values it has, and how many of them are at most each bound.
     async fn buckets(&self, name: &str) -> (f64, Vec<(f64, f64)>) {
-        let text = reqwest::get(format!("{}/metrics", self.url)).await.unwrap().text().await.unwrap();
+        let text = reqwest::get(format!("{}/metrics", self.operators)).await.unwrap().text().await.unwrap();
         let all = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix("_count ")?.parse().ok());
         let bounds = text.lines().filter_map(|line| {
             let (bound, count) = line.strip_prefix(name)?.strip_prefix("_bucket{le=\"")?.split_once("\"} ")?;

@@ -15,6 +15,7 @@ use crate::calls::Control;
 use crate::config::Config;
 use crate::http;
 use crate::http::api::door::{Door, Sign};
+use crate::http::listener::{self, Rules};
 use crate::identity::CallerAddress;
 use crate::memory::model::{Profile, Session};
 use crate::memory::store::MemoryError;
@@ -54,18 +55,21 @@ impl Gateway {
         tls::install_provider();
         metrics::install();
         let bind = config.server.bind;
-        let listener = http::listener::bind(bind).with_context(|| format!("BIND_ADDR {bind} cannot be used"))?;
+        let listener = listener::bind(bind).with_context(|| format!("BIND_ADDR {bind} cannot be used"))?;
         let address = listener.local_addr()?;
+        if config.admin.is_none() {
+            tracing::info!("ADMIN_ADDR=off: no operators' API, no /metrics, and no details behind /readyz");
+        }
         let door = config.admin.as_ref().map(|admin| Door::open(admin, &config.server.data_dir)).transpose()?;
         let local_url = Url::parse(&format!("http://{address}"))?;
-        let max_calls = config.limits.calls;
+        let rules = Rules::public(listener::places_beside(config.limits.calls));
         let app = App::build(config, providers, local_url).await?;
         app.spawn_sweeper();
         app.spawn_deliveries();
         app.background.tasks.spawn(metrics::keep_up(app.background.stop.clone()));
         let stop = CancellationToken::new();
         let router = http::router(Arc::clone(&app));
-        let server = tokio::spawn(http::listener::serve(listener, router, max_calls, stop.clone()));
+        let server = tokio::spawn(listener::serve(listener, router, rules, stop.clone()));
         let admin = door.map(|door| (door.sign(), tokio::spawn(door.serve(Arc::clone(&app), stop.clone()))));
         Ok(Self { app, address, stop, server, admin })
     }

@@ -3,14 +3,15 @@
 pub(crate) mod api;
 mod health;
 pub(crate) mod listener;
+mod signed;
 mod stream;
 mod voice;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 
 use crate::app::App;
 
@@ -24,10 +25,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/voice/resume", post(voice::resume))
         .route("/voice/status", post(voice::status))
         .route("/media-stream", get(stream::media_stream))
-        // operators
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&app), signed::signed))
+        // load balancers; what operators ask is on a port of its own
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(app)
 }

@@ -14,6 +14,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use url::{Host, Url};
 
+pub(crate) use self::addresses::is_public;
+
 /// Longest to connect, name lookup and TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -169,8 +171,8 @@ impl Reach {
     fn allows(self, address: IpAddr) -> bool {
         match self {
             Self::Loopback => address.is_loopback(),
-            Self::Public => addresses::is_public(address),
-            Self::Private => addresses::is_public(address) || addresses::is_private(address),
+            Self::Public => is_public(address),
+            Self::Private => is_public(address) || addresses::is_private(address),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Signed is the URL as it was configured at the carrier, byte for byte, followed by the form's fields in order of
 //! their names. Rules and vectors: Twilio's security documentation and its server libraries.
 
+use std::cmp::Ordering;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -98,8 +100,15 @@ impl Verifier {
         pairs: &[(String, String)],
         headers: SignatureHeaders<'_>,
     ) -> Result<(), SignatureError> {
-        let fields = signed_fields(pairs);
-        self.verify(&http_candidates(url), &fields, headers)
+        self.verify(&http_candidates(url), &signed_fields(pairs), headers)
+    }
+
+    /// Looks at the headers only: whether a signature is there that could be right. For before a body is read.
+    ///
+    /// # Errors
+    /// The reason for disbelief, whatever the body is.
+    pub fn look_at(&self, headers: SignatureHeaders<'_>) -> Result<(), SignatureError> {
+        self.presented(headers).map(|_| ())
     }
 
     /// Checks a webhook with a JSON body: the body's hash is in the signed query.
@@ -114,7 +123,7 @@ impl Verifier {
         if hashes.next().is_some() || !bool::from(hash.as_bytes().ct_eq(ours.as_bytes())) {
             return Err(SignatureError::BodyHashMismatch);
         }
-        self.verify(&http_candidates(url), "", headers)
+        self.verify(&http_candidates(url), &[String::new()], headers)
     }
 
     /// Checks the upgrade of a media stream. `url` is the `wss://` URL that the TwiML named, without a query; a query that
@@ -138,7 +147,22 @@ impl Verifier {
         self.verify(&candidates, &fields, headers)
     }
 
-    fn verify(&self, urls: &[String], fields: &str, headers: SignatureHeaders<'_>) -> Result<(), SignatureError> {
+    fn verify(&self, urls: &[String], fields: &[String], headers: SignatureHeaders<'_>) -> Result<(), SignatureError> {
+        let (keys, signature) = self.presented(headers)?;
+        // Every candidate is tried, so that the time tells nothing of which one was nearest.
+        let mut matches = subtle::Choice::from(0);
+        for url in urls {
+            for fields in fields {
+                for key in &keys {
+                    matches |= key.sign(url, fields).as_bytes().ct_eq(signature.as_bytes());
+                }
+            }
+        }
+        if bool::from(matches) { Ok(()) } else { Err(SignatureError::Mismatch) }
+    }
+
+    /// The signature, if it has the right form, and the keys that it may be made with.
+    fn presented<'a>(&'a self, headers: SignatureHeaders<'a>) -> Result<(Vec<Key<'a>>, &'a str), SignatureError> {
         let keys = self.keys(headers.settings)?;
         let signature = headers.signature.filter(|text| !text.is_empty()).ok_or(SignatureError::Missing)?;
         let length = match keys.first() {
@@ -148,14 +172,7 @@ impl Verifier {
         if signature.len() != length || STANDARD.decode(signature).is_err() {
             return Err(SignatureError::Malformed);
         }
-        // Every candidate is tried, so that the time tells nothing of which one was nearest.
-        let mut matches = subtle::Choice::from(0);
-        for url in urls {
-            for key in &keys {
-                matches |= key.sign(url, fields).as_bytes().ct_eq(signature.as_bytes());
-            }
-        }
-        if bool::from(matches) { Ok(()) } else { Err(SignatureError::Mismatch) }
+        Ok((keys, signature))
     }
 
     /// The keys that the settings header allows; the header never weakens what is configured.
@@ -177,7 +194,7 @@ impl Verifier {
 
 /// Signs a form as Twilio does; for the simulator and tests.
 pub fn sign_form(auth_token: &str, url: &str, pairs: &[(String, String)]) -> String {
-    Key::Sha1(auth_token).sign(url, &signed_fields(pairs))
+    Key::Sha1(auth_token).sign(url, &in_order(pairs, Ord::cmp))
 }
 
 /// Signs an upgrade as Twilio does; for the simulator and tests.
@@ -205,10 +222,19 @@ impl Key<'_> {
     }
 }
 
+/// What may have been signed of a form: in order of bytes, which is that of code points, and in that of UTF-16 code units if
+/// it is another one. The carrier's libraries sort as their language compares strings, and some do it in UTF-16, where
+/// an emoji comes before a full-width letter.
+fn signed_fields(pairs: &[(String, String)]) -> Vec<String> {
+    let by_bytes = in_order(pairs, Ord::cmp);
+    let by_units = in_order(pairs, |one, other| one.encode_utf16().cmp(other.encode_utf16()));
+    if by_units == by_bytes { vec![by_bytes] } else { vec![by_bytes, by_units] }
+}
+
 /// Names and values in order of names, then values; each distinct pair once.
-fn signed_fields(pairs: &[(String, String)]) -> String {
+fn in_order(pairs: &[(String, String)], order: impl Fn(&str, &str) -> Ordering) -> String {
     let mut sorted: Vec<&(String, String)> = pairs.iter().collect();
-    sorted.sort();
+    sorted.sort_by(|one, other| order(&one.0, &other.0).then_with(|| order(&one.1, &other.1)));
     sorted.dedup();
     sorted.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect()
 }
@@ -382,6 +408,60 @@ mod tests {
         assert_eq!(verifier().verify_json(&upper, body, headers), Err(SignatureError::BodyHashMismatch));
         let twice = format!("{url}&bodySHA256={hash}");
         assert_eq!(verifier().verify_json(&twice, body, headers), Err(SignatureError::BodyHashMismatch));
+    }
+
+    /// The signature of a text that was put together by hand.
+    fn signature_of(text: &str) -> String {
+        let mut mac = Hmac::<Sha1>::new_from_slice(KEY.as_bytes()).unwrap();
+        mac.update(text.as_bytes());
+        STANDARD.encode(mac.finalize().into_bytes())
+    }
+
+    #[test]
+    fn forms_sorted_by_utf_16_are_believed_like_those_sorted_by_bytes() {
+        // In UTF-16 the emoji are D83D…, so they come before ﬁ (FB01) and Ａ (FF21); their bytes come after.
+        for (fields, by_bytes, by_units) in [
+            (
+                pairs(&[("Tag", "😀"), ("Tag", "ﬁ"), ("Tag", "a"), ("Tag", "😀")]),
+                "TagaTagﬁTag😀", //
+                "TagaTag😀Tagﬁ",
+            ),
+            (
+                pairs(&[("CallSid", "CA1"), ("😀", "1"), ("Ａ", "2")]),
+                "CallSidCA1Ａ2😀1", //
+                "CallSidCA1😀1Ａ2",
+            ),
+            (
+                pairs(&[("🙂", "😀"), ("ｚ", "x"), ("🙂", "Ａ")]),
+                "ｚx🙂Ａ🙂😀", //
+                "🙂😀🙂Ａｚx",
+            ),
+        ] {
+            for text in [by_bytes, by_units] {
+                let signature = signature_of(&format!("{FORM_URL}{text}"));
+                assert_eq!(verifier().verify_form(FORM_URL, &fields, signed(&signature)), Ok(()), "{text}");
+            }
+            // Any other order is nobody's.
+            let reversed: String =
+                fields.iter().rev().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
+            let signature = signature_of(&format!("{FORM_URL}{reversed}"));
+            assert_eq!(
+                verifier().verify_form(FORM_URL, &fields, signed(&signature)),
+                Err(SignatureError::Mismatch),
+                "{reversed}"
+            );
+        }
+        let query = "Tag=%EF%AC%81&Tag=%F0%9F%98%80";
+        let signature = signature_of("wss://gw.example.com/relayTag😀Tagﬁ");
+        assert_eq!(verifier().verify_websocket("wss://gw.example.com/relay", query, signed(&signature)), Ok(()));
+    }
+
+    #[test]
+    fn a_signature_that_cannot_be_right_is_known_before_the_body() {
+        assert_eq!(verifier().look_at(signed(FORM_SIG)), Ok(()));
+        assert_eq!(verifier().look_at(SignatureHeaders::default()), Err(SignatureError::Missing));
+        assert_eq!(verifier().look_at(signed("junk")), Err(SignatureError::Malformed));
+        assert_eq!(verifier().sha256_only().look_at(signed(FORM_SIG)), Err(SignatureError::Downgrade));
     }
 
     #[test]

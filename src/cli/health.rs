@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use super::environment::Environment;
 use crate::config::Config;
 
-/// Ask the gateway on this machine whether it takes calls: exit code 0 if so. For container health checks.
+/// Ask the gateway on this machine whether it takes calls: exit code 0 if so. For container health checks; how memory does is
+/// told at ADMIN_ADDR, under /readyz.
 #[derive(Debug, clap::Args)]
 pub(super) struct Health {}
 
@@ -23,7 +24,7 @@ impl Health {
             let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
             let answer = client.get(&url).send().await.with_context(|| format!("{url} does not answer"))?;
             let status = answer.status();
-            println!("{}", answer.text().await?);
+            println!("{}", answer.text().await?.trim_end());
             Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         })
     }

@@ -36,7 +36,12 @@ pub const VARIABLES: &[Variable] = &[
     plain("DATA_DIR", "directory", "data", "journal, outbox, embedded store, phone pepper, call logs"),
     plain("MODELS_DIR", "directory", "models", "weights of the speech models"),
     plain("SHUTDOWN_GRACE_SECONDS", "s", "30", "how long running calls may go on after SIGTERM"),
-    plain("ADMIN_ADDR", "address:port or off", "127.0.0.1:8081", "where the API for operators listens"),
+    plain(
+        "ADMIN_ADDR",
+        "address:port or off",
+        "127.0.0.1:8081",
+        "where operators listen: the API, /metrics, and details behind /readyz",
+    ),
     secret(
         "ADMIN_TOKEN",
         "generated at each start, in DATA_DIR/admin-token",
@@ -157,7 +162,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     plain("DEAD_AIR", "words/tone/silence", "words", "what is heard while an answer is late"),
     plain("CALL_LOG", "true/false", "false", "write each call's events, with its words, to DATA_DIR/calls"),
-    plain("RUST_LOG", "filter", "info", "what is logged"),
+    plain(
+        "RUST_LOG",
+        "filter",
+        "info",
+        "what is logged; of the libraries below us never more than info: their details hold tokens",
+    ),
     plain("LOG_FORMAT", "text/json", "text", "how it is logged"),
     plain("LOG_LANG", "en/es", "en", "language in which the connection to Redis is announced"),
 ];

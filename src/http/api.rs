@@ -1,4 +1,4 @@
-//! The API of operators: `/api/v1`, on a port of its own, behind a token.
+//! The API of operators: `/api/v1`, on a port of its own, behind a token. Beside it, without one, what their probes ask.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -30,6 +30,7 @@ use serde::Serialize;
 
 use self::guard::Failures;
 use self::problem::Problem;
+use super::health;
 use super::listener::Peer;
 use crate::app::App;
 use crate::operations::{OperationError, audit};
@@ -83,8 +84,9 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-/// The routes behind the guard. Also what is none of them: a stranger does not learn which there are.
+/// The routes behind the guard, also what is none of them: a stranger does not learn which there are. And the probes'.
 pub(super) fn router(app: Arc<App>, token: SecretString) -> Router {
+    let probes = health::probes(Arc::clone(&app));
     let api = Arc::new(Api { app, token, failures: Failures::default() });
     let mut router = Router::new();
     for (_, path, method) in routes() {
@@ -96,6 +98,7 @@ pub(super) fn router(app: Arc<App>, token: SecretString) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), guard::guard))
         .with_state(api)
+        .merge(probes)
 }
 
 /// `GET /openapi.json`.

@@ -1,45 +1,61 @@
-//! Accepts connections: with a cap, a time limit for headers, and small limits on what a stranger may send.
+//! Accepts connections: with places for so many, a deadline for all that a client may draw out, and small limits on what a
+//! stranger may send.
 //!
 //! axum's own `serve` sets none of these.
 
-use std::convert::Infallible;
+mod files;
+mod places;
+mod watched;
+
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use listenfd::ListenFd;
+use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once: every call has one, and webhooks, probes and strangers need some.
-const SPARE_CONNECTIONS: usize = 1024;
-/// How long a client may take for its request's head.
-const HEADER_LIMIT: Duration = Duration::from_secs(3);
+pub(crate) use self::files::places_beside;
+use self::places::Places;
+pub(crate) use self::places::{Place, Rules, network};
+use self::watched::{Watched, answered, asked};
+use crate::telemetry::limited::Limited;
+
 /// Largest head of a request. hyper takes no less.
 const MAX_HEAD_BYTES: usize = 8 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Connections that may wait to be accepted; a ramp of hundreds of calls a second fills the usual 128.
 const BACKLOG: u32 = 4096;
+/// How often deadlines are looked at.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
+/// How long nothing is accepted when the system has no room for it.
+const BREATH: Duration = Duration::from_millis(50);
+/// How long requests may take that are under way when the listener stops.
+const LAST_ANSWERS: Duration = Duration::from_secs(15);
 
 /// Who is at the other end of a request's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
+/// Marks a response whose request was believed: its connection is no stranger's any more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Believed;
+
 /// The listening socket that a supervisor such as systemd hands over (`LISTEN_FDS`), else one bound to `address`.
 ///
 /// A socket that outlives the process keeps connections waiting while the process restarts: a carrier that asks how a
 /// call goes on is then answered late instead of refused.
-pub(crate) fn bind(address: std::net::SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     if let Some(listener) = ListenFd::from_env().take_tcp_listener(0)? {
         listener.set_nonblocking(true)?;
         return TcpListener::from_std(listener);
@@ -48,7 +64,7 @@ pub(crate) fn bind(address: std::net::SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// A socket of our own, whatever a supervisor hands over.
-pub(crate) fn bind_anew(address: std::net::SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind_anew(address: SocketAddr) -> io::Result<TcpListener> {
     // A backlog that a burst of calls does not fill.
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -57,58 +73,69 @@ pub(crate) fn bind_anew(address: std::net::SocketAddr) -> io::Result<TcpListener
 }
 
 /// Serves until `stop`. Upgraded connections go on; they belong to their calls.
-pub(crate) async fn serve(listener: TcpListener, router: Router, max_calls: usize, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(max_calls + SPARE_CONNECTIONS));
+pub(crate) async fn serve(listener: TcpListener, router: Router, rules: Rules, stop: CancellationToken) {
+    let places = Places::new(rules);
+    let failures = Limited::new();
+    let mut sweep = interval(SWEEP_EVERY);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let (stream, peer) = tokio::select! {
+        tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
+                Ok((stream, peer)) => {
+                    // Dropped otherwise: the kernel resets it.
+                    if let Some(place) = places.admit(peer.ip()) {
+                        tokio::spawn(connection(stream, place, Peer(peer.ip()), router.clone(), stop.clone()));
+                    }
+                }
                 Err(error) => {
-                    // Out of file descriptors, most likely: a pause lets some connections end.
-                    tracing::warn!(%error, "a connection cannot be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
+                    if let Some(left_out) = failures.due() {
+                        tracing::warn!(%error, left_out, "a connection cannot be accepted");
+                    }
+                    if is_out_of_files(&error) {
+                        places.make_room();
+                        metrics::counter!("redial_connections_without_file_total").increment(1);
+                    }
+                    tokio::time::sleep(BREATH).await;
                 }
             },
+            _ = sweep.tick() => places.sweep(Instant::now()),
             () = stop.cancelled() => return,
-        };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            metrics::counter!("redial_connections_shed_total").increment(1);
-            continue; // dropped: the kernel resets it
-        };
-        let router = TowerToHyperService::new(router.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer.ip()));
-            router.call(request)
-        });
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            connection(stream, service, stop).await;
-            drop(place);
-        });
+        }
     }
 }
 
-async fn connection<S>(stream: TcpStream, service: S, stop: CancellationToken)
-where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Send,
-    S::Future: Send + 'static,
-{
+fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
+/// Answers a connection's requests until it ends, is upgraded, or is cut.
+async fn connection(stream: TcpStream, place: Arc<Place>, peer: Peer, router: Router, stop: CancellationToken) {
     // Audio is many small writes; a socket that refuses the option is served all the same.
     let _ = stream.set_nodelay(true);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request: Request<Incoming>| {
+        let place = Arc::clone(&place);
+        let answer = router.call(asked(request, &place, peer));
+        async move { answered(answer.await, &place) }
+    });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT)
+        // The place has deadlines for the head and for all else.
+        .header_read_timeout(None)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(&place))), service)
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = place.cut().cancelled() => return,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // Nobody looks at deadlines any more.
+            match timeout(LAST_ANSWERS, connection).await {
+                Ok(result) => result,
+                Err(_) => return,
+            }
         }
     };
     if let Err(error) = result {

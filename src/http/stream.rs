@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{OriginalUri, State};
+use axum::extract::{Extension, OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use redial_call::EndReason;
@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
+use super::listener::Place;
 use super::voice::{TOKEN_PARAMETER, signature_headers, unix_seconds};
 use crate::app::App;
 use crate::calls::{Control, Ringing};
@@ -24,6 +25,7 @@ use crate::session::log::CallLog;
 use crate::session::record::Record;
 use crate::session::{Opening, Resumed, Session};
 use crate::speech::vad::Vad;
+use crate::telemetry::limited::Limited;
 use crate::telemetry::millis;
 
 /// A stranger may hold a socket for this long without a valid `start`.
@@ -39,11 +41,16 @@ const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the carrier may take to close its side.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
+/// Strangers can have these lines written as often as they like.
+static REFUSED: Limited = Limited::new();
+static CLOSED: Limited = Limited::new();
+
 /// `GET /media-stream`: everything that can be refused is refused before `101`.
 pub(super) async fn media_stream(
     State(app): State<Arc<App>>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
+    Extension(place): Extension<Arc<Place>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if headers.contains_key(header::ORIGIN) {
@@ -54,7 +61,9 @@ pub(super) async fn media_stream(
         let query = uri.query().unwrap_or_default();
         if let Err(error) = verifier.verify_websocket(&url, query, signature_headers(&headers)) {
             metrics::counter!("redial_signatures_refused_total").increment(1);
-            tracing::warn!(%error, "a media stream is refused");
+            if let Some(left_out) = REFUSED.due() {
+                tracing::warn!(%error, left_out, "a media stream is refused");
+            }
             return (StatusCode::FORBIDDEN, format!("X-Twilio-Signature: {error}\n")).into_response();
         }
     }
@@ -71,11 +80,11 @@ pub(super) async fn media_stream(
         .on_upgrade(move |socket| async move {
             let tasks = app.tasks.clone();
             // Tracked, so that a shutdown waits for the call and for what it writes.
-            let _ = tasks.spawn(serve(app, MediaStream::new(socket))).await;
+            let _ = tasks.spawn(serve(app, MediaStream::new(socket), place)).await;
         })
 }
 
-async fn serve(app: Arc<App>, mut socket: MediaStream) {
+async fn serve(app: Arc<App>, mut socket: MediaStream, place: Arc<Place>) {
     let start = match timeout(START_LIMIT, first_start(&mut socket)).await {
         Ok(Ok(start)) => start,
         Ok(Err(fault)) => return refuse(socket, fault).await,
@@ -84,7 +93,9 @@ async fn serve(app: Arc<App>, mut socket: MediaStream) {
     let token = start.parameter(TOKEN_PARAMETER).unwrap_or_default();
     if let Err(error) = app.tokens.redeem(token, &start.call_sid, unix_seconds()) {
         metrics::counter!("redial_tokens_refused_total").increment(1);
-        tracing::warn!(call.sid = %start.call_sid, %error, "a stream's token is refused");
+        if let Some(left_out) = REFUSED.due() {
+            tracing::warn!(call.sid = %start.call_sid, %error, left_out, "a stream's token is refused");
+        }
         return refuse(socket, "bad token").await;
     }
     // A handful of messages at most: the status callback, one drain, one shutdown.
@@ -92,6 +103,8 @@ async fn serve(app: Arc<App>, mut socket: MediaStream) {
     let Some(ringing) = app.calls.answer(&start.call_sid, control) else {
         return refuse(socket, "no such call").await;
     };
+    place.begin_call();
+    drop(place);
     let span = tracing::info_span!("call", call.sid = %start.call_sid);
     live(app, socket, start, ringing, inbox).instrument(span).await;
 }
@@ -118,7 +131,9 @@ async fn first_start(socket: &mut MediaStream) -> Result<Start, &'static str> {
 }
 
 async fn refuse(mut socket: MediaStream, reason: &'static str) {
-    tracing::warn!(reason, "a media stream is closed");
+    if let Some(left_out) = CLOSED.due() {
+        tracing::warn!(reason, left_out, "a media stream is closed");
+    }
     socket.close(1008, reason);
     // Whether the stranger says goodbye does not matter.
     let _ = timeout(CLOSE_LIMIT, socket.finish()).await;

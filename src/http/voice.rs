@@ -23,12 +23,16 @@ use crate::memory::consent::may_recall;
 use crate::memory::model::Profile;
 use crate::memory::spool::OpenCall;
 use crate::memory::{rekey, resume};
+use crate::telemetry::limited::Limited;
 
 /// The name of the `<Parameter>` that carries the one-time token.
 pub(super) const TOKEN_PARAMETER: &str = "token";
 
 /// About how long a restart takes, in s.
 const RETRY_AFTER_SECONDS: &str = "2";
+
+/// Strangers can have this line written as often as they like.
+static REFUSED: Limited = Limited::new();
 
 /// `POST /voice`: a call comes in.
 pub(super) async fn incoming(state: State<Arc<App>>, uri: OriginalUri, headers: HeaderMap, body: Bytes) -> Response {
@@ -277,7 +281,9 @@ fn signed_form(
         let url = app.url(uri.path_and_query().map_or("/", |path| path.as_str()));
         verifier.verify_form(&url, &pairs, signature_headers(headers)).map_err(|error| {
             metrics::counter!("redial_signatures_refused_total").increment(1);
-            tracing::warn!(path = uri.path(), %error, "a webhook is refused");
+            if let Some(left_out) = REFUSED.due() {
+                tracing::warn!(path = uri.path(), %error, left_out, "a webhook is refused");
+            }
             (StatusCode::FORBIDDEN, format!("X-Twilio-Signature: {error}\n")).into_response()
         })?;
     }

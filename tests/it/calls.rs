@@ -231,7 +231,7 @@ async fn the_number_is_nowhere_but_in_the_carriers_request() {
     assert!(!holds_number(twiml.as_bytes()));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     for path in ["/metrics", "/readyz"] {
-        let text = client.get(gateway.url(path)).send().await.unwrap().text().await.unwrap();
+        let text = client.get(gateway.operators_url(path)).send().await.unwrap().text().await.unwrap();
         assert!(!holds_number(text.as_bytes()), "{path}");
     }
     let mut files = 0;

@@ -5,6 +5,7 @@ mod agent;
 mod ancestor;
 mod calls;
 mod commands;
+mod doors;
 mod faults;
 mod import;
 mod logs;

@@ -166,7 +166,7 @@ async fn operators_see_health_and_metrics_without_callers() {
     let gateway = Setup::hearing([""]).start().await;
     gateway.ring(&call_sid(), "+14155550123").await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let get = |path: &'static str| client.get(gateway.url(path)).send();
+    let get = |path: &'static str| client.get(gateway.operators_url(path)).send();
     assert_eq!(get("/healthz").await.unwrap().text().await.unwrap(), "ok\n");
     let ready: serde_json::Value = get("/readyz").await.unwrap().json().await.unwrap();
     assert_eq!(ready["accepting_calls"], true);
@@ -174,4 +174,14 @@ async fn operators_see_health_and_metrics_without_callers() {
     let metrics = get("/metrics").await.unwrap().text().await.unwrap();
     assert!(metrics.contains("redial_calls_total"), "{metrics}");
     assert!(!metrics.contains("4155550123"), "{metrics}");
+}
+
+#[tokio::test]
+async fn strangers_see_no_more_than_that_calls_are_taken() {
+    let gateway = Setup::hearing([""]).start().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (path, status, text) in [("/healthz", 200, "ok\n"), ("/readyz", 200, "ready\n"), ("/metrics", 404, "")] {
+        let answer = client.get(gateway.url(path)).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (status, text), "{path}");
+    }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::AdminConfig;
-use crate::http::listener;
+use crate::http::listener::{self, Rules};
 
 /// Bytes of a token that is made here.
 const TOKEN_BYTES: usize = 32;
@@ -59,7 +59,7 @@ impl Door {
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
                 tracing::warn!(
                     address = %bind,
-                    "ADMIN_ADDR is in use: the API opens once it is free; name another one, or off"
+                    "ADMIN_ADDR is in use: the API and the metrics open once it is free; name another one, or off"
                 );
                 None
             }
@@ -114,7 +114,7 @@ impl Door {
                 }
             },
         };
-        listener::serve(listener, super::router(app, self.token), 0, stop).await;
+        listener::serve(listener, super::router(app, self.token), Rules::operators(), stop).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who may come in: programs with the token.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::problem::Problem;
 use super::{Actor, Api};
-use crate::http::listener::Peer;
+use crate::http::listener::{Believed, Peer, network};
 use crate::operations::audit;
 
 /// Wrong tokens that an address may send within [`WINDOW`].
@@ -27,7 +27,11 @@ const MAX_PEERS: usize = 10_000;
 pub(super) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let mut response = match check(&api, peer, request.headers()) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let mut response = next.run(request).await;
+            response.extensions_mut().insert(Believed);
+            response
+        }
         Err(problem) => problem.into_response(),
     };
     let headers = response.headers_mut();
@@ -105,17 +109,6 @@ impl Failures {
         }
         let retry_after = WINDOW.saturating_sub(now.duration_since(lately.since));
         Failure::TooMany { first: lately.failures == MAX_FAILURES + 1, retry_after }
-    }
-}
-
-/// An IPv6 customer has 2^64 addresses.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-            Some(ip) => IpAddr::V4(ip),
-            None => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
-        },
     }
 }
 

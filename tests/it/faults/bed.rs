@@ -299,7 +299,7 @@ impl Bed {
 
     /// A time that no lookup of this process has exceeded, as the gateway itself measures it: the bound of a bucket.
     pub(crate) async fn slowest_lookup(&self) -> Duration {
-        let metrics = self.gateway().wire().get("/metrics").await;
+        let metrics = self.gateway().metrics().await;
         let count = |name: &str| {
             metrics.lines().filter_map(|line| line.strip_prefix(name)).map(|rest| rest.trim().to_owned()).collect()
         };

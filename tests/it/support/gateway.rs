@@ -59,7 +59,7 @@ impl Setup {
             vad: silero(),
         };
         let setup = Self { vars: Map::default(), providers };
-        setup.var("BIND_ADDR", "127.0.0.1:0").var("ADMIN_ADDR", "off").var("TWILIO_AUTH_TOKEN", TOKEN)
+        setup.var("BIND_ADDR", "127.0.0.1:0").var("ADMIN_ADDR", "127.0.0.1:0").var("TWILIO_AUTH_TOKEN", TOKEN)
     }
 
     /// The same with the ears and the voice of this machine, and the built-in agent.
@@ -94,6 +94,11 @@ pub(crate) struct TestGateway {
 impl TestGateway {
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.gateway.address())
+    }
+
+    /// The same on the operators' port.
+    pub(crate) fn operators_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.gateway.admin_address().unwrap())
     }
 
     pub(crate) fn simulator(&self) -> Simulator {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,6 +16,7 @@ use redial::config::Config;
 use redial::gateway::{Gateway, RunningCalls};
 use redial::simulate::Simulator;
 use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Resource, Rlimit, prlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::gateway::{ACCOUNT_SID, Map, Setup, TOKEN};
@@ -24,6 +25,8 @@ use super::programs::program;
 
 /// Tells the child what it is, and its variables as JSON.
 const ROLE: &str = "REDIAL_TEST_GATEWAY";
+/// What the child says of its operators' port, before the address.
+const OPERATORS: &str = "operators are answered at ";
 /// A busy machine may take a while to start a process.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -37,6 +40,8 @@ pub(crate) struct GatewayProcess {
     child: Option<Child>,
     acknowledged: Arc<Mutex<Acknowledged>>,
     log: Arc<Mutex<String>>,
+    /// Where this life of it answers operators, once it has said so.
+    operators: Arc<Mutex<Option<String>>>,
     readers: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -60,7 +65,7 @@ impl GatewayProcess {
         let fixed = [
             ("TWILIO_AUTH_TOKEN", TOKEN.to_owned()),
             ("BIND_ADDR", address.to_string()),
-            ("ADMIN_ADDR", "off".to_owned()),
+            ("ADMIN_ADDR", "127.0.0.1:0".to_owned()),
             ("LOG_FORMAT", "json".to_owned()),
             ("RUST_LOG", "warn,redial::memory::spool=debug".to_owned()),
         ];
@@ -77,6 +82,7 @@ impl GatewayProcess {
             child: None,
             acknowledged: Arc::default(),
             log: Arc::default(),
+            operators: Arc::default(),
             readers: Vec::new(),
         };
         process.restart().await;
@@ -85,6 +91,7 @@ impl GatewayProcess {
 
     /// Starts it (again). Returns at once; connections wait until it accepts them.
     pub(crate) async fn restart(&mut self) {
+        *self.operators.lock().unwrap() = None;
         let fd = self.listener.as_raw_fd();
         fcntl_setfd(&self.listener, FdFlags::empty()).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
@@ -98,8 +105,13 @@ impl GatewayProcess {
             .unwrap();
         let stderr = child.stderr.take().unwrap();
         let (acknowledged, log) = (Arc::clone(&self.acknowledged), Arc::clone(&self.log));
+        let operators = Arc::clone(&self.operators);
         self.readers.push(std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once(OPERATORS) {
+                    *operators.lock().unwrap() = Some(address.to_owned());
+                    continue;
+                }
                 note(&line, &acknowledged);
                 let mut log = log.lock().unwrap();
                 log.push_str(&line);
@@ -169,8 +181,41 @@ impl GatewayProcess {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
     pub(crate) fn wire(&self) -> Wire {
-        Wire::new(format!("http://{}", self.listener.local_addr().unwrap()))
+        Wire::new(format!("http://{}", self.address()))
+    }
+
+    /// The operators' port.
+    pub(crate) async fn operators(&self) -> Wire {
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            if let Some(address) = &*self.operators.lock().unwrap() {
+                return Wire::new(format!("http://{address}"));
+            }
+            assert!(Instant::now() < deadline, "the gateway does not say where it answers operators");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) async fn metrics(&self) -> String {
+        self.operators().await.get("/metrics").await
+    }
+
+    /// Lets it have no more than this many files, from now on.
+    pub(crate) fn limit_files(&self, count: u64) {
+        let child = Pid::from_child(self.child.as_ref().unwrap());
+        let limit = Rlimit { current: Some(count), maximum: Some(count) };
+        prlimit(Some(child), Resource::Nofile, limit).unwrap();
+    }
+
+    /// How many files it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let id = self.child.as_ref().unwrap().id();
+        std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
     }
 
     pub(crate) fn simulator(&self) -> Simulator {
@@ -224,6 +269,11 @@ fn child() {
     let Ok(vars) = std::env::var(ROLE) else { return };
     let vars: BTreeMap<String, String> = serde_json::from_str(&vars).unwrap();
     let hand_over = vars.contains_key("TEST_HAND_OVER");
+    if let Some(files) = vars.get("TEST_FILES") {
+        let files = files.parse().unwrap();
+        let limit = Rlimit { current: Some(files), maximum: Some(files) };
+        setrlimit(Resource::Nofile, limit).unwrap();
+    }
     let vars = Map::from(vars);
     let config = Config::from_vars(&vars, false).unwrap();
     redial::telemetry::init(&config.log).unwrap();
@@ -231,6 +281,9 @@ fn child() {
         let mut terminate = signal(SignalKind::terminate()).unwrap();
         let grace = config.server.shutdown_grace;
         let gateway = Gateway::start(config, Setup::hearing(PROCESS_SCRIPT).providers).await.unwrap();
+        if let Some(address) = gateway.admin_address() {
+            eprintln!("{OPERATORS}{address}");
+        }
         terminate.recv().await;
         let calls = if hand_over { RunningCalls::HandOver } else { RunningCalls::Finish };
         let kept = gateway.shut_down(grace, calls).await;

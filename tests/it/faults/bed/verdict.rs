@@ -45,7 +45,7 @@ impl Verdict {
         verdict.look_for(&numbers, "Redis", contents.text().as_bytes());
         for Instance { process, dir } in &bed.instances {
             verdict.look_for(&numbers, "the log", process.log().as_bytes());
-            verdict.look_for(&numbers, "the metrics", process.wire().get("/metrics").await.as_bytes());
+            verdict.look_for(&numbers, "the metrics", process.metrics().await.as_bytes());
             for file in ["redial.sqlite", "redial.sqlite-wal"] {
                 // No write-ahead log is no place for a number.
                 let bytes = std::fs::read(dir.path().join(file)).unwrap_or_default();

@@ -13,15 +13,14 @@ use tempfile::TempDir;
 
 use super::{Caller, embedded, eventually, lost, said, shared};
 use crate::support::disk::SmallDisk;
-use crate::support::line::Wire;
 use crate::support::process::GatewayProcess;
 use crate::support::redis::RedisServer;
 
 const CALLS: usize = 10;
 
 /// A metric's value; 0 when it was never set.
-async fn metric(wire: &Wire, name: &str) -> f64 {
-    let metrics = wire.get("/metrics").await;
+async fn metric(gateway: &GatewayProcess, name: &str) -> f64 {
+    let metrics = gateway.metrics().await;
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.map_or(0.0, |value| value.trim().parse().unwrap())
 }
@@ -44,7 +43,7 @@ async fn talk_over_a_full_disk(disk: &SmallDisk, gateway: &GatewayProcess) -> Ve
     disk.fill();
     // What SQLite has reserved may take a little more.
     let mut round = 2;
-    while metric(&wire, "redial_journal_degraded").await == 0.0 {
+    while metric(gateway, "redial_journal_degraded").await == 0.0 {
         assert!(round < 400, "the disk is never full");
         talk(&mut callers, round).await;
         round += 1;
@@ -58,10 +57,10 @@ async fn talk_over_a_full_disk(disk: &SmallDisk, gateway: &GatewayProcess) -> Ve
     assert!(callers[2..].iter().all(Caller::is_on_the_line), "a call is dropped");
     tokio::time::sleep(Duration::from_secs(4)).await;
     talk(&mut callers[2..], round + 1).await;
-    assert!(metric(&wire, "redial_journal_degraded").await > 0.0);
+    assert!(metric(gateway, "redial_journal_degraded").await > 0.0);
     disk.free();
     eventually("the journal is well again", Duration::from_secs(10), async || {
-        metric(&wire, "redial_journal_degraded").await == 0.0
+        metric(gateway, "redial_journal_degraded").await == 0.0
     })
     .await;
     talk(&mut callers[2..], round + 2).await;
@@ -170,10 +169,9 @@ async fn a_gateway_starts_on_damaged_rows_reports_them_and_serves_the_rest() {
     redis.restart().await;
     gateway.restart().await;
     gateway.ready().await;
-    let wire = gateway.wire();
-    Caller::call(&wire, "+14155559999").await.hang_up();
+    Caller::call(&gateway.wire(), "+14155559999").await.hang_up();
     eventually("the damage is reported", Duration::from_secs(20), async || {
-        metric(&wire, "redial_damaged_rows_total").await >= 2.0
+        metric(&gateway, "redial_damaged_rows_total").await >= 2.0
     })
     .await;
     let store = shared(&redis).await;

@@ -143,7 +143,7 @@ async fn scripts_that_are_forgotten_all_the_time_fail_no_call() {
     drop(flushing);
     bed.assert_prompt().await;
     bed.judge("row 13 scripts flushed each 100 ms").await;
-    let metrics = bed.gateway().wire().get("/metrics").await;
+    let metrics = bed.gateway().metrics().await;
     assert!(metrics.contains("redial_memory_errors_total{operation=\"begin_call\"} 0\n"), "{metrics}");
     assert_eq!(bed.said("a delivery waits"), 0);
 }
