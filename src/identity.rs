@@ -17,7 +17,7 @@ pub use address::{Address, CallerAddress, E164, Extension, PhoneNumber};
 pub use keys::Keys;
 pub use number::warm_up;
 pub use older::{LegacyHash, LegacyHashError};
-pub use pepper::{PepperError, load_or_create_pepper};
+pub use pepper::{PepperError, load_or_create_pepper, load_pepper};
 
 /// Who is calling, without the number: what the rest of the gateway and the store may know.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,6 +28,8 @@ pub fn init(config: &LogConfig) -> anyhow::Result<()> {
     // Colours are for eyes: in a file they are noise. NO_COLOR is what no-color.org says.
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+    // A reader that has gone is no reason to panic, as printing the failure to the same place would.
+    let lines = lines.log_internal_errors(false);
     // Already started: by an earlier command in this process, or by a test.
     let _ = if config.json { registry.with(lines.json()).try_init() } else { registry.with(lines).try_init() };
     Ok(())
