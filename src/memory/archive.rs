@@ -13,13 +13,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::model::Session;
+use super::model::{MAX_SESSION_BYTES, Session};
 use crate::config::ArchiveConfig;
 use crate::identity::{UserId, is_id};
 use crate::speech::BoxError;
 
-/// The largest record that is written or read back: a call's 500 turns of 4 kB, twice over.
-pub const MAX_RECORD_BYTES: usize = 4 << 20;
+/// The largest record that is written or read back: the largest session, and what is in front of it.
+pub const MAX_RECORD_BYTES: usize = MAX_SESSION_BYTES + 64;
 
 /// Where finished calls go for good. All operations are idempotent, so a caller may retry any of them.
 #[async_trait]

@@ -5,11 +5,19 @@
 use std::collections::BTreeSet;
 
 use redial_call::Turn;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// The schema version that this build writes.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The last ms of the year 9999, Unix ms: what is said to have been later is not believed. It fits every store's numbers.
+pub const LATEST_MS: u64 = 253_402_300_799_999;
+
+/// The most bytes of a session's document, above what a call can make of itself: 500 turns of three texts of 4 kB, each
+/// character escaped (6 bytes for one), are 37 MB. An ordinary one has some 10 kB.
+pub const MAX_SESSION_BYTES: usize = 40 << 20;
 
 /// What is known of one caller. The empty profile is a stranger's.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -170,8 +178,10 @@ pub struct Session {
     /// Whose call it was.
     pub user_id: String,
     /// When the call began.
+    #[serde(deserialize_with = "time_ms")]
     pub started_at: u64,
     /// When it ended.
+    #[serde(deserialize_with = "time_ms")]
     pub ended_at: u64,
     /// Why it ended, `caller_hung_up` and the like.
     pub end_reason: String,
@@ -195,6 +205,12 @@ pub struct Metadata {
     pub payload_keys: Vec<String>,
 }
 
+/// A time, or how long something took: documents come from disks, other servers and other people's hands.
+fn time_ms<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let time = u64::deserialize(from)?;
+    if time <= LATEST_MS { Ok(time) } else { Err(D::Error::custom("a time beyond the year 9999")) }
+}
+
 /// Stores a [`Turn`] with its words under `content`, the name that chat histories use.
 mod message_turn {
     use redial_call::{Role, Turn, TurnId, Via};
@@ -212,9 +228,9 @@ mod message_turn {
         cut: String,
         #[serde(default, skip_serializing_if = "String::is_empty")]
         never_sent: String,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "super::time_ms")]
         start_ms: u64,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "super::time_ms")]
         end_ms: u64,
     }
 

@@ -6,12 +6,15 @@
 pub(crate) mod address;
 mod advice;
 mod announce;
+mod answer;
 mod call_start;
 mod commit;
 mod connection;
 mod dial;
 mod directory;
 pub(crate) mod eviction;
+#[cfg(test)]
+mod fuzz;
 mod inspect;
 mod keys;
 mod mirror;
@@ -35,6 +38,7 @@ use tokio::time::Instant;
 use self::address::Address;
 use self::advice::{Scheme, Trouble};
 pub use self::announce::{Announcement, Language};
+use self::answer::Answer;
 use self::connection::{Link, Server};
 use self::dial::Dialler;
 pub use self::dial::{ByteStream, Dial};
@@ -42,7 +46,7 @@ pub use self::directory::{RepairError, RepairOutcome, Repaired};
 use self::keys::Keys;
 pub use self::options::{Layout, RedisOptions};
 use self::script::Invocation;
-use super::model::Session;
+use super::model::{MAX_SESSION_BYTES, Session};
 use super::settings::StoreSettings;
 use super::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
@@ -51,8 +55,6 @@ use crate::tls;
 /// A caller is waiting for "hello"; later than this, the call goes on as a stranger's.
 const BEGIN_DEADLINE: Duration = Duration::from_millis(150);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
-/// The largest document, in bytes, that is written or read: 256 kB hold a call of many hours.
-const MAX_DOCUMENT: usize = 256 * 1024;
 /// TTLs are cut to 100 years; Redis refuses those that overflow its clock, and it would do so halfway through a script.
 const MAX_TTL_S: u64 = 100 * 365 * 24 * 3600;
 
@@ -148,7 +150,7 @@ impl RedisStore {
     }
 
     /// Runs a script on the background's connection, if there is one.
-    async fn run<T: FromRedisValue>(&self, script: &Invocation<'_>, until: Instant) -> Result<T, Trouble> {
+    async fn run(&self, script: &Invocation<'_>, until: Instant) -> Result<Answer, Trouble> {
         let live = self.commit.live()?;
         let mut connection = live.connection();
         self.commit.ask(&live, until, script.run(&mut connection)).await
@@ -209,7 +211,7 @@ impl Store for RedisStore {
         };
         // Its size first: what somebody else put there may be of any length.
         let size: usize = self.ask(redis::cmd("HSTRLEN").arg(&key).arg("doc"), until).await.map_err(failed)?;
-        if size > MAX_DOCUMENT {
+        if size > MAX_SESSION_BYTES {
             return Err(unreadable("its document is larger than any that is written here; move the key aside"));
         }
         let (v, doc): (Option<Vec<u8>>, Option<Vec<u8>>) =
@@ -278,10 +280,10 @@ fn checked(sid: &str) -> Result<&str, MemoryError> {
     }
 }
 
-fn document<T: serde::Serialize>(what: &str, value: &T) -> Result<Vec<u8>, MemoryError> {
+fn document<T: serde::Serialize>(what: &str, value: &T, most: usize) -> Result<Vec<u8>, MemoryError> {
     let doc = serde_json::to_vec(value).map_err(|error| MemoryError::Refused(format!("{what}: {error}")))?;
-    if doc.len() > MAX_DOCUMENT {
-        return Err(MemoryError::Refused(format!("the {what} has {} bytes, of {MAX_DOCUMENT} at most", doc.len())));
+    if doc.len() > most {
+        return Err(MemoryError::Refused(format!("the {what} has {} bytes, of {most} at most", doc.len())));
     }
     Ok(doc)
 }

@@ -10,14 +10,13 @@ use serde_json::{Map, Value};
 use tracing::warn;
 
 use super::digest::SessionDigest;
-use super::model::{Profile, SCHEMA_VERSION, Session};
+use super::model::{MAX_SESSION_BYTES, Profile, SCHEMA_VERSION, Session};
 use super::settings::{StoreSettings, TtlRefresh};
 use super::store::{Commit, Known, MemoryError, Outcome};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
 
-/// The largest document that a store takes: 256 kB, some thousand turns. A larger one is refused, and so a session that
-/// is put aside in the outbox.
-pub(super) const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
+/// The largest profile that a store takes and reads, far above what is ever written here ([`super::merge`] bounds it).
+pub(super) const MAX_PROFILE_DOCUMENT: usize = 256 * 1024;
 
 /// Rows by key, as of one moment: what had expired by then is not there.
 ///
@@ -118,10 +117,10 @@ impl Writing {
             session_id: session.chat_id.clone(),
             session: SessionRecord {
                 user_id: user_id.clone(),
-                document: document("session", session)?,
+                document: session_document(session)?,
                 ended_at: session.ended_at.min(NEVER),
             },
-            profile: document("profile", &Profile { v: SCHEMA_VERSION, ..profile.clone() })?,
+            profile: profile_document(profile)?,
             base_revision: *base_revision,
             digest: SessionDigest::of(session),
             replaces: *replaces,
@@ -303,13 +302,24 @@ pub(super) fn readable_profile(user_id: &UserId, record: &UserRecord) -> Option<
     profile
 }
 
-pub(super) fn document(what: &str, value: &impl serde::Serialize) -> Result<String, MemoryError> {
+/// A session as it is stored. Whatever a call can make of itself is taken.
+pub(super) fn session_document(session: &Session) -> Result<String, MemoryError> {
+    document("session", session, MAX_SESSION_BYTES)
+}
+
+/// A profile as it is stored.
+pub(super) fn profile_document(profile: &Profile) -> Result<String, MemoryError> {
+    document("profile", &Profile { v: SCHEMA_VERSION, ..profile.clone() }, MAX_PROFILE_DOCUMENT)
+}
+
+/// The JSON of something that is stored, of `most` bytes.
+pub(super) fn document(what: &str, value: &impl serde::Serialize, most: usize) -> Result<String, MemoryError> {
     // The error's text is dropped: it may quote the document.
     let text =
         serde_json::to_string(value).map_err(|_| MemoryError::Refused(format!("the {what} document is no JSON")))?;
-    if text.len() > MAX_DOCUMENT_BYTES {
+    if text.len() > most {
         return Err(MemoryError::Refused(format!(
-            "the {what} document has {} bytes; at most {MAX_DOCUMENT_BYTES} are kept",
+            "the {what} document has {} bytes; at most {most} are kept",
             text.len()
         )));
     }

@@ -7,7 +7,9 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `journal` | live calls and their turns, as rows |
-//! | `outbox` | entries that wait, were delivered, or are dead, as rows |
+//! | `outbox` | entries that wait or were delivered, as rows |
+//! | `dead` | what cannot be delivered, or read, as rows |
+//! | `sealed` | a checksum over all that a row says |
 //! | `writer` | the queue in front of the file: nothing on a call's path waits for a disk |
 //! | `call_logs` | the logs that hold a forgotten caller's words |
 //! | `held` | what is here of one user, or of one session |
@@ -15,11 +17,13 @@
 //! | `drain` | the deliveries |
 
 pub(crate) mod call_logs;
+mod dead;
 mod drain;
 mod held;
 mod instance;
 mod journal;
 mod outbox;
+mod sealed;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -28,17 +32,18 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
+pub use self::dead::Dead;
 pub use self::drain::{Drain, LiveCalls, Sinks};
 pub use self::held::{ClearedSession, Held, HeldEntry};
 pub use self::journal::OpenCall;
-pub use self::outbox::{Dead, Entry, Kind, SpoolFigures};
+pub use self::outbox::{Entry, Kind, SpoolFigures};
 
 use self::instance::Instance;
 use self::writer::{Op, Writer};
 use super::model::{Message, Session};
 use super::sqlite::Database;
 use super::store::MemoryError;
-use crate::identity::{Caller, PhoneHash, UserId};
+use crate::identity::{Caller, PhoneHash, UserId, is_id};
 
 /// Nobody on the phone waits for these.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -185,13 +190,19 @@ impl Spool {
             .database
             .ask(PATIENCE, move |rows| {
                 let keepers = journal::instances(rows)?;
-                Ok(keepers.into_iter().filter(|id| ours.is_dead(id)).collect::<Vec<_>>())
+                // Nobody has a name that is none: those rows are damaged.
+                let name = |id: &[u8]| str::from_utf8(id).ok().filter(|id| is_id(id)).map(str::to_owned);
+                Ok(keepers.into_iter().filter(|id| name(id).is_none_or(|id| ours.is_dead(&id))).collect::<Vec<_>>())
             })
             .await?;
         let mut finished = Vec::new();
+        let left_something = !dead.is_empty();
         for instance in dead {
             let closed = self.database.ask(PATIENCE, move |rows| journal::close_all_of(rows, &instance)).await?;
             finished.extend(closed);
+        }
+        if left_something {
+            self.database.ask(PATIENCE, |rows| journal::put_strays_aside(rows)).await?;
         }
         if !finished.is_empty() {
             self.wake.notify_one();
@@ -294,15 +305,23 @@ impl Spool {
     /// # Errors
     /// When the file cannot be used.
     pub async fn dead(&self, limit: usize) -> Result<Vec<Dead>, MemoryError> {
-        self.database.ask(PATIENCE, move |rows| outbox::dead(rows, limit)).await
+        self.database.ask(PATIENCE, move |rows| dead::list(rows, limit)).await
+    }
+
+    /// One of the entries that cannot be delivered.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn dead_entry(&self, seq: i64) -> Result<Option<Dead>, MemoryError> {
+        self.database.ask(PATIENCE, move |rows| dead::one(rows, seq)).await
     }
 
     /// Puts a dead entry back into the queue. False: there is none of this number.
     ///
     /// # Errors
-    /// When the file cannot be used.
+    /// [`MemoryError::Refused`] when it is damaged beyond what could be delivered, or a turn. When the file cannot be used.
     pub async fn retry_dead(&self, seq: i64) -> Result<bool, MemoryError> {
-        let retried = self.database.ask(PATIENCE, move |rows| outbox::retry_dead(rows, seq)).await?;
+        let retried = self.database.ask(PATIENCE, move |rows| dead::retry(rows, seq)).await?;
         self.wake.notify_one();
         Ok(retried)
     }
@@ -312,7 +331,7 @@ impl Spool {
     /// # Errors
     /// When the file cannot be used.
     pub async fn drop_dead(&self, seq: i64) -> Result<bool, MemoryError> {
-        self.database.ask(PATIENCE, move |rows| outbox::drop_dead(rows, seq)).await
+        self.database.ask(PATIENCE, move |rows| dead::drop_one(rows, seq)).await
     }
 
     /// Waits until every session and erasure is delivered, but no longer than `limit`. Summaries and the archive are not

@@ -3,6 +3,7 @@
 //! An answered write is on the disk (WAL, `synchronous = FULL`), so it survives `kill -9` and a power failure. Several
 //! processes may open the same file.
 
+pub(in crate::memory) mod cells;
 mod database;
 mod directory;
 mod file;

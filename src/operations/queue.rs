@@ -7,9 +7,6 @@ use super::{OperationError, Operations};
 use crate::memory::spool::Dead;
 use crate::memory::store::MemoryError;
 
-/// Entries that are looked through for one that is asked for.
-const ALL: usize = 100_000;
-
 /// An entry that waits, without its words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueLine {
@@ -32,7 +29,7 @@ pub struct QueueLine {
 pub struct DeadLine {
     /// Its number.
     pub seq: i64,
-    /// What was to be done; `turn` for a turn whose row was damaged.
+    /// What was to be done; `turn` or `call` for what of a live call's journal was damaged.
     pub kind: String,
     /// Whose it is.
     pub user_id: String,
@@ -50,7 +47,7 @@ pub struct DeadEntry {
     /// Without them.
     #[serde(flatten)]
     pub line: DeadLine,
-    /// The document; text where it is damaged.
+    /// The document; text where it is damaged, and `hex:…` where it is not even that.
     pub document: Value,
 }
 
@@ -91,7 +88,7 @@ impl Operations<'_> {
     /// # Errors
     /// [`OperationError::NotFound`].
     pub async fn dead_entry(&self, seq: i64) -> Result<DeadEntry, OperationError> {
-        let entry = self.spool.dead(ALL).await?.into_iter().find(|entry| entry.seq == seq).ok_or_else(no_such_entry)?;
+        let entry = self.spool.dead_entry(seq).await?.ok_or_else(no_such_entry)?;
         let document = serde_json::from_str(&entry.body).unwrap_or_else(|_| Value::String(entry.body.clone()));
         Ok(DeadEntry { line: entry.into(), document })
     }
@@ -99,7 +96,8 @@ impl Operations<'_> {
     /// Puts one back into the queue.
     ///
     /// # Errors
-    /// [`OperationError::NotFound`]; [`OperationError::Conflict`] for a damaged turn, which belongs to no queue.
+    /// [`OperationError::NotFound`]; [`OperationError::Conflict`] for a damaged turn, which belongs to no queue, and for what is damaged
+    /// beyond what could be delivered.
     pub async fn retry_dead(&self, seq: i64) -> Result<(), OperationError> {
         match self.spool.retry_dead(seq).await {
             Ok(true) => Ok(()),

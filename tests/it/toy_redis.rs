@@ -77,7 +77,7 @@ fn commit() -> impl Strategy<Value = Words> {
             keys.push(format!("user:{user}:profile"));
             keys.push(format!("user:{user}:sessions"));
             keys.push(format!("phone:{phone}"));
-            args.extend([base, digest, ttl, &keep, expired_before]);
+            args.extend([base, digest, ttl, &keep, expired_before, "", largest]);
         }
         eval(COMMIT, &keys, &args)
     })

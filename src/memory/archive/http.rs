@@ -34,8 +34,8 @@ use crate::outgoing::{self, BodyError, Endpoint};
 const LIMIT: Duration = Duration::from_secs(5);
 /// What is read of the answer to an erasure.
 const MAX_COUNT_BYTES: usize = 64 * 1024;
-/// What is read of all sessions of a user: sixteen of the largest, some thousands of usual ones.
-const MAX_LIST_BYTES: usize = 16 * MAX_RECORD_BYTES;
+/// What is read of all sessions of a user: the largest there can be and half as much beside, or some thousands of usual ones.
+const MAX_LIST_BYTES: usize = 64 << 20;
 /// Of a body's digest in its idempotency key: 128 bits.
 const DIGEST_CHARS: usize = 32;
 

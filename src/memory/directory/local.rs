@@ -52,7 +52,7 @@ pub(in crate::memory) trait DirectoryRecords: Records {
 
 /// A profile as it is written, with this build's schema version.
 pub(in crate::memory) fn profile_document(profile: &Profile) -> Result<String, MemoryError> {
-    rules::document("profile", &Profile { v: SCHEMA_VERSION, ..profile.clone() })
+    rules::profile_document(profile)
 }
 
 /// A session's document with another owner's name in it; as it was if it is no JSON object.

@@ -7,6 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::super::model::MAX_SESSION_BYTES;
 use super::ImportError;
 use crate::tls;
 
@@ -19,7 +20,7 @@ const SCAN_COUNT: usize = 500;
 
 /// The largest text or hash, in bytes, and the longest list that is read: what a person said in a lifetime is shorter,
 /// and what is larger would not be stored.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
+const MAX_BYTES: usize = MAX_SESSION_BYTES;
 const MAX_ENTRIES: usize = 20_000;
 
 /// The server, in the database that its URL names.

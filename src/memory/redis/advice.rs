@@ -129,6 +129,12 @@ pub(super) enum Trouble {
     NotACluster,
     #[error("the cluster is down (CLUSTERDOWN)")]
     ClusterDown,
+    #[error("the answer of the script {script} about `{key}` is none that it gives")]
+    Nonsense {
+        script: &'static str,
+        /// Which key (it holds no number).
+        key: String,
+    },
     #[error("unexpected error {0}")]
     Other(String),
 }
@@ -299,6 +305,9 @@ impl Trouble {
             (Self::ClusterDown, _) => {
                 "the cluster has slots that no master serves; look at CLUSTER INFO and bring the missing master back"
             }
+            (Self::Nonsense { .. }, _) => {
+                "Redis, or what is between, answers a script with something else; check what listens there, and any proxy"
+            }
             (Self::Other(_), _) => "Redis answered with an error; look at its log",
         }
     }
@@ -324,6 +333,7 @@ impl Trouble {
             Self::NoSentinel | Self::UnknownService => "sentinel",
             Self::OneOfACluster | Self::NotACluster | Self::ClusterDown => "cluster",
             Self::Database | Self::NotRedis => "address",
+            Self::Nonsense { .. } => "answer",
             Self::Other(_) => "other",
         }
     }

@@ -12,10 +12,12 @@ use std::sync::LazyLock;
 use tokio::time::Instant;
 
 use super::advice::Trouble;
+use super::answer::Answer;
 use super::reply::{Begun, Stored};
 use super::script::{Invocation, Script};
-use super::{MAX_DOCUMENT, RedisStore, mapped, profile_ttl_s, wrong_type};
+use super::{RedisStore, mapped, profile_ttl_s, wrong_type};
 use crate::identity::{PhoneHash, UserId, is_id};
+use crate::memory::rules::MAX_PROFILE_DOCUMENT;
 use crate::memory::settings::TtlRefresh;
 use crate::memory::store::{Known, MemoryError};
 
@@ -23,9 +25,9 @@ use crate::memory::store::{Known, MemoryError};
 /// between them.
 const MAX_TRIPS: usize = 5;
 
-static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("begin_call.lua")));
-static BEGIN_NUMBER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("begin_number.lua")));
-static BEGIN_USER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("begin_user.lua")));
+static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new("begin_call", include_str!("begin_call.lua")));
+static BEGIN_NUMBER: LazyLock<Script> = LazyLock::new(|| Script::new("begin_number", include_str!("begin_number.lua")));
+static BEGIN_USER: LazyLock<Script> = LazyLock::new(|| Script::new("begin_user", include_str!("begin_user.lua")));
 
 /// Whom a number is asked to lead to.
 struct Candidate {
@@ -48,7 +50,7 @@ impl RedisStore {
             } else {
                 self.ask_at_once(hash, &candidate, until).await?
             };
-            match begun.status.as_str() {
+            match begun.status {
                 "ok" | "large" => return Ok(known(candidate.user, &begun)),
                 "mapped" => candidate.user = mapped(&begun.text).ok_or_else(|| self.no_user_id(hash))?,
                 "erased" => {
@@ -71,9 +73,9 @@ impl RedisStore {
             .arg(profile_ttl_s(&self.settings))
             .arg(self.refreshes())
             .arg(self.settings.recent_sessions)
-            .arg(MAX_DOCUMENT)
+            .arg(MAX_PROFILE_DOCUMENT)
             .arg(&candidate.erased);
-        checked(Begun::read(self.begin(&script, until).await?), self, &keys)
+        checked(Begun::read(self.begin(&script, until).await?, keys.len()), self, &keys)
     }
 
     async fn ask_both(&self, hash: &PhoneHash, candidate: &Candidate, until: Instant) -> Result<Begun, MemoryError> {
@@ -87,17 +89,17 @@ impl RedisStore {
             .arg(profile_ttl_s(&self.settings))
             .arg(self.refreshes())
             .arg(self.settings.recent_sessions)
-            .arg(MAX_DOCUMENT);
+            .arg(MAX_PROFILE_DOCUMENT);
         let (number, known) = tokio::try_join!(self.begin(&number, until), self.begin(&known, until))?;
         let number = checked(Begun::read_number(number), self, &number_keys)?;
         if number.status == "mapped" {
             return Ok(number);
         }
-        let known = checked(Begun::read(known), self, &user_keys)?;
-        Ok(Begun { number: number.number, ..known })
+        let known = checked(Begun::read(known, user_keys.len()), self, &user_keys)?;
+        Ok(Begun { created: number.created, ..known })
     }
 
-    async fn begin(&self, script: &Invocation<'_>, until: Instant) -> Result<redis::Value, MemoryError> {
+    async fn begin(&self, script: &Invocation<'_>, until: Instant) -> Result<Answer, MemoryError> {
         let unavailable = |trouble: Trouble| trouble.unavailable(self.read.scheme());
         let live = self.read.live_or_first(until).await.map_err(unavailable)?;
         let mut connection = live.connection();
@@ -114,8 +116,7 @@ impl RedisStore {
 fn checked(begun: Result<Begun, Trouble>, store: &RedisStore, keys: &[String]) -> Result<Begun, MemoryError> {
     let begun = begun.map_err(|trouble| trouble.unavailable(store.read.scheme()))?;
     if begun.status == "wrongtype" {
-        let key = begun.number.checked_sub(1).and_then(|i| keys.get(i).cloned());
-        return Err(wrong_type(key, &begun.text));
+        return Err(wrong_type(begun.key.and_then(|i| keys.get(i).cloned()), &begun.text));
     }
     Ok(begun)
 }
@@ -126,7 +127,7 @@ fn known(user_id: UserId, begun: &Begun) -> Known {
     let sessions = begun.sessions.iter().filter_map(|sid| str::from_utf8(sid).ok()).filter(|sid| is_id(sid));
     Known {
         user_id,
-        created: begun.number == 1,
+        created: begun.created,
         calls: stored.calls,
         last_call_at: stored.last,
         profile: stored.profile,

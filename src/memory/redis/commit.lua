@@ -4,11 +4,12 @@
 --       and only while the number may be the user's)
 -- ARGV  1 session id  2 digest  3 turns  4 session document  5 user id  6 ended, Unix ms
 --       7 schema version  8 session TTL in s  9 marker TTL in s (0 = keep, for both)
---       10 digest of the stored copy that this one replaces, or ''  11 largest document in bytes,
+--       10 digest of the stored copy that this one replaces, or ''  11 largest session document in bytes,
 --       and for a remembered caller: 12 base revision, or 'none' to leave the profile as it is
 --       13 profile document  14 profile TTL in s, 0 = keep  15 how many session ids to keep
 --       16 documents of sessions that ended before this have expired, Unix ms
 --       17 without KEYS[6]: the user id that the number belonged to a moment ago, or ''
+--       18 largest profile document in bytes
 --
 -- Answers {status, text, document, number}:
 --   'applied'    session and profile are written; text = the profile's revision
@@ -49,8 +50,8 @@ local function count(text)
 end
 
 -- A document, unless it is too large to be one of ours.
-local function document_in(key)
-  if redis.call('HSTRLEN', key, 'doc') <= tonumber(ARGV[11]) then
+local function document_in(key, largest)
+  if redis.call('HSTRLEN', key, 'doc') <= tonumber(largest) then
     return redis.call('HGET', key, 'doc') or ''
   end
   return ''
@@ -81,7 +82,7 @@ if stored_as ~= ARGV[5] then
   end
 end
 if not first and not same and marker[1] ~= ARGV[10] then
-  return {'differs', marker[1], document_in(KEYS[1]), count(marker[2]) or 0}
+  return {'differs', marker[1], document_in(KEYS[1], ARGV[11]), count(marker[2]) or 0}
 end
 
 if not same then
@@ -100,7 +101,7 @@ local stored = redis.call('HMGET', KEYS[4], 'v', 'rev', 'calls', 'last')
 local v, revision, calls, last = count(stored[1]), count(stored[2]), count(stored[3]), count(stored[4]) or 0
 local size = redis.call('HSTRLEN', KEYS[4], 'doc')
 local ours = ARGV[12] ~= 'none' and v and revision and calls and v <= tonumber(ARGV[7])
-  and size <= tonumber(ARGV[11])
+  and size <= tonumber(ARGV[18])
   and (revision > 0 or size == 0) -- a document without a revision was written by somebody else
 if first and calls then
   redis.call('HINCRBY', KEYS[4], 'calls', 1)
@@ -129,7 +130,7 @@ elseif revision == tonumber(ARGV[12]) then
   redis.call('HSET', KEYS[2], 'merged', '1')
   answer = {'applied', next_revision, '', 0}
 else
-  answer = {'conflict', string.format('%d', revision), document_in(KEYS[4]), 0}
+  answer = {'conflict', string.format('%d', revision), document_in(KEYS[4], ARGV[18]), 0}
 end
 
 keep_for(KEYS[4], ARGV[14])

@@ -22,15 +22,15 @@ use tokio::time::Instant;
 use super::advice::Trouble;
 use super::reply::{self, Committed, UNREADABLE};
 use super::script::Script;
-use super::{MAX_DOCUMENT, RedisStore, checked, document, mapped, profile_ttl_s, ttl_s, wrong_type};
+use super::{RedisStore, checked, document, mapped, profile_ttl_s, ttl_s, wrong_type};
 use crate::identity::{PhoneHash, UserId};
 use crate::memory::digest::SessionDigest;
-use crate::memory::model::SCHEMA_VERSION;
-use crate::memory::rules;
+use crate::memory::model::{MAX_SESSION_BYTES, SCHEMA_VERSION};
+use crate::memory::rules::{self, MAX_PROFILE_DOCUMENT};
 use crate::memory::store::{Commit, MemoryError, Outcome};
 
-static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("commit.lua")));
-static KEEP_NUMBER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("keep_number.lua")));
+static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new("commit", include_str!("commit.lua")));
+static KEEP_NUMBER: LazyLock<Script> = LazyLock::new(|| Script::new("keep_number", include_str!("keep_number.lua")));
 
 /// A commit, checked and put into words.
 struct Writing<'a> {
@@ -48,8 +48,8 @@ impl<'a> Writing<'a> {
         let session = &commit.session;
         Ok(Self {
             sid: checked(&session.chat_id)?,
-            session: document("session", session)?,
-            profile: document("profile", &commit.profile)?,
+            session: document("session", session, MAX_SESSION_BYTES)?,
+            profile: document("profile", &commit.profile, MAX_PROFILE_DOCUMENT)?,
             digest: SessionDigest::of(session).to_hex(),
             turns: u64::try_from(session.conversation_history.len()).unwrap_or(u64::MAX),
             commit,
@@ -173,9 +173,9 @@ impl RedisStore {
         let keeping = async {
             let mut script = KEEP_NUMBER.with_keys([self.keys.phone(hash)]);
             script.arg(user.as_str()).arg(profile_ttl_s(&self.settings));
-            let made: bool = self.run(&script, until).await?;
+            let made = self.run(&script, until).await?.yes()?;
             if made && self.ask(redis::cmd("EXISTS").arg(self.keys.gone(user)), until).await? {
-                self.run::<bool>(&self.handing_over(hash, user, None), until).await?;
+                self.run(&self.handing_over(hash, user, None), until).await?.yes()?;
             }
             Ok::<(), Trouble>(())
         };
@@ -196,13 +196,13 @@ impl RedisStore {
         let mut done = self.write(writing, Some(base_revision), owner, until).await?;
         if done.status == "conflict" {
             if let Some(profile) = reply::profile_or_none_yet(&done.document) {
-                return Ok(Outcome::Conflict { revision: done.revision(), profile });
+                return Ok(Outcome::Conflict { revision: done.revision, profile });
             }
             // It cannot be merged with, so it stays; that the call is done with it must be marked all the same.
             done = self.write(writing, None, owner, until).await?;
         }
-        match done.status.as_str() {
-            "applied" => Ok(Outcome::Applied { revision: done.revision() }),
+        match done.status {
+            "applied" => Ok(Outcome::Applied { revision: done.revision }),
             "kept" => Ok(Outcome::Applied { revision: UNREADABLE }),
             "duplicate" => Ok(Outcome::Duplicate),
             "differs" => {
@@ -210,7 +210,7 @@ impl RedisStore {
                     key: self.keys.done(writing.user(), writing.sid),
                     advice: "a digest is expected in its field `d`; move the key aside".to_owned(),
                 })?;
-                Ok(rules::differs(writing.sid, stored, done.number, Some(&done.document), writing.turns))
+                Ok(rules::differs(writing.sid, stored, done.turns, Some(&done.document), writing.turns))
             }
             "mapped" => match (mapped(&done.text), writing.hash()) {
                 (Some(user_id), _) => Ok(Outcome::Mapped { user_id }),
@@ -220,10 +220,9 @@ impl RedisStore {
             "erased" => Ok(Outcome::Erased),
             "others" => Err(others()),
             "wrongtype" => {
-                let key = usize::try_from(done.number).ok().and_then(|number| number.checked_sub(1));
-                Err(wrong_type(key.and_then(|i| self.commit_keys(writing).into_iter().nth(i)), &done.text))
+                Err(wrong_type(done.key.and_then(|i| self.commit_keys(writing).into_iter().nth(i)), &done.text))
             }
-            _ => Err(self.failed("", Trouble::NotRedis)),
+            _ => Err(self.failed("", Trouble::NotRedis)), // the answer's reader knows no other
         }
     }
 
@@ -248,7 +247,8 @@ impl RedisStore {
         until: Instant,
     ) -> Result<Committed, MemoryError> {
         let Writing { commit, session, profile, digest, turns, sid } = writing;
-        let mut script = COMMIT.with_keys(self.commit_keys(writing));
+        let keys = self.commit_keys(writing);
+        let mut script = COMMIT.with_keys(&keys);
         script
             .arg(*sid)
             .arg(digest)
@@ -260,20 +260,19 @@ impl RedisStore {
             .arg(ttl_s(self.settings.session_ttl))
             .arg(ttl_s(self.settings.marker_ttl))
             .arg(commit.replaces.map(|digest| digest.to_hex()).unwrap_or_default())
-            .arg(MAX_DOCUMENT);
+            .arg(MAX_SESSION_BYTES);
         if commit.caller.hash.is_some() {
             script
                 .arg(base_revision.map_or_else(|| "none".to_owned(), |revision| revision.to_string()))
                 .arg(profile.as_slice())
                 .arg(profile_ttl_s(&self.settings))
                 .arg(self.settings.keep_sessions)
-                .arg(self.expired_before(commit.session.ended_at));
-            if let Some(owner) = owner {
-                script.arg(owner);
-            }
+                .arg(self.expired_before(commit.session.ended_at))
+                .arg(owner.unwrap_or_default())
+                .arg(MAX_PROFILE_DOCUMENT);
         }
-        let reply = self.run(&script, until).await.map_err(|trouble| self.failed("", trouble))?;
-        Committed::read(reply).map_err(|trouble| self.failed("", trouble))
+        let answer = self.run(&script, until).await;
+        answer.and_then(|answer| Committed::read(answer, keys.len())).map_err(|trouble| self.failed("", trouble))
     }
 
     /// Sessions that ended before this have no document any more, Unix ms; 0 when documents are kept for ever.

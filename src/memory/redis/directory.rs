@@ -24,16 +24,18 @@ use tokio::time::Instant;
 
 use self::scan::Scan;
 use super::advice::Trouble;
+use super::answer::Answer;
 use super::keys::Kind;
-use super::reply::{Stored, UNREADABLE};
+use super::reply::{self, ReadUser, Stored, UNREADABLE};
 use super::script::{Invocation, Script};
-use super::{MAX_DOCUMENT, RedisStore, mapped, profile_ttl_s, wrong_type};
+use super::{RedisStore, mapped, profile_ttl_s, wrong_type};
 use crate::identity::{PhoneHash, UserId, is_id};
 use crate::memory::directory::local::profile_document;
 use crate::memory::directory::{
     Directory, Erased, Figures, Listing, Page, ProfileChange, ServerReport, SessionEntry, UserEntry,
 };
 use crate::memory::model::{Profile, SCHEMA_VERSION};
+use crate::memory::rules::MAX_PROFILE_DOCUMENT;
 use crate::memory::store::MemoryError;
 
 /// Times that a change is tried while others change the same: more of them at once are no operators.
@@ -41,10 +43,11 @@ const MAX_TRIES: usize = 8;
 /// Trips for one page of a listing: 100 000 keys are looked at, then a page is answered, however short.
 const TRIPS_PER_PAGE: usize = 200;
 
-static USER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("user.lua")));
-static CHANGE_PROFILE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("change_profile.lua")));
-static ASSIGN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("assign.lua")));
-static HAND_OVER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("hand_over.lua")));
+static USER: LazyLock<Script> = LazyLock::new(|| Script::new("user", include_str!("user.lua")));
+static CHANGE_PROFILE: LazyLock<Script> =
+    LazyLock::new(|| Script::new("change_profile", include_str!("change_profile.lua")));
+static ASSIGN: LazyLock<Script> = LazyLock::new(|| Script::new("assign", include_str!("assign.lua")));
+static HAND_OVER: LazyLock<Script> = LazyLock::new(|| Script::new("hand_over", include_str!("hand_over.lua")));
 
 /// What is found under a user id.
 enum Found {
@@ -85,8 +88,8 @@ impl Directory for RedisStore {
         let key = self.keys.phone(hash);
         let mut script = ASSIGN.with_keys([&key]);
         script.arg(user.map_or("", UserId::as_str)).arg(profile_ttl_s(&self.settings));
-        let (status, text): (String, Vec<u8>) = self.script(&script).await?;
-        match status.as_str() {
+        let (status, text) = self.script(&script, reply::assigned).await?;
+        match status {
             "ok" if text.is_empty() => Ok(None),
             "ok" => mapped(&text).map(Some).ok_or_else(|| self.no_user_id(hash)),
             "wrongtype" => Err(wrong_type(Some(key), &text)),
@@ -159,8 +162,7 @@ impl Directory for RedisStore {
             }
             let mut script = CHANGE_PROFILE.with_keys([self.keys.profile(user), self.keys.gone(user)]);
             script.arg(base_revision).arg(&document).arg(SCHEMA_VERSION);
-            let revision: i64 = self.script(&script).await?;
-            if let Ok(revision) = u64::try_from(revision) {
+            if let Some(revision) = self.script(&script, Answer::revision).await? {
                 return Ok(ProfileChange::Applied { revision });
             }
         }
@@ -208,21 +210,21 @@ impl Directory for RedisStore {
 
 impl RedisStore {
     async fn read_user(&self, user: &UserId) -> Result<Found, MemoryError> {
-        type Reply = (String, Vec<u8>, usize, Vec<Option<Vec<u8>>>, Vec<Vec<u8>>, i64);
         let keys = [self.keys.profile(user), self.keys.sessions(user), self.keys.gone(user)];
         let mut script = USER.with_keys(&keys);
-        script.arg(MAX_DOCUMENT);
-        let (status, text, number, profile, sessions, ttl_ms): Reply = self.script(&script).await?;
-        match status.as_str() {
+        script.arg(MAX_PROFILE_DOCUMENT);
+        let read = |answer| ReadUser::read(answer, keys.len());
+        let ReadUser { said, profile, sessions, ttl_ms } = self.script(&script, read).await?;
+        match said.status {
             "ok" | "large" => Ok(Found::User(Box::new(Read {
-                stored: Stored::read(&profile, status == "large"),
+                stored: Stored::read(&profile, said.status == "large"),
                 sessions: sessions.iter().step_by(2).filter_map(|sid| id(sid)).collect(),
                 expires_in: u64::try_from(ttl_ms).ok().map(Duration::from_millis),
             }))),
             "none" => Ok(Found::Nothing),
             "erased" => Ok(Found::Erased),
-            "wrongtype" => Err(wrong_type(number.checked_sub(1).and_then(|i| keys.into_iter().nth(i)), &text)),
-            _ => Err(self.failed("", Trouble::NotRedis)),
+            "wrongtype" => Err(wrong_type(said.key.and_then(|i| keys.into_iter().nth(i)), &said.text)),
+            _ => Err(self.failed("", Trouble::NotRedis)), // the answer's reader knows no other
         }
     }
 
@@ -250,7 +252,7 @@ impl RedisStore {
 
     /// Lets a number that leads to `from` lead to `to`, or to nobody; false when it leads elsewhere by now.
     async fn hand_over(&self, hash: &PhoneHash, from: &UserId, to: Option<&UserId>) -> Result<bool, MemoryError> {
-        self.script(&self.handing_over(hash, from, to)).await
+        self.script(&self.handing_over(hash, from, to), Answer::yes).await
     }
 
     pub(super) fn handing_over(&self, hash: &PhoneHash, from: &UserId, to: Option<&UserId>) -> Invocation<'static> {
@@ -260,11 +262,15 @@ impl RedisStore {
     }
 
     /// Runs a script; waits for the first connection.
-    async fn script<T: FromRedisValue>(&self, script: &Invocation<'_>) -> Result<T, MemoryError> {
+    async fn script<T>(
+        &self,
+        script: &Invocation<'_>,
+        read: impl FnOnce(Answer) -> Result<T, Trouble>,
+    ) -> Result<T, MemoryError> {
         let until = Instant::now() + self.background;
         let failed = |trouble: Trouble| self.failed("", trouble);
         self.commit.live_or_first(until).await.map_err(failed)?;
-        self.run(script, until).await.map_err(failed)
+        self.run(script, until).await.and_then(read).map_err(failed)
     }
 
     /// Runs a command; waits for the first connection.

@@ -3,23 +3,29 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::Value;
+use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::advice::Trouble;
+use super::answer::{Answer, MAX_COUNTER, counter};
+use super::reply::{self, Said};
 use super::script::{Invocation, Script};
-use super::{MAX_DOCUMENT, RedisStore, checked, document, mapped, ttl_s, wrong_type};
+use super::{RedisStore, checked, document, mapped, ttl_s, wrong_type};
 use crate::identity::PhoneHash;
 use crate::memory::mirror::{LiveCall, Mirror, Mirrored};
-use crate::memory::model::Message;
+use crate::memory::model::{LATEST_MS, MAX_SESSION_BYTES, Message};
 use crate::memory::store::MemoryError;
 
 /// A mirror is never kept for ever, even where sessions are: what a dead instance leaves must go by itself.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// The most bytes of messages that are read: as many messages as are kept of an ordinary call are some 10 kB.
-const MAX_MIRROR: usize = 4 * MAX_DOCUMENT;
+/// The most bytes of messages that are read: what a call can make of itself. An ordinary one's are some 10 kB.
+const MAX_MIRROR: usize = MAX_SESSION_BYTES;
+/// The most bytes of a summary, or of a field of the call: far more than any of ours has.
+const MAX_TEXT: usize = 256 * 1024;
 /// Fields of the call's hash, in the order in which they are read.
-const FIELDS: [&str; 4] = ["uid", "phone", "started", "instance"];
+const FIELDS: [&str; 5] = ["uid", "phone", "started", "instance", "sum"];
+/// What is in front of a message's checksum, at its end.
+const SEAL: &[u8] = b",\"sum\":";
 
 const MESSAGES: usize = 0;
 const TURNS: usize = 2;
@@ -36,16 +42,13 @@ pub(super) struct Scripts {
 impl Default for Scripts {
     fn default() -> Self {
         Self {
-            begin: Script::new(include_str!("mirror_begin.lua")),
-            turn: Script::new(include_str!("mirror_turn.lua")),
-            load: Script::new(include_str!("mirror_load.lua")),
-            end: Script::new(include_str!("mirror_end.lua")),
+            begin: Script::new("mirror_begin", include_str!("mirror_begin.lua")),
+            turn: Script::new("mirror_turn", include_str!("mirror_turn.lua")),
+            load: Script::new("mirror_load", include_str!("mirror_load.lua")),
+            end: Script::new("mirror_end", include_str!("mirror_end.lua")),
         }
     }
 }
-
-/// What mirror_load.lua answers after status, text and number.
-type Loaded = (Vec<Vec<u8>>, Vec<u8>, Vec<u8>, Vec<Option<Vec<u8>>>);
 
 impl RedisStore {
     fn mirror_ttl_s(&self) -> u64 {
@@ -53,18 +56,26 @@ impl RedisStore {
         ttl_s(if ttl.is_zero() { LONGEST_LIFE } else { ttl })
     }
 
-    async fn run_for_mirror(&self, script: &Invocation<'_>) -> Result<Value, MemoryError> {
-        self.run(script, Instant::now() + self.background).await.map_err(|trouble| self.failed("", trouble))
+    async fn run_for_mirror<T>(
+        &self,
+        script: &Invocation<'_>,
+        read: impl FnOnce(Answer) -> Result<T, Trouble>,
+    ) -> Result<T, MemoryError> {
+        let answer = self.run(script, Instant::now() + self.background).await;
+        answer.and_then(read).map_err(|trouble| self.failed("", trouble))
     }
 
-    /// Runs a script that writes; answers its status.
-    async fn mirror(&self, script: &Invocation<'_>, keys: &[String; 4]) -> Result<String, MemoryError> {
-        let reply = self.run_for_mirror(script).await?;
-        let (status, found, number): (String, Vec<u8>, usize) =
-            redis::from_redis_value(reply).map_err(|_| self.failed("", Trouble::NotRedis))?;
-        match status.as_str() {
-            "wrongtype" => Err(wrong_type(number.checked_sub(1).and_then(|i| keys.get(i).cloned()), &found)),
-            _ => Ok(status),
+    /// Runs a script that writes; answers its status, one of these.
+    async fn mirror(
+        &self,
+        script: &Invocation<'_>,
+        keys: &[String; 4],
+        known: &[&'static str],
+    ) -> Result<&'static str, MemoryError> {
+        let said = self.run_for_mirror(script, |answer| Said::read(answer, known, keys.len())).await?;
+        match said.status {
+            "wrongtype" => Err(wrong_type(said.key.and_then(|i| keys.get(i).cloned()), &said.text)),
+            status => Ok(status),
         }
     }
 
@@ -74,10 +85,14 @@ impl RedisStore {
         let LiveCall { user_id, hash, started_at, instance, summary, .. } = call;
         let hash = hash.as_ref().map(PhoneHash::as_str).unwrap_or_default();
         script.arg(self.mirror_ttl_s()).arg(summary);
-        for (field, value) in FIELDS.iter().zip([user_id.as_str(), hash, &started_at.to_string(), instance]) {
+        let started = started_at.to_string();
+        let sum = sum_of_call(&call.session_id, [user_id.as_str(), hash, &started, instance, summary]);
+        // With whose it is: an older instance that takes the call over leaves it behind, and it is of no meaning then.
+        let sum = format!("{sum} {instance}");
+        for (field, value) in FIELDS.iter().zip([user_id.as_str(), hash, &started, instance, &sum]) {
             script.arg(field).arg(value);
         }
-        self.mirror(&script, &keys).await.map(|_| ())
+        self.mirror(&script, &keys, &["ok"]).await.map(|_| ())
     }
 
     async fn try_turn(&self, sid: &str, message: &Message, turns: u64) -> Result<(), MemoryError> {
@@ -85,10 +100,10 @@ impl RedisStore {
         let mut script = self.mirror_scripts.turn.with_keys(&keys);
         script
             .arg(self.mirror_ttl_s())
-            .arg(document("message", message)?)
+            .arg(sealed(sid, turns, document("message", message, MAX_MIRROR)?))
             .arg(turns)
             .arg(self.settings.mirror_messages);
-        let status = self.mirror(&script, &keys).await?;
+        let status = self.mirror(&script, &keys, &["ok", "late", "unknown"]).await?;
         if status != "ok" {
             tracing::debug!(call.sid = sid, turns, status, "a turn is not mirrored");
         }
@@ -99,7 +114,7 @@ impl RedisStore {
         let keys = self.keys.mirrors(checked(sid)?);
         let mut script = self.mirror_scripts.end.with_keys(&keys);
         script.arg(instance);
-        let status = self.mirror(&script, &keys).await?;
+        let status = self.mirror(&script, &keys, &["ok", "others"]).await?;
         if status != "ok" {
             tracing::debug!(call.sid = sid, "the call goes on with another instance, and so does its mirror");
         }
@@ -120,19 +135,18 @@ impl Mirror for RedisStore {
     async fn load(&self, sid: &str) -> Result<Option<Mirrored>, MemoryError> {
         let keys = self.keys.mirrors(checked(sid)?);
         let mut script = self.mirror_scripts.load.with_keys(&keys);
-        script.arg(self.settings.mirror_messages).arg(MAX_MIRROR);
+        script.arg(self.settings.mirror_messages).arg(MAX_MIRROR).arg(MAX_TEXT);
         for field in FIELDS {
             script.arg(field);
         }
-        let reply = self.run_for_mirror(&script).await?;
-        let (status, found, number, messages, summary, turns, fields): (String, Vec<u8>, usize, _, _, _, _) =
-            redis::from_redis_value(reply).map_err(|_| self.failed("", Trouble::NotRedis))?;
-        let key = || number.checked_sub(1).and_then(|i| keys.get(i).cloned());
-        match status.as_str() {
-            "ok" => read(sid, &keys, (messages, summary, turns, fields)).map(Some),
+        let read_answer = |answer| reply::mirrored(answer, FIELDS.len(), keys.len());
+        let (said, loaded) = self.run_for_mirror(&script, read_answer).await?;
+        let key = || said.key.and_then(|i| keys.get(i).cloned());
+        match said.status {
+            "ok" => read(sid, &keys, loaded).map(Some),
             "none" => Ok(None),
             "large" => Err(wrong_shape(key().unwrap_or_default(), "it is larger than any mirror that is written here")),
-            _ => Err(wrong_type(key(), &found)),
+            _ => Err(wrong_type(key(), &said.text)),
         }
     }
 
@@ -153,7 +167,7 @@ fn report(sid: &str, written: Result<(), MemoryError>) {
 }
 
 /// Reads what the script found; anything may be there.
-fn read(sid: &str, keys: &[String; 4], loaded: Loaded) -> Result<Mirrored, MemoryError> {
+pub(super) fn read(sid: &str, keys: &[String; 4], loaded: reply::Mirror) -> Result<Mirrored, MemoryError> {
     let (messages, summary, turns, fields) = loaded;
     let broken = |key: usize, advice: &str| wrong_shape(keys[key].clone(), advice);
     let no_owner = || broken(CALL, "the fields of a live call are expected there");
@@ -162,21 +176,109 @@ fn read(sid: &str, keys: &[String; 4], loaded: Loaded) -> Result<Mirrored, Memor
         "" => None,
         hash => Some(PhoneHash::parse(hash).map_err(|_| no_owner())?),
     };
+    let parts =
+        [field(0), field(1), field(2), field(3), str::from_utf8(&summary).ok()].map(|part| part.ok_or_else(no_owner));
+    let [uid, phone, started, instance, summary] = parts;
+    let parts = [uid?, phone?, started?, instance?, summary?];
+    let of_this_instance = field(4).and_then(|sum| sum.split_once(' ')).filter(|(_, whose)| *whose == parts[3]);
+    if of_this_instance.is_some_and(|(sum, _)| sum.parse() != Ok(sum_of_call(sid, parts))) {
+        return Err(broken(CALL, "its checksum does not fit: something of it, or of its summary, was changed"));
+    }
+    let [uid, _, started, instance, summary] = parts;
+    let started_at = counter(started.as_bytes()).filter(|started| *started <= LATEST_MS);
     let call = LiveCall {
         session_id: sid.to_owned(),
-        user_id: field(0).and_then(|uid| mapped(uid.as_bytes())).ok_or_else(no_owner)?,
+        user_id: mapped(uid.as_bytes()).ok_or_else(no_owner)?,
         hash,
-        started_at: field(2).and_then(|started| started.parse().ok()).ok_or_else(no_owner)?,
-        instance: field(3).ok_or_else(no_owner)?.to_owned(),
-        summary: String::from_utf8_lossy(&summary).into_owned(),
+        started_at: started_at.ok_or_else(no_owner)?,
+        instance: instance.to_owned(),
+        summary: summary.to_owned(),
     };
-    let messages: Result<_, _> = messages.iter().map(|message| serde_json::from_slice(message)).collect();
-    let turns = str::from_utf8(&turns).ok().and_then(|turns| turns.parse().ok());
-    Ok(Mirrored {
-        call,
-        messages: messages.map_err(|_| broken(MESSAGES, "a message in it is none that this version can read"))?,
-        turns: turns.ok_or_else(|| broken(TURNS, "a number is expected there"))?,
-    })
+    let (mut found, mut newest) = (Vec::with_capacity(messages.len()), None);
+    for message in &messages {
+        newest = None;
+        match opened(sid, message) {
+            Opened::Message(message, number) => {
+                found.push(message);
+                newest = number;
+            }
+            Opened::Damaged => {
+                metrics::counter!("redial_damaged_rows_total").increment(1);
+                tracing::error!(
+                    session.id = sid,
+                    key = keys[MESSAGES],
+                    "a mirrored message is damaged and is left out"
+                );
+            }
+            Opened::Foreign => {
+                return Err(broken(MESSAGES, "a message in it is none that this version can read"));
+            }
+        }
+    }
+    // The newest message knows its number; without one, the count has to be believed.
+    let turns = newest.or_else(|| counter(&turns)).ok_or_else(|| broken(TURNS, "a number is expected there"))?;
+    Ok(Mirrored { call, messages: found, turns })
+}
+
+/// The checksum of a call's fields and summary.
+fn sum_of_call(sid: &str, parts: [&str; 5]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    for part in [sid].iter().chain(&parts) {
+        sum.update(&(part.len() as u64).to_be_bytes());
+        sum.update(part.as_bytes());
+    }
+    sum.finalize()
+}
+
+/// A message as it is mirrored: with its number among the call's turns and, at its end, a checksum of all before. Who does
+/// not know of these passes over them.
+fn sealed(sid: &str, number: u64, mut message: Vec<u8>) -> Vec<u8> {
+    message.pop(); // the brace that ends it
+    message.extend_from_slice(format!(",\"n\":{number}").as_bytes());
+    let sum = sum_of_message(sid, &message);
+    message.extend_from_slice(SEAL);
+    message.extend_from_slice(format!("{sum}}}").as_bytes());
+    message
+}
+
+/// What is found where a message should be.
+enum Opened {
+    /// One, and its number if it tells that.
+    Message(Message, Option<u64>),
+    /// Something of it was changed.
+    Damaged,
+    /// Something else, or of a newer version.
+    Foreign,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    #[serde(flatten)]
+    message: Message,
+    n: Option<u64>,
+}
+
+fn opened(sid: &str, raw: &[u8]) -> Opened {
+    // Quotes within a text are escaped, so these bytes are not part of one. An earlier version wrote no checksum.
+    if let Some(at) = raw.windows(SEAL.len()).rposition(|bytes| bytes == SEAL) {
+        let (before, sum) = (&raw[..at], &raw[at + SEAL.len()..]);
+        let sum = sum.strip_suffix(b"}").and_then(|sum| str::from_utf8(sum).ok()?.parse().ok());
+        if sum != Some(sum_of_message(sid, before)) {
+            return Opened::Damaged;
+        }
+    }
+    match serde_json::from_slice(raw) {
+        Ok(Numbered { message, n }) => Opened::Message(message, n.filter(|number| *number <= MAX_COUNTER)),
+        Err(_) => Opened::Foreign,
+    }
+}
+
+fn sum_of_message(sid: &str, message: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(sid.as_bytes());
+    sum.update(&[0]);
+    sum.update(message);
+    sum.finalize()
 }
 
 fn wrong_shape(key: String, what: &str) -> MemoryError {

@@ -4,12 +4,13 @@ use std::sync::LazyLock;
 
 use tokio::time::Instant;
 
+use super::answer::Answer;
 use super::script::Script;
 use super::{RedisStore, mapped, ttl_s};
 use crate::identity::UserId;
 use crate::memory::store::MemoryError;
 
-static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("change_place.lua")));
+static CHANGE: LazyLock<Script> = LazyLock::new(|| Script::new("change_place", include_str!("change_place.lua")));
 
 impl RedisStore {
     /// The user in whose slot a session is, or is about to be.
@@ -31,7 +32,7 @@ impl RedisStore {
     ) -> Result<bool, MemoryError> {
         let mut script = CHANGE.with_keys([self.keys.place(sid)]);
         script.arg(from.map_or("", UserId::as_str)).arg(to.map_or("", UserId::as_str)).arg(self.place_ttl_s());
-        self.run(&script, until).await.map_err(|trouble| self.failed("", trouble))
+        self.run(&script, until).await.and_then(Answer::yes).map_err(|trouble| self.failed("", trouble))
     }
 
     /// The session's key; `None`: there is no session of this id.

@@ -3,57 +3,234 @@
 use redis::Value;
 
 use super::advice::Trouble;
+use super::answer::{Answer, MAX_COUNTER, counter as counter_in};
 use crate::memory::digest::SessionDigest;
 use crate::memory::model::{Profile, SCHEMA_VERSION};
 
 /// A revision that no stored profile has: a change made from it never matches, so an unreadable profile stays as it is.
 pub(super) const UNREADABLE: u64 = u64::MAX;
-/// Counters have at most 15 digits, as Lua's doubles hold these exactly; the scripts have the same limit.
-const COUNTER_DIGITS: usize = 15;
+
+/// Fields of a profile's hash that are read: `v, rev, calls, last, doc`.
+const PROFILE_FIELDS: usize = 5;
+
+/// What most scripts answer: a status, a text, and which key it is about.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) status: &'static str,
+    pub(super) text: Vec<u8>,
+    /// Of `wrongtype` and `large`: the key's place among the script's, from 0 on.
+    pub(super) key: Option<usize>,
+}
+
+impl Said {
+    /// What a script of so many keys answers that knows these statuses beside `wrongtype`.
+    pub(super) fn read(mut answer: Answer, others: &[&'static str], keys: usize) -> Result<Self, Trouble> {
+        let [status, text, number] = answer.parts()?;
+        Self::of(&answer, status, text, &number, others, keys)
+    }
+
+    fn of(
+        answer: &Answer,
+        status: Value,
+        text: Value,
+        number: &Value,
+        others: &[&'static str],
+        keys: usize,
+    ) -> Result<Self, Trouble> {
+        let known = [&["wrongtype"][..], others].concat();
+        let status = answer.word(status, &known)?;
+        let key = answer.place(number, matches!(status, "wrongtype" | "large"), keys)?;
+        Ok(Self { status, text: answer.bytes(text)?, key })
+    }
+}
 
 /// What begin_call.lua answers, and the two scripts that are its halves.
+#[derive(Debug)]
 pub(super) struct Begun {
-    pub(super) status: String,
+    pub(super) status: &'static str,
     pub(super) text: Vec<u8>,
-    pub(super) number: usize,
+    /// Of `wrongtype`: the key's place among the script's, from 0 on.
+    pub(super) key: Option<usize>,
+    /// Of `ok` and `large`: this call made the mapping.
+    pub(super) created: bool,
     pub(super) profile: Vec<Option<Vec<u8>>>,
     pub(super) sessions: Vec<Vec<u8>>,
 }
 
-/// What commit.lua answers.
-pub(super) struct Committed {
-    pub(super) status: String,
-    pub(super) text: Vec<u8>,
-    pub(super) document: Vec<u8>,
-    pub(super) number: u64,
-}
-
 impl Begun {
-    pub(super) fn read(reply: Value) -> Result<Self, Trouble> {
-        let (status, text, number, profile, sessions) =
-            redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
-        Ok(Self { status, text, number, profile, sessions })
+    pub(super) fn read(mut answer: Answer, keys: usize) -> Result<Self, Trouble> {
+        let [status, text, number, profile, sessions] = answer.parts()?;
+        let status = answer.word(status, &["ok", "large", "mapped", "erased", "wrongtype"])?;
+        let is_known = matches!(status, "ok" | "large");
+        let begun = Self::of(&answer, status, text, &number, keys)?;
+        let (profile, sessions) = (answer.fields(profile, PROFILE_FIELDS)?, answer.texts(sessions)?);
+        if profile.is_empty() == is_known || (!is_known && !sessions.is_empty()) {
+            return Err(answer.nonsense());
+        }
+        Ok(Self { profile, sessions, ..begun })
     }
 
     /// What begin_number.lua answers: nothing of the user.
-    pub(super) fn read_number(reply: Value) -> Result<Self, Trouble> {
-        let (status, text, number) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
-        Ok(Self { status, text, number, profile: Vec::new(), sessions: Vec::new() })
+    pub(super) fn read_number(mut answer: Answer) -> Result<Self, Trouble> {
+        let [status, text, number] = answer.parts()?;
+        let status = answer.word(status, &["ok", "mapped", "wrongtype"])?;
+        Self::of(&answer, status, text, &number, 1)
+    }
+
+    fn of(answer: &Answer, status: &'static str, text: Value, number: &Value, keys: usize) -> Result<Self, Trouble> {
+        let is_about_a_key = status == "wrongtype";
+        let created = !is_about_a_key && answer.number(number, 1)? == 1;
+        let key = answer.place(number, is_about_a_key, keys)?;
+        let (text, profile, sessions) = (answer.bytes(text)?, Vec::new(), Vec::new());
+        Ok(Self { status, text, key, created, profile, sessions })
     }
 }
 
+/// What commit.lua answers.
+#[derive(Debug)]
+pub(super) struct Committed {
+    pub(super) status: &'static str,
+    pub(super) text: Vec<u8>,
+    pub(super) document: Vec<u8>,
+    /// Of `wrongtype`: the key's place among the script's, from 0 on.
+    pub(super) key: Option<usize>,
+    /// Of `differs`: the turns of the stored copy.
+    pub(super) turns: u64,
+    /// Of `applied` and `conflict`.
+    pub(super) revision: u64,
+}
+
 impl Committed {
-    pub(super) fn read(reply: Value) -> Result<Self, Trouble> {
-        let (status, text, document, number) = redis::from_redis_value(reply).map_err(|_| Trouble::NotRedis)?;
-        Ok(Self { status, text, document, number })
+    pub(super) fn read(mut answer: Answer, keys: usize) -> Result<Self, Trouble> {
+        let [status, text, document, number] = answer.parts()?;
+        let status = answer.word(
+            status,
+            &["applied", "kept", "conflict", "duplicate", "differs", "mapped", "others", "erased", "wrongtype"],
+        )?;
+        let (text, document) = (answer.bytes(text)?, answer.bytes(document)?);
+        let key = answer.place(&number, status == "wrongtype", keys)?;
+        let turns = answer.number(&number, MAX_COUNTER)?;
+        let revision = match status {
+            "applied" | "conflict" => counter_in(&text).ok_or_else(|| answer.nonsense())?,
+            _ => UNREADABLE,
+        };
+        Ok(Self { status, text, document, key, turns, revision })
     }
 
     pub(super) fn digest(&self) -> Option<SessionDigest> {
         SessionDigest::from_hex(str::from_utf8(&self.text).ok()?)
     }
+}
 
-    pub(super) fn revision(&self) -> u64 {
-        counter(Some(&self.text)).unwrap_or(UNREADABLE)
+/// What user.lua answers.
+#[derive(Debug)]
+pub(super) struct ReadUser {
+    pub(super) said: Said,
+    pub(super) profile: Vec<Option<Vec<u8>>>,
+    /// Session id, end, …
+    pub(super) sessions: Vec<Vec<u8>>,
+    pub(super) ttl_ms: i64,
+}
+
+impl ReadUser {
+    pub(super) fn read(mut answer: Answer, keys: usize) -> Result<Self, Trouble> {
+        let [status, text, number, profile, sessions, ttl] = answer.parts()?;
+        let status = answer.word(status, &["ok", "large", "none", "erased", "wrongtype"])?;
+        let key = answer.place(&number, status == "wrongtype", keys)?;
+        let said = Said { status, text: answer.bytes(text)?, key };
+        let (profile, sessions) = (answer.fields(profile, PROFILE_FIELDS)?, answer.pairs(sessions)?);
+        if profile.is_empty() == matches!(status, "ok" | "large") {
+            return Err(answer.nonsense());
+        }
+        Ok(Self { said, profile, sessions, ttl_ms: answer.ttl_ms(&ttl)? })
+    }
+}
+
+/// What assign.lua answers: status and text.
+pub(super) fn assigned(mut answer: Answer) -> Result<(&'static str, Vec<u8>), Trouble> {
+    let [status, text] = answer.parts()?;
+    Ok((answer.word(status, &["ok", "wrongtype", "wrongtext"])?, answer.bytes(text)?))
+}
+
+/// What repair.lua answers: status, and the TTL of what is aside in ms.
+pub(super) fn repaired(mut answer: Answer) -> Result<(&'static str, i64), Trouble> {
+    let [status, ttl] = answer.parts()?;
+    Ok((answer.word(status, &["ok", "changed", "taken"])?, answer.ttl_ms(&ttl)?))
+}
+
+/// What erase.lua answers: whether there was a profile, and the session ids of the index.
+pub(super) fn erased(mut answer: Answer, keys: usize) -> Result<(Said, bool, Vec<Vec<u8>>), Trouble> {
+    let [status, text, number, sessions] = answer.parts()?;
+    let status = answer.word(status, &["ok", "wrongtype"])?;
+    let key = answer.place(&number, status == "wrongtype", keys)?;
+    let there_was_one = status == "ok" && answer.number(&number, 1)? == 1;
+    let said = Said { status, text: answer.bytes(text)?, key };
+    Ok((said, there_was_one, answer.texts(sessions)?))
+}
+
+/// A hash's fields and values by turns, and its TTL in ms.
+pub(super) type Fields = (Vec<Vec<u8>>, i64);
+
+/// What move_read.lua answers: a session's fields, and its marker's.
+pub(super) fn moved(mut answer: Answer, keys: usize) -> Result<(Said, Fields, Fields), Trouble> {
+    let [status, text, number, session, marker] = answer.parts()?;
+    let said = Said::of(&answer, status, text, &number, &["ok", "large"], keys)?;
+    let fields = |part| -> Result<Fields, Trouble> {
+        let [fields, ttl]: [Value; 2] = answer.list(part)?.try_into().map_err(|_| answer.nonsense())?;
+        Ok((answer.pairs(fields)?, answer.ttl_ms(&ttl)?))
+    };
+    let (session, marker) = (fields(session)?, fields(marker)?);
+    Ok((said, session, marker))
+}
+
+/// What mirror_load.lua answers: messages, summary, turns, and so many fields of the call.
+pub(super) type Mirror = (Vec<Vec<u8>>, Vec<u8>, Vec<u8>, Vec<Option<Vec<u8>>>);
+
+/// Reads what mirror_load.lua answers.
+pub(super) fn mirrored(mut answer: Answer, fields: usize, keys: usize) -> Result<(Said, Mirror), Trouble> {
+    let [status, text, number, messages, summary, turns, call] = answer.parts()?;
+    let said = Said::of(&answer, status, text, &number, &["ok", "none", "large"], keys)?;
+    let call = answer.fields(call, fields)?;
+    if call.is_empty() == (said.status == "ok") {
+        return Err(answer.nonsense());
+    }
+    Ok((said, (answer.texts(messages)?, answer.bytes(summary)?, answer.bytes(turns)?, call)))
+}
+
+/// What absorb_begin.lua answers: what is taken over.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// Names this life of the absorbed profile; empty when there was none.
+    pub(super) mark: String,
+    pub(super) calls: u64,
+    /// End of the last one, Unix ms.
+    pub(super) last: Option<u64>,
+    /// Session id, end.
+    pub(super) index: Vec<(Vec<u8>, String)>,
+}
+
+impl Taken {
+    pub(super) fn read(mut answer: Answer) -> Result<Self, Trouble> {
+        let [mark, calls, last, index] = answer.parts()?;
+        let nonsense = || answer.nonsense();
+        let mark = String::from_utf8(answer.bytes(mark)?).map_err(|_| nonsense())?;
+        if mark.len() > 64 || !mark.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(nonsense());
+        }
+        let last = answer.bytes(last)?;
+        let mut pairs = Vec::new();
+        for pair in answer.pairs(index)?.chunks_exact(2) {
+            // A score: whole, or with an exponent.
+            let end =
+                String::from_utf8(pair[1].clone()).ok().filter(|end| end.parse::<f64>().is_ok_and(|end| !end.is_nan()));
+            pairs.push((pair[0].clone(), end.ok_or_else(nonsense)?));
+        }
+        Ok(Self {
+            mark,
+            calls: counter_in(&answer.bytes(calls)?).ok_or_else(nonsense)?,
+            last: counter_in(&last), // none, or somebody's who is no script of ours
+            index: pairs,
+        })
     }
 }
 
@@ -106,9 +283,7 @@ pub(super) fn profile(doc: &[u8]) -> Option<Profile> {
 
 /// A counter; a missing one is 0, one that is no number is `None`.
 fn counter(text: Option<&[u8]>) -> Option<u64> {
-    let Some(text) = text else { return Some(0) };
-    let digits = (1..=COUNTER_DIGITS).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-    if digits { str::from_utf8(text).ok()?.parse().ok() } else { None }
+    text.map_or(Some(0), counter_in)
 }
 
 #[cfg(test)]
@@ -151,11 +326,5 @@ mod tests {
             assert_eq!((stored.revision, stored.calls), (UNREADABLE, 3), "{what}");
             assert_eq!(stored.profile, Profile::default(), "{what}");
         }
-    }
-
-    #[test]
-    fn a_reply_of_another_shape_is_an_error() {
-        assert!(Begun::read(Value::Okay).is_err());
-        assert!(Committed::read(Value::Array(vec![Value::Int(1)])).is_err());
     }
 }

@@ -4,17 +4,21 @@
 //! master is down, and it takes a trip more.
 
 use redis::aio::ConnectionLike;
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, ToRedisArgs};
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, ToRedisArgs, Value};
+
+use super::answer::Answer;
 
 /// A script.
 pub(super) struct Script {
+    /// The name of its file, for errors.
+    name: &'static str,
     text: &'static str,
     sha1: String,
 }
 
 impl Script {
-    pub(super) fn new(text: &'static str) -> Self {
-        Self { text, sha1: redis::Script::new(text).get_hash().to_owned() }
+    pub(super) fn new(name: &'static str, text: &'static str) -> Self {
+        Self { name, text, sha1: redis::Script::new(text).get_hash().to_owned() }
     }
 
     /// Begins a call of it with these keys, all of one slot.
@@ -42,13 +46,16 @@ impl Invocation<'_> {
         self
     }
 
-    pub(super) async fn run<T: FromRedisValue>(&self, connection: &mut impl ConnectionLike) -> RedisResult<T> {
-        match self.command("EVALSHA", &self.script.sha1).query_async(connection).await {
+    pub(super) async fn run(&self, connection: &mut impl ConnectionLike) -> RedisResult<Answer> {
+        let answer: Value = match self.command("EVALSHA", &self.script.sha1).query_async(connection).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.command("EVAL", self.script.text).query_async(connection).await
+                self.command("EVAL", self.script.text).query_async(connection).await?
             }
-            answer => answer,
-        }
+            answer => answer?,
+        };
+        // All scripts have a key.
+        let key = self.args.first().map(|key| String::from_utf8_lossy(key).into_owned());
+        Ok(Answer::of(self.script.name, key.unwrap_or_default(), answer))
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {

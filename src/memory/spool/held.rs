@@ -2,10 +2,11 @@
 
 use std::io::ErrorKind;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
+use super::super::sqlite::cells;
 use super::super::store::MemoryError;
-use super::{PATIENCE, Spool, call_logs};
+use super::{PATIENCE, Spool, call_logs, outbox};
 use crate::identity::UserId;
 
 /// What this instance's disk holds of a user.
@@ -58,11 +59,16 @@ impl Spool {
                                WHERE uid = ?1 AND sid <> ''
                                UNION ALL SELECT kind, sid, body, 'dead' FROM dead WHERE uid = ?1";
                 Ok(Held {
-                    turns: rows.all(turns, uid, |row| Ok((row.get(0)?, row.get(1)?)))?,
+                    turns: rows.all(turns, uid, |row| Ok((text(row, 0)?, text(row, 1)?)))?,
                     entries: rows.all(entries, uid, |row| {
-                        Ok(HeldEntry { kind: row.get(0)?, sid: row.get(1)?, body: row.get(2)?, state: row.get(3)? })
+                        Ok(HeldEntry {
+                            kind: text(row, 0)?,
+                            sid: text(row, 1)?,
+                            body: text(row, 2)?,
+                            state: text(row, 3)?,
+                        })
                     })?,
-                    logs: rows.all("SELECT sid FROM log WHERE uid = ?1", uid, |row| row.get(0))?,
+                    logs: outbox::logs_of(rows, &user)?,
                 })
             })
             .await
@@ -118,4 +124,9 @@ impl Spool {
         }
         Ok(ClearedSession { entries: u64::try_from(entries).unwrap_or(u64::MAX), log })
     }
+}
+
+/// A value to be shown, whatever it is by now.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    Ok(cells::readable(cells::bytes(row, column)?.unwrap_or_default()))
 }

@@ -1,20 +1,19 @@
 //! The outbox, as rows: entries that wait, were delivered, or are dead.
 
-use std::error::Error;
 use std::time::Duration;
 
 use rusqlite::{Row, params};
-use tracing::error;
 
 use super::super::directory::ERASED_FOR;
 use super::super::hang_up::LONGEST_PAUSE_MS;
 use super::super::model::Session;
 use super::super::rules::{Records as _, expiry};
-use super::super::sqlite::Rows;
+use super::super::sqlite::{Rows, cells};
 use super::super::store::MemoryError;
+pub(super) use super::dead::park;
 use super::drain::SUMMARY_PATIENCE;
-use super::{Forgotten, OpenCall};
-use crate::identity::{Caller, PhoneHash, UserId};
+use super::{Forgotten, OpenCall, dead, journal, sealed};
+use crate::identity::{Caller, PhoneHash, UserId, is_id};
 
 /// What an entry asks of whom it is delivered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +46,10 @@ impl Kind {
             Self::Archive => "archive",
             Self::EraseArchived => "erase_archived",
         }
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
     }
 
     /// A slow model or archive keeps no session waiting: they have lanes of their own.
@@ -82,25 +85,6 @@ pub struct Entry {
     pub followed: bool,
 }
 
-/// An entry that cannot be delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dead {
-    /// Its number.
-    pub seq: i64,
-    /// What was to be done; `turn` for a turn whose row was damaged.
-    pub kind: String,
-    /// Whose it is.
-    pub user_id: String,
-    /// The session.
-    pub sid: String,
-    /// The session as JSON.
-    pub body: String,
-    /// Why, and the way out.
-    pub reason: String,
-    /// Since when, Unix ms.
-    pub parked_at: u64,
-}
-
 /// How much the outbox holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SpoolFigures {
@@ -121,7 +105,7 @@ pub(super) fn queue_session(
     rows: &Rows<'_>,
     caller: &Caller,
     session: &Session,
-    instance: &str,
+    instance: Option<&str>,
 ) -> Result<(), MemoryError> {
     if rows.is_gone(&caller.user_id)? {
         return Ok(());
@@ -133,30 +117,33 @@ pub(super) fn queue_session(
     if rows.one(same, params![session.chat_id, crc, body], |_| Ok(()))?.is_some() {
         return Ok(()); // written again after an answer that was lost
     }
-    queue(rows, Kind::Session, caller, &session.chat_id, &body)?;
-    rows.change(
-        "UPDATE outbox SET instance = ?2 WHERE seq = ?1",
-        params![rows.connection.last_insert_rowid(), instance],
-    )?;
-    Ok(())
+    insert(rows, Kind::Session, caller, &session.chat_id, &body, instance)
 }
 
 /// Queues an entry.
 pub(super) fn queue(rows: &Rows<'_>, kind: Kind, caller: &Caller, sid: &str, body: &str) -> Result<(), MemoryError> {
+    insert(rows, kind, caller, sid, body, None)
+}
+
+fn insert(
+    rows: &Rows<'_>,
+    kind: Kind,
+    caller: &Caller,
+    sid: &str,
+    body: &str,
+    instance: Option<&str>,
+) -> Result<(), MemoryError> {
     let uid = caller.user_id.as_str();
+    let hash = caller.hash.as_ref().map(PhoneHash::as_str);
     rows.change(
-        "INSERT INTO outbox (lane, kind, uid, hash, sid, body, crc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        params![
-            format!("{}:{uid}", kind.lane()),
-            kind.as_str(),
-            uid,
-            caller.hash.as_ref().map(PhoneHash::as_str),
-            sid,
-            body,
-            crc32fast::hash(body.as_bytes())
-        ],
+        "INSERT INTO outbox (lane, kind, uid, hash, sid, body, crc, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![lane_of(kind, uid), kind.as_str(), uid, hash, sid, body, crc32fast::hash(body.as_bytes()), instance],
     )?;
-    Ok(())
+    seal(rows, rows.connection.last_insert_rowid())
+}
+
+fn lane_of(kind: Kind, uid: &str) -> String {
+    format!("{}:{uid}", kind.lane())
 }
 
 /// The first entries of their lanes that are due, erasures before all else, then those that were never tried. Damaged
@@ -199,7 +186,7 @@ pub(super) fn waiting(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, Memor
 /// When the next entry is due, Unix ms.
 pub(super) fn next_due(rows: &Rows<'_>) -> Result<Option<u64>, MemoryError> {
     let sql = "SELECT min(next_at) FROM outbox o WHERE delivered IS NULL AND next_at > ?1";
-    Ok(rows.one(sql, params![rows.now], |row| row.get(0))?.flatten())
+    Ok(rows.one(sql, params![rows.now], |row| cells::whole(row, 0))?.flatten().and_then(|at| u64::try_from(at).ok()))
 }
 
 /// Notes a delivery, and what follows from it. `taker`: the server that took it, if it may forget and the entry stays for
@@ -214,6 +201,7 @@ pub(super) fn delivered(
         let uid = entry.caller.user_id.as_str();
         rows.change("UPDATE log SET uid = ?2 WHERE sid = ?1 AND uid <> ?2", params![entry.sid, uid])?;
     }
+    let is_sound = head_of(rows, entry.seq)?.is_some_and(|head| head.is_sealed());
     let known = match taker {
         None => rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?,
         Some(taker) if server(rows)?.as_deref() == Some(taker) => {
@@ -221,7 +209,7 @@ pub(super) fn delivered(
             let uid = entry.caller.user_id.as_str();
             rows.change(
                 "UPDATE outbox SET delivered = ?2, uid = ?3, lane = ?4 WHERE seq = ?1",
-                params![entry.seq, rows.now, uid, format!("{}:{uid}", entry.kind.lane())],
+                params![entry.seq, rows.now, uid, lane_of(entry.kind, uid)],
             )?
         }
         Some(_) => rows.change("UPDATE outbox SET tries = 0, next_at = 0 WHERE seq = ?1", params![entry.seq])?,
@@ -232,7 +220,8 @@ pub(super) fn delivered(
             queue(rows, *kind, &entry.caller, &entry.sid, &entry.body)?;
         }
     }
-    Ok(())
+    // What has changed under way stays seen.
+    if is_sound { seal(rows, entry.seq) } else { Ok(()) }
 }
 
 /// Notes a failed attempt; the next one is not before `next_at`.
@@ -241,76 +230,13 @@ pub(super) fn failed(rows: &Rows<'_>, seq: i64, next_at: u64) -> Result<(), Memo
     Ok(())
 }
 
-/// Puts an entry aside that no retry would deliver.
-pub(super) fn park(rows: &Rows<'_>, seq: i64, reason: &str) -> Result<(), MemoryError> {
-    rows.change(
-        "INSERT OR REPLACE INTO dead (seq, kind, uid, hash, sid, body, reason, parked)
-         SELECT seq, kind, uid, hash, sid, body, ?2, ?3 FROM outbox WHERE seq = ?1",
-        params![seq, reason, rows.now],
-    )?;
-    rows.change("DELETE FROM outbox WHERE seq = ?1", params![seq])?;
-    Ok(())
-}
-
-/// Puts a turn aside whose row is damaged.
-pub(super) fn put_aside_turn(rows: &Rows<'_>, sid: &str, uid: &str, doc: &str) -> Result<(), MemoryError> {
-    metrics::counter!("redial_damaged_rows_total").increment(1);
-    error!(call.sid = sid, "a turn in the journal is damaged and is put aside; see `redial memory dead`");
-    rows.change(
-        "INSERT INTO dead (seq, kind, uid, sid, body, reason, parked)
-         VALUES ((SELECT min(0, coalesce(min(seq), 0)) - 1 FROM dead), 'turn', ?1, ?2, ?3, ?4, ?5)",
-        params![uid, sid, doc, "its checksum does not fit: the disk has changed it; check the disk", rows.now],
-    )?;
-    Ok(())
-}
-
-/// Entries that cannot be delivered.
-pub(super) fn dead(rows: &Rows<'_>, limit: usize) -> Result<Vec<Dead>, MemoryError> {
-    let sql = "SELECT seq, kind, uid, sid, body, reason, parked FROM dead ORDER BY parked, seq LIMIT ?1";
-    rows.all(sql, params![as_limit(limit)], |row| {
-        Ok(Dead {
-            seq: row.get(0)?,
-            kind: row.get(1)?,
-            user_id: row.get(2)?,
-            sid: row.get(3)?,
-            body: row.get(4)?,
-            reason: row.get(5)?,
-            parked_at: row.get(6)?,
-        })
-    })
-}
-
-/// Queues a dead entry again.
-pub(super) fn retry_dead(rows: &Rows<'_>, seq: i64) -> Result<bool, MemoryError> {
-    let sql = "SELECT kind, uid, hash, sid, body FROM dead WHERE seq = ?1";
-    let row = rows.one(sql, params![seq], |row| {
-        Ok((
-            row.get::<_, String>(0)?,
-            row.get::<_, String>(1)?,
-            row.get::<_, Option<String>>(2)?,
-            row.get::<_, String>(3)?,
-            row.get::<_, String>(4)?,
-        ))
-    })?;
-    let Some((kind, uid, hash, sid, body)) = row else { return Ok(false) };
-    let Some(kind) = Kind::ALL.into_iter().find(|known| known.as_str() == kind) else {
-        return Err(MemoryError::Refused("a damaged turn belongs to no queue; read it, then drop it".to_owned()));
-    };
-    queue(rows, kind, &caller(rows, &uid, hash)?, &sid, &body)?;
-    drop_dead(rows, seq)
-}
-
-/// Throws a dead entry away.
-pub(super) fn drop_dead(rows: &Rows<'_>, seq: i64) -> Result<bool, MemoryError> {
-    Ok(rows.change("DELETE FROM dead WHERE seq = ?1", params![seq])? > 0)
-}
-
 /// What the last copy of a session holds, for a call that goes on.
 pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall>, MemoryError> {
-    let sql = format!("{ENTRY} FROM outbox WHERE sid = ?1 AND kind = 'session' ORDER BY seq DESC LIMIT 1");
-    let Some(stored) = rows.one(&sql, params![sid], Stored::read)? else { return Ok(None) };
-    let Ok(session) = serde_json::from_str::<Session>(&stored.body) else { return Ok(None) };
-    let caller = caller(rows, &stored.uid, stored.hash)?;
+    let sql = format!("{ENTRY} FROM outbox WHERE sid = ?1 AND kind = 'session' ORDER BY seq DESC");
+    // One that is damaged is put aside when it is due; an earlier copy may be sound.
+    let sound = rows.all(&sql, params![sid], Stored::read)?.into_iter().find_map(Stored::into_entry);
+    let Some(Entry { caller, body, .. }) = sound else { return Ok(None) };
+    let Ok(session) = serde_json::from_str::<Session>(&body) else { return Ok(None) };
     Ok(Some(OpenCall {
         sid: sid.to_owned(),
         caller,
@@ -345,7 +271,9 @@ pub(super) fn sweep(rows: &Rows<'_>, before: u64) -> Result<usize, MemoryError> 
 
 /// The server that took the deliveries so far.
 pub(super) fn server(rows: &Rows<'_>) -> Result<Option<String>, MemoryError> {
-    rows.one("SELECT id FROM server", [], |row| row.get(0))
+    // One that cannot be read is another one: what was delivered lately is sent again.
+    let id = rows.one("SELECT id FROM server", [], |row| cells::bytes(row, 0))?.flatten();
+    Ok(id.map(cells::readable))
 }
 
 /// Notes the server that takes the deliveries from now on.
@@ -358,8 +286,9 @@ pub(super) fn set_server(rows: &Rows<'_>, id: &str) -> Result<(), MemoryError> {
 pub(super) fn users(rows: &Rows<'_>) -> Result<Vec<UserId>, MemoryError> {
     let sql = "SELECT uid FROM outbox WHERE kind NOT LIKE 'erase%'
                UNION SELECT uid FROM call UNION SELECT uid FROM dead UNION SELECT uid FROM log";
-    let uids: Vec<String> = rows.all(sql, [], |row| row.get(0))?;
-    Ok(uids.iter().filter_map(|uid| UserId::parse(uid).ok()).collect())
+    let uids = rows.all(sql, [], |row| cells::bytes(row, 0))?;
+    let uids = uids.iter().flatten().filter_map(|uid| str::from_utf8(uid).ok());
+    Ok(uids.filter_map(|uid| UserId::parse(uid).ok()).collect())
 }
 
 /// Deletes everything of a user, and keeps more of it from coming. `tell`: the store and the archive are to erase them
@@ -375,7 +304,7 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
         rows.change("DELETE FROM outbox WHERE uid = ?1 AND kind IN ('erase', 'erase_archived')", params![uid])?;
     }
     let dead = rows.change("DELETE FROM dead WHERE uid = ?1", params![uid])?;
-    let logs = rows.all("SELECT sid FROM log WHERE uid = ?1", params![uid], |row| row.get(0))?;
+    let logs = logs_of(rows, user)?;
     rows.change(
         "INSERT OR REPLACE INTO gone (uid, expires) VALUES (?1, ?2)",
         params![uid, expiry(rows.now, Some(ERASED_FOR))],
@@ -392,17 +321,29 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
 
 /// Makes what is here of a user another one's, who has absorbed them.
 pub(super) fn rename(rows: &Rows<'_>, from: &UserId, into: &UserId) -> Result<(), MemoryError> {
+    journal::rename(rows, from, into)?;
     let users = params![from.as_str(), into.as_str()];
-    for table in ["call", "log", "dead"] {
+    for table in ["log", "dead"] {
         rows.change(&format!("UPDATE {table} SET uid = ?2 WHERE uid = ?1"), users)?;
     }
-    // The lane's first letter says what kind it is of. An erasure that was asked for stays about whom it was.
-    rows.change(
-        "UPDATE outbox SET uid = ?2, lane = substr(lane, 1, 2) || ?2
-         WHERE uid = ?1 AND kind NOT LIKE 'erase%'",
-        users,
-    )?;
+    // An erasure that was asked for stays about whom it was; a damaged entry stays what it is.
+    let sql = format!("{HEAD} FROM outbox WHERE uid = ?1 AND kind NOT LIKE 'erase%'");
+    for head in rows.all(&sql, params![from.as_str()], Head::read)?.into_iter().filter(Head::is_sealed) {
+        // The lane's first letter says what kind it is of.
+        rows.change(
+            "UPDATE outbox SET uid = ?2, lane = substr(lane, 1, 2) || ?2 WHERE seq = ?1",
+            params![head.seq, into.as_str()],
+        )?;
+        seal(rows, head.seq)?;
+    }
     Ok(())
+}
+
+/// The sessions of a user of which there are call logs.
+pub(super) fn logs_of(rows: &Rows<'_>, user: &UserId) -> Result<Vec<String>, MemoryError> {
+    let sids = rows.all("SELECT sid FROM log WHERE uid = ?1", params![user.as_str()], |row| cells::bytes(row, 0))?;
+    // It becomes part of a path.
+    Ok(sids.into_iter().flatten().filter_map(|sid| String::from_utf8(sid).ok()).filter(|sid| is_id(sid)).collect())
 }
 
 /// Deletes the copies of a session, delivered or not.
@@ -457,77 +398,149 @@ pub(super) fn figures(rows: &Rows<'_>) -> Result<SpoolFigures, MemoryError> {
     Ok(figures.unwrap_or_default())
 }
 
-/// A caller as stored.
-pub(super) fn caller(rows: &Rows<'_>, uid: &str, hash: Option<String>) -> Result<Caller, MemoryError> {
-    let user_id = rows.user_id(uid)?;
-    Ok(Caller { user_id, hash: hash.and_then(|hash| PhoneHash::parse(&hash).ok()) })
+const HEAD: &str = "SELECT seq, lane, kind, uid, hash, sid, crc, instance, followed, sum";
+
+/// What a row says beside its words, as it is, before it is believed.
+struct Head {
+    seq: i64,
+    lane: Vec<u8>,
+    kind: Vec<u8>,
+    uid: Vec<u8>,
+    hash: Option<Vec<u8>>,
+    sid: Vec<u8>,
+    /// The checksum of the words.
+    crc: Option<i64>,
+    instance: Option<Vec<u8>>,
+    followed: Option<i64>,
+    /// `None`: an earlier version wrote it.
+    sum: Option<i64>,
 }
 
-const ENTRY: &str = "SELECT seq, kind, uid, hash, sid, body, crc, tries, next_at, instance, followed";
+impl Head {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let bytes = |column| Ok::<_, rusqlite::Error>(cells::bytes(row, column)?.unwrap_or_default());
+        Ok(Self {
+            seq: cells::whole(row, 0)?.unwrap_or_default(),
+            lane: bytes(1)?,
+            kind: bytes(2)?,
+            uid: bytes(3)?,
+            hash: cells::bytes(row, 4)?,
+            sid: bytes(5)?,
+            crc: cells::whole(row, 6)?,
+            instance: cells::bytes(row, 7)?,
+            followed: cells::whole(row, 8)?,
+            sum: cells::whole(row, 9)?,
+        })
+    }
+
+    fn sum(&self) -> i64 {
+        let Self { seq, lane, kind, uid, hash, sid, crc, instance, followed, .. } = self;
+        let number = |number: i64| number.to_be_bytes();
+        let (seq, crc, followed) = (number(*seq), crc.map(number), followed.map(number));
+        sealed::sum([
+            Some(&seq[..]),
+            Some(lane),
+            Some(kind),
+            Some(uid),
+            hash.as_deref(),
+            Some(sid),
+            crc.as_ref().map(|crc| &crc[..]),
+            instance.as_deref(),
+            followed.as_ref().map(|followed| &followed[..]),
+        ])
+    }
+
+    /// Whether it is as it was written, as far as that can be told of what an earlier version wrote.
+    fn is_sealed(&self) -> bool {
+        self.sum.is_none_or(|sum| sum == self.sum())
+    }
+}
+
+fn head_of(rows: &Rows<'_>, seq: i64) -> Result<Option<Head>, MemoryError> {
+    rows.one(&format!("{HEAD} FROM outbox WHERE seq = ?1"), params![seq], Head::read)
+}
+
+/// Writes the checksum of a row that was written just now.
+fn seal(rows: &Rows<'_>, seq: i64) -> Result<(), MemoryError> {
+    if let Some(head) = head_of(rows, seq)? {
+        rows.change("UPDATE outbox SET sum = ?2 WHERE seq = ?1", params![seq, head.sum()])?;
+    }
+    Ok(())
+}
+
+const ENTRY: &str = "SELECT seq, lane, kind, uid, hash, sid, crc, instance, followed, sum, body, tries, next_at";
 
 /// A row as it is, before it is believed.
 struct Stored {
-    seq: i64,
-    kind: String,
-    uid: String,
-    hash: Option<String>,
-    sid: String,
-    body: String,
-    crc: u32,
-    tries: u32,
-    next_at: u64,
-    instance: Option<String>,
-    followed: bool,
+    head: Head,
+    body: Vec<u8>,
+    tries: Option<i64>,
+    next_at: Option<i64>,
 }
 
 impl Stored {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
-            seq: row.get(0)?,
-            kind: row.get(1)?,
-            uid: row.get(2)?,
-            hash: row.get(3)?,
-            sid: row.get(4)?,
-            body: row.get(5)?,
-            crc: row.get(6)?,
-            tries: row.get(7)?,
-            next_at: row.get(8)?,
-            instance: row.get(9)?,
-            followed: row.get(10)?,
+            head: Head::read(row)?,
+            body: cells::bytes(row, 10)?.unwrap_or_default(),
+            tries: cells::whole(row, 11)?,
+            next_at: cells::whole(row, 12)?,
         })
     }
 
-    fn into_entry(self, rows: &Rows<'_>) -> Result<Entry, MemoryError> {
-        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
-        let sound = crc32fast::hash(self.body.as_bytes()) == self.crc;
-        let Some(kind) = kind.filter(|_| sound) else {
-            let reason = "its checksum does not fit: the disk has changed it; check the disk";
-            return Err(MemoryError::WrongShape { key: self.seq.to_string(), advice: reason.to_owned() });
+    /// What it asks for; `None`: it is damaged.
+    fn into_entry(self) -> Option<Entry> {
+        let Self { head, body, tries, next_at } = self;
+        if head.crc != Some(i64::from(crc32fast::hash(&body))) || !head.is_sealed() {
+            return None;
+        }
+        let hash = match &head.hash {
+            None => None,
+            Some(hash) => Some(PhoneHash::parse(str::from_utf8(hash).ok()?).ok()?),
         };
-        let caller = caller(rows, &self.uid, self.hash)?;
-        let Self { seq, sid, body, tries, next_at, instance, followed, .. } = self;
-        Ok(Entry { seq, kind, caller, sid, body, tries, next_at, instance, followed })
+        let user_id = UserId::parse(str::from_utf8(&head.uid).ok()?).ok()?;
+        let instance = match head.instance {
+            None => None,
+            Some(instance) => Some(String::from_utf8(instance).ok()?),
+        };
+        Some(Entry {
+            seq: head.seq,
+            kind: Kind::parse(str::from_utf8(&head.kind).ok()?)?,
+            caller: Caller { user_id, hash },
+            sid: String::from_utf8(head.sid).ok()?,
+            body: String::from_utf8(body).ok()?,
+            // They only say how long it waits: whatever they are by now, it is tried.
+            tries: u32::try_from(tries.unwrap_or_default()).unwrap_or_default(),
+            next_at: u64::try_from(next_at.unwrap_or_default()).unwrap_or_default(),
+            instance,
+            followed: head.followed.is_some_and(|followed| followed != 0),
+        })
     }
 }
 
-/// Reads entries with a query that has the time and a limit as its parameters.
+/// Reads entries with a query that has the time and a limit as its parameters. Those that are damaged are put aside, and
+/// what waited behind them is looked for at once.
 fn entries(rows: &Rows<'_>, sql: &str, limit: usize) -> Result<Vec<Entry>, MemoryError> {
-    let stored = rows.all(sql, params![rows.now, as_limit(limit)], Stored::read)?;
-    let mut entries = Vec::with_capacity(stored.len());
-    for row in stored {
-        let seq = row.seq;
-        match row.into_entry(rows) {
-            Ok(entry) => entries.push(entry),
-            Err(fault) => {
-                metrics::counter!("redial_damaged_rows_total").increment(1);
-                error!(seq, error = &fault as &dyn Error, "an entry of the outbox is damaged and is put aside");
-                park(rows, seq, &fault.to_string())?;
+    loop {
+        let stored = rows.all(sql, params![rows.now, as_limit(limit)], Stored::read)?;
+        let (mut entries, mut damaged) = (Vec::with_capacity(stored.len()), false);
+        for row in stored {
+            let (seq, sid) = (row.head.seq, row.head.sid.clone());
+            match row.into_entry() {
+                Some(entry) => entries.push(entry),
+                None => {
+                    dead::tell("an entry of the outbox", &sid);
+                    park(rows, seq, dead::DAMAGED)?;
+                    damaged = true;
+                }
             }
         }
+        if !damaged {
+            return Ok(entries);
+        }
     }
-    Ok(entries)
 }
 
-fn as_limit(limit: usize) -> i64 {
+pub(super) fn as_limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

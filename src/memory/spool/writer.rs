@@ -12,6 +12,7 @@ use tracing::{debug, error, warn};
 use super::super::model::{Message, Session};
 use super::super::sqlite::{Database, Rows};
 use super::super::store::MemoryError;
+use super::dead::{self, Aside, AsideCall};
 use super::journal::{self, OpenCall};
 use crate::identity::Caller;
 
@@ -50,6 +51,37 @@ pub(super) enum Op {
     },
     /// Nothing: answered when all before it is written.
     Barrier,
+}
+
+impl Op {
+    fn sid(&self) -> &str {
+        match self {
+            Self::Begin { call, .. } => &call.sid,
+            Self::Found { sid, .. } | Self::Turn { sid, .. } | Self::Logged { sid, .. } => sid,
+            Self::Close { session, .. } => &session.chat_id,
+            Self::Barrier => "",
+        }
+    }
+
+    /// Its kind among what is put aside, whose it is, of which call, and what it says; `None`: nothing that was said, or
+    /// that another operation would not say again.
+    fn told(&self) -> Option<(&'static str, Option<&Caller>, &str, Vec<u8>)> {
+        let told = |kind, caller, body| Some((kind, caller, self.sid(), body));
+        match self {
+            Self::Begin { call, instance } => {
+                let turns = call.turns.iter().filter_map(|turn| serde_json::to_value(turn).ok()).collect();
+                let (started, instance) = (i64::try_from(call.started_at).ok(), instance.clone());
+                let parameters = serde_json::to_string(&call.parameters).unwrap_or_default();
+                let body = serde_json::to_vec(&AsideCall { started, parameters, instance, turns }).unwrap_or_default();
+                told("call", Some(&call.caller), body)
+            }
+            Self::Turn { message, .. } => told("turn", None, serde_json::to_vec(message).unwrap_or_default()),
+            Self::Close { caller, session, .. } => {
+                told("session", Some(caller), serde_json::to_vec(session).unwrap_or_default())
+            }
+            Self::Found { .. } | Self::Logged { .. } | Self::Barrier => None,
+        }
+    }
 }
 
 struct Queued {
@@ -104,7 +136,7 @@ async fn run(
             batch.drain(..).map(|Queued { op, since, ack }| (op, (since, ack))).unzip();
         let closes = work.iter().any(|op| matches!(op, Op::Close { .. }));
         let work = Arc::new(work);
-        write(&database, &work, &degraded).await;
+        write_all(&database, &work, &degraded).await;
         for (since, ack) in acks {
             metrics::histogram!("redial_journal_seconds").record(since.elapsed().as_secs_f64());
             // Whoever asked may have stopped waiting.
@@ -121,21 +153,39 @@ async fn run(
     }
 }
 
-/// Writes until it is written.
-async fn write(database: &Database, work: &Arc<Vec<Op>>, degraded: &AtomicBool) {
+/// Writes all of it, in order. What a file that works does not take is put aside, so that nothing waits behind it.
+async fn write_all(database: &Database, work: &Arc<Vec<Op>>, degraded: &AtomicBool) {
+    // Ranges that are still to be written, the first one last. A range that is refused is halved, so each is looked at
+    // once, and there are at most twice as many as there are operations.
+    let mut ranges = vec![0..work.len()];
+    while let Some(range) = ranges.pop() {
+        let (ops, part) = (Arc::clone(work), range.clone());
+        let apply_all = move |rows: &mut Rows<'_>| ops[part.clone()].iter().try_for_each(|op| apply(rows, op));
+        let Err(refusal) = write(database, apply_all, degraded).await else { continue };
+        if let [offender] = &work[range.clone()] {
+            put_aside(database, offender, &refusal, degraded).await;
+        } else {
+            let middle = range.start + range.len() / 2;
+            ranges.extend([middle..range.end, range.start..middle]);
+        }
+    }
+}
+
+/// Writes until it is written, however long the disk takes nothing.
+///
+/// # Errors
+/// When the file works and takes this never: what is wrong is in what is to be written.
+async fn write(
+    database: &Database,
+    work: impl Fn(&mut Rows<'_>) -> Result<(), MemoryError> + Clone + Send + 'static,
+    degraded: &AtomicBool,
+) -> Result<(), MemoryError> {
     let mut said: Option<Instant> = None;
     loop {
-        let ops = Arc::clone(work);
-        let written = database.ask(WITHIN, move |rows| ops.iter().try_for_each(|op| apply(rows, op))).await;
+        let work = work.clone();
+        let written = database.ask(WITHIN, move |rows| work(rows)).await;
         match written {
-            Ok(()) => {
-                if degraded.swap(false, Ordering::Relaxed) {
-                    metrics::gauge!("redial_journal_degraded").set(0.0);
-                    warn!("the disk takes the journal again; nothing is missing");
-                }
-                return;
-            }
-            Err(failure) => {
+            Err(failure @ MemoryError::Unavailable { .. }) => {
                 degraded.store(true, Ordering::Relaxed);
                 metrics::gauge!("redial_journal_degraded").set(1.0);
                 if said.is_none_or(|at| at.elapsed() > SAY_AGAIN) {
@@ -147,7 +197,42 @@ async fn write(database: &Database, work: &Arc<Vec<Op>>, degraded: &AtomicBool) 
                 }
                 tokio::time::sleep(PROBE_EVERY).await;
             }
+            answered => {
+                if degraded.swap(false, Ordering::Relaxed) {
+                    metrics::gauge!("redial_journal_degraded").set(0.0);
+                    warn!("the disk takes the journal again; nothing is missing");
+                }
+                return answered;
+            }
         }
+    }
+}
+
+/// Keeps what the file does not take among what cannot be delivered, as text.
+async fn put_aside(database: &Database, offender: &Op, refusal: &MemoryError, degraded: &AtomicBool) {
+    let Some((kind, caller, sid, body)) = offender.told() else {
+        error!(session.id = ?offender.sid(), error = refusal as &dyn Error, "a note on a call is not taken by the file");
+        return;
+    };
+    metrics::counter!("redial_dead_letters_total").increment(1);
+    error!(
+        session.id = ?sid,
+        kind,
+        error = refusal as &dyn Error,
+        "something that was to be kept is not taken by the file and is put aside; see `redial memory dead`"
+    );
+    let (caller, sid, reason) = (caller.cloned(), sid.to_owned(), format!("{refusal}; report it, then drop it"));
+    let keep = move |rows: &mut Rows<'_>| {
+        let hash = caller.as_ref().and_then(|caller| caller.hash.as_ref()).map(|hash| hash.as_str().as_bytes());
+        let uid = match &caller {
+            Some(caller) => caller.user_id.as_str().as_bytes().to_vec(),
+            None => journal::user_of(rows, &sid)?,
+        };
+        let (sid, body, reason) = (sid.as_bytes(), body.as_slice(), reason.as_str());
+        dead::put_aside(rows, &Aside { kind, uid: &uid, hash, sid, body, reason })
+    };
+    if let Err(failure) = write(database, keep, degraded).await {
+        error!(session.id = ?offender.sid(), error = &failure as &dyn Error, "it cannot even be put aside, and is lost");
     }
 }
 

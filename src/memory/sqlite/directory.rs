@@ -12,8 +12,8 @@ use super::super::model::Profile;
 use super::super::rules::{self, NEVER, Records, SessionRecord};
 use super::super::store::MemoryError;
 use super::rows::Rows;
-use super::{OTHERS_WITHIN, SqliteStore};
-use crate::identity::{PhoneHash, UserId};
+use super::{OTHERS_WITHIN, SqliteStore, cells};
+use crate::identity::{PhoneHash, UserId, is_id};
 
 impl SqliteStore {
     async fn ask<T: Send + 'static>(
@@ -137,17 +137,14 @@ impl Rows<'_> {
     fn number(&self, sql: &str) -> Result<u64, MemoryError> {
         Ok(self.one(sql, [], |row| row.get(0))?.unwrap_or(0))
     }
-
-    fn number_hash(&self, text: &str) -> Result<PhoneHash, MemoryError> {
-        PhoneHash::parse(text).map_err(|_| self.damaged("the hash of a number in it is not an id"))
-    }
 }
 
 impl DirectoryRecords for Rows<'_> {
     fn numbers_of(&self, user: &UserId) -> Result<Vec<PhoneHash>, MemoryError> {
         let sql = "SELECT hash FROM phone WHERE uid = ?1 AND expires > ?2";
         let hashes = self.all(sql, params![user.as_str(), self.now], first_text)?;
-        hashes.iter().map(|hash| self.number_hash(hash)).collect()
+        // One that is damaged leads nobody here any more, and keeps nobody from the others.
+        Ok(hashes.iter().filter_map(|hash| PhoneHash::parse(hash).ok()).collect())
     }
 
     fn remove_mapping(&mut self, hash: &PhoneHash) -> Result<(), MemoryError> {
@@ -165,13 +162,19 @@ impl DirectoryRecords for Rows<'_> {
 
     fn index_of(&self, user: &UserId) -> Result<Vec<(String, u64)>, MemoryError> {
         let sql = "SELECT sid, ended FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC";
-        self.all(sql, params![user.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        let index = self.all(sql, params![user.as_str()], |row| {
+            Ok((
+                first_text(row)?,
+                cells::whole(row, 1)?.and_then(|ended| u64::try_from(ended).ok()).unwrap_or_default(),
+            ))
+        })?;
+        Ok(index.into_iter().filter(|(sid, _)| is_id(sid)).collect())
     }
 
     fn users_after(&self, after: &str, limit: usize) -> Result<Vec<UserId>, MemoryError> {
         let sql = "SELECT uid FROM user WHERE uid > ?1 AND expires > ?2 ORDER BY uid LIMIT ?3";
         let users = self.all(sql, params![after, self.now, to_i64(limit)], first_text)?;
-        users.iter().map(|user| self.user_id(user)).collect()
+        Ok(users.iter().filter_map(|user| UserId::parse(user).ok()).collect())
     }
 
     fn sessions_after(&self, after: &str, limit: usize) -> Result<Vec<String>, MemoryError> {
@@ -230,8 +233,9 @@ impl DirectoryRecords for Rows<'_> {
     }
 }
 
+/// A text; one that is damaged is shown as what it is, and is no id.
 fn first_text(row: &Row<'_>) -> rusqlite::Result<String> {
-    row.get(0)
+    Ok(cells::readable(cells::bytes(row, 0)?.unwrap_or_default()))
 }
 
 fn to_i64(limit: usize) -> i64 {

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, TransactionBehavior, par
 use super::super::store::MemoryError;
 
 /// The layout of the tables, in the file's `user_version`.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 /// Marks the file as ours: `Rdil` in ASCII, in the file's `application_id`.
 const APPLICATION_ID: i64 = 0x5264_696c;
@@ -84,15 +84,26 @@ pub(super) fn sweep(connection: &mut Connection, now: u64) -> rusqlite::Result<b
 pub(super) fn failed(path: &Path, error: &Error) -> MemoryError {
     let file = path.display();
     let wrong = |advice: &str| MemoryError::WrongShape { key: file.to_string(), advice: advice.to_owned() };
-    if let Error::FromSqlConversionFailure(..) | Error::IntegralValueOutOfRange(..) | Error::InvalidColumnType(..) =
-        error
-    {
-        return wrong("a value in it is none that this program writes; restore a backup");
+    match error {
+        Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::InvalidColumnType(..)
+        | Error::Utf8Error(..) => {
+            return wrong("a value in it is none that this program writes; restore a backup");
+        }
+        Error::ToSqlConversionFailure(_) | Error::NulError(_) => return not_taken(&file),
+        _ => (),
     }
     let advice = match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             return wrong("it is not a database, or a damaged one; move it away or restore a backup, then start again");
         }
+        Some(
+            ErrorCode::TooBig
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::ParameterOutOfRange,
+        ) => return not_taken(&file),
         Some(ErrorCode::DiskFull) => format!("free some space on the disk of `{file}`"),
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => not_writable(path),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
@@ -102,6 +113,27 @@ pub(super) fn failed(path: &Path, error: &Error) -> MemoryError {
     };
     // As text, because the errors of one transaction go to everyone who took part in it.
     MemoryError::Unavailable { advice, source: Some(error.to_string().into()) }
+}
+
+/// As [`failed`], of a file that was sound when it was opened. Of one that is damaged now, nothing is given up: what is
+/// to be written is held, and what waits in it is tried again, until somebody has looked at its disk.
+pub(super) fn failed_since(path: &Path, error: &Error) -> MemoryError {
+    if error.sqlite_error_code() != Some(ErrorCode::DatabaseCorrupt) {
+        return failed(path, error);
+    }
+    metrics::counter!("redial_damaged_file_total").increment(1);
+    MemoryError::Unavailable {
+        advice: format!(
+            "`{}` is damaged; check its disk, then copy it away, `VACUUM` it or restore a backup, and start again",
+            path.display()
+        ),
+        source: Some(error.to_string().into()),
+    }
+}
+
+/// The file is as it should be, and would never take this.
+fn not_taken(file: &impl std::fmt::Display) -> MemoryError {
+    MemoryError::Refused(format!("a value in it is none that `{file}` can keep"))
 }
 
 fn close_to_others(file: &File) -> io::Result<()> {
@@ -162,6 +194,9 @@ fn create_schema(connection: &mut Connection) -> rusqlite::Result<()> {
     }
     if version < 3 {
         transaction.execute_batch(include_str!("notes.sql"))?;
+    }
+    if version < SCHEMA_VERSION {
+        transaction.execute_batch(include_str!("sums.sql"))?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
     transaction.commit()

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 use super::super::digest::SessionDigest;
 use super::super::rules::{Marker, Records, SessionRecord, UserRecord};
 use super::super::store::MemoryError;
-use super::file;
-use crate::identity::{PhoneHash, UserId};
+use super::{cells, file};
+use crate::identity::{PhoneHash, UserId, is_id};
 
 /// The rows as of `now`, within the transaction that `connection` is in.
 pub(in crate::memory) struct Rows<'a> {
@@ -43,7 +43,7 @@ impl Rows<'_> {
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_row(params, read).optional())
-            .map_err(|error| file::failed(self.path, &error))
+            .map_err(|error| file::failed_since(self.path, &error))
     }
 
     /// All rows of an answer.
@@ -56,7 +56,7 @@ impl Rows<'_> {
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.query_map(params, read)?.collect())
-            .map_err(|error| file::failed(self.path, &error))
+            .map_err(|error| file::failed_since(self.path, &error))
     }
 
     /// Writes.
@@ -69,7 +69,7 @@ impl Rows<'_> {
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))
-            .map_err(|error| file::failed(self.path, &error))
+            .map_err(|error| file::failed_since(self.path, &error))
     }
 
     /// A user id that was stored; somebody may have edited the file.
@@ -128,7 +128,9 @@ impl Records for Rows<'_> {
     fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<String>, MemoryError> {
         let sql = "SELECT sid FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC LIMIT ?2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.all(sql, params![user.as_str(), limit], |row| row.get(0))
+        let sids = self.all(sql, params![user.as_str(), limit], |row| cells::bytes(row, 0))?;
+        // One that is damaged could not be loaded anyway, and fails no call.
+        Ok(sids.into_iter().flatten().filter_map(|sid| String::from_utf8(sid).ok()).filter(|sid| is_id(sid)).collect())
     }
 
     fn put_index_entry(&mut self, user: &UserId, sid: &str, ended_at: u64) -> Result<(), MemoryError> {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -230,7 +231,9 @@ where
     T: Send,
 {
     fn run(&mut self, rows: &mut Rows<'_>) -> bool {
-        self.result = self.work.take().map(|work| work(rows));
+        // One that dies takes nobody along: the thread serves everybody.
+        let run = |work: W| catch_unwind(AssertUnwindSafe(|| work(rows))).unwrap_or_else(|_| Err(died()));
+        self.result = self.work.take().map(run);
         matches!(self.result, Some(Ok(_)))
     }
 
@@ -245,10 +248,36 @@ where
     }
 }
 
+fn died() -> MemoryError {
+    MemoryError::Refused("working on it died each time; the log says of what: report it".to_owned())
+}
+
 pub(super) fn stopped() -> MemoryError {
     unavailable("its thread has stopped; restart the program", None)
 }
 
 fn unavailable(advice: &str, source: Option<crate::speech::BoxError>) -> MemoryError {
     MemoryError::Unavailable { advice: advice.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::clock;
+    use super::super::Database;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_dies_takes_back_what_it_wrote_and_nobody_along() {
+        const WITHIN: Duration = Duration::from_secs(30);
+        let database = Database::open_in_memory(clock::system()).unwrap();
+        let dies = |rows: &mut Rows<'_>| -> Result<(), MemoryError> {
+            rows.change("INSERT INTO log (sid, uid) VALUES ('CA1', 'u_a')", [])?;
+            panic!("a request dies, as the test wants it");
+        };
+        let died = database.ask(WITHIN, dies).await;
+        assert!(matches!(died, Err(MemoryError::Refused(_))), "{died:?}");
+        let logs =
+            database.ask(WITHIN, |rows| rows.one("SELECT count(*) FROM log", [], |row| row.get::<_, i64>(0))).await;
+        assert_eq!(logs.unwrap(), Some(0));
+    }
 }

@@ -923,3 +923,99 @@ async fn no_byte_of_a_forgotten_caller_stays() {
     let waiting: Vec<_> = spool.waiting(10).await.unwrap().into_iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(waiting, ["session", "erase", "erase_archived"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_file_never_takes_is_put_aside_alone_and_nothing_waits_behind_it() {
+    let (dir, store) = (TempDir::new().unwrap(), Told::new());
+    let bed = Bed::open(dir.path(), &store);
+    // All of it in one batch: the disk takes nothing for a while, and that is waited for.
+    let other = rusqlite::Connection::open(dir.path().join("redial.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    bed.spool.begin(open_call("u_a", "CA0"));
+    eventually("the journal is degraded", async || bed.spool.is_degraded()).await;
+    let mut acks = Vec::new();
+    for n in 1..=9 {
+        let (user, sid) = (format!("u_{n}"), format!("CA{n}"));
+        // As a mirror that has lost its mind would have it.
+        let started_at = if n == 4 { (1 << 63) + 5 } else { 1_763_690_000_000 };
+        bed.spool.begin(OpenCall { started_at, turns: vec![message(1, "Hello")], ..open_call(&user, &sid) });
+        acks.push(bed.spool.turn(&sid, message(2, "I need a plumber")));
+    }
+    acks.push(bed.spool.close(&caller("u_0"), session("u_0", "CA10", vec![message(1, "Hello")])));
+    other.execute_batch("COMMIT").unwrap();
+    for ack in acks {
+        tokio::time::timeout(Duration::from_secs(20), ack).await.expect("nobody waits for the offender").unwrap();
+    }
+    assert!(!bed.spool.is_degraded(), "the disk is as it should be");
+    eventually("an unrelated session arrives", async || store.of("u_0") == ["CA10"]).await;
+    for n in [1, 2, 3, 5, 6, 7, 8, 9] {
+        let found = bed.spool.resume(&format!("CA{n}"), caller(&format!("u_{n}")).hash.as_ref()).await.unwrap();
+        assert_eq!(found.map(|call| call.turns.len()), Some(2), "CA{n}");
+    }
+    let dead = bed.spool.dead(10).await.unwrap();
+    let aside: Vec<_> =
+        dead.iter().map(|dead| (dead.kind.as_str(), dead.sid.as_str(), dead.user_id.as_str())).collect();
+    assert_eq!(aside, [("call", "CA4", "u_4")]);
+    assert!(dead[0].body.contains("Hello") && dead[0].reason.contains("drop"), "{dead:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_whose_time_is_beyond_the_calendar_takes_nobody_along() {
+    let dir = TempDir::new().unwrap();
+    {
+        let dead = Bed::idle(dir.path());
+        for sid in ["CA1", "CA2"] {
+            dead.begin(open_call("u_a", sid));
+            dead.turn(sid, message(1, "I need a plumber")).await.unwrap();
+        }
+    }
+    let file = rusqlite::Connection::open(dir.path().join("redial.sqlite")).unwrap();
+    let doc = r#"{"role":"user","content":"Beyond","id":2,"start_ms":9,"end_ms":9223372036854775813}"#;
+    let crc = crc32fast::hash(doc.as_bytes());
+    file.execute("INSERT INTO turn (sid, id, doc, crc) VALUES ('CA1', 2, ?1, ?2)", rusqlite::params![doc, crc])
+        .unwrap();
+    drop(file);
+    let spool = Bed::idle(dir.path());
+    let mut finished = Vec::new();
+    eventually("both are finished", async || {
+        finished.extend(spool.finish_orphans().await.unwrap());
+        finished.len() == 2
+    })
+    .await;
+    assert_eq!(said(&spool).await, [vec!["I need a plumber"], vec!["I need a plumber"]]);
+    let dead = spool.dead(10).await.unwrap();
+    assert_eq!((dead.len(), dead[0].kind.as_str(), dead[0].body.as_str()), (1, "turn", doc));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_are_no_text_fail_no_look_at_all_others() {
+    let dir = TempDir::new().unwrap();
+    let spool = Bed::idle(dir.path());
+    spool.begin(open_call("u_a", "CA1"));
+    spool.turn("CA1", message(1, "Hello")).await.unwrap();
+    for (user, sid) in [("u_a", "CA2"), ("u_b", "CA3"), ("u_c", "CA4")] {
+        spool.close(&caller(user), session(user, sid, vec![message(1, "Hello")])).await.unwrap();
+        spool.logged(sid, &caller(user));
+    }
+    spool.held(&caller("u_a").user_id).await.unwrap();
+    let file = rusqlite::Connection::open(dir.path().join("redial.sqlite")).unwrap();
+    for damage in [
+        "UPDATE outbox SET uid = CAST(x'755fff' AS TEXT), tries = -1, next_at = -1 WHERE sid = 'CA3'",
+        "UPDATE log SET uid = CAST(x'755fff' AS TEXT) WHERE sid = 'CA3'",
+        "UPDATE log SET sid = CAST(x'ff' AS TEXT), uid = 'u_a' WHERE sid = 'CA4'",
+        "INSERT INTO dead VALUES (-9, CAST(x'ff' AS TEXT), CAST(x'fe' AS TEXT), NULL, CAST(x'fd' AS TEXT),
+                                  CAST(x'fc' AS TEXT), CAST(x'fb' AS TEXT), -1)",
+    ] {
+        file.execute(damage, []).unwrap();
+    }
+    let held = spool.held(&caller("u_a").user_id).await.unwrap();
+    assert_eq!((held.turns.len(), held.entries.len(), held.logs), (1, 1, vec!["CA2".to_owned()]));
+    assert_eq!(spool.waiting(10).await.unwrap().len(), 2);
+    let dead = spool.dead(10).await.unwrap();
+    let shown: Vec<_> = dead.iter().map(|dead| (dead.user_id.as_str(), dead.sid.as_str())).collect();
+    assert_eq!(shown, [("hex:fe", "hex:fd"), ("hex:755fff", "CA3")]);
+    assert!(spool.retry_dead(-9).await.is_err(), "nobody knows what it is");
+    assert!(spool.drop_dead(-9).await.unwrap());
+    let forgotten = spool.forget(&caller("u_a").user_id).await.unwrap();
+    assert_eq!((forgotten.calls, forgotten.turns, forgotten.entries), (1, 1, 1));
+}

@@ -207,3 +207,118 @@ async fn an_id_that_is_none_never_becomes_part_of_a_mirrors_key() {
     }
     assert!(everything(&mut raw).await.is_empty());
 }
+
+/// Every value of a mirror, one after the other: the key, where in it, and its bytes.
+async fn values(raw: &mut MultiplexedConnection, sid: &str) -> Vec<(String, String, Vec<u8>)> {
+    let mut values = Vec::new();
+    let messages = format!("conversation:messages:{sid}");
+    let list: Vec<Vec<u8>> = redis::cmd("LRANGE").arg(&messages).arg(0).arg(-1).query_async(raw).await.unwrap();
+    values.extend(list.into_iter().enumerate().map(|(place, value)| (messages.clone(), place.to_string(), value)));
+    for key in ["summary", "turns"].map(|kind| format!("conversation:{kind}:{sid}")) {
+        let value: Vec<u8> = redis::cmd("GET").arg(&key).query_async(raw).await.unwrap();
+        values.push((key, String::new(), value));
+    }
+    let call = format!("conversation:call:{sid}");
+    let fields: Vec<(String, Vec<u8>)> = redis::cmd("HGETALL").arg(&call).query_async(raw).await.unwrap();
+    values.extend(fields.into_iter().map(|(field, value)| (call.clone(), field, value)));
+    values
+}
+
+async fn put(raw: &mut MultiplexedConnection, key: &str, at: &str, value: &[u8]) {
+    let mut command = match (key.split(':').nth(1).unwrap(), at) {
+        ("messages", place) => redis::cmd("LSET").arg(key).arg(place).take(),
+        ("call", field) => redis::cmd("HSET").arg(key).arg(field).take(),
+        _ => redis::cmd("SET").arg(key).take(),
+    };
+    command.arg(value).query_async::<redis::Value>(raw).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_flipped_bit_in_a_mirror_is_never_served_and_costs_no_other_call() {
+    let server = RedisServer::start().await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
+    let sids = ["CA1", "CA2", "CA3"];
+    let mut as_they_were = BTreeMap::new();
+    for sid in sids {
+        let summary = format!("{sid} is about a plumber");
+        store.begin(&LiveCall { session_id: sid.to_owned(), summary, ..live() }).await;
+        for turns in 1..=3 {
+            store.turn(sid, &message(turns, &format!("The {turns} wish, señora")), turns.into()).await;
+        }
+        as_they_were.insert(sid, store.load(sid).await.unwrap().unwrap());
+    }
+    let (flips, first) = crate::memory::flips::asked();
+    let (mut harmless, mut left_out, mut refused) = (0, 0, 0);
+    for seed in first..first + flips {
+        let mut dice = crate::memory::flips::Dice(seed);
+        let sid = sids[dice.below(3)];
+        let mut values = values(&mut raw, sid).await;
+        values.retain(|(_, _, value)| !value.is_empty());
+        let (key, at, value) = values.swap_remove(dice.below(values.len()));
+        let mut flipped = value.clone();
+        dice.flip(&mut flipped);
+        put(&mut raw, &key, &at, &flipped).await;
+        for other in sids.into_iter().filter(|other| *other != sid) {
+            assert_eq!(store.load(other).await.unwrap().as_ref(), Some(&as_they_were[other]), "seed {seed}: {key}");
+        }
+        let as_it_was = &as_they_were[sid];
+        match store.load(sid).await {
+            Ok(Some(found)) if found == *as_it_was => harmless += 1,
+            // Whose mirror it is only says who may end it.
+            Ok(Some(found)) if at == "instance" => {
+                let call = LiveCall { instance: as_it_was.call.instance.clone(), ..found.call.clone() };
+                assert_eq!(Mirrored { call, ..found }, *as_it_was, "seed {seed}");
+                harmless += 1;
+            }
+            Ok(Some(found)) => {
+                assert_eq!((&found.call, found.messages.len()), (&as_it_was.call, 2), "seed {seed}: {key} {at}");
+                assert!(found.messages.iter().all(|message| as_it_was.messages.contains(message)), "seed {seed}");
+                assert!(found.turns == as_it_was.turns, "seed {seed}: {key} {at}");
+                left_out += 1;
+            }
+            Err(MemoryError::WrongShape { key, .. }) => {
+                assert!(key.ends_with(sid), "seed {seed}: {key}");
+                refused += 1;
+            }
+            other => panic!("seed {seed}, {key} {at}: {other:?}"),
+        }
+        put(&mut raw, &key, &at, &value).await;
+    }
+    println!("{flips} flips: {harmless} harmless, {left_out} messages left out, {refused} mirrors refused, 0 served");
+}
+
+#[tokio::test]
+async fn a_mirror_of_an_earlier_version_is_read_and_one_that_began_beyond_the_calendar_is_not() {
+    let server = RedisServer::start().await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
+    store.begin(&live()).await;
+    raw.hdel(CALL, "sum").await.unwrap();
+    raw.rpush(MESSAGES, serde_json::to_string(&message(1, "hello")).unwrap()).await.unwrap();
+    raw.set(TURNS, "1").await.unwrap();
+    assert_eq!(mirrored(&store).await, (vec!["hello".to_owned()], 1));
+    for started in ["9223372036854775813", "253402300800000", "18446744073709551615"] {
+        raw.hset(CALL, "started", started).await.unwrap();
+        assert_eq!(wrong_key(store.load("CA1").await), CALL, "{started}");
+    }
+    raw.hset(CALL, "started", NOON).await.unwrap();
+    let beyond = r#"{"role":"user","content":"hello","id":1,"end_ms":9223372036854775813}"#;
+    raw.rpush(MESSAGES, beyond).await.unwrap();
+    assert_eq!(wrong_key(store.load("CA1").await), MESSAGES);
+}
+
+#[tokio::test]
+async fn a_value_that_is_no_text_costs_its_own_session_and_not_the_connection() {
+    use redial::memory::directory::Directory as _;
+    let server = RedisServer::start().await;
+    let (store, mut raw) = (store(&server).await, server.raw().await);
+    for (field, value) in [("uid", &b"u_\xff"[..]), ("ended", b"9223372036854775813"), ("ended", b"\xff")] {
+        let mut set = redis::cmd("HSET");
+        set.arg(SESSION).arg("uid").arg("u_derived").arg("ended").arg(NOON).arg("doc").arg("{}");
+        set.query_async::<redis::Value>(&mut raw).await.unwrap();
+        redis::cmd("HSET").arg(SESSION).arg(field).arg(value).query_async::<redis::Value>(&mut raw).await.unwrap();
+        assert_eq!(wrong_key(store.session_entry("CA1").await), SESSION, "{field}");
+        // At once, on the same connection.
+        assert_eq!(store.session_entry("CA2").await.unwrap(), None, "{field}");
+    }
+    assert!(store.clear_session("CA1").await.unwrap());
+}

@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 use uuid::Uuid;
 
 use super::super::RedisStore;
+use super::super::answer::Answer;
+use super::super::reply::Taken;
 use super::super::script::Script;
 use super::{Directory as _, Found, MAX_TRIES};
 use crate::identity::UserId;
@@ -18,19 +20,9 @@ use crate::memory::directory::local::{check_two, profile_document};
 use crate::memory::model::{Profile, SCHEMA_VERSION};
 use crate::memory::store::MemoryError;
 
-static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../absorb_begin.lua")));
-static INTO: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../absorb_into.lua")));
-static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../absorb_end.lua")));
-
-/// What is taken over, as it was read.
-struct Taken {
-    /// Names this life of the absorbed profile; empty when there was none.
-    mark: String,
-    calls: String,
-    last: String,
-    /// Session id, end.
-    index: Vec<(Vec<u8>, String)>,
-}
+static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new("absorb_begin", include_str!("../absorb_begin.lua")));
+static INTO: LazyLock<Script> = LazyLock::new(|| Script::new("absorb_into", include_str!("../absorb_into.lua")));
+static END: LazyLock<Script> = LazyLock::new(|| Script::new("absorb_end", include_str!("../absorb_end.lua")));
 
 impl RedisStore {
     pub(super) async fn absorb_user(
@@ -86,8 +78,7 @@ impl RedisStore {
     async fn begin_taking(&self, absorbed: &UserId) -> Result<Taken, MemoryError> {
         let mut script = BEGIN.with_keys([self.keys.profile(absorbed), self.keys.sessions(absorbed)]);
         script.arg(Uuid::new_v4().simple().to_string());
-        let (mark, calls, last, index): (String, String, String, Vec<(Vec<u8>, String)>) = self.script(&script).await?;
-        Ok(Taken { mark, calls, last, index })
+        self.script(&script, Taken::read).await
     }
 
     /// Adds what is taken to the target. Answers its revision; `None` when its profile is not at `base` any more.
@@ -100,13 +91,13 @@ impl RedisStore {
         taken: &Taken,
     ) -> Result<Option<u64>, MemoryError> {
         let mut script = INTO.with_keys([self.keys.profile(into), self.keys.sessions(into), self.keys.gone(into)]);
-        script.arg(field(absorbed)).arg(&taken.mark).arg(&taken.calls).arg(&taken.last);
+        script.arg(field(absorbed)).arg(&taken.mark).arg(taken.calls);
+        script.arg(taken.last.map(|last| last.to_string()).unwrap_or_default());
         script.arg(base).arg(document).arg(SCHEMA_VERSION);
         for (sid, ended_at) in &taken.index {
             script.arg(ended_at).arg(sid);
         }
-        let revision: i64 = self.script(&script).await?;
-        Ok(u64::try_from(revision).ok())
+        self.script(&script, Answer::revision).await
     }
 
     async fn hand_all_over(&self, absorbed: &UserId, into: &UserId) -> Result<(), MemoryError> {
@@ -119,19 +110,21 @@ impl RedisStore {
     /// True when nothing came since it was read, and so nothing is left.
     async fn end_taking(&self, absorbed: &UserId, taken: &Taken) -> Result<bool, MemoryError> {
         let mut script = END.with_keys([self.keys.profile(absorbed), self.keys.sessions(absorbed)]);
-        script.arg(&taken.mark).arg(&taken.calls).arg(taken.index.len());
-        self.script(&script).await
+        script.arg(&taken.mark).arg(taken.calls).arg(taken.index.len());
+        self.script(&script, Answer::yes).await
     }
 
     /// True when the target has taken calls of this very profile already: the join was interrupted.
     async fn has_taken(&self, absorbed: &UserId, into: &UserId) -> Result<bool, MemoryError> {
         let ask = async |user: &UserId, field: &str| {
             let key = self.keys.profile(user);
-            let found: Result<Option<String>, _> = self.command(redis::cmd("HGET").arg(&key).arg(field)).await;
+            let found: Result<Option<Vec<u8>>, _> = self.command(redis::cmd("HGET").arg(&key).arg(field)).await;
             found.map_err(|e| self.failed(&key, e))
         };
         let (mark, taken) = (ask(absorbed, "joining").await?, ask(into, &field(absorbed)).await?);
-        Ok(mark.is_some_and(|mark| taken.is_some_and(|taken| taken.split(':').next() == Some(mark.as_str()))))
+        // Somebody else may have put anything there.
+        let by_mark = |taken: Vec<u8>| taken.split(|byte| *byte == b':').next().map(<[u8]>::to_vec);
+        Ok(mark.is_some_and(|mark| taken.and_then(by_mark) == Some(mark)))
     }
 
     /// True when the target had taken something.

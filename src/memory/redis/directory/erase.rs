@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use redis::Cmd;
 
-use super::super::advice::Trouble;
 use super::super::keys::{Keys, Kind};
+use super::super::reply;
 use super::super::script::Script;
 use super::super::{RedisStore, mapped, ttl_s, wrong_type};
 use super::scan::Scan;
@@ -15,7 +15,7 @@ use crate::identity::UserId;
 use crate::memory::directory::{ERASED_FOR, Erased};
 use crate::memory::store::MemoryError;
 
-static ERASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../erase.lua")));
+static ERASE: LazyLock<Script> = LazyLock::new(|| Script::new("erase", include_str!("../erase.lua")));
 
 impl RedisStore {
     /// The marker first: from then on nothing is written for this user. The index last: an erasure that was interrupted
@@ -66,11 +66,10 @@ impl RedisStore {
         let keys = [self.keys.profile(user), self.keys.sessions(user), self.keys.gone(user)];
         let mut script = ERASE.with_keys(&keys);
         script.arg(ttl_s(ERASED_FOR));
-        let (status, text, number, sessions): (String, Vec<u8>, usize, Vec<Vec<u8>>) = self.script(&script).await?;
-        match status.as_str() {
-            "ok" => Ok((u64::from(number == 1), sessions.iter().filter_map(|sid| id(sid)).collect())),
-            "wrongtype" => Err(wrong_type(number.checked_sub(1).and_then(|i| keys.into_iter().nth(i)), &text)),
-            _ => Err(self.failed("", Trouble::NotRedis)),
+        let (said, there_was_one, sessions) = self.script(&script, |answer| reply::erased(answer, keys.len())).await?;
+        match said.status {
+            "ok" => Ok((u64::from(there_was_one), sessions.iter().filter_map(|sid| id(sid)).collect())),
+            _ => Err(wrong_type(said.key.and_then(|i| keys.into_iter().nth(i)), &said.text)),
         }
     }
 

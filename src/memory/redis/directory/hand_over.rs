@@ -9,21 +9,22 @@ use std::sync::LazyLock;
 
 use tokio::time::Instant;
 
+use super::super::answer::Answer;
 use super::super::keys::Kind;
+use super::super::reply::{self, Said};
 use super::super::script::Script;
-use super::super::{MAX_DOCUMENT, RedisStore, wrong_type};
+use super::super::{RedisStore, wrong_type};
 use super::MAX_TRIES;
 use crate::identity::UserId;
 use crate::memory::directory::local::with_owner;
+use crate::memory::model::MAX_SESSION_BYTES;
 use crate::memory::store::MemoryError;
 
-static HAND_OVER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../hand_over_session.lua")));
-static READ: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../move_read.lua")));
-static WRITE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../move_write.lua")));
-static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../move_end.lua")));
-
-/// A hash's fields and values by turns, and its TTL in ms.
-type Fields = (Vec<Vec<u8>>, i64);
+static HAND_OVER: LazyLock<Script> =
+    LazyLock::new(|| Script::new("hand_over_session", include_str!("../hand_over_session.lua")));
+static READ: LazyLock<Script> = LazyLock::new(|| Script::new("move_read", include_str!("../move_read.lua")));
+static WRITE: LazyLock<Script> = LazyLock::new(|| Script::new("move_write", include_str!("../move_write.lua")));
+static END: LazyLock<Script> = LazyLock::new(|| Script::new("move_end", include_str!("../move_end.lua")));
 
 impl RedisStore {
     pub(super) async fn hand_sessions_over(&self, from: &UserId, to: &UserId) -> Result<(), MemoryError> {
@@ -46,7 +47,7 @@ impl RedisStore {
         let key = self.keys.session(from, sid);
         let size: usize =
             self.command(redis::cmd("HSTRLEN").arg(&key).arg("doc")).await.map_err(|e| self.failed(&key, e))?;
-        if size > MAX_DOCUMENT {
+        if size > MAX_SESSION_BYTES {
             return Err(too_large(key));
         }
         let document: Option<Vec<u8>> =
@@ -55,7 +56,7 @@ impl RedisStore {
         let renamed = renamed(&document, to);
         let mut script = HAND_OVER.with_keys([key]);
         script.arg(from.as_str()).arg(document).arg(to.as_str()).arg(renamed);
-        self.script::<bool>(&script).await?;
+        self.script(&script, Answer::yes).await?;
         Ok(())
     }
 
@@ -65,23 +66,22 @@ impl RedisStore {
         let mut moved = self.place_now(sid).await?.as_ref() == Some(to);
         for _ in 0..MAX_TRIES {
             let mut read = READ.with_keys(&theirs);
-            read.arg(MAX_DOCUMENT);
-            let (status, text, number, session, marker): (String, Vec<u8>, usize, Fields, Fields) =
-                self.script(&read).await?;
-            let key = || number.checked_sub(1).and_then(|i| theirs.get(i).cloned());
-            match status.as_str() {
+            read.arg(MAX_SESSION_BYTES);
+            let (said, session, marker) = self.script(&read, |answer| reply::moved(answer, theirs.len())).await?;
+            let key = || said.key.and_then(|i| theirs.get(i).cloned());
+            match said.status {
                 "ok" => (),
                 "large" => return Err(too_large(key().unwrap_or_default())),
-                _ => return Err(wrong_type(key(), &text)),
+                _ => return Err(wrong_type(key(), &said.text)),
             }
             if !moved {
                 let ours = [self.keys.session(to, sid), self.keys.done(to, sid)];
                 let mut write = WRITE.with_keys(&ours);
                 let fields = with_owner_in(&session.0, to);
                 write.arg(session.1).arg(fields.len()).arg(fields).arg(marker.1).arg(&marker.0);
-                let (status, text, number): (String, Vec<u8>, usize) = self.script(&write).await?;
-                if status != "ok" {
-                    return Err(wrong_type(number.checked_sub(1).and_then(|i| ours.get(i).cloned()), &text));
+                let said = self.script(&write, |answer| Said::read(answer, &["ok"], ours.len())).await?;
+                if said.status != "ok" {
+                    return Err(wrong_type(said.key.and_then(|i| ours.get(i).cloned()), &said.text));
                 }
                 let until = Instant::now() + self.background;
                 let place = self.place_of(sid, until).await?;
@@ -91,7 +91,7 @@ impl RedisStore {
             }
             let mut end = END.with_keys(&theirs);
             end.arg(field(&session.0, b"doc")).arg(field(&marker.0, b"d")).arg(field(&marker.0, b"merged"));
-            if self.script(&end).await? {
+            if self.script(&end, Answer::yes).await? {
                 return Ok(());
             }
             moved = false; // there is more than was copied

@@ -9,19 +9,20 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::super::advice::Trouble;
+use super::super::answer::counter;
 use super::super::keys::{Keys, Kind};
 use super::super::script::Script;
-use super::super::{MAX_DOCUMENT, RedisStore, mapped, ttl_s};
+use super::super::{RedisStore, mapped, ttl_s};
 use crate::identity::{UserId, is_id};
 use crate::memory::clock;
 use crate::memory::directory::ERASED_FOR;
 use crate::memory::import::single;
-use crate::memory::model::{Profile, SCHEMA_VERSION, Session};
-use crate::memory::redis::reply::{Stored, UNREADABLE};
-use crate::memory::rules;
+use crate::memory::model::{MAX_SESSION_BYTES, Profile, SCHEMA_VERSION, Session};
+use crate::memory::redis::reply::{self, Stored, UNREADABLE};
+use crate::memory::rules::{self, MAX_PROFILE_DOCUMENT};
 use crate::memory::store::MemoryError;
 
-static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("../repair.lua")));
+static REPAIR: LazyLock<Script> = LazyLock::new(|| Script::new("repair", include_str!("../repair.lua")));
 
 /// The longest index that is converted: more calls than anybody makes.
 const MAX_INDEX: usize = 100_000;
@@ -128,8 +129,8 @@ impl RedisStore {
         for (first, second) in &replacement.parts {
             script.arg(first).arg(second);
         }
-        let (status, aside_ms): (String, i64) = self.script(&script).await?;
-        match status.as_str() {
+        let (status, aside_ms) = self.script(&script, reply::repaired).await?;
+        match status {
             "ok" => {
                 let converted = !replacement.kind.is_empty();
                 repaired.outcome = if converted { RepairOutcome::Converted } else { RepairOutcome::MovedAside };
@@ -151,19 +152,20 @@ impl RedisStore {
                 Ok(text.is_none_or(|text| mapped(&text).is_some()))
             }
             Kind::Profile => {
-                let (fields, size) = self.fields(key, &["v", "rev", "calls", "last", "doc"]).await?;
-                let stored = Stored::read(&fields, size > MAX_DOCUMENT);
+                let names = ["v", "rev", "calls", "last", "doc"];
+                let (fields, size) = self.fields(key, &names, MAX_PROFILE_DOCUMENT).await?;
+                let stored = Stored::read(&fields, size > MAX_PROFILE_DOCUMENT);
                 self.refuse_newer(key, fields.first())?;
                 Ok(stored.revision != UNREADABLE)
             }
             Kind::Session => {
-                let (fields, size) = self.fields(key, &["v", "uid", "ended", "doc"]).await?;
+                let (fields, size) = self.fields(key, &["v", "uid", "ended", "doc"], MAX_SESSION_BYTES).await?;
                 self.refuse_newer(key, fields.first())?;
                 let text = |i: usize| fields.get(i)?.as_deref().and_then(|text| str::from_utf8(text).ok());
                 let names_its_user = text(1).is_some_and(|uid| UserId::parse(uid).is_ok());
-                let ended = text(2).is_some_and(|ended| ended.parse::<u64>().is_ok());
+                let ended = text(2).and_then(|ended| counter(ended.as_bytes())).is_some();
                 let reads = text(3).is_some_and(|doc| serde_json::from_str::<Session>(doc).is_ok());
-                Ok(size <= MAX_DOCUMENT && names_its_user && ended && reads)
+                Ok(size <= MAX_SESSION_BYTES && names_its_user && ended && reads)
             }
             Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mirror => Ok(true),
         }
@@ -175,9 +177,14 @@ impl RedisStore {
     }
 
     /// Fields of a hash, its document last and only if it is not too large; and the document's size in bytes.
-    async fn fields(&self, key: &str, names: &[&str]) -> Result<(Vec<Option<Vec<u8>>>, usize), RepairError> {
+    async fn fields(
+        &self,
+        key: &str,
+        names: &[&str],
+        most: usize,
+    ) -> Result<(Vec<Option<Vec<u8>>>, usize), RepairError> {
         let size: usize = self.ask_for_all(redis::cmd("HSTRLEN").arg(key).arg("doc")).await?;
-        let names = if size > MAX_DOCUMENT { &names[..names.len() - 1] } else { names };
+        let names = if size > most { &names[..names.len() - 1] } else { names };
         Ok((self.ask_for_all(redis::cmd("HMGET").arg(key).arg(names)).await?, size))
     }
 
@@ -216,7 +223,7 @@ impl RedisStore {
     }
 
     async fn profile_of_text(&self, key: &str, id: &str) -> Result<(usize, Replacement), RepairError> {
-        let (length, text) = self.text(key).await?;
+        let (length, text) = self.text(key, MAX_PROFILE_DOCUMENT).await?;
         let (Some(text), Ok(user)) = (text, UserId::parse(id)) else { return Ok((length, Replacement::NONE)) };
         if let Ok(profile) = serde_json::from_str::<Profile>(&text)
             && profile.v > SCHEMA_VERSION
@@ -241,16 +248,16 @@ impl RedisStore {
             Err(Trouble::WrongType) => return Ok((0, None)),
             Err(trouble) => return Err(self.failed(&index, trouble).into()),
         };
-        let newest: Vec<String> =
+        let newest: Vec<Vec<u8>> =
             self.ask_for_all(redis::cmd("ZREVRANGE").arg(&index).arg(0).arg(0).arg("WITHSCORES")).await?;
-        Ok((calls, newest.get(1).and_then(|end| end.parse().ok())))
+        Ok((calls, newest.get(1).and_then(|end| str::from_utf8(end).ok()?.parse().ok())))
     }
 
     async fn session_of_text(&self, key: &str, sid: &str) -> Result<(usize, Replacement), RepairError> {
-        let (length, text) = self.text(key).await?;
+        let (length, text) = self.text(key, MAX_SESSION_BYTES).await?;
         let session = text.and_then(|text| single::session(&text, sid, clock::system()()));
         let Some(session) = session else { return Ok((length, Replacement::NONE)) };
-        let doc = rules::document("session", &session)?;
+        let doc = rules::session_document(&session)?;
         Ok((
             length,
             hash(vec![
@@ -263,9 +270,9 @@ impl RedisStore {
     }
 
     /// A string's length, and its text unless it is too large or none.
-    async fn text(&self, key: &str) -> Result<(usize, Option<String>), RepairError> {
+    async fn text(&self, key: &str, most: usize) -> Result<(usize, Option<String>), RepairError> {
         let length = self.length(key, "string").await?;
-        if length > MAX_DOCUMENT {
+        if length > most {
             return Ok((length, None));
         }
         let text: Vec<u8> = self.ask_for_all(redis::cmd("GET").arg(key)).await?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use redis::Value;
 use tokio::time::Instant;
 
-use super::super::{RedisStore, checked};
-use crate::identity::UserId;
+use super::super::answer::counter;
+use super::super::{RedisStore, checked, mapped};
 use crate::memory::directory::SessionEntry;
 use crate::memory::store::MemoryError;
 
@@ -21,7 +21,7 @@ impl RedisStore {
 
     pub(super) async fn read_session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
         let Some(key) = self.key_of_session(sid).await? else { return Ok(None) };
-        let fields: (Option<String>, Option<u64>) = self
+        let fields: (Option<Vec<u8>>, Option<Vec<u8>>) = self
             .command(redis::cmd("HMGET").arg(&key).arg("uid").arg("ended"))
             .await
             .map_err(|e| self.failed(&key, e))?;
@@ -29,7 +29,8 @@ impl RedisStore {
         if ttl_ms == NO_KEY {
             return Ok(None);
         }
-        let (Some(Ok(user_id)), Some(ended_at)) = (fields.0.map(|uid| UserId::parse(&uid)), fields.1) else {
+        let (uid, ended) = (fields.0.and_then(|uid| mapped(&uid)), fields.1.and_then(|ended| counter(&ended)));
+        let (Some(user_id), Some(ended_at)) = (uid, ended) else {
             return Err(MemoryError::WrongShape {
                 key,
                 advice: "it names no user, or no end; move the key aside (`redial memory repair`)".to_owned(),
@@ -42,9 +43,9 @@ impl RedisStore {
     /// The document goes last: interrupted, it names the index that is still to be cleared.
     pub(super) async fn remove_session(&self, sid: &str) -> Result<bool, MemoryError> {
         let Some(key) = self.key_of_session(sid).await? else { return Ok(false) };
-        let owner: Option<String> =
+        let owner: Option<Vec<u8>> =
             self.command(redis::cmd("HGET").arg(&key).arg("uid")).await.map_err(|e| self.failed(&key, e))?;
-        if let Some(Ok(user)) = owner.map(|owner| UserId::parse(&owner)) {
+        if let Some(user) = owner.and_then(|owner| mapped(&owner)) {
             let index = self.keys.sessions(&user);
             self.command::<Value>(redis::cmd("ZREM").arg(&index).arg(sid)).await.map_err(|e| self.failed(&index, e))?;
         }

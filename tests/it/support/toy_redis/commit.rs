@@ -56,7 +56,9 @@ fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result
             keyspace.hset(done, field.as_bytes(), value)?;
         }
     }
-    let (&[profile, sessions, phone], [base, profile_doc, _, keep, expired_before]) = (owners, of_profile) else {
+    let (&[profile, sessions, phone], [base, profile_doc, _, keep, expired_before, _, largest_profile]) =
+        (owners, of_profile)
+    else {
         keyspace.hset(done, b"merged", b"1")?;
         return Ok(answer("applied", "0", b"", 0));
     };
@@ -67,7 +69,7 @@ fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result
     let ours = base != b"none"
         && v.is_some_and(|v| v <= number(schema))
         && calls.is_some()
-        && size <= number(largest)
+        && size <= number(largest_profile)
         && revision.is_some_and(|revision| revision > 0 || size == 0);
     if let Some(calls) = calls.filter(|_| first) {
         keyspace.hset(profile, b"calls", (calls + 1).to_string().as_bytes())?;
@@ -96,7 +98,9 @@ fn script(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -> Result
             keyspace.hset(done, b"merged", b"1")?;
             answer("applied", next, b"", 0)
         }
-        Some(revision) => answer("conflict", revision.to_string(), &document_in(keyspace, profile, largest)?, 0),
+        Some(revision) => {
+            answer("conflict", revision.to_string(), &document_in(keyspace, profile, largest_profile)?, 0)
+        }
     };
     if owner.is_none() {
         keyspace.set(phone, user);
