@@ -5,7 +5,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::environment::Environment;
 use super::exit::Exit;
-use super::output::tell;
 use crate::app::Providers;
 use crate::config::Config;
 use crate::gateway::{Gateway, RunningCalls};

@@ -32,6 +32,11 @@ const METRICS: &[Metric] = &[
         .with("reason", &["full", "overloaded", "caller_busy", "shutting_down", "too_many_legs"]),
     counter("redial_panics_total", "Calls that ended by a fault of this program. Must stay 0."),
     // the carrier's side
+    gauge("redial_connections", Unit::Count, "Connections that are open, calls as well.")
+        .with("listener", &["public", "operators"]),
+    counter("redial_connections_timed_out_total", "Connections that kept us waiting for too long.")
+        .with("phase", &["first_byte", "head", "body", "handler", "answer", "idle", "start"]),
+    counter("redial_connections_without_file_total", "Times that the process had no file left for a connection."),
     counter("redial_connections_shed_total", "Connections that were dropped because there was no room for them."),
     counter("redial_signatures_refused_total", "Webhooks and streams with a missing or wrong signature."),
     counter("redial_tokens_refused_total", "Streams with a wrong, used or expired token."),
@@ -66,6 +71,7 @@ const METRICS: &[Metric] = &[
     histogram("redial_journal_seconds", INSTANTS, "How long a batch of turns took to be on the disk."),
     gauge("redial_journal_degraded", Unit::Count, "1 while the disk does not take what is said, else 0."),
     counter("redial_damaged_rows_total", "Rows of journal and outbox that were damaged and put aside."),
+    counter("redial_damaged_file_total", "Times that the file of journal and outbox was found damaged as a whole."),
     counter("redial_dead_letters_total", "Deliveries that were put aside because they cannot be made."),
     counter("redial_mirror_dropped_total", "Turns that were not shown to other instances, for want of room."),
     counter("redial_sessions_lost_total", "Calls whose words could be kept nowhere. Must stay 0."),

@@ -204,11 +204,7 @@ pub(super) fn read(sid: &str, keys: &[String; 4], loaded: reply::Mirror) -> Resu
             }
             Opened::Damaged => {
                 metrics::counter!("redial_damaged_rows_total").increment(1);
-                tracing::error!(
-                    session.id = sid,
-                    key = keys[MESSAGES],
-                    "a mirrored message is damaged and is left out"
-                );
+                tracing::error!(call.sid = sid, key = keys[MESSAGES], "a mirrored message is damaged and is left out");
             }
             Opened::Foreign => {
                 return Err(broken(MESSAGES, "a message in it is none that this version can read"));

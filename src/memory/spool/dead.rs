@@ -80,7 +80,7 @@ pub(super) fn tell(what: &str, sid: &[u8]) {
     metrics::counter!("redial_damaged_rows_total").increment(1);
     // Only what is an id for certain is written to a log.
     let sid = str::from_utf8(sid).ok().filter(|sid| is_id(sid)).unwrap_or("?");
-    error!(session.id = sid, "{what} is damaged and is put aside; see `redial memory dead`");
+    error!(call.sid = sid, "{what} is damaged and is put aside; see `redial memory dead`");
 }
 
 /// A call of the journal, put aside with all that was said in it.

@@ -211,12 +211,12 @@ async fn write(
 /// Keeps what the file does not take among what cannot be delivered, as text.
 async fn put_aside(database: &Database, offender: &Op, refusal: &MemoryError, degraded: &AtomicBool) {
     let Some((kind, caller, sid, body)) = offender.told() else {
-        error!(session.id = ?offender.sid(), error = refusal as &dyn Error, "a note on a call is not taken by the file");
+        error!(call.sid = offender.sid(), error = refusal as &dyn Error, "a note on a call is not taken by the file");
         return;
     };
     metrics::counter!("redial_dead_letters_total").increment(1);
     error!(
-        session.id = ?sid,
+        call.sid = sid,
         kind,
         error = refusal as &dyn Error,
         "something that was to be kept is not taken by the file and is put aside; see `redial memory dead`"
@@ -232,7 +232,7 @@ async fn put_aside(database: &Database, offender: &Op, refusal: &MemoryError, de
         dead::put_aside(rows, &Aside { kind, uid: &uid, hash, sid, body, reason })
     };
     if let Err(failure) = write(database, keep, degraded).await {
-        error!(session.id = ?offender.sid(), error = &failure as &dyn Error, "it cannot even be put aside, and is lost");
+        error!(call.sid = offender.sid(), error = &failure as &dyn Error, "it cannot even be put aside, and is lost");
     }
 }
 
