@@ -40,6 +40,8 @@ const BACKLOG: u32 = 4096;
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
 /// How long nothing is accepted when the system has no room for it.
 const BREATH: Duration = Duration::from_millis(50);
+/// How long a connection that was ended may take to give its file back.
+const MOMENT: Duration = Duration::from_millis(1);
 /// How long requests may take that are under way when the listener stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(15);
 
@@ -91,11 +93,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, rules: Rules, s
                     if let Some(left_out) = failures.due() {
                         tracing::warn!(%error, left_out, "a connection cannot be accepted");
                     }
-                    if is_out_of_files(&error) {
-                        places.make_room();
-                        metrics::counter!("redial_connections_without_file_total").increment(1);
-                    }
-                    tokio::time::sleep(BREATH).await;
+                    let has_room = is_out_of_files(&error) && places.make_room();
+                    tokio::time::sleep(if has_room { MOMENT } else { BREATH }).await;
                 }
             },
             _ = sweep.tick() => places.sweep(Instant::now()),

@@ -32,7 +32,7 @@ fn long_form() -> Option<usize> {
     std::env::var("SOCKETS").ok().map(|count| count.parse().unwrap())
 }
 
-/// Somebody on the line who says nothing; answers when the gateway ends the call.
+/// Somebody on the line who presses a row of keys now and then; answers when the gateway ends the call.
 fn listen(mut socket: Socket) -> JoinHandle<()> {
     let silence = format!(
         r#"{{"event":"media","streamSid":"{STREAM}","media":{{"track":"inbound","payload":"{}w=="}}}}"#,
@@ -40,9 +40,16 @@ fn listen(mut socket: Socket) -> JoinHandle<()> {
     );
     tokio::spawn(async move {
         let mut tick = interval(Duration::from_millis(20));
+        // Whoever is silent for long is taken to be gone.
+        let mut keys = interval(Duration::from_secs(4));
         loop {
             tokio::select! {
                 _ = tick.tick() => socket.send_text(&silence).await,
+                _ = keys.tick() => {
+                    for digit in "4711#".chars() {
+                        socket.send(&dtmf(digit)).await;
+                    }
+                }
                 message = socket.0.next() => match message {
                     Some(Ok(Message::Text(text))) if text.contains("\"mark\"") => socket.send_text(&text).await,
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return,
@@ -102,8 +109,8 @@ async fn calls_go_on_beside(kind: Kind) {
         assert!(said.iter().any(|name| metrics.contains(name)), "{metrics}");
     }
     let log = gateway.log();
-    let lines = log.lines().count();
-    assert!(lines < 100, "{lines} lines in the log, such as {:?}", log.lines().last());
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("\"WARN\"")).collect();
+    assert!(warnings.len() < 50, "{} warnings, such as {:?}", warnings.len(), warnings.last());
     if long_form().is_some() {
         assert!(worst <= 1000, "a webhook took {worst} ms");
     }

@@ -21,8 +21,10 @@ const FIRST_BYTE_LIMIT: Duration = Duration::from_secs(3);
 const HEAD_LIMIT: Duration = Duration::from_secs(3);
 /// How long a client may take for its request's body, 64 kB at most.
 const BODY_LIMIT: Duration = Duration::from_secs(5);
-/// How long a client may let an answer stand.
+/// How long a client may let an answer stand: a document of the carrier's is a few hundred bytes.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// The same for what operators fetch, such as all that is known of a caller.
+const LONG_ANSWER_LIMIT: Duration = Duration::from_secs(60);
 /// How long a stranger's connection is kept for another request.
 const STRANGER_IDLE_LIMIT: Duration = Duration::from_secs(5);
 /// The same for somebody whose requests are believed: longer than proxies keep theirs, so that it is they who close.
@@ -87,16 +89,18 @@ pub(crate) struct Rules {
     places: usize,
     /// How long an answer may take us.
     handler: Duration,
+    /// How long it may take to reach the client.
+    answer: Duration,
 }
 
 impl Rules {
     /// For the carrier, and for strangers.
     pub(crate) const fn public(places: usize) -> Self {
-        Self { name: "public", places, handler: WEBHOOK_LIMIT }
+        Self { name: "public", places, handler: WEBHOOK_LIMIT, answer: ANSWER_LIMIT }
     }
 
     pub(crate) const fn operators() -> Self {
-        Self { name: "operators", places: OPERATORS, handler: OPERATION_LIMIT }
+        Self { name: "operators", places: OPERATORS, handler: OPERATION_LIMIT, answer: LONG_ANSWER_LIMIT }
     }
 }
 
@@ -184,9 +188,9 @@ impl Places {
         Some(Arc::new(Place { places: Arc::clone(self), id, cut, is_call: AtomicBool::new(false) }))
     }
 
-    /// The process has no file for a connection: one that is less likely to be needed goes.
-    pub(crate) fn make_room(&self) {
-        self.lock().shed_oldest();
+    /// The process has no file for a connection: one that is less likely to be needed goes. False when there is none.
+    pub(crate) fn make_room(&self) -> bool {
+        self.lock().shed_oldest()
     }
 
     /// Ends the connections that have waited for longer than they may, and tells what was lost, now and then.
@@ -215,13 +219,13 @@ impl Places {
             Phase::Head => HEAD_LIMIT,
             Phase::Body => BODY_LIMIT,
             Phase::Handler => self.rules.handler,
-            Phase::Answer => ANSWER_LIMIT,
+            Phase::Answer => self.rules.answer,
             Phase::Idle if entry.standing == Standing::Stranger => STRANGER_IDLE_LIMIT,
             Phase::Idle => IDLE_LIMIT,
             Phase::Start => START_LIMIT,
             Phase::Call => return None,
         };
-        if entry.blocked_since.is_some_and(|since| now.duration_since(since) >= ANSWER_LIMIT) {
+        if entry.blocked_since.is_some_and(|since| now.duration_since(since) >= self.rules.answer) {
             return Some(Phase::Answer);
         }
         (now.duration_since(entry.since) >= limit).then_some(entry.phase)
@@ -260,13 +264,15 @@ impl Table {
         oldest.is_some_and(|id| self.shed(id))
     }
 
-    /// Ends the oldest stranger, else the oldest connection that nobody uses.
+    /// Ends the oldest stranger, else the oldest connection that nobody uses, else the oldest that is waited for.
     fn shed_oldest(&mut self) -> bool {
-        let may_go =
-            |standing| move |(id, entry): (&u64, &Entry)| (entry.standing == standing && entry.may_go()).then_some(*id);
-        let oldest = self.entries.iter().find_map(may_go(Standing::Stranger));
-        let oldest = oldest.or_else(|| self.entries.iter().find_map(may_go(Standing::Believed)));
-        oldest.is_some_and(|id| self.shed(id))
+        let oldest = |is_it: fn(&Entry) -> bool| {
+            self.entries.iter().find(|(_, entry)| entry.may_go() && is_it(entry)).map(|(id, _)| *id)
+        };
+        let id = oldest(|entry| entry.standing == Standing::Stranger)
+            .or_else(|| oldest(|entry| entry.phase == Phase::Idle))
+            .or_else(|| oldest(|_| true));
+        id.is_some_and(|id| self.shed(id))
     }
 
     fn shed(&mut self, id: u64) -> bool {
@@ -308,11 +314,7 @@ impl Table {
 impl Entry {
     /// A request that is here is answered, also a stranger's: that takes us a moment, and nobody can draw it out.
     fn may_go(&self) -> bool {
-        match self.standing {
-            Standing::Stranger => self.phase != Phase::Handler,
-            Standing::Believed => self.phase == Phase::Idle,
-            Standing::Call => false,
-        }
+        self.standing != Standing::Call && self.phase != Phase::Handler
     }
 }
 
@@ -467,10 +469,7 @@ mod tests {
         assert_eq!([is_cut(&believed), is_cut(&asking), is_cut(&silent)], [false, false, true]);
         next.as_ref().unwrap().enter(Phase::Handler);
         let last = from(&places, LOOPBACK);
-        assert!(
-            is_cut(&believed) && !is_cut(&asking) && !is_cut(&next),
-            "who is believed goes only when idle, and last"
-        );
+        assert!(is_cut(&believed) && !is_cut(&asking) && !is_cut(&next), "who is believed goes last");
         last.as_ref().unwrap().enter(Phase::Handler);
         assert!(from(&places, LOOPBACK).is_none(), "all are being answered");
     }
@@ -551,7 +550,7 @@ mod tests {
         let all: Vec<_> = (0..4).map(|_| from(&places, LOOPBACK)).collect();
         all[1].as_ref().unwrap().believe();
         all[2].as_ref().unwrap().begin_call();
-        places.make_room();
+        assert!(places.make_room());
         for place in all.iter().flatten() {
             place.leave();
             place.leave();
