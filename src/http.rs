@@ -1,6 +1,7 @@
 //! Every route on one page.
 
 pub(crate) mod api;
+mod handshake;
 mod health;
 pub(crate) mod listener;
 mod stream;
@@ -8,9 +9,9 @@ mod voice;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 
 use crate::app::App;
 
@@ -31,5 +32,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(handshake::names_its_host))
         .with_state(app)
 }

@@ -3,7 +3,10 @@
 //! It tells the core what happens and performs what the core wants, without waiting for a peer. Only this file calls
 //! [`Call::handle`].
 
+mod budget;
 mod gap;
+mod hearing;
+mod line;
 pub(crate) mod log;
 mod loopback;
 pub(crate) mod record;
@@ -27,30 +30,37 @@ use crate::agent::{Agent, Delta, Prompt};
 use crate::calls::{Calls, Control, Lookup};
 use crate::carrier::reframe::Reframer;
 use crate::carrier::twilio::{self, Incoming};
-use crate::media_stream::{Inbound, MediaStream};
+use crate::media_stream::{Fault, Inbound, MediaStream};
 use crate::memory::mirror::feed::Feed;
 use crate::memory::model::Message;
 use crate::memory::rolling::Rolling;
 use crate::memory::spool::Spool;
+use crate::seldom::Seldom;
 use crate::speech::ProviderError;
-use crate::speech::stt::{Stt, SttInput, SttOutput, SttStream};
+use crate::speech::stt::{Stt, SttInput, SttOutput};
 use crate::speech::tone;
 use crate::speech::tts::Tts;
 use crate::speech::vad::{Vad, VadEdge};
 
+use self::budget::{Budget, Verdict};
 use self::gap::Gap;
+use self::hearing::Hearing;
+use self::line::{Clock, Line, TICK};
 use self::log::CallLog;
 use self::loopback::Loopback;
 use self::record::Record;
 
-/// Silence on the socket after which the carrier counts as gone. A live call brings 50 messages a second.
+/// Silence of the carrier after which it counts as gone. A live call brings 50 messages a second; what a proxy sends by itself,
+/// pings, is no sign of life.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
-/// Messages a second above which a peer is not a carrier: four times the rate of a call.
-const MAX_MESSAGES_A_SECOND: u32 = 200;
+/// For so long after it stood still, the process does not take silence for death: it has yet to read what came meanwhile.
+const AWAKE: Duration = Duration::from_secs(1);
 /// Speech read from a provider in one turn of the loop, so that a burst does not delay the socket.
 const MAX_FRAMES_A_TURN: usize = 100;
 /// A turn of the loop that takes longer than this delays other calls; a frame lasts 20 ms.
 const LONG_TURN: Duration = Duration::from_millis(10);
+/// A line of the log that may repeat is written this often in a call.
+const LOG_AGAIN: Duration = Duration::from_secs(30);
 
 /// What a session works with; shared by all calls.
 #[derive(Clone)]
@@ -70,10 +80,9 @@ pub(crate) struct Session {
     call_sid: CallSid,
     stream_sid: StreamSid,
     call: Call,
-    /// When this stream began.
-    began: Instant,
-    /// How long the call had lasted by then: zero, unless it goes on after its stream broke.
-    before: Duration,
+    clock: Clock,
+    /// The process stood still, which the core has not been told.
+    stood: Duration,
     spool: Arc<Spool>,
     mirror: Option<Feed>,
     /// What the agent is told of turns that it is not shown any more.
@@ -83,12 +92,14 @@ pub(crate) struct Session {
     socket: MediaStream,
     /// Nothing more comes from the socket; the last words may still be awaited.
     is_closed: bool,
+    /// The call is over for one side at least: no more audio is to be expected.
+    ends: bool,
     /// The core has ended the call.
     over: Option<EndReason>,
     control: mpsc::Receiver<Control>,
     reframer: Reframer,
     vad: Vad,
-    stt: SttStream,
+    hearing: Hearing,
     /// The utterance that inbound audio belongs to.
     listening: Option<UtteranceId>,
     lookup: Option<JoinHandle<Lookup>>,
@@ -96,14 +107,35 @@ pub(crate) struct Session {
     reply: Option<Reply>,
     voice: Option<Voice>,
     encoder: twilio::Encoder,
+    /// When the carrier last said something.
     last_message: Instant,
-    rate: Rate,
+    line: Line,
+    /// Since when the line has stood still.
+    stalled: Option<Instant>,
+    budget: Budget,
+    lines: Lines,
     gap: Gap,
     loopback: Loopback,
     /// What the core was last told.
     load: Load,
     record: Record,
     log: Option<CallLog>,
+}
+
+/// Lines of the log that one call may write again and again.
+struct Lines {
+    long_turn: Seldom,
+    shed: Seldom,
+    stall: Seldom,
+    provider: Seldom,
+    overrun: Seldom,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        let seldom = || Seldom::new(1, LOG_AGAIN);
+        Self { long_turn: seldom(), shed: seldom(), stall: seldom(), provider: seldom(), overrun: seldom() }
+    }
 }
 
 /// An answer under way.
@@ -135,7 +167,7 @@ impl Voice {
 /// Something that happened outside the core.
 enum Input {
     Message(Inbound),
-    Recognized(Option<SttOutput>),
+    Recognized(SttOutput),
     Found(Option<Box<Lookup>>),
     SummedUp(Option<Rolling>),
     Delta(Option<Result<Delta, ProviderError>>),
@@ -183,18 +215,19 @@ impl Session {
         let (before, turns, said_before) = resumed.unwrap_or_default();
         let mut session = Self {
             call: Call::new(parts.settings.clone()),
-            stt: parts.stt.open(),
+            hearing: Hearing::open(Arc::clone(&parts.stt)),
             parts,
             call_sid: opening.call_sid,
             stream_sid: opening.stream_sid,
-            began: now,
-            before,
+            clock: Clock::new(now, before),
+            stood: Duration::ZERO,
             spool: opening.spool,
             mirror: opening.mirror,
             rolling: Rolling { text: said_before, through: None },
             summing_up: None,
             socket: opening.socket,
             is_closed: false,
+            ends: false,
             over: None,
             control: opening.control,
             reframer: Reframer::default(),
@@ -206,7 +239,10 @@ impl Session {
             voice: None,
             encoder: twilio::Encoder::new(),
             last_message: now,
-            rate: Rate::new(now),
+            line: Line::new(now),
+            stalled: None,
+            budget: Budget::new(now),
+            lines: Lines::default(),
             gap: Gap::default(),
             loopback: Loopback::default(),
             load: Load::default(),
@@ -236,8 +272,10 @@ impl Session {
             let kind = input.name();
             self.take(input);
             let took = began.elapsed();
-            if took > LONG_TURN {
-                tracing::warn!(took_ms = took.as_millis(), input = kind, "a long turn of the call loop");
+            if took > LONG_TURN
+                && let Some(unsaid) = self.lines.long_turn.due()
+            {
+                tracing::warn!(unsaid, took_ms = took.as_millis(), input = kind, "a long turn of the call loop");
             }
         }
     }
@@ -247,12 +285,10 @@ impl Session {
     /// # Cancel safety
     /// Each branch loses nothing when another one wins.
     async fn next_input(&mut self) -> Input {
-        let dead = self.last_message + DEAD_AFTER;
-        let deadline =
-            self.call.poll_timeout().map_or(dead, |due| dead.min(self.began + due.saturating_sub(self.before)));
+        let deadline = self.deadline();
         tokio::select! {
             message = self.socket.next(), if !self.is_closed => Input::Message(message),
-            output = self.stt.output.recv() => Input::Recognized(output),
+            output = self.hearing.next() => Input::Recognized(output),
             found = finished(&mut self.lookup) => Input::Found(found.map(Box::new)),
             rolling = finished(&mut self.summing_up) => Input::SummedUp(rolling),
             delta = next_delta(&mut self.reply) => Input::Delta(delta),
@@ -265,12 +301,7 @@ impl Session {
     fn take(&mut self, input: Input) {
         match input {
             Input::Message(message) => self.on_message(message),
-            Input::Recognized(Some(output)) => self.on_recognized(output),
-            Input::Recognized(None) => {
-                // The recogniser died; a closed channel would spin this loop.
-                tracing::error!("speech recognition ended; it is opened again");
-                self.stt = self.parts.stt.open();
-            }
+            Input::Recognized(output) => self.on_recognized(output),
             Input::Found(found) => self.on_found(found.map(|found| *found)),
             Input::SummedUp(rolling) => self.on_summed_up(rolling),
             Input::Delta(delta) => self.on_delta(delta),
@@ -281,26 +312,84 @@ impl Session {
             Input::Control(Some(Control::Displaced)) => self.end(EndSignal::SocketClosed),
             Input::Control(Some(Control::Forget)) => self.forget(),
             Input::Control(Some(Control::Shutdown) | None) => self.end(EndSignal::Shutdown),
-            Input::Deadline => {
-                let now = self.now();
-                if self.last_message.elapsed() >= DEAD_AFTER {
-                    tracing::warn!("no message from the carrier for {DEAD_AFTER:?}");
-                    self.last_message = Instant::now();
-                    self.end(EndSignal::SocketClosed);
-                } else {
-                    self.call.handle_timeout(now);
-                }
-            }
+            Input::Deadline => self.on_deadline(),
         }
     }
 
-    /// The core's time: since the call began, in whole ms.
+    // Time
+
+    /// When to look at the clock again, at the latest.
+    fn deadline(&mut self) -> Instant {
+        let now = self.look_at_clock();
+        let tick = (now + TICK).min(self.dead_at());
+        match self.call.poll_timeout() {
+            Some(due) if !self.stands_still(now) => tick.min(self.clock.at(due)),
+            Some(_) | None => tick,
+        }
+    }
+
+    fn dead_at(&self) -> Instant {
+        (self.last_message + DEAD_AFTER).max(self.clock.awake_since() + AWAKE)
+    }
+
+    fn on_deadline(&mut self) {
+        let now = self.look_at_clock();
+        if now >= self.dead_at() {
+            tracing::warn!("no message from the carrier for {DEAD_AFTER:?}");
+            self.last_message = now;
+            self.end(EndSignal::SocketClosed);
+        } else {
+            self.tell_stood();
+            self.call.handle_timeout(self.now());
+        }
+    }
+
+    /// Whether the line brings nothing, or what was said a while ago: the call's clock stands still with it.
+    fn stands_still(&self, now: Instant) -> bool {
+        !self.ends && !self.is_closed && self.line.stands_still(now)
+    }
+
+    /// Moves the call's clock on. Once for each thing that happens, so that all of it happens at one time.
+    fn look_at_clock(&mut self) -> Instant {
+        let now = Instant::now();
+        let stands_still = self.stands_still(now);
+        if let Some(stood) = self.clock.advance(now, stands_still) {
+            self.stood += stood;
+            metrics::counter!("redial_stalls_total", "what" => "process").increment(1);
+            if let Some(unsaid) = self.lines.stall.due() {
+                tracing::warn!(unsaid, stood_ms = stood.as_millis(), "this process stood still; its calls go on");
+            }
+        }
+        if stands_still {
+            self.stalled.get_or_insert(now);
+        } else if let Some(since) = self.stalled.take() {
+            metrics::counter!("redial_stalls_total", "what" => "line").increment(1);
+            if let Some(unsaid) = self.lines.stall.due() {
+                tracing::warn!(unsaid, stood_ms = since.elapsed().as_millis(), "the line stood still; the call goes on");
+            }
+        }
+        now
+    }
+
+    /// The core's time: since the call began, in whole ms, without the time in which the line or this process stood still.
     fn now(&self) -> Duration {
-        let elapsed = self.before + self.began.elapsed();
-        Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+        Duration::from_millis(u64::try_from(self.clock.time().as_millis()).unwrap_or(u64::MAX))
     }
 
     fn handle(&mut self, event: Event) {
+        self.look_at_clock();
+        self.tell_stood();
+        self.tell(event);
+    }
+
+    fn tell_stood(&mut self) {
+        let stood = std::mem::take(&mut self.stood);
+        if !stood.is_zero() {
+            self.tell(Event::Stood { ms: u64::try_from(stood.as_millis()).unwrap_or(u64::MAX) });
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
         let now = self.now();
         if let Some(log) = &mut self.log {
             log.write(now, &event);
@@ -309,26 +398,29 @@ impl Session {
     }
 
     fn end(&mut self, by: EndSignal) {
+        self.ends = true;
         self.handle(Event::Ended { by });
     }
 
     // What comes in
 
     fn on_message(&mut self, message: Inbound) {
-        self.last_message = Instant::now();
-        if !self.rate.allows(self.last_message) {
-            tracing::warn!("more than {MAX_MESSAGES_A_SECOND} messages a second: not a carrier");
-            self.socket.close(1008, "too many messages");
-            self.end(EndSignal::SocketClosed);
-            return;
-        }
         match message {
             Inbound::Text(text) => match twilio::decode(&text) {
                 Ok(message) => self.on_carrier(message),
-                Err(error) => refuse("undecodable", &error),
+                Err(error) => {
+                    refuse("undecodable", &error);
+                    self.spend_on_other();
+                }
             },
-            Inbound::Binary => refuse("binary", &"the protocol has text messages only"),
-            Inbound::Control => (),
+            Inbound::Binary => {
+                refuse("binary", &"the protocol has text messages only");
+                self.spend_on_other();
+            }
+            Inbound::Control => {
+                self.spend_on_other();
+            }
+            Inbound::Broken(fault) => self.on_broken(fault),
             Inbound::Closed => {
                 self.is_closed = true;
                 self.end(EndSignal::SocketClosed);
@@ -336,22 +428,70 @@ impl Session {
         }
     }
 
+    /// The peer's bytes are no WebSocket's. They are not read on.
+    fn on_broken(&mut self, fault: Fault) {
+        metrics::counter!("redial_stream_faults_total", "what" => fault.as_str()).increment(1);
+        tracing::warn!(code = fault.code(), fault = fault.as_str(), "the carrier breaks the framing of its stream");
+        self.close(fault.code(), fault.as_str());
+    }
+
+    /// Ends the call by closing its socket for a fault of the peer's, of which nothing more is read.
+    fn close(&mut self, code: u16, reason: &'static str) {
+        self.socket.close(code, reason);
+        self.is_closed = true;
+        self.end(EndSignal::SocketClosed);
+    }
+
+    /// Counts a message that holds no audio. False: it is too much, and left out.
+    fn spend_on_other(&mut self) -> bool {
+        let verdict = self.budget.other(Instant::now());
+        self.judge(verdict, "other")
+    }
+
+    /// False: the message is left out.
+    fn judge(&mut self, verdict: Verdict, what: &'static str) -> bool {
+        if verdict == Verdict::Take {
+            return true;
+        }
+        metrics::counter!("redial_shed_messages_total", "what" => what).increment(1);
+        if let Some(unsaid) = self.lines.shed.due() {
+            tracing::warn!(what, unsaid, "messages are left out: the carrier sends more than there is time for");
+        }
+        if verdict == Verdict::Flood && !self.is_closed {
+            tracing::warn!("a flood of messages: not a carrier");
+            self.close(1008, "too many messages");
+        }
+        false
+    }
+
     fn on_carrier(&mut self, message: twilio::Message<'_>) {
         if let Some(gap) = self.record.sequence_gap(message.sequence_number) {
             metrics::counter!("redial_sequence_gaps_total").increment(gap);
         }
+        let now = Instant::now();
+        let within = match &message.event {
+            Incoming::Media(media) if !media.ulaw().is_empty() => {
+                let verdict = self.budget.audio(now, media.length());
+                self.judge(verdict, "audio")
+            }
+            Incoming::Stop => true, // the last one, and a flood does not hide it
+            _ => self.spend_on_other(),
+        };
         // A second start that names another stream is worse than lost, and ends the call below.
         if !message.is_of(&self.stream_sid) && !matches!(message.event, Incoming::Start(_)) {
             refuse("other_stream", &"it names another stream");
             return;
         }
+        if !matches!(message.event, Incoming::Unknown(_)) {
+            self.last_message = now;
+        }
+        if !within {
+            return;
+        }
         match message.event {
             Incoming::Media(media) => {
                 if media.is_inbound() {
-                    let mut ulaw = media.ulaw();
-                    while let Some(frame) = self.reframer.next(&mut ulaw) {
-                        self.on_frame(frame);
-                    }
+                    self.on_audio(now, &media);
                 }
             }
             Incoming::Mark { name } => self.handle(Event::Marked { name: name.into_owned() }),
@@ -360,14 +500,22 @@ impl Session {
             Incoming::Start(start) => {
                 if start.stream_sid != self.stream_sid || start.call_sid != self.call_sid {
                     refuse("start", &"a second start names another stream or call");
-                    self.socket.close(1008, "a second start");
-                    self.end(EndSignal::SocketClosed);
+                    self.close(1008, "a second start");
                 } else {
                     refuse("start", &"the stream has started already");
                 }
             }
             Incoming::Connected => (),
             Incoming::Unknown(name) => tracing::debug!(%name, "an event that this build does not know"),
+        }
+    }
+
+    fn on_audio(&mut self, now: Instant, media: &twilio::Media) {
+        self.look_at_clock(); // as the line was until now
+        self.line.on_audio(now, media.length(), media.timestamp_ms());
+        let mut ulaw = media.ulaw();
+        while let Some(frame) = self.reframer.next(&mut ulaw) {
+            self.on_frame(frame);
         }
     }
 
@@ -388,6 +536,9 @@ impl Session {
                 if self.vad.is_murmur() {
                     self.handle(Event::Murmur);
                 }
+                if self.line.is_stale() {
+                    self.handle(Event::Late);
+                }
                 self.handle(Event::SpeechStopped);
             }
             None => self.hear(frame),
@@ -398,7 +549,7 @@ impl Session {
     }
 
     fn look_at_load(&mut self) {
-        let load = self.parts.stt.load();
+        let load = self.hearing.load();
         if load != self.load {
             self.load = load;
             self.handle(Event::Load { load });
@@ -407,13 +558,7 @@ impl Session {
 
     fn hear(&mut self, frame: Frame) {
         if let Some(utterance) = self.listening {
-            self.tell_stt(SttInput::Audio(utterance, frame));
-        }
-    }
-
-    fn tell_stt(&self, input: SttInput) {
-        if self.stt.input.try_send(input).is_err() {
-            metrics::counter!("redial_stt_dropped_total").increment(1);
+            self.hearing.tell(SttInput::Audio(utterance, frame));
         }
     }
 
@@ -424,7 +569,7 @@ impl Session {
             SttOutput::Partial { utterance, text } => self.handle(Event::Partial { utterance, text }),
             SttOutput::TurnEnd { utterance, percent } => self.handle(Event::TurnEnd { utterance, percent }),
             SttOutput::Failed { utterance, error } => {
-                provider_failed("stt", &error);
+                self.provider_failed("stt", &error);
                 self.handle(Event::TranscriptionFailed { utterance });
             }
         }
@@ -466,8 +611,8 @@ impl Session {
             }
             Some(Ok(Delta::HangUp)) => reply.hang_up = true,
             Some(Err(error)) => {
-                provider_failed("agent", &error);
                 self.reply = None;
+                self.provider_failed("agent", &error);
                 self.handle(Event::ReplyFailed { turn });
             }
             None => {
@@ -503,7 +648,7 @@ impl Session {
             VoiceState::More => (),
             VoiceState::Done => self.handle(Event::SentenceDone { turn }),
             VoiceState::Failed(error) => {
-                provider_failed("tts", &error);
+                self.provider_failed("tts", &error);
                 self.handle(Event::SpeechFailed { turn });
             }
         }
@@ -523,15 +668,15 @@ impl Session {
             Action::Listen { utterance } => {
                 if self.listening.is_none() {
                     for frame in self.vad.pre_roll() {
-                        self.tell_stt(SttInput::Audio(utterance, frame));
+                        self.hearing.tell(SttInput::Audio(utterance, frame));
                     }
                 }
                 self.listening = Some(utterance);
             }
-            Action::Transcribe { utterance } => self.tell_stt(SttInput::Transcribe(utterance)),
-            Action::Guess { utterance } => self.tell_stt(SttInput::Guess(utterance)),
+            Action::Transcribe { utterance } => self.hearing.tell(SttInput::Transcribe(utterance)),
+            Action::Guess { utterance } => self.hearing.tell(SttInput::Guess(utterance)),
             Action::Discard { utterance } => {
-                self.tell_stt(SttInput::Discard(utterance));
+                self.hearing.tell(SttInput::Discard(utterance));
                 if self.listening == Some(utterance) {
                     self.listening = None;
                 }
@@ -573,6 +718,7 @@ impl Session {
                 // Before the socket closes: the carrier asks what comes next as soon as it has.
                 self.parts.calls.finish(&self.call_sid, true);
                 self.socket.close(1000, "goodbye");
+                self.ends = true;
             }
             Action::End { reason } => self.over = Some(reason),
         }
@@ -623,8 +769,18 @@ impl Session {
         }
     }
 
+    fn provider_failed(&self, part: &'static str, error: &ProviderError) {
+        metrics::counter!("redial_provider_errors_total", "part" => part).increment(1);
+        if let Some(unsaid) = self.lines.provider.due() {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(part, %error, ?cause, unsaid, "a provider failed");
+        }
+    }
+
     fn overrun(&mut self) {
-        tracing::warn!("the carrier does not read what it is sent");
+        if let Some(unsaid) = self.lines.overrun.due() {
+            tracing::warn!(unsaid, "the carrier does not read what it is sent");
+        }
         self.end(EndSignal::SocketClosed);
     }
 
@@ -633,10 +789,13 @@ impl Session {
         if turn.role == Role::Agent {
             self.drop_voice(turn.id);
         }
-        if let Some(turns) = self.record.keep(turn.clone()) {
-            let message = Message { turn };
+        if let Some(kept) = self.record.keep(turn) {
+            if kept.is_note {
+                tracing::warn!("the call has as many turns as are kept; what is said from now on is not");
+            }
+            let message = Message { turn: kept.turn };
             if let Some(mirror) = &self.mirror {
-                mirror.turn(message.clone(), turns);
+                mirror.turn(message.clone(), kept.place);
             }
             // On the disk a moment later; the talk does not wait for it.
             drop(self.spool.turn(&self.record.session_id(), message));
@@ -726,30 +885,4 @@ async fn next_frames(voice: &mut Option<Voice>) -> (Vec<Frame>, VoiceState) {
 fn refuse(what: &'static str, error: &dyn std::fmt::Display) {
     metrics::counter!("redial_refused_messages_total", "what" => what).increment(1);
     tracing::debug!(what, %error, "a message is ignored");
-}
-
-fn provider_failed(part: &'static str, error: &ProviderError) {
-    metrics::counter!("redial_provider_errors_total", "part" => part).increment(1);
-    tracing::warn!(part, %error, cause = ?std::error::Error::source(error).map(ToString::to_string), "a provider failed");
-}
-
-/// Counts messages in windows of a second.
-#[derive(Debug)]
-struct Rate {
-    since: Instant,
-    count: u32,
-}
-
-impl Rate {
-    const fn new(now: Instant) -> Self {
-        Self { since: now, count: 0 }
-    }
-
-    fn allows(&mut self, now: Instant) -> bool {
-        if now.duration_since(self.since) >= Duration::from_secs(1) {
-            *self = Self::new(now);
-        }
-        self.count += 1;
-        self.count <= MAX_MESSAGES_A_SECOND
-    }
 }

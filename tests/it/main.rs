@@ -16,6 +16,7 @@ mod seeds;
 mod simulate;
 mod simulation;
 mod speech;
+mod stalls;
 mod streams;
 mod support;
 mod toy_redis;
