@@ -1,15 +1,17 @@
 //! The shell of a call: one task that owns the [`Call`], its socket and its provider streams.
 //!
-//! It tells the core what happens and performs what the core wants, without waiting for a peer. Only this file calls
+//! It tells the core what happens and performs what the core wants, without waiting for a peer. Only `time` calls
 //! [`Call::handle`].
 
 mod budget;
 mod gap;
 mod hearing;
+mod intake;
 mod line;
 pub(crate) mod log;
 mod loopback;
 pub(crate) mod record;
+mod time;
 
 use std::future::pending;
 use std::sync::Arc;
@@ -29,8 +31,8 @@ use crate::agent::sentences::Sentences;
 use crate::agent::{Agent, Delta, Prompt};
 use crate::calls::{Calls, Control, Lookup};
 use crate::carrier::reframe::Reframer;
-use crate::carrier::twilio::{self, Incoming};
-use crate::media_stream::{Fault, Inbound, MediaStream};
+use crate::carrier::twilio;
+use crate::media_stream::{Inbound, MediaStream};
 use crate::memory::mirror::feed::Feed;
 use crate::memory::model::Message;
 use crate::memory::rolling::Rolling;
@@ -42,19 +44,14 @@ use crate::speech::tone;
 use crate::speech::tts::Tts;
 use crate::speech::vad::{Vad, VadEdge};
 
-use self::budget::{Budget, Verdict};
+use self::budget::Budget;
 use self::gap::Gap;
 use self::hearing::Hearing;
-use self::line::{Clock, Line, TICK};
+use self::line::{Clock, Line};
 use self::log::CallLog;
 use self::loopback::Loopback;
 use self::record::Record;
 
-/// Silence of the carrier after which it counts as gone. A live call brings 50 messages a second; what a proxy sends by itself,
-/// pings, is no sign of life.
-const DEAD_AFTER: Duration = Duration::from_secs(10);
-/// For so long after it stood still, the process does not take silence for death: it has yet to read what came meanwhile.
-const AWAKE: Duration = Duration::from_secs(1);
 /// Speech read from a provider in one turn of the loop, so that a burst does not delay the socket.
 const MAX_FRAMES_A_TURN: usize = 100;
 /// A turn of the loop that takes longer than this delays other calls; a frame lasts 20 ms.
@@ -316,208 +313,12 @@ impl Session {
         }
     }
 
-    // Time
-
-    /// When to look at the clock again, at the latest.
-    fn deadline(&mut self) -> Instant {
-        let now = self.look_at_clock();
-        let tick = (now + TICK).min(self.dead_at());
-        match self.call.poll_timeout() {
-            Some(due) if !self.stands_still(now) => tick.min(self.clock.at(due)),
-            Some(_) | None => tick,
-        }
-    }
-
-    fn dead_at(&self) -> Instant {
-        (self.last_message + DEAD_AFTER).max(self.clock.awake_since() + AWAKE)
-    }
-
-    fn on_deadline(&mut self) {
-        let now = self.look_at_clock();
-        if now >= self.dead_at() {
-            tracing::warn!("no message from the carrier for {DEAD_AFTER:?}");
-            self.last_message = now;
-            self.end(EndSignal::SocketClosed);
-        } else {
-            self.tell_stood();
-            self.call.handle_timeout(self.now());
-        }
-    }
-
-    /// Whether the line brings nothing, or what was said a while ago: the call's clock stands still with it.
-    fn stands_still(&self, now: Instant) -> bool {
-        !self.ends && !self.is_closed && self.line.stands_still(now)
-    }
-
-    /// Moves the call's clock on. Once for each thing that happens, so that all of it happens at one time.
-    fn look_at_clock(&mut self) -> Instant {
-        let now = Instant::now();
-        let stands_still = self.stands_still(now);
-        if let Some(stood) = self.clock.advance(now, stands_still) {
-            self.stood += stood;
-            metrics::counter!("redial_stalls_total", "what" => "process").increment(1);
-            if let Some(unsaid) = self.lines.stall.due() {
-                tracing::warn!(unsaid, stood_ms = stood.as_millis(), "this process stood still; its calls go on");
-            }
-        }
-        if stands_still {
-            self.stalled.get_or_insert(now);
-        } else if let Some(since) = self.stalled.take() {
-            metrics::counter!("redial_stalls_total", "what" => "line").increment(1);
-            if let Some(unsaid) = self.lines.stall.due() {
-                tracing::warn!(unsaid, stood_ms = since.elapsed().as_millis(), "the line stood still; the call goes on");
-            }
-        }
-        now
-    }
-
-    /// The core's time: since the call began, in whole ms, without the time in which the line or this process stood still.
-    fn now(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.clock.time().as_millis()).unwrap_or(u64::MAX))
-    }
-
-    fn handle(&mut self, event: Event) {
-        self.look_at_clock();
-        self.tell_stood();
-        self.tell(event);
-    }
-
-    fn tell_stood(&mut self) {
-        let stood = std::mem::take(&mut self.stood);
-        if !stood.is_zero() {
-            self.tell(Event::Stood { ms: u64::try_from(stood.as_millis()).unwrap_or(u64::MAX) });
-        }
-    }
-
-    fn tell(&mut self, event: Event) {
-        let now = self.now();
-        if let Some(log) = &mut self.log {
-            log.write(now, &event);
-        }
-        self.call.handle(now, event);
-    }
-
     fn end(&mut self, by: EndSignal) {
         self.ends = true;
         self.handle(Event::Ended { by });
     }
 
     // What comes in
-
-    fn on_message(&mut self, message: Inbound) {
-        match message {
-            Inbound::Text(text) => match twilio::decode(&text) {
-                Ok(message) => self.on_carrier(message),
-                Err(error) => {
-                    refuse("undecodable", &error);
-                    self.spend_on_other();
-                }
-            },
-            Inbound::Binary => {
-                refuse("binary", &"the protocol has text messages only");
-                self.spend_on_other();
-            }
-            Inbound::Control => {
-                self.spend_on_other();
-            }
-            Inbound::Broken(fault) => self.on_broken(fault),
-            Inbound::Closed => {
-                self.is_closed = true;
-                self.end(EndSignal::SocketClosed);
-            }
-        }
-    }
-
-    /// The peer's bytes are no WebSocket's. They are not read on.
-    fn on_broken(&mut self, fault: Fault) {
-        metrics::counter!("redial_stream_faults_total", "what" => fault.as_str()).increment(1);
-        tracing::warn!(code = fault.code(), fault = fault.as_str(), "the carrier breaks the framing of its stream");
-        self.close(fault.code(), fault.as_str());
-    }
-
-    /// Ends the call by closing its socket for a fault of the peer's, of which nothing more is read.
-    fn close(&mut self, code: u16, reason: &'static str) {
-        self.socket.close(code, reason);
-        self.is_closed = true;
-        self.end(EndSignal::SocketClosed);
-    }
-
-    /// Counts a message that holds no audio. False: it is too much, and left out.
-    fn spend_on_other(&mut self) -> bool {
-        let verdict = self.budget.other(Instant::now());
-        self.judge(verdict, "other")
-    }
-
-    /// False: the message is left out.
-    fn judge(&mut self, verdict: Verdict, what: &'static str) -> bool {
-        if verdict == Verdict::Take {
-            return true;
-        }
-        metrics::counter!("redial_shed_messages_total", "what" => what).increment(1);
-        if let Some(unsaid) = self.lines.shed.due() {
-            tracing::warn!(what, unsaid, "messages are left out: the carrier sends more than there is time for");
-        }
-        if verdict == Verdict::Flood && !self.is_closed {
-            tracing::warn!("a flood of messages: not a carrier");
-            self.close(1008, "too many messages");
-        }
-        false
-    }
-
-    fn on_carrier(&mut self, message: twilio::Message<'_>) {
-        if let Some(gap) = self.record.sequence_gap(message.sequence_number) {
-            metrics::counter!("redial_sequence_gaps_total").increment(gap);
-        }
-        let now = Instant::now();
-        let within = match &message.event {
-            Incoming::Media(media) if !media.ulaw().is_empty() => {
-                let verdict = self.budget.audio(now, media.length());
-                self.judge(verdict, "audio")
-            }
-            Incoming::Stop => true, // the last one, and a flood does not hide it
-            _ => self.spend_on_other(),
-        };
-        // A second start that names another stream is worse than lost, and ends the call below.
-        if !message.is_of(&self.stream_sid) && !matches!(message.event, Incoming::Start(_)) {
-            refuse("other_stream", &"it names another stream");
-            return;
-        }
-        if !matches!(message.event, Incoming::Unknown(_)) {
-            self.last_message = now;
-        }
-        if !within {
-            return;
-        }
-        match message.event {
-            Incoming::Media(media) => {
-                if media.is_inbound() {
-                    self.on_audio(now, &media);
-                }
-            }
-            Incoming::Mark { name } => self.handle(Event::Marked { name: name.into_owned() }),
-            Incoming::Dtmf { digit } => self.handle(Event::Dtmf { digit }),
-            Incoming::Stop => self.end(EndSignal::Stop),
-            Incoming::Start(start) => {
-                if start.stream_sid != self.stream_sid || start.call_sid != self.call_sid {
-                    refuse("start", &"a second start names another stream or call");
-                    self.close(1008, "a second start");
-                } else {
-                    refuse("start", &"the stream has started already");
-                }
-            }
-            Incoming::Connected => (),
-            Incoming::Unknown(name) => tracing::debug!(%name, "an event that this build does not know"),
-        }
-    }
-
-    fn on_audio(&mut self, now: Instant, media: &twilio::Media) {
-        self.look_at_clock(); // as the line was until now
-        self.line.on_audio(now, media.length(), media.timestamp_ms());
-        let mut ulaw = media.ulaw();
-        while let Some(frame) = self.reframer.next(&mut ulaw) {
-            self.on_frame(frame);
-        }
-    }
 
     fn on_frame(&mut self, frame: Frame) {
         let edge = self.vad.push(&frame);

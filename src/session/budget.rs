@@ -104,11 +104,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     /// How many of `count` messages are taken, left out, and called a flood, when they come at these times.
-    fn verdicts(
-        count: u32,
-        at: impl Fn(u32) -> Duration,
-        ask: impl Fn(&mut Budget, Instant) -> Verdict,
-    ) -> [usize; 3] {
+    fn verdicts(count: u32, at: impl Fn(u32) -> Duration, ask: impl Fn(&mut Budget, Instant) -> Verdict) -> [usize; 3] {
         let began = Instant::now();
         let mut budget = Budget::new(began);
         let all: Vec<Verdict> = (0..count).map(|n| ask(&mut budget, began + at(n))).collect();

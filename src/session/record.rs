@@ -277,7 +277,10 @@ mod tests {
         let long = "é".repeat(2000);
         let kept = (1..=200).filter_map(|id| record.keep(turn(id, &long))).count();
         assert_eq!(kept, MAX_CALL_BYTES / long.len() + 1);
-        assert!(record.keep(turn(201, "no")).is_none(), "what comes after the note would look as if nothing were missing");
+        assert!(
+            record.keep(turn(201, "no")).is_none(),
+            "what comes after the note would look as if nothing were missing"
+        );
         let history = record.into_session("silence", "hang_up").conversation_history;
         assert!(serde_json::to_vec(&history).unwrap().len() < MAX_CALL_BYTES + 100 * history.len() * 2);
     }
