@@ -1,6 +1,7 @@
 //! Every route on one page.
 
 pub(crate) mod api;
+mod handshake;
 mod health;
 pub(crate) mod listener;
 mod signed;
@@ -30,5 +31,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(handshake::names_its_host))
         .with_state(app)
 }

@@ -1,12 +1,17 @@
 //! The shell of a call: one task that owns the [`Call`], its socket and its provider streams.
 //!
-//! It tells the core what happens and performs what the core wants, without waiting for a peer. Only this file calls
+//! It tells the core what happens and performs what the core wants, without waiting for a peer. Only `time` calls
 //! [`Call::handle`].
 
+mod budget;
 mod gap;
+mod hearing;
+mod intake;
+mod line;
 pub(crate) mod log;
 mod loopback;
 pub(crate) mod record;
+mod time;
 
 use std::future::pending;
 use std::sync::Arc;
@@ -26,32 +31,34 @@ use crate::agent::sentences::Sentences;
 use crate::agent::{Agent, Delta, Prompt};
 use crate::calls::{Calls, Control, Lookup};
 use crate::carrier::reframe::Reframer;
-use crate::carrier::twilio::{self, Incoming};
+use crate::carrier::twilio;
 use crate::media_stream::{Inbound, MediaStream};
 use crate::memory::mirror::feed::Feed;
 use crate::memory::model::Message;
 use crate::memory::rolling::Rolling;
 use crate::memory::spool::Spool;
+use crate::telemetry::limited::Limited;
 use crate::speech::ProviderError;
-use crate::speech::stt::{Stt, SttInput, SttOutput, SttStream};
+use crate::speech::stt::{Stt, SttInput, SttOutput};
 use crate::speech::tone;
 use crate::speech::tts::Tts;
 use crate::speech::vad::{Vad, VadEdge};
 use crate::telemetry::millis;
 
+use self::budget::Budget;
 use self::gap::Gap;
+use self::hearing::Hearing;
+use self::line::{Clock, Line};
 use self::log::CallLog;
 use self::loopback::Loopback;
 use self::record::Record;
 
-/// Silence on the socket after which the carrier counts as gone. A live call brings 50 messages a second.
-const DEAD_AFTER: Duration = Duration::from_secs(10);
-/// Messages a second above which a peer is not a carrier: four times the rate of a call.
-const MAX_MESSAGES_A_SECOND: u32 = 200;
 /// Speech read from a provider in one turn of the loop, so that a burst does not delay the socket.
 const MAX_FRAMES_A_TURN: usize = 100;
 /// A turn of the loop that takes longer than this delays other calls; a frame lasts 20 ms.
 const LONG_TURN: Duration = Duration::from_millis(10);
+/// A line of the log that may repeat is written this often in a call.
+const LOG_AGAIN: Duration = Duration::from_secs(30);
 
 /// What a session works with; shared by all calls.
 #[derive(Clone)]
@@ -71,10 +78,9 @@ pub(crate) struct Session {
     call_sid: CallSid,
     stream_sid: StreamSid,
     call: Call,
-    /// When this stream began.
-    began: Instant,
-    /// How long the call had lasted by then: zero, unless it goes on after its stream broke.
-    before: Duration,
+    clock: Clock,
+    /// The process stood still, which the core has not been told.
+    stood: Duration,
     spool: Arc<Spool>,
     mirror: Option<Feed>,
     /// What the agent is told of turns that it is not shown any more.
@@ -84,12 +90,14 @@ pub(crate) struct Session {
     socket: MediaStream,
     /// Nothing more comes from the socket; the last words may still be awaited.
     is_closed: bool,
+    /// The call is over for one side at least: no more audio is to be expected.
+    ends: bool,
     /// The core has ended the call.
     over: Option<EndReason>,
     control: mpsc::Receiver<Control>,
     reframer: Reframer,
     vad: Vad,
-    stt: SttStream,
+    hearing: Hearing,
     /// The utterance that inbound audio belongs to.
     listening: Option<UtteranceId>,
     lookup: Option<JoinHandle<Lookup>>,
@@ -97,14 +105,35 @@ pub(crate) struct Session {
     reply: Option<Reply>,
     voice: Option<Voice>,
     encoder: twilio::Encoder,
+    /// When the carrier last said something.
     last_message: Instant,
-    rate: Rate,
+    line: Line,
+    /// Since when the line has stood still.
+    stalled: Option<Instant>,
+    budget: Budget,
+    lines: Lines,
     gap: Gap,
     loopback: Loopback,
     /// What the core was last told.
     load: Load,
     record: Record,
     log: Option<CallLog>,
+}
+
+/// Lines of the log that one call may write again and again.
+struct Lines {
+    long_turn: Limited,
+    shed: Limited,
+    stall: Limited,
+    provider: Limited,
+    overrun: Limited,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        let limited = || Limited::to(1, LOG_AGAIN);
+        Self { long_turn: limited(), shed: limited(), stall: limited(), provider: limited(), overrun: limited() }
+    }
 }
 
 /// An answer under way.
@@ -136,7 +165,7 @@ impl Voice {
 /// Something that happened outside the core.
 enum Input {
     Message(Inbound),
-    Recognized(Option<SttOutput>),
+    Recognized(SttOutput),
     Found(Option<Box<Lookup>>),
     SummedUp(Option<Rolling>),
     Delta(Option<Result<Delta, ProviderError>>),
@@ -184,18 +213,19 @@ impl Session {
         let (before, turns, said_before) = resumed.unwrap_or_default();
         let mut session = Self {
             call: Call::new(parts.settings.clone()),
-            stt: parts.stt.open(),
+            hearing: Hearing::open(Arc::clone(&parts.stt)),
             parts,
             call_sid: opening.call_sid,
             stream_sid: opening.stream_sid,
-            began: now,
-            before,
+            clock: Clock::new(now, before),
+            stood: Duration::ZERO,
             spool: opening.spool,
             mirror: opening.mirror,
             rolling: Rolling { text: said_before, through: None },
             summing_up: None,
             socket: opening.socket,
             is_closed: false,
+            ends: false,
             over: None,
             control: opening.control,
             reframer: Reframer::default(),
@@ -207,7 +237,10 @@ impl Session {
             voice: None,
             encoder: twilio::Encoder::new(),
             last_message: now,
-            rate: Rate::new(now),
+            line: Line::new(now),
+            stalled: None,
+            budget: Budget::new(now),
+            lines: Lines::default(),
             gap: Gap::default(),
             loopback: Loopback::default(),
             load: Load::default(),
@@ -237,8 +270,10 @@ impl Session {
             let kind = input.name();
             self.take(input);
             let took = began.elapsed();
-            if took > LONG_TURN {
-                tracing::warn!(took_ms = millis(took), input = kind, "a long turn of the call loop");
+            if took > LONG_TURN
+                && let Some(left_out) = self.lines.long_turn.due()
+            {
+                tracing::warn!(left_out, took_ms = millis(took), input = kind, "a long turn of the call loop");
             }
         }
     }
@@ -248,12 +283,10 @@ impl Session {
     /// # Cancel safety
     /// Each branch loses nothing when another one wins.
     async fn next_input(&mut self) -> Input {
-        let dead = self.last_message + DEAD_AFTER;
-        let deadline =
-            self.call.poll_timeout().map_or(dead, |due| dead.min(self.began + due.saturating_sub(self.before)));
+        let deadline = self.deadline();
         tokio::select! {
             message = self.socket.next(), if !self.is_closed => Input::Message(message),
-            output = self.stt.output.recv() => Input::Recognized(output),
+            output = self.hearing.next() => Input::Recognized(output),
             found = finished(&mut self.lookup) => Input::Found(found.map(Box::new)),
             rolling = finished(&mut self.summing_up) => Input::SummedUp(rolling),
             delta = next_delta(&mut self.reply) => Input::Delta(delta),
@@ -266,12 +299,7 @@ impl Session {
     fn take(&mut self, input: Input) {
         match input {
             Input::Message(message) => self.on_message(message),
-            Input::Recognized(Some(output)) => self.on_recognized(output),
-            Input::Recognized(None) => {
-                // The recogniser died; a closed channel would spin this loop.
-                tracing::error!("speech recognition ended; it is opened again");
-                self.stt = self.parts.stt.open();
-            }
+            Input::Recognized(output) => self.on_recognized(output),
             Input::Found(found) => self.on_found(found.map(|found| *found)),
             Input::SummedUp(rolling) => self.on_summed_up(rolling),
             Input::Delta(delta) => self.on_delta(delta),
@@ -282,95 +310,16 @@ impl Session {
             Input::Control(Some(Control::Displaced)) => self.end(EndSignal::SocketClosed),
             Input::Control(Some(Control::Forget)) => self.forget(),
             Input::Control(Some(Control::Shutdown) | None) => self.end(EndSignal::Shutdown),
-            Input::Deadline => {
-                let now = self.now();
-                if self.last_message.elapsed() >= DEAD_AFTER {
-                    tracing::warn!("no message from the carrier for {DEAD_AFTER:?}");
-                    self.last_message = Instant::now();
-                    self.end(EndSignal::SocketClosed);
-                } else {
-                    self.call.handle_timeout(now);
-                }
-            }
+            Input::Deadline => self.on_deadline(),
         }
-    }
-
-    /// The core's time: since the call began, in whole ms.
-    fn now(&self) -> Duration {
-        let elapsed = self.before + self.began.elapsed();
-        Duration::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    fn handle(&mut self, event: Event) {
-        let now = self.now();
-        if let Some(log) = &mut self.log {
-            log.write(now, &event);
-        }
-        self.call.handle(now, event);
     }
 
     fn end(&mut self, by: EndSignal) {
+        self.ends = true;
         self.handle(Event::Ended { by });
     }
 
     // What comes in
-
-    fn on_message(&mut self, message: Inbound) {
-        self.last_message = Instant::now();
-        if !self.rate.allows(self.last_message) {
-            tracing::warn!("more than {MAX_MESSAGES_A_SECOND} messages a second: not a carrier");
-            self.socket.close(1008, "too many messages");
-            self.end(EndSignal::SocketClosed);
-            return;
-        }
-        match message {
-            Inbound::Text(text) => match twilio::decode(&text) {
-                Ok(message) => self.on_carrier(message),
-                Err(error) => refuse("undecodable", &error),
-            },
-            Inbound::Binary => refuse("binary", &"the protocol has text messages only"),
-            Inbound::Control => (),
-            Inbound::Closed => {
-                self.is_closed = true;
-                self.end(EndSignal::SocketClosed);
-            }
-        }
-    }
-
-    fn on_carrier(&mut self, message: twilio::Message<'_>) {
-        if let Some(gap) = self.record.sequence_gap(message.sequence_number) {
-            metrics::counter!("redial_sequence_gaps_total").increment(gap);
-        }
-        // A second start that names another stream is worse than lost, and ends the call below.
-        if !message.is_of(&self.stream_sid) && !matches!(message.event, Incoming::Start(_)) {
-            refuse("other_stream", &"it names another stream");
-            return;
-        }
-        match message.event {
-            Incoming::Media(media) => {
-                if media.is_inbound() {
-                    let mut ulaw = media.ulaw();
-                    while let Some(frame) = self.reframer.next(&mut ulaw) {
-                        self.on_frame(frame);
-                    }
-                }
-            }
-            Incoming::Mark { name } => self.handle(Event::Marked { name: name.into_owned() }),
-            Incoming::Dtmf { digit } => self.handle(Event::Dtmf { digit }),
-            Incoming::Stop => self.end(EndSignal::Stop),
-            Incoming::Start(start) => {
-                if start.stream_sid != self.stream_sid || start.call_sid != self.call_sid {
-                    refuse("start", &"a second start names another stream or call");
-                    self.socket.close(1008, "a second start");
-                    self.end(EndSignal::SocketClosed);
-                } else {
-                    refuse("start", &"the stream has started already");
-                }
-            }
-            Incoming::Connected => (),
-            Incoming::Unknown(name) => tracing::debug!(%name, "an event that this build does not know"),
-        }
-    }
 
     fn on_frame(&mut self, frame: Frame) {
         let edge = self.vad.push(&frame);
@@ -389,6 +338,9 @@ impl Session {
                 if self.vad.is_murmur() {
                     self.handle(Event::Murmur);
                 }
+                if self.line.is_stale() {
+                    self.handle(Event::Late);
+                }
                 self.handle(Event::SpeechStopped);
             }
             None => self.hear(frame),
@@ -399,7 +351,7 @@ impl Session {
     }
 
     fn look_at_load(&mut self) {
-        let load = self.parts.stt.load();
+        let load = self.hearing.load();
         if load != self.load {
             self.load = load;
             self.handle(Event::Load { load });
@@ -408,13 +360,7 @@ impl Session {
 
     fn hear(&mut self, frame: Frame) {
         if let Some(utterance) = self.listening {
-            self.tell_stt(SttInput::Audio(utterance, frame));
-        }
-    }
-
-    fn tell_stt(&self, input: SttInput) {
-        if self.stt.input.try_send(input).is_err() {
-            metrics::counter!("redial_stt_dropped_total").increment(1);
+            self.hearing.tell(SttInput::Audio(utterance, frame));
         }
     }
 
@@ -425,7 +371,7 @@ impl Session {
             SttOutput::Partial { utterance, text } => self.handle(Event::Partial { utterance, text }),
             SttOutput::TurnEnd { utterance, percent } => self.handle(Event::TurnEnd { utterance, percent }),
             SttOutput::Failed { utterance, error } => {
-                provider_failed("stt", &error);
+                self.provider_failed("stt", &error);
                 self.handle(Event::TranscriptionFailed { utterance });
             }
         }
@@ -467,8 +413,8 @@ impl Session {
             }
             Some(Ok(Delta::HangUp)) => reply.hang_up = true,
             Some(Err(error)) => {
-                provider_failed("agent", &error);
                 self.reply = None;
+                self.provider_failed("agent", &error);
                 self.handle(Event::ReplyFailed { turn });
             }
             None => {
@@ -504,7 +450,7 @@ impl Session {
             VoiceState::More => (),
             VoiceState::Done => self.handle(Event::SentenceDone { turn }),
             VoiceState::Failed(error) => {
-                provider_failed("tts", &error);
+                self.provider_failed("tts", &error);
                 self.handle(Event::SpeechFailed { turn });
             }
         }
@@ -524,15 +470,15 @@ impl Session {
             Action::Listen { utterance } => {
                 if self.listening.is_none() {
                     for frame in self.vad.pre_roll() {
-                        self.tell_stt(SttInput::Audio(utterance, frame));
+                        self.hearing.tell(SttInput::Audio(utterance, frame));
                     }
                 }
                 self.listening = Some(utterance);
             }
-            Action::Transcribe { utterance } => self.tell_stt(SttInput::Transcribe(utterance)),
-            Action::Guess { utterance } => self.tell_stt(SttInput::Guess(utterance)),
+            Action::Transcribe { utterance } => self.hearing.tell(SttInput::Transcribe(utterance)),
+            Action::Guess { utterance } => self.hearing.tell(SttInput::Guess(utterance)),
             Action::Discard { utterance } => {
-                self.tell_stt(SttInput::Discard(utterance));
+                self.hearing.tell(SttInput::Discard(utterance));
                 if self.listening == Some(utterance) {
                     self.listening = None;
                 }
@@ -574,6 +520,7 @@ impl Session {
                 // Before the socket closes: the carrier asks what comes next as soon as it has.
                 self.parts.calls.finish(&self.call_sid, true);
                 self.socket.close(1000, "goodbye");
+                self.ends = true;
             }
             Action::End { reason } => self.over = Some(reason),
         }
@@ -624,8 +571,18 @@ impl Session {
         }
     }
 
+    fn provider_failed(&self, part: &'static str, error: &ProviderError) {
+        metrics::counter!("redial_provider_errors_total", "part" => part).increment(1);
+        if let Some(left_out) = self.lines.provider.due() {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(part, %error, cause, left_out, "a provider failed");
+        }
+    }
+
     fn overrun(&mut self) {
-        tracing::warn!("the carrier does not read what it is sent");
+        if let Some(left_out) = self.lines.overrun.due() {
+            tracing::warn!(left_out, "the carrier does not read what it is sent");
+        }
         self.end(EndSignal::SocketClosed);
     }
 
@@ -638,10 +595,13 @@ impl Session {
         if turn.role == Role::Agent {
             self.drop_voice(turn.id);
         }
-        if let Some(turns) = self.record.keep(turn.clone()) {
-            let message = Message { turn };
+        if let Some(kept) = self.record.keep(turn) {
+            if kept.is_note {
+                tracing::warn!("the call has as many turns as are kept; what is said from now on is not");
+            }
+            let message = Message { turn: kept.turn };
             if let Some(mirror) = &self.mirror {
-                mirror.turn(message.clone(), turns);
+                mirror.turn(message.clone(), kept.place);
             }
             // On the disk a moment later; the talk does not wait for it.
             drop(self.spool.turn(&self.record.session_id(), message));
@@ -731,31 +691,4 @@ async fn next_frames(voice: &mut Option<Voice>) -> (Vec<Frame>, VoiceState) {
 fn refuse(what: &'static str, error: &dyn std::fmt::Display) {
     metrics::counter!("redial_refused_messages_total", "what" => what).increment(1);
     tracing::debug!(what, %error, "a message is ignored");
-}
-
-fn provider_failed(part: &'static str, error: &ProviderError) {
-    metrics::counter!("redial_provider_errors_total", "part" => part).increment(1);
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(part, %error, cause, "a provider failed");
-}
-
-/// Counts messages in windows of a second.
-#[derive(Debug)]
-struct Rate {
-    since: Instant,
-    count: u32,
-}
-
-impl Rate {
-    const fn new(now: Instant) -> Self {
-        Self { since: now, count: 0 }
-    }
-
-    fn allows(&mut self, now: Instant) -> bool {
-        if now.duration_since(self.since) >= Duration::from_secs(1) {
-            *self = Self::new(now);
-        }
-        self.count += 1;
-        self.count <= MAX_MESSAGES_A_SECOND
-    }
 }

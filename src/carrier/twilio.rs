@@ -4,10 +4,11 @@
 //! the documented keys: Twilio drops a message with one more or one less, and says so once.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use redial_call::audio::SAMPLE_RATE_HZ;
+use redial_call::audio::{SAMPLE_RATE_HZ, duration_of};
 use redial_call::{CallSid, StreamSid};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -124,6 +125,7 @@ impl Start {
 pub struct Media {
     ulaw: Vec<u8>,
     outbound: bool,
+    timestamp_ms: Option<u64>,
 }
 
 /// Without the audio.
@@ -142,6 +144,16 @@ impl Media {
     /// The audio: μ-law, of any length, also none. See [`Reframer`](super::reframe::Reframer).
     pub fn ulaw(&self) -> &[u8] {
         &self.ulaw
+    }
+
+    /// How long the audio lasts.
+    pub fn length(&self) -> Duration {
+        duration_of(self.ulaw.len() as u64)
+    }
+
+    /// Where the audio belongs, in ms since the stream began; the peer's word, if it gave one.
+    pub const fn timestamp_ms(&self) -> Option<u64> {
+        self.timestamp_ms
     }
 }
 
@@ -169,6 +181,8 @@ struct Wire<'a> {
 struct WireMedia<'a> {
     #[serde(borrow)]
     track: Option<Text<'a>>,
+    #[serde(default, deserialize_with = "lenient_number")]
+    timestamp: Option<u64>,
     #[serde(borrow)]
     payload: Text<'a>,
 }
@@ -242,7 +256,7 @@ fn media<'a>(media: &WireMedia<'_>) -> Result<Incoming<'a>, ParseError> {
     }
     let ulaw = STANDARD.decode(media.payload.0.as_bytes()).map_err(|_| fault("not base64"))?;
     let outbound = media.track.as_ref().is_some_and(|track| track.0.starts_with("outbound"));
-    Ok(Incoming::Media(Media { ulaw, outbound }))
+    Ok(Incoming::Media(Media { ulaw, outbound, timestamp_ms: media.timestamp }))
 }
 
 fn dtmf<'a>(dtmf: &WireDtmf<'_>) -> Result<Incoming<'a>, ParseError> {

@@ -97,6 +97,7 @@ pub(super) fn router(app: Arc<App>, token: SecretString) -> Router {
         .fallback(async || Problem::no_route())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), guard::guard))
+        .layer(middleware::from_fn(super::handshake::names_its_host))
         .with_state(api)
         .merge(probes)
 }

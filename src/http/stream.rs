@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Extension, OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
+use super::handshake::Handshake;
 use super::listener::Place;
 use super::voice::{TOKEN_PARAMETER, signature_headers, unix_seconds};
 use crate::app::App;
@@ -30,20 +30,19 @@ use crate::telemetry::millis;
 
 /// A stranger may hold a socket for this long without a valid `start`.
 const START_LIMIT: Duration = Duration::from_secs(3);
-/// Largest message: a `start` with many parameters. Media is 0.4 kB.
-const MAX_MESSAGE_BYTES: usize = 64 * 1024;
-/// The default of 128 KiB would be most of a call's memory.
-const READ_BUFFER_BYTES: usize = 4096;
 /// How long a call that goes on waits for what was said before; its greeting is on the way meanwhile.
 const RESUME_LIMIT: Duration = Duration::from_secs(1);
 /// How long the disk may take to keep a finished session before the store is asked directly.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the carrier may take to close its side.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// Messages that a stranger may send without a `start`: a carrier sends two, and at most 3 s of audio in short pieces.
+const MAX_FIRST_MESSAGES: u32 = 3000;
 
-/// Strangers can have these lines written as often as they like.
-static REFUSED: Limited = Limited::new();
-static CLOSED: Limited = Limited::new();
+/// Strangers who are refused: a few lines tell of them, however many they are.
+static UPGRADE_REFUSED: Limited = Limited::new();
+static TOKEN_REFUSED: Limited = Limited::new();
+static STREAM_CLOSED: Limited = Limited::new();
 
 /// `GET /media-stream`: everything that can be refused is refused before `101`.
 pub(super) async fn media_stream(
@@ -51,7 +50,7 @@ pub(super) async fn media_stream(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Extension(place): Extension<Arc<Place>>,
-    upgrade: WebSocketUpgrade,
+    handshake: Handshake,
 ) -> Response {
     if headers.contains_key(header::ORIGIN) {
         return (StatusCode::FORBIDDEN, "Origin: a browser has no business here\n").into_response();
@@ -61,7 +60,7 @@ pub(super) async fn media_stream(
         let query = uri.query().unwrap_or_default();
         if let Err(error) = verifier.verify_websocket(&url, query, signature_headers(&headers)) {
             metrics::counter!("redial_signatures_refused_total").increment(1);
-            if let Some(left_out) = REFUSED.due() {
+            if let Some(left_out) = UPGRADE_REFUSED.due() {
                 tracing::warn!(%error, left_out, "a media stream is refused");
             }
             return (StatusCode::FORBIDDEN, format!("X-Twilio-Signature: {error}\n")).into_response();
@@ -71,37 +70,36 @@ pub(super) async fn media_stream(
         // Nobody rings, so nobody's stream can start.
         return (StatusCode::SERVICE_UNAVAILABLE, "no call waits for a stream\n").into_response();
     }
-    upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_write_buffer_size(MAX_MESSAGE_BYTES)
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(move |socket| async move {
-            let tasks = app.tasks.clone();
-            // Tracked, so that a shutdown waits for the call and for what it writes.
-            let _ = tasks.spawn(serve(app, MediaStream::new(socket), place)).await;
-        })
+    let (response, on_upgrade) = handshake.accept();
+    let tasks = app.tasks.clone();
+    // Tracked, so that a shutdown waits for the call and for what it writes.
+    tasks.spawn(async move {
+        match on_upgrade.await {
+            Ok(upgraded) => serve(app, MediaStream::new(upgraded).await, place).await,
+            Err(error) => tracing::debug!(%error, "the connection ended before it was a media stream"),
+        }
+    });
+    response
 }
 
 async fn serve(app: Arc<App>, mut socket: MediaStream, place: Arc<Place>) {
     let start = match timeout(START_LIMIT, first_start(&mut socket)).await {
         Ok(Ok(start)) => start,
-        Ok(Err(fault)) => return refuse(socket, fault).await,
-        Err(_) => return refuse(socket, "no start").await,
+        Ok(Err((code, reason))) => return refuse(socket, code, reason).await,
+        Err(_) => return refuse(socket, POLICY, "no start").await,
     };
     let token = start.parameter(TOKEN_PARAMETER).unwrap_or_default();
     if let Err(error) = app.tokens.redeem(token, &start.call_sid, unix_seconds()) {
         metrics::counter!("redial_tokens_refused_total").increment(1);
-        if let Some(left_out) = REFUSED.due() {
+        if let Some(left_out) = TOKEN_REFUSED.due() {
             tracing::warn!(call.sid = %start.call_sid, %error, left_out, "a stream's token is refused");
         }
-        return refuse(socket, "bad token").await;
+        return refuse(socket, POLICY, "bad token").await;
     }
     // A handful of messages at most: the status callback, one drain, one shutdown.
     let (control, inbox) = mpsc::channel(4);
     let Some(ringing) = app.calls.answer(&start.call_sid, control) else {
-        return refuse(socket, "no such call").await;
+        return refuse(socket, POLICY, "no such call").await;
     };
     place.begin_call();
     drop(place);
@@ -109,32 +107,40 @@ async fn serve(app: Arc<App>, mut socket: MediaStream, place: Arc<Place>) {
     live(app, socket, start, ringing, inbox).instrument(span).await;
 }
 
-/// Reads up to the `start`. Media before it is dropped: nobody is known to whom it could belong.
-async fn first_start(socket: &mut MediaStream) -> Result<Start, &'static str> {
-    loop {
+/// Reads up to the `start`. Media before it is dropped: nobody is known to whom it could belong. Else: the close code, and why.
+async fn first_start(socket: &mut MediaStream) -> Result<Start, (u16, &'static str)> {
+    for _ in 0..MAX_FIRST_MESSAGES {
         match socket.next().await {
             Inbound::Text(text) => match twilio::decode(&text).map(|message| message.event) {
                 Ok(Incoming::Start(start)) => return Ok(start),
-                Ok(Incoming::Stop) => return Err("stopped before start"),
+                Ok(Incoming::Stop) => return Err((POLICY, "stopped before start")),
                 Ok(_) => (),
                 Err(error) => {
                     tracing::debug!(%error, "before start");
                     if error.is_fatal() {
-                        return Err("unsupported start");
+                        return Err((POLICY, "unsupported start"));
                     }
                 }
             },
             Inbound::Binary | Inbound::Control => (),
-            Inbound::Closed => return Err("closed before start"),
+            Inbound::Broken(fault) => {
+                metrics::counter!("redial_stream_faults_total", "what" => fault.as_str()).increment(1);
+                return Err((fault.code(), fault.as_str()));
+            }
+            Inbound::Closed => return Err((POLICY, "closed before start")),
         }
     }
+    Err((POLICY, "too many messages before start"))
 }
 
-async fn refuse(mut socket: MediaStream, reason: &'static str) {
-    if let Some(left_out) = CLOSED.due() {
-        tracing::warn!(reason, left_out, "a media stream is closed");
+/// The close code for who is not let in.
+const POLICY: u16 = 1008;
+
+async fn refuse(mut socket: MediaStream, code: u16, reason: &'static str) {
+    if let Some(left_out) = STREAM_CLOSED.due() {
+        tracing::warn!(code, reason, left_out, "a media stream is closed");
     }
-    socket.close(1008, reason);
+    socket.close(code, reason);
     // Whether the stranger says goodbye does not matter.
     let _ = timeout(CLOSE_LIMIT, socket.finish()).await;
 }

@@ -42,6 +42,12 @@ const METRICS: &[Metric] = &[
     counter("redial_tokens_refused_total", "Streams with a wrong, used or expired token."),
     counter("redial_refused_messages_total", "Messages of a media stream that were ignored.")
         .with("what", &["undecodable", "binary", "other_stream", "start", "outbound media"]),
+    counter("redial_shed_messages_total", "Messages of a media stream for which there was no time: it sent too much.")
+        .with("what", &["audio", "other"]),
+    counter("redial_stream_faults_total", "Media streams that ended because the peer broke the framing.")
+        .with("what", &["protocol error", "not UTF-8", "message too big"]),
+    counter("redial_stalls_total", "Times that a call's line, or this process, stood still and went on.")
+        .with("what", &["line", "process"]),
     counter("redial_sequence_gaps_total", "Messages of media streams that never came."),
     counter("redial_api_refused_total", "Requests to the operators' API without the right token."),
     // how long callers wait
@@ -60,6 +66,7 @@ const METRICS: &[Metric] = &[
     counter("redial_speech_overloaded_total", "Jobs that the speech models had no room for.")
         .with("priority", PRIORITIES),
     counter("redial_stt_dropped_total", "Frames that the recogniser did not take in time."),
+    counter("redial_stt_deaths_total", "Recognisers that died in the middle of a call and were opened again."),
     counter("redial_provider_errors_total", "Failures of what hears, speaks or answers.")
         .with("part", &["stt", "agent", "tts"]),
     counter("redial_agent_fallbacks_total", "Answers that the built-in agent gave for another one."),
@@ -74,6 +81,8 @@ const METRICS: &[Metric] = &[
     counter("redial_damaged_file_total", "Times that the file of journal and outbox was found damaged as a whole."),
     counter("redial_dead_letters_total", "Deliveries that were put aside because they cannot be made."),
     counter("redial_mirror_dropped_total", "Turns that were not shown to other instances, for want of room."),
+    counter("redial_turns_unkept_total", "Turns beyond the most that one call keeps."),
+    counter("redial_turns_shortened_total", "Turns that were longer than one may be, and were cut."),
     counter("redial_sessions_lost_total", "Calls whose words could be kept nowhere. Must stay 0."),
     gauge("redial_outbox_waiting", Unit::Count, "Deliveries that wait."),
     gauge("redial_outbox_dead", Unit::Count, "Deliveries that were put aside and wait for somebody."),

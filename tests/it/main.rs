@@ -19,6 +19,7 @@ mod simulate;
 mod simulation;
 mod speech;
 mod spellings;
+mod stalls;
 mod streams;
 mod support;
 mod toy_redis;

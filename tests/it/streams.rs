@@ -1,9 +1,10 @@
 //! The media socket: who gets in, and what a stranger or a broken peer can do to a call, or to others.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::SinkExt as _;
 use redial::carrier::signature;
+use redial_call::Role;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use crate::support::gateway::{Setup, TOKEN, TestGateway};
-use crate::support::line::{STREAM, call_sid, start, stop};
+use crate::support::line::{STREAM, call_sid, dtmf, media, start, stop};
 
 fn status(result: Result<crate::support::line::Socket, Error>) -> u16 {
     match result {
@@ -202,6 +203,7 @@ async fn a_message_of_a_megabyte_ends_only_its_own_call() {
     socket.expect("media").await;
     let payload = "A".repeat(1 << 20);
     socket.send(&json!({ "event": "media", "streamSid": STREAM, "media": { "payload": payload } })).await;
+    assert_eq!(socket.closed().await, Some(1009));
     assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
     bystander.finish_unharmed().await;
 }
@@ -226,8 +228,14 @@ async fn a_flood_of_messages_ends_only_its_own_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_breaks_the_framing_or_the_connection_loses_only_its_call() {
     let bystander = Bystander::on(Setup::hearing([""]).start().await).await;
-    // Bytes that are no frame: reserved bits, a fragmented control frame, a frame without a mask.
-    for junk in [&[0xff; 32][..], &[0x09, 0x80, 1, 2, 3, 4], &[0x81, 0x05, b'h', b'e', b'l', b'l', b'o']] {
+    // Reserved bits, a fragmented control frame, a frame without a mask, the rest of nothing, a text that is not UTF-8.
+    for (junk, code) in [
+        (&[0xff; 32][..], 1002),
+        (&[0x09, 0x80, 1, 2, 3, 4], 1002),
+        (&[0x81, 0x05, b'h', b'e', b'l', b'l', b'o'], 1002),
+        (&[0x80, 0x80, 1, 2, 3, 4], 1002),
+        (&[0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28], 1007),
+    ] {
         let sid = call_sid();
         let mut socket = bystander.gateway.stream(&sid, "+14155550123").await;
         socket.expect("media").await;
@@ -235,6 +243,7 @@ async fn a_peer_that_breaks_the_framing_or_the_connection_loses_only_its_call() 
             tokio_tungstenite::MaybeTlsStream::Plain(tcp) => tcp.write_all(junk).await.unwrap(),
             _ => unreachable!("loopback is plain"),
         }
+        assert_eq!(socket.closed().await, Some(code), "{junk:?}");
         assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected", "{junk:?}");
     }
     let sid = call_sid();
@@ -243,6 +252,144 @@ async fn a_peer_that_breaks_the_framing_or_the_connection_loses_only_its_call() 
     drop(socket);
     assert_eq!(bystander.gateway.session(&sid).await.end_reason, "disconnected");
     bystander.finish_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn framing_faults_are_counted_by_kind() {
+    let gateway = Setup::hearing([""]).start().await;
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    match socket.0.get_mut() {
+        tokio_tungstenite::MaybeTlsStream::Plain(tcp) => tcp.write_all(&[0xff; 32]).await.unwrap(),
+        _ => unreachable!("loopback is plain"),
+    }
+    assert_eq!(socket.closed().await, Some(1002));
+    let metrics = reqwest::get(gateway.url("/metrics")).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains(r#"redial_stream_faults_total{what="protocol error"} "#), "{metrics}");
+}
+
+/// What the gateway answers to this head of a request, in lower case.
+async fn answer(gateway: &TestGateway, head: &str) -> String {
+    let mut raw = TcpStream::connect(gateway.gateway.address()).await.unwrap();
+    raw.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 2048];
+    let read = timeout(Duration::from_secs(8), raw.read(&mut answer)).await.expect("an answer").unwrap();
+    String::from_utf8_lossy(&answer[..read]).to_lowercase()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_that_is_not_in_order_is_told_what_is_wrong() {
+    let gateway = Setup::hearing([""]).start().await;
+    gateway.ring(&call_sid(), "+14155550123").await;
+    let signature = signature::sign_websocket(TOKEN, &gateway.url("/media-stream").replacen("http", "ws", 1));
+    let head = |host: &str, version: &str, key: &str| {
+        format!(
+            "GET /media-stream HTTP/1.1\r\n{host}Connection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\nX-Twilio-Signature: {signature}\r\n\r\n"
+        )
+    };
+    let (host, key) = ("Host: x\r\n", "dGhlIHNhbXBsZSBub25jZQ==");
+    let old = answer(&gateway, &head(host, "8", key)).await;
+    assert!(old.starts_with("http/1.1 426") && old.contains("sec-websocket-version: 13"), "{old}");
+    for wrong in ["", "AAAA", "dGhlIHNhbXBsZSBub25jZSBvZiAy", "no base64 at all!"] {
+        let refused = answer(&gateway, &head(host, "13", wrong)).await;
+        assert!(refused.starts_with("http/1.1 400") && refused.contains("sec-websocket-key"), "{wrong:?}: {refused}");
+    }
+    for hosts in ["", "Host: x\r\nHost: y\r\n"] {
+        let nameless = answer(&gateway, &head(hosts, "13", key)).await;
+        assert!(nameless.starts_with("http/1.1 400") && nameless.contains("host"), "{hosts:?}: {nameless}");
+    }
+    let taken = answer(&gateway, &head(host, "13", key)).await;
+    assert!(taken.starts_with("http/1.1 101") && taken.contains("s3pplmbitxaq9kygzzhzrbk+xoo="), "{taken}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_does_not_name_its_host_is_refused_on_every_route() {
+    let gateway = Setup::hearing([""]).start().await;
+    for path in ["/healthz", "/metrics", "/voice", "/nowhere"] {
+        let answer = answer(&gateway, &format!("GET {path} HTTP/1.1\r\n\r\n")).await;
+        assert!(answer.starts_with("http/1.1 400"), "{path}: {answer}");
+    }
+    let old = answer(&gateway, "GET /healthz HTTP/1.0\r\n\r\n").await;
+    assert!(old.contains(" 200 "), "HTTP/1.0 has no Host: {old}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn short_messages_at_real_time_are_no_flood() {
+    let gateway = Setup::hearing([""]).start().await;
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    let mut pace = tokio::time::interval(Duration::from_millis(2));
+    for n in 0..2000 {
+        pace.tick().await; // 500 a second
+        socket.send(&media(Some(n * 2), &[0xff; 16])).await;
+    }
+    socket.send(&stop(&sid)).await;
+    assert_eq!(gateway.session(&sid).await.end_reason, "caller_hung_up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_audio_than_there_is_time_for_is_left_out_and_the_call_goes_on() {
+    let gateway = Setup::hearing([""]).start().await;
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    for n in 0..60 {
+        socket.send(&media(Some(n * 500), &[0xff; 4000])).await; // 30 s at once
+    }
+    socket.send(&stop(&sid)).await;
+    assert_eq!(gateway.session(&sid).await.end_reason, "caller_hung_up");
+    let metrics = reqwest::get(gateway.url("/metrics")).await.unwrap().text().await.unwrap();
+    assert!(metrics.contains(r#"redial_shed_messages_total{what="audio"} "#), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pings_keep_no_line_alive() {
+    let gateway = Setup::hearing([""]).start().await;
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    // A proxy goes on pinging for a carrier that has gone.
+    let pinging = tokio::spawn(async move {
+        while socket.0.send(Message::Ping(Bytes::new())).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    });
+    let deadline = Instant::now() + Duration::from_secs(25);
+    let session = loop {
+        if let Some(session) = gateway.gateway.session(&sid).await.unwrap() {
+            break session;
+        }
+        assert!(Instant::now() < deadline, "the call is held by pings");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(session.end_reason, "disconnected");
+    pinging.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_without_end_make_a_small_session_and_none_is_lost() {
+    let gateway = Setup::hearing([""]).start().await;
+    let sid = call_sid();
+    let mut socket = gateway.stream(&sid, "+14155550123").await;
+    socket.expect("media").await;
+    let (mut pressed, mut pace) = (String::new(), tokio::time::interval(Duration::from_millis(7)));
+    for row in 0..220 {
+        for key in format!("{}#", row % 100).chars() {
+            pace.tick().await;
+            socket.send(&dtmf(key)).await;
+            pressed.push(key);
+        }
+    }
+    socket.send(&stop(&sid)).await;
+    let session = gateway.session(&sid).await;
+    let turns = session.conversation_history.iter().map(|message| &message.turn);
+    let said: String = turns.filter(|turn| turn.role == Role::Caller).map(|turn| turn.text.replace(' ', "")).collect();
+    assert_eq!(said, pressed);
+    let size = serde_json::to_vec(&session).unwrap().len();
+    assert!(size < 16_000 && session.conversation_history.len() < 40, "{size} bytes: {session:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

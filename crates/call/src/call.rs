@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::action::{Action, Cue, EndReason};
-use crate::audio::bytes_in;
+use crate::audio::{FRAME_BYTES, bytes_in};
 use crate::ear::{Ear, Heard, Words};
 use crate::event::{EndSignal, Event};
 use crate::ids::{TurnId, UtteranceId};
@@ -17,6 +17,10 @@ use crate::words;
 
 /// The most keys in one row of digits.
 const MAX_DIGITS: usize = 32;
+/// The most keys in a turn that was joined from several rows.
+const MAX_JOINED_DIGITS: usize = 256;
+/// The longest turn of a caller, in bytes; what is longer goes on in the next turn.
+const MAX_TURN_BYTES: usize = 4096;
 /// Echo is told of in pieces; for this long after one, what sounds is taken for more of it.
 const ECHO_HOLD: Duration = Duration::from_millis(200);
 /// Our own words come back this late at most: the line's way there and back, and the recogniser's pre-roll.
@@ -168,6 +172,7 @@ impl Call {
 
             (_, Event::SpeechStarted) => self.on_speech_started(now),
             (_, Event::Murmur) => self.ear.on_murmur(),
+            (_, Event::Late) => self.ear.on_late(),
             (_, Event::SpeechStopped) => self.on_speech_stopped(now),
             (_, Event::Transcript { utterance, text }) => self.on_transcript(now, utterance, Words::Text(text)),
             (_, Event::NoSpeech { utterance }) => self.on_transcript(now, utterance, Words::Noise),
@@ -196,6 +201,10 @@ impl Call {
             }
             (_, Event::Marked { name }) => {
                 self.playout.on_mark(now, &name);
+                self.pump(now);
+            }
+            (_, Event::Stood { ms }) => {
+                self.playout.stood(now, Duration::from_millis(ms));
                 self.pump(now);
             }
             (Phase::HangingUp, Event::Dtmf { .. } | Event::Drain | Event::HandOver) => (), // too late
@@ -362,7 +371,8 @@ impl Call {
 
     /// The caller has finished saying something.
     fn on_heard(&mut self, now: Duration, mut heard: Heard) {
-        if heard.is_mostly_echo() && words::repeat(&heard.text, &self.said(heard.start)) {
+        // What came late was not heard beside what we said meanwhile: then the words alone must tell.
+        if (heard.is_mostly_echo() || heard.late) && words::repeat(&heard.text, &self.said(heard.start)) {
             heard.text.clear(); // our own words
             heard.voiced = Duration::ZERO;
         }
@@ -385,6 +395,12 @@ impl Call {
                 self.take_turn(now, heard);
             }
             Phase::Speaking | Phase::Interrupted if heard.is_hum() => self.resume(now),
+            Phase::Speaking | Phase::Interrupted if has_words && heard.late && !words::is_backchannel(&heard.text) => {
+                // Not said over what we say now, so that it does not cut us short; it is answered after it.
+                self.record_caller(&heard, Via::Voice);
+                self.owes_answer = true;
+                self.resume(now);
+            }
             Phase::Speaking | Phase::Interrupted
                 if has_words && self.claims_turn(now, &heard.text, heard.is_aside()) =>
             {
@@ -425,7 +441,8 @@ impl Call {
     fn record_caller(&mut self, heard: &Heard, via: Via) {
         let (start_ms, end_ms) = (whole_ms(heard.start), whole_ms(heard.end));
         let reopened = std::mem::take(&mut self.reopened);
-        if let Some(turn) = self.turns.last_mut().filter(|turn| reopened && turn.role == Role::Caller) {
+        let fits = |turn: &&mut Turn| turn.text.len() + 1 + heard.text.len() <= MAX_TURN_BYTES;
+        if let Some(turn) = self.turns.last_mut().filter(|turn| reopened && turn.role == Role::Caller).filter(fits) {
             if !turn.text.is_empty() && !heard.text.is_empty() {
                 turn.text.push(' ');
             }
@@ -434,17 +451,25 @@ impl Call {
             self.actions.push_back(Action::TurnDone(turn.clone()));
             return;
         }
-        let turn = Turn {
-            id: self.next_turn(),
-            role: Role::Caller,
-            via,
-            text: heard.text.clone(),
-            cut: String::new(),
-            never_sent: String::new(),
-            start_ms,
-            end_ms,
-        };
-        self.keep(turn);
+        let mut rest = heard.text.as_str();
+        loop {
+            let (text, after) = words::split_within(rest, MAX_TURN_BYTES);
+            let turn = Turn {
+                id: self.next_turn(),
+                role: Role::Caller,
+                via,
+                text: text.to_owned(),
+                cut: String::new(),
+                never_sent: String::new(),
+                start_ms,
+                end_ms,
+            };
+            self.keep(turn);
+            rest = after;
+            if rest.is_empty() {
+                return;
+            }
+        }
     }
 
     // The caller's keys
@@ -462,7 +487,7 @@ impl Call {
         }
         match self.phase {
             Phase::Speaking | Phase::Interrupted => {
-                self.cut(now, true);
+                self.cut_for_keys(now);
                 self.phase = Phase::Listening;
             }
             Phase::Thinking => {
@@ -490,7 +515,7 @@ impl Call {
             return;
         }
         match self.phase {
-            Phase::Speaking | Phase::Interrupted => self.cut(now, true),
+            Phase::Speaking | Phase::Interrupted => self.cut_for_keys(now),
             Phase::Thinking => self.drop_reply(),
             Phase::Greeting => {
                 self.timers.set(Timer::Digits, now + self.settings.digits_delay);
@@ -499,6 +524,7 @@ impl Call {
             Phase::Listening | Phase::Waiting | Phase::HangingUp | Phase::Ending(_) | Phase::Ended => (),
         }
         self.reopened = false;
+        self.owes_answer = false;
         self.rung = 0;
         if self.record_digits(now) {
             self.think(now, Cue::Answer);
@@ -508,7 +534,7 @@ impl Call {
     fn record_digits(&mut self, now: Duration) -> bool {
         let text = std::mem::take(&mut self.digits);
         let pressed = !text.is_empty();
-        if pressed {
+        if pressed && !self.join_digits(now, &text) {
             let (voiced, echoed) = (Duration::ZERO, Duration::ZERO);
             let heard = Heard {
                 text,
@@ -519,10 +545,42 @@ impl Call {
                 failed: false,
                 fragment: false,
                 murmur: false,
+                late: false,
             };
             self.record_caller(&heard, Via::Keypad);
         }
         pressed
+    }
+
+    /// Adds a row of keys to the one right before it, if nothing was said or heard between them. False: it is a turn of its own.
+    fn join_digits(&mut self, now: Duration, digits: &str) -> bool {
+        let soon = self.digits_since.saturating_sub(self.settings.digits_delay);
+        let before = self.turns.last_mut().filter(|turn| turn.role == Role::Caller && turn.via == Via::Keypad);
+        let Some(turn) = before.filter(|turn| Duration::from_millis(turn.end_ms) >= soon) else { return false };
+        if turn.text.len() + 1 + digits.len() > MAX_JOINED_DIGITS {
+            return false;
+        }
+        if !turn.text.ends_with('#') {
+            turn.text.push(' '); // where one row ends stays to be seen
+        }
+        turn.text.push_str(digits);
+        turn.end_ms = whole_ms(now);
+        self.actions.push_back(Action::TurnDone(turn.clone()));
+        true
+    }
+
+    /// Ends the agent's turn for a key. One of which nothing was heard is none: keys that go on would else leave one each.
+    fn cut_for_keys(&mut self, now: Duration) {
+        let heard = self.playout.heard(now);
+        let whole = heard - heard % FRAME_BYTES as u64; // as much as counts when it is cut
+        if self.saying.as_ref().is_some_and(|saying| !saying.split(whole, whole).heard.is_empty()) {
+            return self.cut(now, true);
+        }
+        if self.phase == Phase::Speaking {
+            self.actions.push_back(Action::Clear);
+        }
+        self.playout.clear(now);
+        self.drop_reply();
     }
 
     // The agent's turn

@@ -33,6 +33,8 @@ pub(crate) struct Heard {
     pub(crate) fragment: bool,
     /// It was a hum or a noise, whatever the recogniser made of it.
     pub(crate) murmur: bool,
+    /// The last of it was said while the line stood still.
+    pub(crate) late: bool,
 }
 
 /// The listening half of a call.
@@ -50,6 +52,8 @@ pub(crate) struct Ear {
     murmur: bool,
     /// There was another that was.
     clear: bool,
+    /// The voice that sounds, or sounded last, came late.
+    late: bool,
     /// What the voice tells about this pause.
     percent: Option<u8>,
     /// Guesses in a row that found no word.
@@ -168,6 +172,7 @@ impl Ear {
         }
         self.percent = None;
         self.murmur = false;
+        self.late = false;
         self.mode = Mode::Voiced { since: now };
         if self.guesses(settings) {
             timers.set(Timer::Guess, now + settings.guess_interval);
@@ -204,6 +209,10 @@ impl Ear {
 
     pub(crate) fn on_murmur(&mut self) {
         self.murmur = self.is_voiced();
+    }
+
+    pub(crate) fn on_late(&mut self) {
+        self.late = self.is_voiced();
     }
 
     pub(crate) fn on_speech_stopped(&mut self, now: Duration, settings: &Settings, timers: &mut Timers) {
@@ -409,9 +418,9 @@ impl Ear {
         timers.cancel(Timer::Utterance);
         timers.cancel(Timer::Guess);
         self.mode = Mode::Quiet;
-        let Self { start, end, voiced, echoed, clear, .. } = *self;
+        let Self { start, end, voiced, echoed, clear, late, .. } = *self;
         let voiced = if noise { Duration::ZERO } else { voiced };
-        Heard { text, start, end, voiced, echoed, failed, fragment, murmur: !clear }
+        Heard { text, start, end, voiced, echoed, failed, fragment, murmur: !clear, late }
     }
 }
 

@@ -25,6 +25,9 @@ pub enum Event {
     SpeechStarted,
     /// The caller's voice, which stops now, was hardly one: a hum or a noise. Comes before `SpeechStopped`, or not at all.
     Murmur,
+    /// The caller's voice, which stops now, came late: it was said while the line stood still, and is no answer to what is said now.
+    /// Comes before `SpeechStopped`, or not at all.
+    Late,
     /// The caller's voice stopped.
     SpeechStopped,
     /// The words of an utterance up to the latest `Transcribe` answered; empty if there were none.
@@ -108,6 +111,11 @@ pub enum Event {
     Marked {
         /// The mark's name as the carrier returned it.
         name: String,
+    },
+    /// This process stood still, and its clock with it; the carrier went on playing what it had.
+    Stood {
+        /// For how long.
+        ms: u64,
     },
     /// The caller pressed a key.
     Dtmf {

@@ -138,6 +138,13 @@ impl Playout {
         self.sent > 0 && self.clock(now) >= self.sent
     }
 
+    /// The clock stood still for so long, and the carrier played on.
+    pub(crate) fn stood(&mut self, now: Duration, time: Duration) {
+        if self.anchor.is_some() {
+            self.anchor = Some((now, (self.clock(now) + bytes_in(time)).min(self.sent)));
+        }
+    }
+
     /// The carrier echoed a mark. Names of cleared or unknown marks mean nothing.
     pub(crate) fn on_mark(&mut self, now: Duration, name: &str) {
         let Some(index) = self.outstanding.iter().position(|mark| mark.name == name) else { return };
@@ -317,6 +324,18 @@ mod tests {
         playout.take(1200 * MS, 8000, false, &settings());
         assert_eq!(playout.outstanding.front().map(|mark| mark.at), Some(4800));
         assert_eq!(playout.heard(9000 * MS), 4800);
+    }
+
+    #[test]
+    fn what_the_carrier_played_while_the_clock_stood_still_counts_as_played() {
+        let mut playout = playing(3200);
+        let name = playout.outstanding.back().unwrap().name.clone();
+        playout.stood(100 * MS, 3000 * MS);
+        playout.on_mark(110 * MS, &name);
+        assert_eq!(playout.heard(110 * MS), 3200);
+        assert_eq!(playout.marks, Marks::Work);
+        let piece = playout.take(120 * MS, 16_000, false, &settings()).unwrap();
+        assert_eq!((piece.offset_bytes, piece.size_bytes), (3200, 3200), "the whole lead again");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::gateway::{Setup, TestGateway};
 use crate::support::http::{Answer, ScriptedServer};
-use crate::support::line::{call_sid, dtmf, stop};
+use crate::support::line::{call_sid, dtmf, media, stop};
 
 /// A gateway that has its calls summarised by a server with these answers.
 async fn gateway(server: &ScriptedServer) -> TestGateway {
@@ -27,23 +27,14 @@ async fn call(gateway: &TestGateway, sid: &str) {
     socket.send(&dtmf('#')).await;
     socket.expect("clear").await;
     for frame in crate::support::gateway::audio("goforward").unwrap().chunks(160) {
-        socket.send(&media(frame)).await;
+        socket.send(&media(None, frame)).await;
         tokio::time::sleep(Duration::from_millis(19)).await;
     }
     for _ in 0..60 {
-        socket.send(&media(&[0xff; 160])).await;
+        socket.send(&media(None, &[0xff; 160])).await;
         tokio::time::sleep(Duration::from_millis(19)).await;
     }
     socket.send(&stop(sid)).await;
-}
-
-fn media(frame: &[u8]) -> serde_json::Value {
-    use base64::Engine as _;
-    let payload = base64::engine::general_purpose::STANDARD.encode(frame);
-    json!({
-        "event": "media", "streamSid": crate::support::line::STREAM, "sequenceNumber": "3",
-        "media": { "track": "inbound", "chunk": "1", "timestamp": "0", "payload": payload },
-    })
 }
 
 fn completion(content: &str) -> Answer {

@@ -18,13 +18,14 @@ use redial::memory::settings::StoreSettings;
 use redial::memory::sqlite::SqliteStore;
 use redial::memory::store::Store;
 use redial_call::Role;
+use redial_call::audio::{FRAME_BYTES, SILENCE};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::line::{Socket, Wire, call_sid, dtmf, stop};
+use crate::support::line::{Socket, Wire, call_sid, dtmf, media, stop};
 use crate::support::redis::RedisServer;
 
 /// True for the long form.
@@ -74,7 +75,7 @@ impl Caller {
     }
 }
 
-/// Plays everything at once, and is heard breathing: a carrier that sends nothing for long is taken for dead.
+/// Plays everything at once, and is heard breathing: a carrier that sends no audio for long is taken for dead.
 async fn hold(mut socket: Socket, mut messages: mpsc::UnboundedReceiver<Value>) {
     let mut breath = interval(Duration::from_secs(1));
     loop {
@@ -83,7 +84,7 @@ async fn hold(mut socket: Socket, mut messages: mpsc::UnboundedReceiver<Value>) 
                 Some(message) => socket.send(&message).await,
                 None => return,
             },
-            _ = breath.tick() => { let _ = socket.0.send(Message::Ping(Vec::new().into())).await; }
+            _ = breath.tick() => socket.send(&media(None, &[SILENCE; FRAME_BYTES])).await,
             message = socket.0.next() => match message {
                 Some(Ok(Message::Text(text))) if text.contains("\"mark\"") => {
                     let _ = socket.0.send(Message::Text(text)).await;
@@ -95,10 +96,11 @@ async fn hold(mut socket: Socket, mut messages: mpsc::UnboundedReceiver<Value>) 
     }
 }
 
-/// What a caller said in a session, a row of keys a turn.
+/// What a caller said in a session, one row of keys after the other: those pressed without a pause are one turn.
 fn said(session: &Session) -> Vec<String> {
     let turns = session.conversation_history.iter().map(|message| &message.turn);
-    turns.filter(|turn| turn.role == Role::Caller).map(|turn| turn.text.clone()).collect()
+    let callers = turns.filter(|turn| turn.role == Role::Caller);
+    callers.flat_map(|turn| turn.text.split_inclusive('#').map(str::to_owned)).collect()
 }
 
 fn embedded(dir: &Path) -> SqliteStore {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};
 use redial::carrier::signature;
 use serde_json::{Value, json};
@@ -181,6 +183,15 @@ pub(crate) fn start(sid: &str, token: &str) -> Value {
             "customParameters": { "token": token },
         },
     })
+}
+
+/// Audio of the caller's, of any length, and its time in ms since the stream began.
+pub(crate) fn media(timestamp_ms: Option<u64>, ulaw: &[u8]) -> Value {
+    let mut media = json!({ "track": "inbound", "chunk": "1", "payload": STANDARD.encode(ulaw) });
+    if let Some(timestamp_ms) = timestamp_ms {
+        media["timestamp"] = json!(timestamp_ms.to_string());
+    }
+    json!({ "event": "media", "streamSid": STREAM, "sequenceNumber": "3", "media": media })
 }
 
 /// One key.

@@ -59,7 +59,8 @@ impl GatewayProcess {
         Self::start_on(self.listener.try_clone().unwrap(), data_dir, &vars).await
     }
 
-    async fn start_on(listener: TcpListener, data_dir: &Path, vars: &[(&str, &str)]) -> Self {
+    /// The same on a socket that is bound already.
+    pub(crate) async fn start_on(listener: TcpListener, data_dir: &Path, vars: &[(&str, &str)]) -> Self {
         let mut all = BTreeMap::new();
         let address = listener.local_addr().unwrap();
         let fixed = [

@@ -144,10 +144,15 @@ async fn a_gateway_starts_on_damaged_rows_reports_them_and_serves_the_rest() {
     let mut callers = Vec::new();
     for n in 0..4 {
         let mut caller = Caller::call(&wire, &format!("+1415555{n:04}")).await;
-        for row in 1..=3 {
+        caller.press(&format!("{n}1{n}1{n}177"));
+        callers.push(caller);
+    }
+    for row in 2..=3 {
+        // Keys that follow at once would be of the same turn.
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        for (n, caller) in callers.iter_mut().enumerate() {
             caller.press(&format!("{n}{row}{n}{row}{n}{row}77"));
         }
-        callers.push(caller);
     }
     // Two sessions wait for Redis, two calls are live.
     for caller in &mut callers[..2] {
