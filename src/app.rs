@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redial_call::Settings;
+use redial_call::{CallSid, Settings};
 use secrecy::ExposeSecret as _;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +18,11 @@ use crate::carrier::signature::Verifier;
 use crate::carrier::token::Tokens;
 use crate::config::{Backend, Config, RedisConfig};
 use crate::identity::{Keys, load_or_create_pepper, warm_up};
+use crate::limited::Limited;
 use crate::memory::archive::{self, Archive};
 use crate::memory::clock;
 use crate::memory::directory::Memory;
+use crate::memory::fate::{self, Fate};
 use crate::memory::mirror::Mirror;
 use crate::memory::process::ProcessStore;
 use crate::memory::redis::{Announcement, RedisOptions, RedisStore};
@@ -184,6 +186,12 @@ impl App {
         }
     }
 
+    /// True when a stream may come here whose webhook another instance has answered: they share a store, or a pepper that
+    /// was given to them.
+    pub(crate) fn shares_calls(&self) -> bool {
+        self.mirror.is_some() || self.config.memory.pepper.is_some()
+    }
+
     /// A URL of ours as the carrier knows it.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
@@ -243,6 +251,22 @@ impl App {
         });
     }
 
+    /// Says that an answered call has had no stream here, unless another instance has served it.
+    async fn never_came(&self, sid: &CallSid) {
+        static NEVER_CAME: Limited = Limited::new();
+        let fate = match &self.mirror {
+            Some(mirror) => {
+                let mirror = Some(mirror.as_ref());
+                fate::ask(&self.spool, self.store.as_ref(), mirror, sid.as_str(), Duration::from_secs(1)).await
+            }
+            None => Ok(Fate::Unheard),
+        };
+        let elsewhere = matches!(fate, Ok(Fate::Begun { .. } | Fate::Over));
+        if !elsewhere && let Some(left_out) = NEVER_CAME.due() {
+            tracing::warn!(call.sid = %sid, left_out, "the stream of an answered call never came");
+        }
+    }
+
     /// Sweeps the table of calls every few seconds, until the process ends.
     pub(crate) fn spawn_sweeper(self: &Arc<Self>) {
         let app = Arc::downgrade(self);
@@ -251,7 +275,10 @@ impl App {
             loop {
                 tick.tick().await;
                 let Some(app) = app.upgrade() else { return };
-                app.calls.sweep(Instant::now());
+                // A few say it for all.
+                for sid in app.calls.sweep(Instant::now()).into_iter().take(20) {
+                    app.never_came(&sid).await;
+                }
                 metrics::gauge!("redial_calls").set(app.calls.count() as f64);
             }
         });

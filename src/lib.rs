@@ -39,5 +39,6 @@ pub mod telemetry;
 pub mod tls;
 
 mod http;
+mod limited;
 mod media_stream;
 mod session;

@@ -572,6 +572,9 @@ impl Session {
             Action::HangUp => {
                 // Before the socket closes: the carrier asks what comes next as soon as it has.
                 self.parts.calls.finish(&self.call_sid, true);
+                if let Some(mirror) = &self.mirror {
+                    mirror.over();
+                }
                 self.socket.close(1000, "goodbye");
             }
             Action::End { reason } => self.over = Some(reason),

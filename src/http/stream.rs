@@ -12,11 +12,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-use super::voice::{TOKEN_PARAMETER, signature_headers, unix_seconds};
+use super::arrival;
+use super::voice::{TOKEN_PARAMETER, signature_headers};
 use crate::app::App;
 use crate::calls::{Control, Ringing};
 use crate::carrier::twilio::{self, Incoming, Start};
+use crate::limited::Limited;
 use crate::media_stream::{Inbound, MediaStream};
+use crate::memory::fate::may_go_on;
 use crate::memory::mirror::LiveCall;
 use crate::memory::mirror::feed::Feed;
 use crate::memory::spool::OpenCall;
@@ -52,13 +55,16 @@ pub(super) async fn media_stream(
         let url = app.ws_url(uri.path());
         let query = uri.query().unwrap_or_default();
         if let Err(error) = verifier.verify_websocket(&url, query, signature_headers(&headers)) {
+            static REFUSED: Limited = Limited::new();
             metrics::counter!("redial_signatures_refused_total").increment(1);
-            tracing::warn!(%error, "a media stream is refused");
+            if let Some(left_out) = REFUSED.due() {
+                tracing::warn!(%error, left_out, "a media stream is refused");
+            }
             return (StatusCode::FORBIDDEN, format!("X-Twilio-Signature: {error}\n")).into_response();
         }
     }
-    if app.calls.count() == 0 {
-        // Nobody rings, so nobody's stream can start.
+    if app.calls.count() == 0 && !app.shares_calls() {
+        // Nobody rings, here or elsewhere, so nobody's stream can start.
         return (StatusCode::SERVICE_UNAVAILABLE, "no call waits for a stream\n").into_response();
     }
     upgrade
@@ -81,15 +87,11 @@ async fn serve(app: Arc<App>, mut socket: MediaStream) {
         Err(_) => return refuse(socket, "no start").await,
     };
     let token = start.parameter(TOKEN_PARAMETER).unwrap_or_default();
-    if let Err(error) = app.tokens.redeem(token, &start.call_sid, unix_seconds()) {
-        metrics::counter!("redial_tokens_refused_total").increment(1);
-        tracing::warn!(call.sid = %start.call_sid, %error, "a stream's token is refused");
-        return refuse(socket, "bad token").await;
-    }
     // A handful of messages at most: the status callback, one drain, one shutdown.
     let (control, inbox) = mpsc::channel(4);
-    let Some(ringing) = app.calls.answer(&start.call_sid, control) else {
-        return refuse(socket, "no such call").await;
+    let ringing = match arrival::arrive(&app, token, &start.call_sid, control).await {
+        Ok(ringing) => ringing,
+        Err(reason) => return refuse(socket, reason).await,
     };
     let span = tracing::info_span!("call", call.sid = %start.call_sid);
     live(app, socket, start, ringing, inbox).instrument(span).await;
@@ -117,7 +119,10 @@ async fn first_start(socket: &mut MediaStream) -> Result<Start, &'static str> {
 }
 
 async fn refuse(mut socket: MediaStream, reason: &'static str) {
-    tracing::warn!(reason, "a media stream is closed");
+    static CLOSED: Limited = Limited::new();
+    if let Some(left_out) = CLOSED.due() {
+        tracing::warn!(reason, left_out, "a media stream is closed");
+    }
     socket.close(1008, reason);
     // Whether the stranger says goodbye does not matter.
     let _ = timeout(CLOSE_LIMIT, socket.finish()).await;
@@ -188,7 +193,15 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
     let forgotten = record.is_forgotten();
     let document = record.into_session(end_reason, last_event);
     let closed = (!forgotten).then(|| app.spool.close(&caller, document.clone()));
-    let hung_up = !matches!(end_reason, "disconnected" | "internal_error" | "handed_over");
+    let hung_up = !may_go_on(end_reason);
+    if hung_up
+        && end_reason != EndReason::CallerHungUp.as_str()
+        && let Some(mirror) = &app.mirror
+    {
+        // Also of a call of which nothing is kept.
+        let (mirror, sid) = (Arc::clone(mirror), start.call_sid.clone());
+        app.tasks.spawn(async move { mirror.over(sid.as_str()).await });
+    }
     app.calls.finish(&start.call_sid, hung_up);
     if let Some(mut socket) = socket {
         socket.close(1000, "goodbye");

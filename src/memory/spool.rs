@@ -12,6 +12,7 @@
 //! | `call_logs` | the logs that hold a forgotten caller's words |
 //! | `held` | what is here of one user, or of one session |
 //! | `instance` | which process keeps a call, and whether it still lives |
+//! | `trace` | what is here of a call, for whoever is asked about it |
 //! | `drain` | the deliveries |
 
 pub(crate) mod call_logs;
@@ -20,6 +21,7 @@ mod held;
 mod instance;
 mod journal;
 mod outbox;
+mod trace;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ pub use self::drain::{Drain, LiveCalls, Sinks};
 pub use self::held::{ClearedSession, Held, HeldEntry};
 pub use self::journal::OpenCall;
 pub use self::outbox::{Dead, Entry, Kind, SpoolFigures};
+pub(in crate::memory) use self::trace::Trace;
 
 use self::instance::Instance;
 use self::writer::{Op, Writer};

@@ -7,6 +7,7 @@ mod calls;
 mod commands;
 mod faults;
 mod import;
+mod instances;
 mod memory;
 mod operations;
 mod proxy;
