@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redial_call::Settings;
+use redial_call::{CallSid, Settings};
 use secrecy::ExposeSecret as _;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use crate::identity::{Keys, load_or_create_pepper, warm_up};
 use crate::memory::archive::{self, Archive};
 use crate::memory::clock;
 use crate::memory::directory::Memory;
+use crate::memory::fate::{self, Fate};
 use crate::memory::mirror::Mirror;
 use crate::memory::process::ProcessStore;
 use crate::memory::redis::{Announcement, RedisOptions, RedisStore};
@@ -37,6 +38,7 @@ use crate::speech::stt::Stt;
 use crate::speech::tts::Tts;
 use crate::speech::tts::cache::Cached;
 use crate::speech::vad::silero::Silero;
+use crate::telemetry::limited::Limited;
 
 /// Memory for phrases that are spoken again and again: about four minutes of speech.
 const PHRASE_CACHE_BYTES: usize = 2 * 1024 * 1024;
@@ -187,6 +189,12 @@ impl App {
         }
     }
 
+    /// True when a stream may come here whose webhook another instance has answered: they share a store, or a pepper that
+    /// was given to them.
+    pub(crate) fn shares_calls(&self) -> bool {
+        self.mirror.is_some() || self.config.memory.pepper.is_some()
+    }
+
     /// A URL of ours as the carrier knows it.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
@@ -246,6 +254,22 @@ impl App {
         });
     }
 
+    /// Says that an answered call has had no stream here, unless another instance has served it.
+    async fn never_came(&self, sid: &CallSid) {
+        static NEVER_CAME: Limited = Limited::new();
+        let fate = match &self.mirror {
+            Some(mirror) => {
+                let mirror = Some(mirror.as_ref());
+                fate::ask(&self.spool, self.store.as_ref(), mirror, sid.as_str(), Duration::from_secs(1)).await
+            }
+            None => Ok(Fate::Unheard),
+        };
+        let elsewhere = matches!(fate, Ok(Fate::Begun { .. } | Fate::Over));
+        if !elsewhere && let Some(left_out) = NEVER_CAME.due() {
+            tracing::warn!(call.sid = %sid, left_out, "the stream of an answered call never came");
+        }
+    }
+
     /// Sweeps the table of calls every few seconds, until the process ends.
     pub(crate) fn spawn_sweeper(self: &Arc<Self>) {
         let app = Arc::downgrade(self);
@@ -254,7 +278,10 @@ impl App {
             loop {
                 tick.tick().await;
                 let Some(app) = app.upgrade() else { return };
-                app.calls.sweep(Instant::now());
+                // A few say it for all.
+                for sid in app.calls.sweep(Instant::now()).into_iter().take(20) {
+                    app.never_came(&sid).await;
+                }
                 metrics::gauge!("redial_calls").set(app.calls.count() as f64);
             }
         });

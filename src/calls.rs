@@ -17,7 +17,7 @@ use crate::identity::{Caller, UserId};
 use crate::memory::spool::{LiveCalls, OpenCall};
 use crate::memory::store::Known;
 
-/// How long an answered webhook may wait for its stream: the token's life and some travelling time.
+/// How long an answered webhook may wait for its stream: the life of its newest token and some travelling time.
 const RING_LIMIT: Duration = Duration::from_secs(75);
 /// How long an ended call is remembered, so that a late webhook finds out how it ended.
 const FINISHED_LIMIT: Duration = Duration::from_secs(600);
@@ -88,12 +88,48 @@ pub enum Refusal {
 /// How a call's webhook is to be answered.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// A new call, or one whose stream broke.
-    New,
-    /// The webhook came twice: the same answer again.
-    Again(String),
+    /// The call has a place: a new one, or the one that it got when this webhook, or one like it, came before.
+    Place(Place),
     /// The call was hung up by us; nothing more is to be said.
     Finished,
+}
+
+/// The place of an admitted call: all that a document for it is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Whose call, as it was first admitted: a withheld number has a new name in each webhook.
+    pub caller: Caller,
+    /// 1, and one more for each time that the call was taken up again.
+    pub leg: u32,
+    /// It was admitted just now.
+    pub is_new: bool,
+}
+
+/// What a call's webhook says, and what is known of the call.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The call.
+    pub sid: &'a CallSid,
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// How busy recognition is.
+    pub load: Load,
+    /// The call has been begun: here, or where this process has not seen it.
+    pub begun: bool,
+}
+
+/// Why a stream does not get a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoCall {
+    /// The call has a stream.
+    #[error("the call has a stream already")]
+    Live,
+    /// The call is over.
+    #[error("the call is over")]
+    Over,
+    /// There is no room for it.
+    #[error("{0}")]
+    Refused(Refusal),
 }
 
 /// All calls. Locked for microseconds only, never across an await.
@@ -114,17 +150,13 @@ struct Inner {
 struct Open {
     caller: Caller,
     leg: u32,
-    twiml: String,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Admitted; the look-up is about to begin.
-    Admitted {
-        since: Instant,
-    },
     Ringing {
+        /// When its newest document was handed out.
         since: Instant,
         ringing: Ringing,
     },
@@ -151,6 +183,8 @@ struct Finished {
     at: Instant,
     leg: u32,
     hung_up: bool,
+    /// It had a stream, so that its caller may have heard us.
+    heard: bool,
 }
 
 impl Calls {
@@ -159,15 +193,28 @@ impl Calls {
         Self { limits, inner: Mutex::default() }
     }
 
-    /// Admits the call of a voice webhook, or says how it was answered before. A machine whose `load` is full takes no new call;
+    /// Gives the call of a voice webhook a place, or finds the one that it has. `ring` begins the look-up of a call that
+    /// gets one: in the same step, so that there is no place without it. A machine whose load is full takes no new call;
     /// calls that it has, or had when their stream broke, go on.
+    ///
+    /// A caller who has all places that one may have gets another call's place while that one only rings, the oldest first:
+    /// its stream, should it come, is still served if there is room then.
     ///
     /// # Errors
     /// When there is no room; nothing is kept then.
-    pub fn admit(&self, sid: &CallSid, caller: &Caller, load: Load) -> Result<Admission, Refusal> {
+    pub fn admit(&self, asked: Asked<'_>, ring: impl FnOnce() -> Ringing) -> Result<Admission, Refusal> {
+        let Asked { sid, caller, load, begun } = asked;
         let mut inner = self.lock();
-        if let Some(open) = inner.open.get(sid) {
-            return Ok(Admission::Again(open.twiml.clone()));
+        if let Some(open) = inner.open.get_mut(sid) {
+            match &mut open.state {
+                // It rings here for the first time, and was begun all the same: its stream went to another instance, and broke.
+                State::Ringing { ringing, .. } if begun && ringing.resumed.is_none() => inner.finish(sid, false),
+                State::Ringing { since, .. } => {
+                    *since = Instant::now();
+                    return Ok(Admission::Place(open.place(false)));
+                }
+                State::Live { .. } => return Ok(Admission::Place(open.place(false))),
+            }
         }
         let leg = match inner.finished.get(sid) {
             Some(finished) if finished.hung_up => return Ok(Admission::Finished),
@@ -175,44 +222,70 @@ impl Calls {
             Some(finished) => finished.leg + 1,
             None => 1,
         };
-        if inner.closed {
-            return Err(Refusal::ShuttingDown);
-        }
-        if inner.open.len() >= self.limits.calls {
-            return Err(Refusal::Full);
-        }
+        inner.make_room(&self.limits, caller)?;
         if leg == 1 && load == Load::Full {
             return Err(Refusal::Overloaded);
         }
-        // By the number: the user id may be another one once memory has answered.
-        let same = inner.open.values().filter(|open| open.caller.hash == caller.hash).count();
-        if caller.hash.is_some() && same >= self.limits.calls_per_caller {
-            return Err(Refusal::CallerBusy);
-        }
-        let state = State::Admitted { since: Instant::now() };
-        inner.open.insert(sid.clone(), Open { caller: caller.clone(), leg, twiml: String::new(), state });
-        Ok(Admission::New)
+        inner.give_up_ringing(caller, self.limits.calls_per_caller);
+        let state = State::Ringing { since: Instant::now(), ringing: ring() };
+        let open = Open { caller: caller.clone(), leg, state };
+        let place = open.place(true);
+        inner.open.insert(sid.clone(), open);
+        Ok(Admission::Place(place))
     }
 
-    /// Notes the look-up and the answer of an admitted call.
-    pub fn ring(&self, sid: &CallSid, ringing: Ringing, twiml: String) {
-        if let Some(open) = self.lock().open.get_mut(sid) {
-            open.twiml = twiml;
-            open.state = State::Ringing { since: Instant::now(), ringing };
-        }
+    /// True while a call of this id rings or is live here.
+    pub fn has(&self, sid: &CallSid) -> bool {
+        self.lock().open.contains_key(sid)
     }
 
-    /// The stream of a ringing call has started. `None`: no such call rings.
-    pub fn answer(&self, sid: &CallSid, control: mpsc::Sender<Control>) -> Option<Ringing> {
+    /// True while a call of this id waits for its stream here.
+    pub fn rings(&self, sid: &CallSid) -> bool {
+        self.lock().open.get(sid).is_some_and(|open| matches!(open.state, State::Ringing { .. }))
+    }
+
+    /// True when a stream of this call has been here lately.
+    pub fn was_heard(&self, sid: &CallSid) -> bool {
+        let inner = self.lock();
+        inner.finished.get(sid).is_some_and(|finished| finished.heard)
+    }
+
+    /// The stream of a call has started. One that does not ring here, as its webhook went to another instance, gets a place
+    /// as that `leg` of `caller`'s; `ring` begins its look-up.
+    ///
+    /// # Errors
+    /// When the call has a stream, is over, or there is no room for it.
+    pub fn start(
+        &self,
+        sid: &CallSid,
+        (caller, leg): (&Caller, u32),
+        control: mpsc::Sender<Control>,
+        ring: impl FnOnce() -> Ringing,
+    ) -> Result<Ringing, NoCall> {
         let mut inner = self.lock();
-        let open = inner.open.get_mut(sid)?;
-        match std::mem::replace(&mut open.state, State::Live { control }) {
-            State::Ringing { ringing, .. } => Some(ringing),
-            other @ (State::Admitted { .. } | State::Live { .. }) => {
-                open.state = other;
-                None
-            }
+        let rings = match inner.open.get(sid).map(|open| &open.state) {
+            Some(State::Live { .. }) => return Err(NoCall::Live),
+            Some(State::Ringing { .. }) => true,
+            None => false,
+        };
+        if !rings && inner.finished.get(sid).is_some_and(|finished| finished.hung_up) {
+            return Err(NoCall::Over);
         }
+        // Others of this caller may have been answered since the webhook.
+        let room =
+            if rings { inner.room_for_caller(&self.limits, caller) } else { inner.make_room(&self.limits, caller) };
+        if let Err(refusal) = room {
+            inner.finish(sid, false);
+            return Err(NoCall::Refused(refusal));
+        }
+        let open = inner.open.remove(sid);
+        let (caller, leg) = open.as_ref().map_or((caller.clone(), leg), |open| (open.caller.clone(), open.leg));
+        let ringing = match open {
+            Some(Open { state: State::Ringing { ringing, .. }, .. }) => ringing,
+            Some(Open { state: State::Live { .. }, .. }) | None => ring(),
+        };
+        inner.open.insert(sid.clone(), Open { caller, leg, state: State::Live { control } });
+        Ok(ringing)
     }
 
     /// The carrier says that the call is over.
@@ -223,9 +296,7 @@ impl Calls {
                 // A full queue means that it has been told before.
                 let _ = control.try_send(Control::Completed);
             }
-            Some(State::Ringing { .. } | State::Admitted { .. }) => {
-                inner.finish(sid, true);
-            }
+            Some(State::Ringing { .. }) => inner.finish(sid, true),
             None => (),
         }
     }
@@ -243,7 +314,7 @@ impl Calls {
                 Some(State::Live { control }) => {
                     let _ = control.try_send(Control::Displaced);
                 }
-                Some(State::Admitted { .. } | State::Ringing { .. }) | None => return,
+                Some(State::Ringing { .. }) | None => return,
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -262,7 +333,7 @@ impl Calls {
             call_sid: sid.as_str().to_owned(),
             user_id: open.caller.user_id.as_str().to_owned(),
             state: match open.state {
-                State::Admitted { .. } | State::Ringing { .. } => "ringing",
+                State::Ringing { .. } => "ringing",
                 State::Live { .. } => "live",
             },
             leg: open.leg,
@@ -294,23 +365,23 @@ impl Calls {
         self.lock().open.len()
     }
 
-    /// Gives up calls whose stream never came, and forgets calls that ended long ago.
-    pub fn sweep(&self, now: Instant) {
+    /// Gives up calls whose stream never came, and forgets calls that ended long ago. Answers those given up.
+    pub fn sweep(&self, now: Instant) -> Vec<CallSid> {
         let mut inner = self.lock();
         let overdue: Vec<CallSid> = inner
             .open
             .iter()
             .filter(|(_, open)| match open.state {
-                State::Admitted { since } | State::Ringing { since, .. } => now.duration_since(since) > RING_LIMIT,
+                State::Ringing { since, .. } => now.duration_since(since) > RING_LIMIT,
                 State::Live { .. } => false,
             })
             .map(|(sid, _)| sid.clone())
             .collect();
-        for sid in overdue {
-            tracing::warn!(call.sid = %sid, "the stream of an answered call never came");
-            inner.finish(&sid, false);
+        for sid in &overdue {
+            inner.finish(sid, false);
         }
         inner.finished.retain(|_, finished| now.duration_since(finished.at) <= FINISHED_LIMIT);
+        overdue
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -333,10 +404,58 @@ impl LiveCalls for Calls {
     }
 }
 
+impl Open {
+    fn place(&self, is_new: bool) -> Place {
+        Place { caller: self.caller.clone(), leg: self.leg, is_new }
+    }
+
+    fn is_live(&self) -> bool {
+        matches!(self.state, State::Live { .. })
+    }
+
+    /// By the number: the user id may be another one once memory has answered. A withheld number is nobody's.
+    fn is_of(&self, caller: &Caller) -> bool {
+        caller.hash.is_some() && self.caller.hash == caller.hash
+    }
+}
+
 impl Inner {
+    fn make_room(&self, limits: &Limits, caller: &Caller) -> Result<(), Refusal> {
+        if self.closed {
+            return Err(Refusal::ShuttingDown);
+        }
+        if self.open.len() >= limits.calls {
+            return Err(Refusal::Full);
+        }
+        self.room_for_caller(limits, caller)
+    }
+
+    /// Only live calls make a caller busy: of one that rings, nobody knows whether its stream will ever come.
+    fn room_for_caller(&self, limits: &Limits, caller: &Caller) -> Result<(), Refusal> {
+        let live = self.open.values().filter(|open| open.is_live() && open.is_of(caller)).count();
+        if live >= limits.calls_per_caller { Err(Refusal::CallerBusy) } else { Ok(()) }
+    }
+
+    /// Takes places of this caller back from calls that only ring, the oldest first, until there is one to give.
+    fn give_up_ringing(&mut self, caller: &Caller, places: usize) {
+        let mut ringing: Vec<(Instant, CallSid)> = Vec::new();
+        let mut taken = 0;
+        for (sid, open) in self.open.iter().filter(|(_, open)| open.is_of(caller)) {
+            taken += 1;
+            if let State::Ringing { since, .. } = open.state {
+                ringing.push((since, sid.clone()));
+            }
+        }
+        ringing.sort_by_key(|(since, _)| *since);
+        for (_, sid) in ringing.iter().take((taken + 1_usize).saturating_sub(places)) {
+            self.finish(sid, false);
+        }
+    }
+
     fn finish(&mut self, sid: &CallSid, hung_up: bool) {
         if let Some(open) = self.open.remove(sid) {
-            let finished = Finished { at: Instant::now(), leg: open.leg, hung_up };
+            let heard = open.is_live() || self.finished.get(sid).is_some_and(|finished| finished.heard);
+            let finished = Finished { at: Instant::now(), leg: open.leg, hung_up, heard };
             self.finished.insert(sid.clone(), finished);
         }
     }

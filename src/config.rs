@@ -4,6 +4,7 @@ mod admin;
 mod archive;
 mod chat;
 mod dotenv;
+mod origin;
 mod preset;
 mod reader;
 mod redis;
@@ -217,7 +218,8 @@ impl Config {
                 ),
             );
         }
-        if !twilio.auth_tokens.is_empty() && server.public_url.is_none() && !server.bind.ip().is_loopback() {
+        let unset = server.public_url.is_none() && !reader.has_fault("PUBLIC_URL");
+        if !twilio.auth_tokens.is_empty() && unset && !server.bind.ip().is_loopback() {
             reader.fault(
                 "PUBLIC_URL",
                 "is not set, but signatures are made over the public URL; set it to the origin in Twilio's webhook, \
@@ -314,17 +316,13 @@ fn server(reader: &mut Reader<'_>) -> ServerConfig {
     if let Some(port) = reader.optional("PORT", "a port number, 0 to 65535") {
         bind.set_port(port);
     }
-    let public_url: Option<Url> = reader.optional("PUBLIC_URL", "an origin such as https://calls.example.com");
-    if let Some(url) = &public_url {
-        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        let http = matches!(url.scheme(), "https" | "http") && url.has_host();
-        if !bare || !http || !url.username().is_empty() {
-            reader.fault(
-                "PUBLIC_URL",
-                "is not an origin: give scheme and host only, such as https://calls.example.com".to_owned(),
-            );
+    let public_url = reader.text("PUBLIC_URL").and_then(|text| match origin::parse(&text) {
+        Ok(url) => Some(url),
+        Err(error) => {
+            reader.fault("PUBLIC_URL", error.to_string());
+            None
         }
-    }
+    });
     ServerConfig {
         bind,
         public_url,

@@ -1,14 +1,18 @@
 //! Every route on one page.
 
 pub(crate) mod api;
+mod arrival;
 mod handshake;
 mod health;
 pub(crate) mod listener;
+mod lookup;
 mod signed;
+mod stray;
 mod stream;
 mod voice;
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
@@ -21,16 +25,25 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
-        // the carrier, with its signature
-        .route("/voice", post(voice::incoming))
-        .route("/voice/resume", post(voice::resume))
-        .route("/voice/status", post(voice::status))
+        // the carrier, with its signature; what people type into its console may have a slash at the end
+        .route("/voice", post(voice::incoming).fallback(stray::other_method))
+        .route("/voice/", post(voice::incoming).fallback(stray::other_method))
+        .route("/voice/resume", post(voice::resume).fallback(stray::other_method))
+        .route("/voice/resume/", post(voice::resume).fallback(stray::other_method))
+        .route("/voice/status", post(voice::status).fallback(stray::other_method))
+        .route("/voice/status/", post(voice::status).fallback(stray::other_method))
         .route("/media-stream", get(stream::media_stream))
+        .route("/media-stream/", get(stream::media_stream))
         .route_layer(middleware::from_fn_with_state(Arc::clone(&app), signed::signed))
         // load balancers; what operators ask is on a port of its own
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .fallback(stray::other_path)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(handshake::names_its_host))
         .with_state(app)
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -7,6 +7,7 @@ pub mod consent;
 pub mod digest;
 pub mod directory;
 pub mod facts;
+pub mod fate;
 pub mod hang_up;
 pub mod import;
 pub mod improve;

@@ -37,12 +37,12 @@ use crate::memory::mirror::feed::Feed;
 use crate::memory::model::Message;
 use crate::memory::rolling::Rolling;
 use crate::memory::spool::Spool;
-use crate::telemetry::limited::Limited;
 use crate::speech::ProviderError;
 use crate::speech::stt::{Stt, SttInput, SttOutput};
 use crate::speech::tone;
 use crate::speech::tts::Tts;
 use crate::speech::vad::{Vad, VadEdge};
+use crate::telemetry::limited::Limited;
 use crate::telemetry::millis;
 
 use self::budget::Budget;
@@ -519,6 +519,9 @@ impl Session {
             Action::HangUp => {
                 // Before the socket closes: the carrier asks what comes next as soon as it has.
                 self.parts.calls.finish(&self.call_sid, true);
+                if let Some(mirror) = &self.mirror {
+                    mirror.over();
+                }
                 self.socket.close(1000, "goodbye");
                 self.ends = true;
             }

@@ -46,6 +46,7 @@ pub struct VoiceRequest {
     pub account_sid: String,
     from: String,
     stir_verstat: Option<String>,
+    is_answered: bool,
 }
 
 impl VoiceRequest {
@@ -59,12 +60,18 @@ impl VoiceRequest {
             account_sid: once(pairs, "AccountSid")?.unwrap_or_default().to_owned(),
             from: once(pairs, "From")?.unwrap_or_default().to_owned(),
             stir_verstat: once(pairs, "StirVerstat")?.map(ToOwned::to_owned),
+            is_answered: once(pairs, "CallStatus")? == Some("in-progress"),
         })
     }
 
     /// What the carrier says about the caller: a number, an address, or words for "withheld". Empty when there is none.
     pub fn caller_number(&self) -> &str {
         &self.from
+    }
+
+    /// The caller is on the line already, so that this is about a call that goes on, or was answered by somebody else.
+    pub fn is_answered(&self) -> bool {
+        self.is_answered
     }
 
     /// How far the originating carrier vouches for the number: complete values only, as a prefix proves nothing.
@@ -137,6 +144,14 @@ mod tests {
         assert_eq!(request.call_sid.as_str(), "CA5f2b7c9e0d1a4b3c8e7f6a5b4c3d2e1f");
         assert_eq!(request.caller_number(), "+14155550123");
         assert_eq!(request.attestation(), Attestation::Absent);
+    }
+
+    #[test]
+    fn a_call_that_rings_is_told_from_one_that_was_answered() {
+        assert!(!parsed(BODY).unwrap().is_answered());
+        assert!(parsed(&BODY.replace("ringing", "in-progress")).unwrap().is_answered());
+        assert!(!parsed("CallSid=CA5f2b7c9e0d1a4b3c8e7f6a5b4c3d2e1f").unwrap().is_answered());
+        assert_eq!(fault(&format!("{BODY}&CallStatus=in-progress")), "CallStatus: there twice");
     }
 
     #[test]

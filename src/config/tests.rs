@@ -106,6 +106,17 @@ fn a_public_address_needs_signatures() {
 }
 
 #[test]
+fn a_public_url_that_ends_every_call_after_the_ring_is_a_fault() {
+    let told = faults(&[("PUBLIC_URL", "http://calls.example.com")]);
+    assert!(told[0].starts_with("PUBLIC_URL: begins with http://") && told[0].contains("wss://"), "{told:?}");
+    assert!(read(&[("PUBLIC_URL", "http://127.0.0.1:8080")]).is_ok());
+    // Said once: that it is wrong, and not also that it is not set.
+    let signed =
+        [("BIND_ADDR", "0.0.0.0:8080"), ("TWILIO_AUTH_TOKEN", "x"), ("PUBLIC_URL", "http://calls.example.com")];
+    assert_eq!(faults(&signed).len(), 1);
+}
+
+#[test]
 fn redis_is_found_by_url_or_by_parts() {
     for (vars, url) in [
         (&[("REDIS_URL", "redis://localhost:6379/0")][..], "redis://localhost:6379/0"),

@@ -11,13 +11,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
+use super::arrival;
 use super::handshake::Handshake;
 use super::listener::Place;
-use super::voice::{TOKEN_PARAMETER, signature_headers, unix_seconds};
+use super::voice::{TOKEN_PARAMETER, signature_headers};
 use crate::app::App;
 use crate::calls::{Control, Ringing};
 use crate::carrier::twilio::{self, Incoming, Start};
 use crate::media_stream::{Inbound, MediaStream};
+use crate::memory::fate::may_go_on;
 use crate::memory::mirror::LiveCall;
 use crate::memory::mirror::feed::Feed;
 use crate::memory::spool::OpenCall;
@@ -39,11 +41,6 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// Messages that a stranger may send without a `start`: a carrier sends two, and at most 3 s of audio in short pieces.
 const MAX_FIRST_MESSAGES: u32 = 3000;
 
-/// Strangers who are refused: a few lines tell of them, however many they are.
-static UPGRADE_REFUSED: Limited = Limited::new();
-static TOKEN_REFUSED: Limited = Limited::new();
-static STREAM_CLOSED: Limited = Limited::new();
-
 /// `GET /media-stream`: everything that can be refused is refused before `101`.
 pub(super) async fn media_stream(
     State(app): State<Arc<App>>,
@@ -59,15 +56,16 @@ pub(super) async fn media_stream(
         let url = app.ws_url(uri.path());
         let query = uri.query().unwrap_or_default();
         if let Err(error) = verifier.verify_websocket(&url, query, signature_headers(&headers)) {
+            static REFUSED: Limited = Limited::new();
             metrics::counter!("redial_signatures_refused_total").increment(1);
-            if let Some(left_out) = UPGRADE_REFUSED.due() {
+            if let Some(left_out) = REFUSED.due() {
                 tracing::warn!(%error, left_out, "a media stream is refused");
             }
             return (StatusCode::FORBIDDEN, format!("X-Twilio-Signature: {error}\n")).into_response();
         }
     }
-    if app.calls.count() == 0 {
-        // Nobody rings, so nobody's stream can start.
+    if app.calls.count() == 0 && !app.shares_calls() {
+        // Nobody rings, here or elsewhere, so nobody's stream can start.
         return (StatusCode::SERVICE_UNAVAILABLE, "no call waits for a stream\n").into_response();
     }
     let (response, on_upgrade) = handshake.accept();
@@ -89,17 +87,11 @@ async fn serve(app: Arc<App>, mut socket: MediaStream, place: Arc<Place>) {
         Err(_) => return refuse(socket, POLICY, "no start").await,
     };
     let token = start.parameter(TOKEN_PARAMETER).unwrap_or_default();
-    if let Err(error) = app.tokens.redeem(token, &start.call_sid, unix_seconds()) {
-        metrics::counter!("redial_tokens_refused_total").increment(1);
-        if let Some(left_out) = TOKEN_REFUSED.due() {
-            tracing::warn!(call.sid = %start.call_sid, %error, left_out, "a stream's token is refused");
-        }
-        return refuse(socket, POLICY, "bad token").await;
-    }
     // A handful of messages at most: the status callback, one drain, one shutdown.
     let (control, inbox) = mpsc::channel(4);
-    let Some(ringing) = app.calls.answer(&start.call_sid, control) else {
-        return refuse(socket, POLICY, "no such call").await;
+    let ringing = match arrival::arrive(&app, token, &start.call_sid, control).await {
+        Ok(ringing) => ringing,
+        Err(reason) => return refuse(socket, POLICY, reason).await,
     };
     place.begin_call();
     drop(place);
@@ -137,7 +129,8 @@ async fn first_start(socket: &mut MediaStream) -> Result<Start, (u16, &'static s
 const POLICY: u16 = 1008;
 
 async fn refuse(mut socket: MediaStream, code: u16, reason: &'static str) {
-    if let Some(left_out) = STREAM_CLOSED.due() {
+    static CLOSED: Limited = Limited::new();
+    if let Some(left_out) = CLOSED.due() {
         tracing::warn!(code, reason, left_out, "a media stream is closed");
     }
     socket.close(code, reason);
@@ -210,7 +203,15 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
     let forgotten = record.is_forgotten();
     let document = record.into_session(end_reason, last_event);
     let closed = (!forgotten).then(|| app.spool.close(&caller, document.clone()));
-    let hung_up = !matches!(end_reason, "disconnected" | "internal_error" | "handed_over");
+    let hung_up = !may_go_on(end_reason);
+    if hung_up
+        && end_reason != EndReason::CallerHungUp.as_str()
+        && let Some(mirror) = &app.mirror
+    {
+        // Also of a call of which nothing is kept.
+        let (mirror, sid) = (Arc::clone(mirror), start.call_sid.clone());
+        app.tasks.spawn(async move { mirror.over(sid.as_str()).await });
+    }
     app.calls.finish(&start.call_sid, hung_up);
     if let Some(mut socket) = socket {
         socket.close(1000, "goodbye");

@@ -1,28 +1,26 @@
 //! The webhooks: a call comes in, a call is taken up again, a call is over.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use redial_call::{CallSid, Load, Role};
-use tokio::sync::oneshot;
-use tracing::Instrument as _;
+use redial_call::{CallSid, Load};
 
-use crate::agent::greeting::{self, CallerFacts};
+use super::lookup::{self, Heard};
+use super::unix_seconds;
 use crate::agent::prompts;
 use crate::app::App;
-use crate::calls::{Admission, Lookup, Refusal, Ringing};
+use crate::calls::{Admission, Asked, Place, Refusal};
 use crate::carrier::signature::SignatureHeaders;
+use crate::carrier::token::Grant;
 use crate::carrier::twiml;
 use crate::carrier::webhook::{self, VoiceRequest};
-use crate::identity::{Caller, CallerAddress, PhoneHash};
-use crate::memory::consent::may_recall;
-use crate::memory::model::Profile;
-use crate::memory::spool::OpenCall;
-use crate::memory::{rekey, resume};
+use crate::identity::CallerAddress;
+use crate::memory::fate::{self, Fate};
+use crate::memory::store::MemoryError;
 use crate::telemetry::limited::Limited;
 
 /// The name of the `<Parameter>` that carries the one-time token.
@@ -30,9 +28,14 @@ pub(super) const TOKEN_PARAMETER: &str = "token";
 
 /// About how long a restart takes, in s.
 const RETRY_AFTER_SECONDS: &str = "2";
-
-/// Strangers can have this line written as often as they like.
-static REFUSED: Limited = Limited::new();
+/// How long a webhook waits for what others know of its call. A server that answers takes a ms or two.
+const FATE_LIMIT: Duration = Duration::from_millis(100);
+/// How long the same is waited for behind an answer that could not wait.
+const LATE_FATE_LIMIT: Duration = Duration::from_secs(5);
+/// When the end of a call that another instance has is looked for again: that instance says so as it closes the stream, and
+/// the carrier may be here before.
+const LOOK_AGAIN_AFTER: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(150)];
 
 /// `POST /voice`: a call comes in.
 pub(super) async fn incoming(state: State<Arc<App>>, uri: OriginalUri, headers: HeaderMap, body: Bytes) -> Response {
@@ -67,7 +70,7 @@ pub(super) async fn status(
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Entry {
     Incoming,
     Resume,
@@ -89,175 +92,161 @@ async fn answer(
         Err(error) => return bad_request(&error),
     };
     if app.config.twilio.account_sid.as_ref().is_some_and(|ours| *ours != request.account_sid) {
-        tracing::warn!(call.sid = %request.call_sid, "a call of another account");
+        static OTHERS: Limited = Limited::new();
+        if let Some(left_out) = OTHERS.due() {
+            tracing::warn!(call.sid = %request.call_sid, left_out, "a call of another account");
+        }
         return (StatusCode::FORBIDDEN, "AccountSid: not the configured account\n").into_response();
     }
-    let region = &app.config.memory.default_region;
-    let address = CallerAddress::parse(request.caller_number(), region);
-    let caller = app.keys.caller(&address);
-    if entry == Entry::Resume {
+    // Answered already, this is no new call, whichever URL the carrier has: the one for when others fail may be /voice.
+    let goes_on = entry == Entry::Resume || request.is_answered();
+    if goes_on {
         app.calls.displace(&request.call_sid).await;
     }
-    let load = match entry {
-        Entry::Incoming => app.parts.stt.load(),
-        // Its caller is on the line already, whichever instance they spoke to.
-        Entry::Resume => Load::Ample,
+    let known = match goes_on || !app.calls.has(&request.call_sid) {
+        true => fate_of(&app, &request.call_sid, goes_on).await,
+        // The same webhook again.
+        false => Ok(Fate::Unheard),
     };
-    match app.calls.admit(&request.call_sid, &caller, load) {
-        Ok(Admission::New) => {
-            let former = CallerAddress::former(request.caller_number(), region);
-            connect(&app, &request, caller, app.keys.older_hashes(&address, &former), entry)
+    match known {
+        Ok(Fate::Over) => {
+            app.calls.finish(&request.call_sid, true);
+            xml(twiml::hang_up())
         }
-        Ok(Admission::Again(document)) => xml(document),
-        Ok(Admission::Finished) => xml(twiml::hang_up()),
-        Err(refusal) => {
-            metrics::counter!("redial_calls_refused_total", "reason" => reason(refusal)).increment(1);
-            tracing::warn!(call.sid = %request.call_sid, %refusal, "a call is refused");
-            match (refusal, entry) {
-                // The carrier then asks the fallback URL, which is another instance.
-                (Refusal::ShuttingDown, _) => {
-                    let retry = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
-                    (StatusCode::SERVICE_UNAVAILABLE, retry, "this instance is shutting down\n").into_response()
-                }
-                // Answered already, so that it cannot be rejected any more.
-                (_, Entry::Resume) | (Refusal::TooManyLegs, _) => xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON)),
-                (Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy, Entry::Incoming) => {
-                    xml(twiml::reject_busy())
-                }
-            }
-        }
+        Ok(Fate::Begun { heard: true, .. }) if !goes_on => had_before(&request.call_sid),
+        _ => connect(&app, &request, &known, goes_on, entry),
     }
 }
 
-/// Starts the look-up and tells the carrier where to stream.
-fn connect(app: &Arc<App>, request: &VoiceRequest, caller: Caller, older: Vec<PhoneHash>, entry: Entry) -> Response {
+/// What became of a call, as far as anybody says in time.
+async fn fate_of(app: &App, sid: &CallSid, goes_on: bool) -> Result<Fate, MemoryError> {
+    let ask = || fate::ask(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), FATE_LIMIT);
+    let mut fate = ask().await;
+    if goes_on {
+        for pause in LOOK_AGAIN_AFTER {
+            if !matches!(fate, Ok(Fate::Begun { elsewhere: true, .. })) {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            fate = ask().await;
+        }
+    }
+    fate
+}
+
+/// A call that was had is said to be ringing: the carrier does not say so, but whoever sends an old webhook once more.
+fn had_before(sid: &CallSid) -> Response {
+    static HAD: Limited = Limited::new();
+    metrics::counter!("redial_calls_refused_total", "reason" => "had_before").increment(1);
+    if let Some(left_out) = HAD.due() {
+        tracing::warn!(call.sid = %sid, left_out, "a call that was answered before is said to ring; it is not taken");
+    }
+    xml(twiml::hang_up())
+}
+
+/// Gives the call a place, and tells the carrier where to stream.
+fn connect(
+    app: &Arc<App>,
+    request: &VoiceRequest,
+    known: &Result<Fate, MemoryError>,
+    goes_on: bool,
+    entry: Entry,
+) -> Response {
     let sid = &request.call_sid;
-    let token = app.tokens.issue(sid, unix_seconds());
-    let document = twiml::connect_stream(
-        &app.ws_url("/media-stream"),
-        &[(TOKEN_PARAMETER, token.as_str())],
-        &app.url("/voice/resume"),
-    );
-    let document = match document {
-        Ok(document) => document,
-        Err(error) => {
-            app.calls.finish(sid, true);
-            tracing::error!(call.sid = %sid, %error, "the answer cannot be written");
-            return xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON));
-        }
+    let region = &app.config.memory.default_region;
+    let address = CallerAddress::parse(request.caller_number(), region);
+    let former = CallerAddress::former(request.caller_number(), region);
+    let caller = app.keys.caller(&address);
+    let heard = match known {
+        Ok(Fate::Unheard | Fate::Begun { heard: false, .. }) if !app.calls.was_heard(sid) => Heard::Never,
+        // Nobody answers in time; the carrier's way here says more.
+        Err(_) if entry == Entry::Incoming && !app.calls.was_heard(sid) => Heard::Never,
+        _ => Heard::Maybe,
     };
-    let attested = request.attestation();
-    let span = tracing::info_span!("lookup", call.sid = %sid);
-    let (found, resumed) = oneshot::channel();
-    let lookup = tokio::spawn({
-        let (app, caller, sid) = (Arc::clone(app), caller.clone(), sid.clone());
-        async move {
-            let before = match entry {
-                Entry::Resume => said_before(&app, &sid, &caller).await,
-                Entry::Incoming => None,
-            };
-            let caller = before.as_ref().map_or(caller, |call| call.caller.clone());
-            let opening = Opening::of(entry, before.as_ref());
-            // The stream may have given up waiting.
-            if let Some(before) = before {
-                let _ = found.send(before);
+    let begun = matches!(known, Ok(Fate::Begun { .. }));
+    let mut grant = Grant {
+        call: sid.clone(),
+        caller,
+        older: app.keys.older_hashes(&address, &former),
+        attestation: request.attestation(),
+        resumes: goes_on || begun,
+        leg: 1,
+    };
+    let asked = Asked {
+        sid,
+        caller: &grant.caller,
+        // Whose caller is on the line already is not turned away, whichever instance they spoke to.
+        load: if goes_on { Load::Ample } else { app.parts.stt.load() },
+        begun,
+    };
+    match app.calls.admit(asked, || lookup::ring(app, &grant, heard)) {
+        Ok(Admission::Place(Place { caller, leg, is_new })) => {
+            if is_new {
+                tracing::info!(call.sid = %sid, caller = %app.keys.log_pseudonym(&caller), "a call comes in");
+                metrics::counter!("redial_calls_total").increment(1);
+                if known.is_err() {
+                    withdraw_if_had(app, sid, goes_on);
+                }
             }
-            look_up(&app, caller, &older, attested, opening).await
+            (grant.caller, grant.leg) = (caller, leg);
+            document(app, &grant)
         }
-        .instrument(span)
-    });
-    let resumed = (entry == Entry::Resume).then_some(resumed);
-    tracing::info!(call.sid = %sid, caller = %app.keys.log_pseudonym(&caller), "a call comes in");
-    metrics::counter!("redial_calls_total").increment(1);
-    app.calls.ring(sid, Ringing { caller, lookup, resumed }, document.clone());
-    xml(document)
+        Ok(Admission::Finished) => xml(twiml::hang_up()),
+        Err(refusal) => refused(sid, refusal, goes_on),
+    }
 }
 
-/// What was said in a call whose stream broke: from our own journal, else from what another instance has written.
-async fn said_before(app: &App, sid: &CallSid, caller: &Caller) -> Option<OpenCall> {
-    match resume::find(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), caller).await {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::warn!(call.sid = %sid, %error, "the call goes on without its history");
-            None
+/// A document of its own for each answer: its token is fresh, and those of other answers stay good for their minute.
+fn document(app: &App, grant: &Grant) -> Response {
+    let document = app.tokens.issue(grant, unix_seconds()).and_then(|token| {
+        let (stream, resume) = (app.ws_url("/media-stream"), app.url("/voice/resume"));
+        twiml::connect_stream(&stream, &[(TOKEN_PARAMETER, token.as_str())], &resume).ok()
+    });
+    match document {
+        Some(document) => xml(document),
+        None => {
+            app.calls.finish(&grant.call, true);
+            tracing::error!(call.sid = %grant.call, "the answer cannot be written");
+            xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON))
         }
     }
 }
 
-/// With which words a stream begins.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Opening {
-    Greeting,
-    /// The stream broke while the agent spoke, or nothing was said: the caller has the floor.
-    Repair,
-    /// The stream broke before the caller's last words were answered: the answer follows.
-    RepairBeforeAnswer,
+/// Takes a call back that was given a place while nobody could say whether it had been had before, once somebody says so.
+fn withdraw_if_had(app: &Arc<App>, sid: &CallSid, goes_on: bool) {
+    let (app, sid) = (Arc::clone(app), sid.clone());
+    let (tasks, stop) = (app.background.tasks.clone(), app.background.stop.clone());
+    tasks.spawn(async move {
+        let mirror = app.mirror.as_deref();
+        let fate = tokio::select! {
+            fate = fate::ask(&app.spool, app.store.as_ref(), mirror, sid.as_str(), LATE_FATE_LIMIT) => fate,
+            () = stop.cancelled() => return,
+        };
+        let had = matches!(fate, Ok(Fate::Over)) || (!goes_on && matches!(fate, Ok(Fate::Begun { heard: true, .. })));
+        if had && app.calls.rings(&sid) {
+            app.calls.finish(&sid, true);
+        }
+    });
 }
 
-impl Opening {
-    fn of(entry: Entry, before: Option<&OpenCall>) -> Self {
-        let last = before.and_then(|call| call.turns.last()).map(|message| &message.turn);
-        match (entry, last) {
-            (Entry::Incoming, _) => Self::Greeting,
-            (Entry::Resume, Some(turn)) if turn.role == Role::Caller && !turn.text.is_empty() => {
-                Self::RepairBeforeAnswer
-            }
-            (Entry::Resume, _) => Self::Repair,
+fn refused(sid: &CallSid, refusal: Refusal, goes_on: bool) -> Response {
+    static REFUSED: Limited = Limited::new();
+    metrics::counter!("redial_calls_refused_total", "reason" => reason(refusal)).increment(1);
+    if let Some(left_out) = REFUSED.due() {
+        tracing::warn!(call.sid = %sid, %refusal, left_out, "a call is refused");
+    }
+    match refusal {
+        // The carrier then asks the fallback URL, which is another instance.
+        Refusal::ShuttingDown => {
+            let retry = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
+            (StatusCode::SERVICE_UNAVAILABLE, retry, "this instance is shutting down\n").into_response()
+        }
+        Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy if !goes_on => xml(twiml::reject_busy()),
+        // Answered already, so that it cannot be rejected any more.
+        Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy | Refusal::TooManyLegs => {
+            xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON))
         }
     }
-}
-
-/// Finds out who calls and how to greet them, and starts to synthesise the greeting.
-async fn look_up(
-    app: &App,
-    caller: Caller,
-    older: &[PhoneHash],
-    attestation: greeting::Attestation,
-    opening: Opening,
-) -> Lookup {
-    let began = std::time::Instant::now();
-    let mut known = match rekey::find(app.store.as_ref(), caller.clone(), older).await {
-        Ok(known) => Some(known),
-        Err(error) => {
-            metrics::counter!("redial_memory_errors_total", "operation" => "begin_call").increment(1);
-            tracing::warn!(%error, "the caller is greeted as a stranger");
-            None
-        }
-    };
-    metrics::histogram!("redial_lookup_seconds").record(began.elapsed().as_secs_f64());
-    let days_since_last_call = known.as_ref().and_then(|known| known.last_call_at).map(|at_ms| {
-        let days = unix_seconds().saturating_sub(at_ms / 1000) / 86_400;
-        u32::try_from(days).unwrap_or(u32::MAX)
-    });
-    let consent = app.config.memory.consent;
-    if let Some(known) = &mut known
-        && !may_recall(consent, known.profile.consent.as_ref())
-    {
-        // Only that the caller said no is of use; so that they are not asked again.
-        known.profile = Profile { consent: known.profile.consent.take(), ..Profile::default() };
-    }
-    let level = greeting::level(CallerFacts {
-        withheld: caller.hash.is_none(),
-        first_call: known.as_ref().is_none_or(|known| known.calls == 0),
-        attestation,
-        days_since_last_call,
-        maximum: app.config.memory.greeting_level,
-    });
-    let profile = known.as_ref().map(|known| known.profile.clone()).unwrap_or_default();
-    let greeting = match opening {
-        Opening::Greeting => greeting::opening(
-            &profile,
-            greeting::Opening { level, days_since_last_call, consent, withheld: caller.hash.is_none() },
-        ),
-        Opening::Repair => prompts::RESUMED.to_owned(),
-        Opening::RepairBeforeAnswer => prompts::RESUMED_ANSWER_FOLLOWS.to_owned(),
-    };
-    app.phrases.warm(&greeting);
-    let caller = match &known {
-        Some(known) => Caller { user_id: known.user_id.clone(), ..caller },
-        None => caller,
-    };
-    Lookup { caller, known, level, greeting }
 }
 
 /// The form of a webhook, once its signature is right; else what to answer.
@@ -268,11 +257,7 @@ fn signed_form(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Vec<(String, String)>, Response> {
-    let is_form = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"));
-    if !is_form {
+    if !is_form(headers) {
         let text = "Content-Type: not application/x-www-form-urlencoded\n";
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, text).into_response());
     }
@@ -280,6 +265,7 @@ fn signed_form(
     if let Some(verifier) = &app.verifier {
         let url = app.url(uri.path_and_query().map_or("/", |path| path.as_str()));
         verifier.verify_form(&url, &pairs, signature_headers(headers)).map_err(|error| {
+            static REFUSED: Limited = Limited::new();
             metrics::counter!("redial_signatures_refused_total").increment(1);
             if let Some(left_out) = REFUSED.due() {
                 tracing::warn!(path = uri.path(), %error, left_out, "a webhook is refused");
@@ -288,6 +274,13 @@ fn signed_form(
         })?;
     }
     Ok(pairs)
+}
+
+/// Whether a body is said to be a form. The type's name has no case, and may have parameters behind it (RFC 9110, 8.3.1).
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = named.split_once(';').map_or(named, |(kind, _)| kind);
+    kind.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 pub(super) fn signature_headers(headers: &HeaderMap) -> SignatureHeaders<'_> {
@@ -311,8 +304,4 @@ const fn reason(refusal: Refusal) -> &'static str {
         Refusal::ShuttingDown => "shutting_down",
         Refusal::TooManyLegs => "too_many_legs",
     }
-}
-
-pub(super) fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

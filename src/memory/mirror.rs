@@ -62,4 +62,24 @@ pub trait Mirror: Send + Sync {
     /// Forgets the call that `instance` had: it is over, and its hang-up is written. One that goes on with another
     /// instance stays. Best effort: a failure is logged, and what is left expires.
     async fn end(&self, sid: &str, instance: &str);
+
+    /// Says that this side has ended the call, so that whichever instance the carrier asks next says no more in it. Known for
+    /// ten minutes, also when nothing else of the call is kept. Best effort: a failure is logged.
+    async fn over(&self, _sid: &str) {}
+
+    /// Whether this side, be it another instance, has ended the call within the last minutes.
+    ///
+    /// # Errors
+    /// As for [`Mirror::load`].
+    async fn is_over(&self, _sid: &str) -> Result<bool, MemoryError> {
+        Ok(false)
+    }
+
+    /// Takes the one-time token of this id for all instances. False: another stream has taken it.
+    ///
+    /// # Errors
+    /// As for [`Mirror::load`].
+    async fn take_token(&self, _id: &str) -> Result<bool, MemoryError> {
+        Ok(true)
+    }
 }

@@ -14,6 +14,7 @@
 //! | `call_logs` | the logs that hold a forgotten caller's words |
 //! | `held` | what is here of one user, or of one session |
 //! | `instance` | which process keeps a call, and whether it still lives |
+//! | `trace` | what is here of a call, for whoever is asked about it |
 //! | `drain` | the deliveries |
 
 pub(crate) mod call_logs;
@@ -24,6 +25,7 @@ mod instance;
 mod journal;
 mod outbox;
 mod sealed;
+mod trace;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -37,6 +39,7 @@ pub use self::drain::{Drain, LiveCalls, Sinks};
 pub use self::held::{ClearedSession, Held, HeldEntry};
 pub use self::journal::OpenCall;
 pub use self::outbox::{Entry, Kind, SpoolFigures};
+pub(in crate::memory) use self::trace::Trace;
 
 use self::instance::Instance;
 use self::writer::{Op, Writer};

@@ -63,11 +63,7 @@ impl Session {
         } else if let Some(since) = self.stalled.take() {
             metrics::counter!("redial_stalls_total", "what" => "line").increment(1);
             if let Some(left_out) = self.lines.stall.due() {
-                tracing::warn!(
-                    left_out,
-                    stood_ms = millis(since.elapsed()),
-                    "the line stood still; the call goes on"
-                );
+                tracing::warn!(left_out, stood_ms = millis(since.elapsed()), "the line stood still; the call goes on");
             }
         }
         now

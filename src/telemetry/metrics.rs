@@ -29,7 +29,7 @@ const METRICS: &[Metric] = &[
     counter("redial_calls_total", "Calls that were answered, each time they were taken up again included."),
     counter("redial_calls_resumed_total", "Calls that went on after their stream or their process had ended."),
     counter("redial_calls_refused_total", "Calls that were declined before they were answered.")
-        .with("reason", &["full", "overloaded", "caller_busy", "shutting_down", "too_many_legs"]),
+        .with("reason", &["full", "overloaded", "caller_busy", "shutting_down", "too_many_legs", "had_before"]),
     counter("redial_panics_total", "Calls that ended by a fault of this program. Must stay 0."),
     // the carrier's side
     gauge("redial_connections", Unit::Count, "Connections that are open, calls as well.")
@@ -44,6 +44,7 @@ const METRICS: &[Metric] = &[
         .with("what", &["undecodable", "binary", "other_stream", "start", "outbound media"]),
     counter("redial_shed_messages_total", "Messages of a media stream for which there was no time: it sent too much.")
         .with("what", &["audio", "other"]),
+    counter("redial_streams_of_other_instances_total", "Streams of calls whose webhook another instance answered."),
     counter("redial_stream_faults_total", "Media streams that ended because the peer broke the framing.")
         .with("what", &["protocol error", "not UTF-8", "message too big"]),
     counter("redial_stalls_total", "Times that a call's line, or this process, stood still and went on.")

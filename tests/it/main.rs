@@ -8,6 +8,7 @@ mod commands;
 mod doors;
 mod faults;
 mod import;
+mod instances;
 mod logs;
 mod memory;
 mod operations;

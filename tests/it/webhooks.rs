@@ -1,13 +1,18 @@
 //! Webhooks: what a carrier sends, and what strangers try.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use redial::carrier::signature;
+use redial::gateway::RunningCalls;
 use redial::speech::scripted::ScriptedStt;
 use redial_call::Load;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use crate::support::gateway::{Setup, TOKEN};
-use crate::support::line::{call_sid, encode, fields, token};
+use crate::support::gateway::{Setup, TOKEN, TestGateway};
+use crate::support::line::{Socket, Wire, call_sid, encode, fields, start, stop, token};
+use crate::support::process::GatewayProcess;
 
 #[tokio::test]
 async fn a_call_is_answered_with_a_stream_and_a_way_back() {
@@ -96,12 +101,78 @@ async fn bad_forms_are_refused_by_field_and_leave_no_trace() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_comes_twice_gets_the_same_answer() {
+async fn a_webhook_that_comes_again_gets_a_document_with_a_token_of_its_own() {
     let gateway = Setup::hearing([""]).start().await;
-    let form = fields(&call_sid(), "+14155550123");
-    let first = gateway.post("/voice", &form).await;
-    assert_eq!(gateway.post("/voice", &form).await, first);
+    let sid = call_sid();
+    let form = fields(&sid, "+14155550123");
+    let mut tokens = Vec::new();
+    for _ in 0..3 {
+        let (status, document) = gateway.post("/voice", &form).await;
+        assert_eq!(status, 200);
+        let token = token(&document);
+        assert!(document.contains("<Connect>") && !tokens.contains(&token), "{document}");
+        tokens.push(token);
+    }
     assert_eq!(gateway.gateway.calls(), 1);
+    // The carrier streams for the answer that reached it, whichever that was; and once.
+    let mut socket = gateway.socket().await;
+    socket.send(&start(&sid, &tokens[0])).await;
+    socket.expect("media").await;
+    for token in [&tokens[0], &tokens[1]] {
+        let mut another = gateway.socket().await;
+        another.send(&start(&sid, token)).await;
+        assert_eq!(another.closed().await, Some(1008));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_callers_webhooks_six_at_once_never_get_an_empty_document() {
+    let gateway = Setup::hearing([""]).var("MAX_CALLS", "100000").start().await;
+    let wire = Wire::new(gateway.url(""));
+    let mut live = Vec::new();
+    for round in 0..150 {
+        let calls = [0, 1].map(|caller| (call_sid(), format!("+1415555{:04}", 2 * round + caller)));
+        let webhooks = calls.iter().flat_map(|call| std::iter::repeat_n(call, 6));
+        let answers = webhooks.map(|(sid, from)| {
+            let (wire, form) = (wire.clone(), fields(sid, from));
+            tokio::spawn(async move { wire.post("/voice", &form).await })
+        });
+        let answers: Vec<_> = answers.collect();
+        let mut tokens = Vec::new();
+        for answer in answers {
+            let (status, document) = answer.await.unwrap();
+            assert!(status == 200 && document.contains("<Connect>"), "round {round}: {status} {document:?}");
+            tokens.push(token(&document));
+        }
+        if round % 50 == 0 {
+            for ((sid, _), tokens) in calls.iter().zip(tokens.chunks(6)) {
+                let mut socket = gateway.socket().await;
+                socket.send(&start(sid, &tokens[round % 6])).await;
+                socket.expect("media").await;
+                live.push(socket);
+            }
+        }
+    }
+    assert_eq!(gateway.gateway.calls(), 300, "each call has one place");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_captured_before_a_restart_is_not_admitted_after_it() {
+    let gateway = Setup::hearing([""]).start().await;
+    let (sid, from) = (call_sid(), "+14155550123");
+    let mut socket = gateway.stream(&sid, from).await;
+    socket.expect("media").await;
+    socket.send(&stop(&sid)).await;
+    gateway.session(&sid).await;
+    let TestGateway { gateway: running, dir, .. } = gateway;
+    assert!(running.shut_down(Duration::from_secs(5), RunningCalls::Finish).await);
+    let again = Setup::hearing([""]).start_in(dir).await;
+    for path in ["/voice", "/voice/resume"] {
+        let (status, document) = again.post(path, &fields(&sid, from)).await;
+        assert!(status == 200 && document.contains("<Response><Hangup/></Response>"), "{path}: {document}");
+    }
+    assert_eq!(again.gateway.calls(), 0, "it has a place");
+    assert!(!again.ring(&call_sid(), from).await.is_empty(), "another call of the same caller is taken");
 }
 
 #[tokio::test]
@@ -111,12 +182,123 @@ async fn what_is_too_much_is_declined_before_it_is_answered() {
         let gateway = &gateway;
         async move { gateway.post("/voice", &fields(&call_sid(), from)).await.1 }
     };
-    assert!(ring("+14155550101").await.contains("<Connect>"));
-    assert!(ring("+14155550101").await.contains("<Connect>"));
+    let mut live = Vec::new();
+    for _ in 0..2 {
+        let mut socket = gateway.stream(&call_sid(), "+14155550101").await;
+        socket.expect("media").await;
+        live.push(socket);
+    }
     assert!(ring("+14155550101").await.contains("<Reject reason=\"busy\"/>"), "a third of one caller");
     assert!(ring("anonymous").await.contains("<Connect>"));
     assert!(ring("anonymous").await.contains("<Connect>"), "nobody is not one caller");
     assert!(ring("+14155550102").await.contains("<Reject reason=\"busy\"/>"), "the machine is full");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_whose_streams_never_come_do_not_make_their_caller_busy() {
+    let gateway = Setup::hearing([""]).var("MAX_CALLS_PER_CALLER", "3").start().await;
+    let from = "+14155550101";
+    let mut rung = Vec::new();
+    for nth in 1..=8 {
+        let sid = call_sid();
+        let (_, document) = gateway.post("/voice", &fields(&sid, from)).await;
+        assert!(document.contains("<Connect>"), "webhook {nth}: {document}");
+        rung.push((sid, token(&document)));
+        assert!(gateway.gateway.calls() <= 3, "{} places for one caller", gateway.gateway.calls());
+    }
+    // The oldest gave its place up, and is served all the same when its stream comes; but never more than three at once.
+    let mut live = Vec::new();
+    for nth in [0, 7, 3, 5] {
+        let (sid, token) = &rung[nth];
+        let mut socket = gateway.socket().await;
+        socket.send(&start(sid, token)).await;
+        if live.len() < 3 {
+            socket.expect("media").await;
+            live.push(socket);
+        } else {
+            assert_eq!(socket.closed().await, Some(1008), "a fourth call of one caller is live");
+        }
+    }
+    let (_, document) = gateway.post("/voice", &fields(&call_sid(), from)).await;
+    assert!(document.contains("<Reject reason=\"busy\"/>"), "{document}");
+}
+
+#[tokio::test]
+async fn a_form_is_a_form_however_its_type_is_written() {
+    let gateway = Setup::hearing([""]).start().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let post = async |kind: &str| {
+        let form = fields(&call_sid(), "+14155550123");
+        let signature = signature::sign_form(TOKEN, &gateway.url("/voice"), &form);
+        let request = client.post(gateway.url("/voice")).header("X-Twilio-Signature", signature);
+        request.header("Content-Type", kind).body(encode(&form)).send().await.unwrap().status().as_u16()
+    };
+    for kind in [
+        "application/x-www-form-urlencoded",
+        "Application/X-WWW-Form-Urlencoded; Charset=UTF-8",
+        "APPLICATION/X-WWW-FORM-URLENCODED",
+        "application/x-www-form-urlencoded ;charset=utf-8",
+    ] {
+        assert_eq!(post(kind).await, 200, "{kind}");
+    }
+    for kind in ["application/x-www-form-urlencoded-no", "text/plain", "application/json", "; x"] {
+        assert_eq!(post(kind).await, 415, "{kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slash_at_the_end_of_a_webhook_is_taken_and_signed_as_it_was_sent() {
+    let gateway = Setup::hearing([""]).start().await;
+    let sid = call_sid();
+    let form = fields(&sid, "+14155550123");
+    for path in ["/voice/", "/voice/resume/"] {
+        let (status, document) = gateway.post(path, &form).await;
+        assert!(status == 200 && document.contains("<Connect>"), "{path}: {status} {document}");
+        let without = signature::sign_form(TOKEN, &gateway.url(path.trim_end_matches('/')), &form);
+        assert_eq!(gateway.post_raw(path, encode(&form), Some(&without)).await.0, 403, "{path}");
+    }
+    assert_eq!(gateway.post("/voice/status/", &form).await.0, 204);
+    let token = gateway.ring(&sid, "+14155550123").await;
+    let url = gateway.url("/media-stream/").replacen("http", "ws", 1);
+    let mut request = url.as_str().into_client_request().unwrap();
+    request.headers_mut().insert("x-twilio-signature", signature::sign_websocket(TOKEN, &url).parse().unwrap());
+    let (socket, _) = connect_async(request).await.unwrap();
+    let mut socket = Socket(socket);
+    socket.send(&start(&sid, &token)).await;
+    socket.expect("media").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_set_wrongly_in_the_carriers_console_is_answered_and_logged_with_what_is_right() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = GatewayProcess::start(dir.path(), &[]).await;
+    gateway.ready().await;
+    let wire = gateway.wire();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = client.get(wire.url("/voice?From=%2B14155550123&CallSid=CA1")).send().await.unwrap();
+    assert_eq!((get.status().as_u16(), get.headers()["allow"].to_str().unwrap()), (405, "POST"));
+    assert!(get.text().await.unwrap().contains("HTTP POST"));
+    let form = fields(&call_sid(), "+14155550123");
+    let (status, body) = wire.post("/webhooks/+14155550199/voice", &form).await;
+    assert!(status == 404 && body.contains(&wire.url("/voice")), "{status} {body}");
+    let (status, body) = wire.post("/twilio/status", &form).await;
+    assert!(status == 404 && body.contains(&wire.url("/voice/status")), "{status} {body}");
+    // Of a stranger's request there is nothing to tell.
+    let stray = client.get(wire.url("/wp-login.php")).send().await.unwrap();
+    assert_eq!((stray.status().as_u16(), stray.text().await.unwrap().as_str()), (404, "not found\n"));
+    // However often.
+    for _ in 0..100 {
+        client.get(wire.url("/voice")).send().await.unwrap();
+        wire.post_raw("/voice", encode(&form), Some("forged")).await;
+    }
+    gateway.kill();
+    let log = gateway.log();
+    let lines = |what: &str| log.lines().filter(|line| line.contains(what)).count();
+    assert!((1..=25).contains(&lines("choose HTTP POST")), "{log}");
+    assert!((1..=25).contains(&lines("a webhook is refused")), "{log}");
+    assert_eq!(lines("a path that there is not"), 2, "{log}");
+    assert!(log.contains(&wire.url("/voice/status")) && !log.contains("wp-login"), "{log}");
+    assert!(!log.contains("14155550123") && !log.contains("14155550199"), "a number is in the log");
 }
 
 #[tokio::test]

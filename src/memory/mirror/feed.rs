@@ -21,6 +21,7 @@ enum Note {
     Found(Caller),
     SummedUp(String),
     Turn(Box<Message>, u64),
+    Over,
     Forget,
 }
 
@@ -40,6 +41,11 @@ impl Feed {
     /// Notes what was said before the turns that are kept.
     pub(crate) fn summed_up(&self, summary: &str) {
         let _ = self.notes.try_send(Note::SummedUp(summary.to_owned()));
+    }
+
+    /// Notes that this side has ended the call. Ahead of whatever the carrier asks next, if the mirror is quick.
+    pub(crate) fn over(&self) {
+        let _ = self.notes.try_send(Note::Over);
     }
 
     /// Takes the call out of the mirror, for good: its caller was erased. A queue that is full is not waited for here.
@@ -74,6 +80,7 @@ async fn run(mirror: Arc<dyn Mirror>, mut call: LiveCall, before: Vec<Message>, 
             // Not begun again, should the mirror have been away at the beginning: a late turn must not bring back a call
             // that is over, or whose caller was erased.
             Note::Turn(message, turns) => mirror.turn(&call.session_id, &message, turns).await,
+            Note::Over => mirror.over(&call.session_id).await,
             Note::Forget => return mirror.end(&call.session_id, &call.instance).await,
         }
     }

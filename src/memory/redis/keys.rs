@@ -70,6 +70,16 @@ impl Keys {
         format!("{}:where:{sid}", self.prefix)
     }
 
+    /// String: this side has ended the call, whose redirect may ask another instance. `sid` must be an id.
+    pub(super) fn over(&self, sid: &str) -> String {
+        format!("{}:over:{sid}", self.prefix)
+    }
+
+    /// String: a stream has taken this one-time token. `id` must be an id.
+    pub(super) fn token(&self, id: &str) -> String {
+        format!("{}:token:{id}", self.prefix)
+    }
+
     /// String, for ever: tells instances with another pepper that these keys are not theirs.
     pub(super) fn pepper(&self) -> String {
         format!("{}:meta:pepper", self.prefix)
@@ -125,6 +135,8 @@ impl Keys {
             (Some(Kind::Mirror), Layout::Tagged) => return format!("{}:call:{{*}}", escaped(&self.mirror_prefix)),
             (Some(Kind::Place), _) => "where:*",
             (Some(Kind::Pepper), _) => "meta:pepper",
+            (Some(Kind::Over), _) => "over:*",
+            (Some(Kind::Token), _) => "token:*",
             (Some(Kind::Phone), Layout::Flat) => "phone:*",
             (Some(Kind::Profile), Layout::Flat) => "user:*:profile",
             (Some(Kind::Sessions), Layout::Flat) => "user:*:sessions",
@@ -158,6 +170,8 @@ impl Keys {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix(':')?;
         let (kind, id) = match rest.split_once(':')? {
             ("meta", "pepper") => (Kind::Pepper, "pepper"),
+            ("over", sid) => (Kind::Over, sid),
+            ("token", id) => (Kind::Token, id),
             (first, rest) => match self.layout {
                 Layout::Flat => flat_kind(first, rest)?,
                 Layout::Tagged => tagged_kind(first, rest)?,
@@ -243,6 +257,10 @@ pub(super) enum Kind {
     Place,
     /// Who has a live call; the key that stands for the four of its mirror.
     Mirror,
+    /// That this side has ended a call.
+    Over,
+    /// That a one-time token was taken.
+    Token,
     /// Tells whether the pepper is still the one that the numbers were hashed with. It has no TTL.
     Pepper,
 }
@@ -327,6 +345,11 @@ mod tests {
             }
         }
         assert_eq!(keys(Layout::Tagged).kind("sarah:where:CA1"), Some((Kind::Place, "CA1")));
+        for layout in [Layout::Flat, Layout::Tagged] {
+            let keys = keys(layout);
+            assert_eq!(keys.kind(&keys.over("CA1")), Some((Kind::Over, "CA1")));
+            assert_eq!(keys.kind(&keys.token("0a1b")), Some((Kind::Token, "0a1b")));
+        }
     }
 
     #[test]

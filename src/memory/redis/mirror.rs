@@ -22,6 +22,10 @@ const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 const MAX_MIRROR: usize = MAX_SESSION_BYTES;
 /// The most bytes of a summary, or of a field of the call: far more than any of ours has.
 const MAX_TEXT: usize = 256 * 1024;
+/// How long it is known that this side has ended a call: longer than any carrier asks what comes next.
+const OVER_FOR_S: u64 = 600;
+/// How long a token is known to be taken: twice its life, as clocks differ.
+const TAKEN_FOR_S: u64 = 120;
 /// Fields of the call's hash, in the order in which they are read.
 const FIELDS: [&str; 5] = ["uid", "phone", "started", "instance", "sum"];
 /// What is in front of a message's checksum, at its end.
@@ -110,6 +114,13 @@ impl RedisStore {
         Ok(())
     }
 
+    async fn try_over(&self, sid: &str) -> Result<(), MemoryError> {
+        let key = self.keys.over(checked(sid)?);
+        let mut set = redis::cmd("SET");
+        set.arg(&key).arg("1").arg("EX").arg(OVER_FOR_S);
+        self.ask(&set, Instant::now() + self.background).await.map_err(|trouble| self.failed(&key, trouble))
+    }
+
     async fn try_end(&self, sid: &str, instance: &str) -> Result<(), MemoryError> {
         let keys = self.keys.mirrors(checked(sid)?);
         let mut script = self.mirror_scripts.end.with_keys(&keys);
@@ -152,6 +163,28 @@ impl Mirror for RedisStore {
 
     async fn end(&self, sid: &str, instance: &str) {
         report(sid, self.try_end(sid, instance).await);
+    }
+
+    async fn over(&self, sid: &str) {
+        report(sid, self.try_over(sid).await);
+    }
+
+    async fn is_over(&self, sid: &str) -> Result<bool, MemoryError> {
+        let key = self.keys.over(checked(sid)?);
+        let found: u64 = self
+            .ask(redis::cmd("EXISTS").arg(&key), Instant::now() + self.background)
+            .await
+            .map_err(|trouble| self.failed(&key, trouble))?;
+        Ok(found > 0)
+    }
+
+    async fn take_token(&self, id: &str) -> Result<bool, MemoryError> {
+        let key = self.keys.token(checked(id)?);
+        let mut set = redis::cmd("SET");
+        set.arg(&key).arg("1").arg("NX").arg("EX").arg(TAKEN_FOR_S);
+        let set: Option<String> =
+            self.ask(&set, Instant::now() + self.background).await.map_err(|trouble| self.failed(&key, trouble))?;
+        Ok(set.is_some())
     }
 }
 

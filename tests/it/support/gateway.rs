@@ -75,7 +75,11 @@ impl Setup {
     }
 
     pub(crate) async fn start(self) -> TestGateway {
-        let dir = tempfile::tempdir().unwrap();
+        self.start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    /// The same in a data directory that another one has left.
+    pub(crate) async fn start_in(self, dir: TempDir) -> TestGateway {
         let setup = self.var("DATA_DIR", dir.path().to_str().unwrap());
         let signed = setup.vars.var("TWILIO_AUTH_TOKEN").is_some();
         let config = Config::from_vars(&setup.vars, false).unwrap();

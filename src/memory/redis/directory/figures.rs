@@ -25,6 +25,7 @@ impl RedisStore {
                     Some(Kind::Phone) => figures.numbers += 1,
                     Some(Kind::Session) => figures.sessions += 1,
                     Some(Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mirror)
+                    | Some(Kind::Over | Kind::Token)
                     | None => (),
                 }
                 figures.without_ttl += u64::from(ttl == NO_TTL && self.should_expire(kind));
@@ -75,7 +76,7 @@ impl RedisStore {
             Some(Kind::Done) => !self.settings.marker_ttl.is_zero(),
             Some(Kind::Place) => !self.settings.session_ttl.is_zero() && !self.settings.marker_ttl.is_zero(),
             Some(Kind::Pepper) => false,
-            Some(Kind::Gone) | None => true,
+            Some(Kind::Gone | Kind::Over | Kind::Token) | None => true,
         }
     }
 

@@ -168,6 +168,7 @@ impl RedisStore {
                 Ok(size <= MAX_SESSION_BYTES && names_its_user && ended && reads)
             }
             Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mirror => Ok(true),
+            Kind::Over | Kind::Token => Ok(true), // that they are there is all that they say
         }
     }
 
@@ -295,7 +296,7 @@ impl RedisStore {
 
 fn wanted(kind: Kind) -> &'static str {
     match kind {
-        Kind::Phone | Kind::Gone | Kind::Place | Kind::Pepper => "string",
+        Kind::Phone | Kind::Gone | Kind::Place | Kind::Pepper | Kind::Over | Kind::Token => "string",
         Kind::Profile | Kind::Session | Kind::Done | Kind::Mirror => "hash",
         Kind::Sessions => "zset",
     }

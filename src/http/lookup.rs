@@ -1,0 +1,142 @@
+//! What is found out about a call's caller between the webhook and the stream.
+
+use std::sync::Arc;
+
+use redial_call::{CallSid, Role};
+use tokio::sync::oneshot;
+use tracing::Instrument as _;
+
+use super::unix_seconds;
+use crate::agent::greeting::{self, CallerFacts};
+use crate::agent::prompts;
+use crate::app::App;
+use crate::calls::{Lookup, Ringing};
+use crate::carrier::token::Grant;
+use crate::identity::{Caller, PhoneHash};
+use crate::memory::consent::may_recall;
+use crate::memory::model::Profile;
+use crate::memory::spool::OpenCall;
+use crate::memory::{rekey, resume};
+
+/// Whether a caller who comes back has heard us, as far as is known before what was said is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// They have, or nobody can tell.
+    Maybe,
+    /// Nobody has had this call.
+    Never,
+}
+
+/// Starts the look-up of a call that `grant` is about.
+pub(super) fn ring(app: &Arc<App>, grant: &Grant, heard: Heard) -> Ringing {
+    let Grant { call: sid, caller, older, attestation, resumes, .. } = grant.clone();
+    let span = tracing::info_span!("lookup", call.sid = %sid);
+    let (found, resumed) = oneshot::channel();
+    let lookup = tokio::spawn({
+        let (app, caller) = (Arc::clone(app), caller.clone());
+        async move {
+            let (before, opening) =
+                if resumes { said_before(&app, &sid, &caller, heard).await } else { (None, Opening::Greeting) };
+            let caller = before.as_ref().map_or(caller, |call| call.caller.clone());
+            // The stream may have given up waiting.
+            if let Some(before) = before {
+                let _ = found.send(before);
+            }
+            look_up(&app, caller, &older, attestation, opening).await
+        }
+        .instrument(span)
+    });
+    Ringing { caller, lookup, resumed: resumes.then_some(resumed) }
+}
+
+/// With which words a stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    Greeting,
+    /// The stream broke while the agent spoke, or nobody knows what was said: the caller has the floor.
+    Repair,
+    /// The stream broke before the caller's last words were answered: the answer follows.
+    RepairBeforeAnswer,
+}
+
+impl Opening {
+    fn of(before: Option<&OpenCall>, heard: Heard) -> Self {
+        let Some(before) = before else {
+            return if heard == Heard::Never { Self::Greeting } else { Self::Repair };
+        };
+        match before.turns.last().map(|message| &message.turn) {
+            Some(turn) if turn.role == Role::Caller && !turn.text.is_empty() => Self::RepairBeforeAnswer,
+            Some(_) => Self::Repair,
+            // What was said before may be summed up; else the stream broke before the caller heard a word.
+            None if !before.summary.is_empty() => Self::Repair,
+            None => Self::Greeting,
+        }
+    }
+}
+
+/// What was said in a call whose stream broke: from our own journal, else from what another instance has written.
+async fn said_before(app: &App, sid: &CallSid, caller: &Caller, heard: Heard) -> (Option<OpenCall>, Opening) {
+    match resume::find(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), caller).await {
+        Ok(found) => {
+            let opening = Opening::of(found.as_ref(), heard);
+            (found, opening)
+        }
+        Err(error) => {
+            tracing::warn!(call.sid = %sid, %error, "the call goes on without its history");
+            (None, Opening::of(None, heard))
+        }
+    }
+}
+
+/// Finds out who calls and how to greet them, and starts to synthesise the greeting.
+async fn look_up(
+    app: &App,
+    caller: Caller,
+    older: &[PhoneHash],
+    attestation: greeting::Attestation,
+    opening: Opening,
+) -> Lookup {
+    let began = std::time::Instant::now();
+    let mut known = match rekey::find(app.store.as_ref(), caller.clone(), older).await {
+        Ok(known) => Some(known),
+        Err(error) => {
+            metrics::counter!("redial_memory_errors_total", "operation" => "begin_call").increment(1);
+            tracing::warn!(%error, "the caller is greeted as a stranger");
+            None
+        }
+    };
+    metrics::histogram!("redial_lookup_seconds").record(began.elapsed().as_secs_f64());
+    let days_since_last_call = known.as_ref().and_then(|known| known.last_call_at).map(|at_ms| {
+        let days = unix_seconds().saturating_sub(at_ms / 1000) / 86_400;
+        u32::try_from(days).unwrap_or(u32::MAX)
+    });
+    let consent = app.config.memory.consent;
+    if let Some(known) = &mut known
+        && !may_recall(consent, known.profile.consent.as_ref())
+    {
+        // Only that the caller said no is of use; so that they are not asked again.
+        known.profile = Profile { consent: known.profile.consent.take(), ..Profile::default() };
+    }
+    let level = greeting::level(CallerFacts {
+        withheld: caller.hash.is_none(),
+        first_call: known.as_ref().is_none_or(|known| known.calls == 0),
+        attestation,
+        days_since_last_call,
+        maximum: app.config.memory.greeting_level,
+    });
+    let profile = known.as_ref().map(|known| known.profile.clone()).unwrap_or_default();
+    let greeting = match opening {
+        Opening::Greeting => greeting::opening(
+            &profile,
+            greeting::Opening { level, days_since_last_call, consent, withheld: caller.hash.is_none() },
+        ),
+        Opening::Repair => prompts::RESUMED.to_owned(),
+        Opening::RepairBeforeAnswer => prompts::RESUMED_ANSWER_FOLLOWS.to_owned(),
+    };
+    app.phrases.warm(&greeting);
+    let caller = match &known {
+        Some(known) => Caller { user_id: known.user_id.clone(), ..caller },
+        None => caller,
+    };
+    Lookup { caller, known, level, greeting }
+}
