@@ -41,6 +41,9 @@ use crate::speech::vad::silero::Silero;
 /// Memory for phrases that are spoken again and again: about four minutes of speech.
 const PHRASE_CACHE_BYTES: usize = 2 * 1024 * 1024;
 
+/// Journal, outbox and embedded store, in the data directory.
+pub(crate) const DATABASE_FILE: &str = "redial.sqlite";
+
 /// What the log says happens while Redis is away.
 const FALLBACK: &str = "the journal on this machine's disk for finished calls, and no memory for new ones";
 
@@ -283,7 +286,7 @@ pub(crate) async fn open_memory(config: &Config, keys: &Keys) -> anyhow::Result<
     let settings = config.memory.store.clone();
     let data_dir = config.server.data_dir.as_path();
     let mut spool = config.memory.spool.clone();
-    let file = data_dir.join("redial.sqlite");
+    let file = data_dir.join(DATABASE_FILE);
     Ok(match &config.memory.backend {
         Backend::Redis(redis) => {
             let announcement = Announcement {

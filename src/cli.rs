@@ -1,5 +1,4 @@
 //! The command line, one file a command.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
 
 mod bench;
 mod call;
@@ -7,10 +6,13 @@ mod caller;
 mod config;
 mod demo;
 mod environment;
+mod exit;
 mod health;
 mod hear;
 mod memory;
 mod operators;
+mod output;
+mod progress;
 mod replay;
 mod say;
 mod serve;
@@ -20,12 +22,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::ConfigError;
-use crate::operations::OperationError;
+use self::exit::Exit;
+use self::output::tell;
 use crate::tls;
-
-/// The exit code of a wrong configuration or command line (`EX_USAGE` of sysexits.h).
-const EXIT_USAGE: u8 = 64;
 
 /// The phone line of a voice agent that remembers who is calling.
 ///
@@ -62,12 +61,12 @@ impl Cli {
             Err(error) => {
                 // Help and version are asked for. Nothing can be done about a terminal that is gone.
                 let _ = error.print();
-                if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS }
+                if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
             }
         }
     }
 
-    /// Runs the command. The exit code is 0 for success, 64 for a wrong configuration, 1 for any other failure.
+    /// Runs the command. The README has the table of exit codes.
     pub fn run(self) -> ExitCode {
         tls::install_provider();
         let result = match self.command {
@@ -84,23 +83,12 @@ impl Cli {
             Command::Memory(command) => command.run(),
             Command::Bench(command) => command.run(),
         };
-        match result {
-            Ok(code) => code,
-            Err(error) if error.is::<ConfigError>() || is_usage(&error) => {
-                eprintln!("redial: {error}");
-                ExitCode::from(EXIT_USAGE)
-            }
-            Err(error) => {
-                eprintln!("redial: {error:#}");
-                ExitCode::FAILURE
-            }
-        }
+        let exit = result.unwrap_or_else(|error| {
+            tell!("redial: {error:#}");
+            Exit::after(&error)
+        });
+        output::finish(exit).into()
     }
-}
-
-/// Something else has to be asked for.
-fn is_usage(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(OperationError::Invalid(_)))
 }
 
 /// The runtime of a command. Two threads or one a core, whichever is more, so that one busy core delays no one.

@@ -3,9 +3,12 @@
 mod admin;
 mod archive;
 mod chat;
+mod dotenv;
 mod preset;
 mod reader;
 mod redis;
+mod spelling;
+mod tools;
 mod variables;
 mod voice;
 
@@ -16,6 +19,7 @@ use std::time::Duration;
 
 use redial_call::{DeadAir, Patience};
 use secrecy::{ExposeSecret as _, SecretString};
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub use self::admin::AdminConfig;
@@ -23,8 +27,11 @@ pub use self::archive::ArchiveConfig;
 pub use self::chat::ChatConfig;
 pub use self::reader::{Fault, Vars};
 pub use self::redis::RedisConfig;
+pub use self::tools::ToolsConfig;
 pub use self::variables::{VARIABLES, Variable};
 pub use self::voice::{VoiceConfig, VoiceName, parse_speed};
+
+pub(crate) use self::dotenv::DotEnv;
 
 use self::preset::Preset;
 use self::reader::Reader;
@@ -35,6 +42,7 @@ use crate::memory::redis::Language;
 use crate::memory::settings::{StoreSettings, TtlRefresh};
 use crate::memory::spool::SpoolSettings;
 use crate::outgoing::Networks;
+use crate::speech::models::DEFAULT_FOLDER;
 
 /// Everything that is configured.
 #[derive(Debug)]
@@ -78,6 +86,14 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// `SHUTDOWN_GRACE_SECONDS`: how long running calls may go on after SIGTERM.
     pub shutdown_grace: Duration,
+}
+
+impl ServerConfig {
+    /// Where a program on this machine reaches the gateway.
+    pub fn local_address(&self) -> SocketAddr {
+        let ip = if self.bind.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.bind.ip() };
+        SocketAddr::new(ip, self.bind.port())
+    }
 }
 
 /// The carrier's credentials.
@@ -246,18 +262,18 @@ impl Config {
         if reader.text("AGENT_FILE").is_some() {
             reader.fault("AGENT_FILE", "agent files are not in this build; unset it".to_owned());
         }
-        let models_dir = reader.text("MODELS_DIR").map_or_else(|| PathBuf::from("models"), PathBuf::from);
+        let models_dir = models_dir(&reader);
         let voice = VoiceConfig::read(&mut reader);
         let call_log = reader.flag("CALL_LOG").unwrap_or(false);
         let log = LogConfig {
-            filter: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+            filter: log_filter(&mut reader),
             json: reader.one_of("LOG_FORMAT", "text", &["text", "json"]) == "json",
             language: match reader.one_of("LOG_LANG", "en", &["en", "es"]).as_str() {
                 "es" => Language::Es,
                 _ => Language::En,
             },
         };
-        reader.warn_of_unknown(VARIABLES, &["ADMIN_", "REDIS_", "MEMORY_", "OUTGOING_"]);
+        reader.warn_of_unknown(VARIABLES);
         let (faults, warnings) = reader.finish();
         if !faults.is_empty() {
             return Err(ConfigError { faults });
@@ -278,6 +294,18 @@ impl Config {
             warnings,
         })
     }
+}
+
+fn models_dir(reader: &Reader<'_>) -> PathBuf {
+    reader.text("MODELS_DIR").map_or_else(|| PathBuf::from(DEFAULT_FOLDER), PathBuf::from)
+}
+
+fn log_filter(reader: &mut Reader<'_>) -> String {
+    let filter = reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned());
+    if let Err(error) = EnvFilter::try_new(&filter) {
+        reader.fault("RUST_LOG", format!("{filter:?} is not a filter such as info or redial=debug: {error}"));
+    }
+    filter
 }
 
 fn server(reader: &mut Reader<'_>) -> ServerConfig {

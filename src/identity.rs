@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub use address::{Address, CallerAddress, E164, Extension, PhoneNumber, warm_up};
 pub use keys::Keys;
 pub use older::{LegacyHash, LegacyHashError};
-pub use pepper::{PepperError, load_or_create_pepper};
+pub use pepper::{PepperError, load_or_create_pepper, load_pepper};
 
 /// Who is calling, without the number: what the rest of the gateway and the store may know.
 #[derive(Debug, Clone, PartialEq, Eq)]

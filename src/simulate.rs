@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`script`], [`report`] | what the caller is to do; what happened |
+//! | [`script`], [`progress`], [`report`] | what the caller is to do; what happens; what happened |
 //! | `line` | one call: webhooks, TwiML, streams, the end |
 //! | `caller` | the caller, 20 ms at a time |
 //! | [`playback`] | what the caller hears, and when marks come back |
@@ -12,6 +12,7 @@
 //! Modelled on Twilio, and stricter: what Twilio drops in silence is a [`Warning`] in the report.
 
 pub mod playback;
+pub mod progress;
 pub mod replay;
 pub mod report;
 pub mod script;
@@ -26,6 +27,7 @@ mod webhook;
 use secrecy::SecretString;
 
 pub use playback::Marks;
+pub use progress::{Progress, Watcher};
 pub use replay::{ReplayEnd, ReplayError, Replayed, replay};
 pub use report::{EndedBy, Report, Spoken, Warning, WarningCode, Who};
 pub use script::{HangUp, Script, Step};
@@ -59,12 +61,14 @@ pub enum SimulateError {
         source: reqwest::Error,
     },
     /// The gateway refused.
-    #[error("{url}: status {status}")]
+    #[error("{url}: status {status}{}", said(text))]
     Status {
         /// What was asked.
         url: String,
         /// The answer's status.
         status: u16,
+        /// What the answer says, the beginning of it, in one line.
+        text: String,
     },
     /// The gateway answered something that no carrier would follow.
     #[error("{url}: not the TwiML of a call")]
@@ -76,6 +80,26 @@ pub enum SimulateError {
     },
 }
 
+/// What an answer says, behind its status.
+fn said(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}
+
+impl SimulateError {
+    /// True when nothing listens there, as while a gateway starts.
+    pub fn is_refused_connection(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            let io = error.downcast_ref::<std::io::Error>();
+            if io.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 impl Simulator {
     /// A carrier in front of the gateway at `base_url`, such as `http://127.0.0.1:8080`; the webhooks are `/voice` and
     /// `/voice/status` below it. With an auth token, requests and upgrades are signed.
@@ -84,6 +108,15 @@ impl Simulator {
     /// When the URL is none.
     pub fn new(base_url: &str, account_sid: &str, auth_token: Option<SecretString>) -> Result<Self, SimulateError> {
         Ok(Self { webhooks: webhook::Webhooks::new(base_url, account_sid, auth_token)? })
+    }
+
+    /// The same carrier for a gateway that is known by another origin, such as `https://calls.example.com`: that one is
+    /// signed, and where the gateway names it, the carrier goes to the base URL instead.
+    ///
+    /// # Errors
+    /// When the origin is no URL with a host.
+    pub fn known_as(self, origin: &str) -> Result<Self, SimulateError> {
+        Ok(Self { webhooks: self.webhooks.known_as(origin)? })
     }
 
     /// Places a call, carries out the script, and returns when the call is over and its status reported.

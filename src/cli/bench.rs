@@ -1,7 +1,6 @@
 //! `redial bench`: what this machine can do.
 
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,11 +8,14 @@ use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use redial_call::audio::{FRAME_BYTES, duration_of};
 use redial_call::{Frame, UtteranceId};
+use serde::Serialize;
 
 use super::environment::Environment;
-use crate::config::{Vars as _, VoiceConfig};
+use super::exit::Exit;
+use super::operators::Format;
+use super::output::tell;
+use crate::config::{ToolsConfig, VoiceConfig};
 use crate::speech::local;
-use crate::speech::models::DEFAULT_FOLDER;
 use crate::speech::pool::WorkerPool;
 use crate::speech::stt::moonshine::Moonshine;
 use crate::speech::stt::{Stt, SttInput};
@@ -57,34 +59,68 @@ enum Part {
         /// How often each sentence is spoken and heard.
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
         passes: u32,
+        #[command(flatten)]
+        format: Format,
     },
 }
 
+/// What speech costs here. Each figure is of one thread.
+#[derive(Debug, Serialize)]
+struct Answer {
+    models_loaded_in_ms: f64,
+    sentences: usize,
+    voice: Figures,
+    voice_first_audio: Times,
+    recognition: Figures,
+    end_of_turn: Figures,
+    voice_activity: Figures,
+    cores: usize,
+    /// Share of a core that one call takes.
+    call_core_share: f64,
+    /// Share of all cores that may be busy.
+    usable_share: f64,
+    calls_estimate: f64,
+}
+
+/// What a sentence or a pause takes.
+#[derive(Debug, Serialize)]
+struct Times {
+    p50_ms: f64,
+    p95_ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    #[serde(flatten)]
+    times: Times,
+    /// Time for each second of audio.
+    real_time_factor: f64,
+}
+
 impl Bench {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let Part::Speech { passes } = self.part;
-        let environment = Environment::read()?;
-        let voice = VoiceConfig::from_vars(&environment)?;
-        let models_dir = environment.var("MODELS_DIR").unwrap_or_else(|| DEFAULT_FOLDER.to_owned());
-        super::runtime()?.block_on(speech(Path::new(&models_dir), voice, passes))?;
-        Ok(ExitCode::SUCCESS)
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let Part::Speech { passes, format } = self.part;
+        let ToolsConfig { models_dir, voice, .. } = ToolsConfig::from_vars(&Environment::read())?;
+        let answer = super::runtime()?.block_on(speech(&models_dir, voice, passes))?;
+        format.print(&answer, told)
     }
 }
 
-async fn speech(models_dir: &Path, voice: VoiceConfig, passes: u32) -> anyhow::Result<()> {
+async fn speech(models_dir: &Path, voice: VoiceConfig, passes: u32) -> anyhow::Result<Answer> {
     let began = Instant::now();
     let pool = Arc::new(WorkerPool::new(1, 1)?);
     let vad = Arc::new(Silero::load(models_dir)?);
     let turn_end = Arc::new(TurnEnd::load(models_dir)?);
     let stt = Moonshine::load(models_dir, Arc::clone(&pool))?;
     let tts = local::load_voice(models_dir, voice).map_err(|error| anyhow::anyhow!(error))?;
-    println!("models loaded in {:.0} ms; each figure is of one thread\n", ms(began.elapsed()));
+    let loaded = began.elapsed();
+    tell!("models loaded; {} sentences are spoken and heard", SENTENCES.len() * passes as usize);
 
     let (mut voiced, mut listened, mut judged, mut heard) =
         (Cost::default(), Cost::default(), Cost::default(), Cost::default());
     let mut firsts = Vec::new();
     speak(&*tts, SENTENCES[0]).await?; // the first one of all pays for what is set up
-    for _ in 0..passes {
+    for pass in 1..=passes {
         for text in SENTENCES {
             let (ulaw, first, took) = speak(&*tts, text).await?;
             let length = duration_of(ulaw.len() as u64);
@@ -94,27 +130,51 @@ async fn speech(models_dir: &Path, voice: VoiceConfig, passes: u32) -> anyhow::R
             heard.add(recognise(&stt, &ulaw).await?, length);
             judged.add(judge(&pool, &turn_end, ulaw).await?, length);
         }
+        tell!("pass {pass} of {passes} done");
     }
-    println!("{:<28}{:>9}{:>9}{:>20}", "", "p50 ms", "p95 ms", "per s of audio, ms");
-    voiced.print("voice, a sentence");
-    println!("{:<28}{:>9.1}{:>9.1}", "voice, first audio", at(&firsts, 0.5), at(&firsts, 0.95));
-    heard.print("recognition, a sentence");
-    judged.print("end of turn, a pause");
-    listened.print("voice activity, a sentence");
-
-    let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = CALLER_SHARE * (listened.rate() + PAUSES_A_TURN * heard.rate())
         + TURNS_A_MINUTE * PAUSES_A_TURN * at(&judged.took, 0.5) / 60_000.0
         + AGENT_SHARE * voiced.rate();
-    println!(
-        "\nA call takes {:.1} % of a core, if the caller speaks half of the time and is recognised at {PAUSES_A_TURN} pauses a turn,\n\
-         and the agent speaks a third; guesses while callers speak come on top, as far as there is room.\n\
-         {cores} cores carry about {:.0} such calls at {:.0} % load (an estimate; `cargo bench --bench talk` tries it).",
-        100.0 * share,
-        cores * USABLE / share,
-        100.0 * USABLE
-    );
-    Ok(())
+    Ok(Answer {
+        models_loaded_in_ms: ms(loaded),
+        sentences: firsts.len(),
+        voice: voiced.figures(),
+        voice_first_audio: times(&firsts),
+        recognition: heard.figures(),
+        end_of_turn: judged.figures(),
+        voice_activity: listened.figures(),
+        cores,
+        call_core_share: share,
+        usable_share: USABLE,
+        calls_estimate: cores as f64 * USABLE / share,
+    })
+}
+
+fn told(answer: &Answer) -> String {
+    let row = |what: &str, Times { p50_ms, p95_ms }: &Times| format!("{what:<28}{p50_ms:>9.1}{p95_ms:>9.1}");
+    let figures = |what: &str, Figures { times, real_time_factor }: &Figures| {
+        format!("{}{:>13.1}  RTF {real_time_factor:.4}", row(what, times), 1e3 * real_time_factor)
+    };
+    [
+        format!("models loaded in {:.0} ms; each figure is of one thread\n", answer.models_loaded_in_ms),
+        format!("{:<28}{:>9}{:>9}{:>20}", "", "p50 ms", "p95 ms", "per s of audio, ms"),
+        figures("voice, a sentence", &answer.voice),
+        row("voice, first audio", &answer.voice_first_audio),
+        figures("recognition, a sentence", &answer.recognition),
+        figures("end of turn, a pause", &answer.end_of_turn),
+        figures("voice activity, a sentence", &answer.voice_activity),
+        format!(
+            "\nA call takes {:.1} % of a core, if the caller speaks half of the time and is recognised at {PAUSES_A_TURN} pauses a \
+             turn,\nand the agent speaks a third; guesses while callers speak come on top, as far as there is room.\n\
+             {} cores carry about {:.0} such calls at {:.0} % load (an estimate; `cargo bench --bench talk` tries it).",
+            100.0 * answer.call_core_share,
+            answer.cores,
+            answer.calls_estimate,
+            100.0 * answer.usable_share
+        ),
+    ]
+    .join("\n")
 }
 
 /// The speech, when its first frame was there, and when all of it.
@@ -174,10 +234,13 @@ impl Cost {
         self.took.iter().sum::<f64>() / self.audio_ms
     }
 
-    fn print(&self, what: &str) {
-        let (p50, p95) = (at(&self.took, 0.5), at(&self.took, 0.95));
-        println!("{what:<28}{p50:>9.1}{p95:>9.1}{:>13.1}  RTF {:.4}", 1e3 * self.rate(), self.rate());
+    fn figures(&self) -> Figures {
+        Figures { times: times(&self.took), real_time_factor: self.rate() }
     }
+}
+
+fn times(took: &[f64]) -> Times {
+    Times { p50_ms: at(took, 0.5), p95_ms: at(took, 0.95) }
 }
 
 fn ms(time: Duration) -> f64 {

@@ -1,11 +1,13 @@
 //! `redial call`: ring a gateway as Twilio would, and talk to it.
 
+mod advice;
+mod answer;
 mod steps;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -13,11 +15,15 @@ use futures_util::StreamExt as _;
 use redial_call::audio::FRAME_BYTES;
 use redial_call::{Frame, UtteranceId};
 use secrecy::SecretString;
+use url::{Host, Url};
 
 use super::environment::Environment;
-use crate::config::Vars as _;
-use crate::simulate::{HangUp, Report, Script, Simulator, Step, Who};
-use crate::speech::models::DEFAULT_FOLDER;
+use super::exit::Exit;
+use super::operators::Format;
+use super::output::{self, tell};
+use super::progress::watcher;
+use crate::config::ToolsConfig;
+use crate::simulate::{HangUp, Report, Script, SimulateError, Simulator, Step, Who};
 use crate::speech::pool::WorkerPool;
 use crate::speech::stt::moonshine::Moonshine;
 use crate::speech::stt::{Stt as _, SttInput};
@@ -25,23 +31,40 @@ use crate::speech::tts::Tts as _;
 use crate::speech::tts::flite::Flite;
 use crate::speech::wav;
 
+use self::advice::{Signing, advice};
+use self::answer::Answer;
 use self::steps::{Steps, What};
 
 /// The account that signs when none is configured.
 pub(super) const ACCOUNT_SID: &str = "AC00000000000000000000000000000000";
 
+/// From one attempt to reach a gateway that starts to the next.
+const ATTEMPT_INTERVAL: Duration = Duration::from_millis(200);
+
 /// Ring a gateway as Twilio would, and talk to it.
 ///
 /// The caller says each --wav and --say, and presses each --dtmf, in the order given, each time the agent has finished;
-/// then waits for the agent to hang up. Prints what each side said, with times in ms, and how long answers took; the
-/// agent's words are as the local models hear them.
+/// then waits for the agent to hang up, and after 3 s of silence hangs up too. What goes on is told on standard error
+/// meanwhile; at the end this prints what each side said, with times in ms, and how long answers took. The agent's words
+/// are as the local models hear them.
 ///
-///   redial call --url http://127.0.0.1:8080 --from +14155550123 --say "I'd like to move my appointment." --record call.wav
+/// TWILIO_AUTH_TOKEN, TWILIO_ACCOUNT_SID, PUBLIC_URL, BIND_ADDR and MODELS_DIR are read as the gateway reads them, so that
+/// in its own directory nothing has to be said. Exit code 0 for a call in which the agent was heard to the end, 1 when the
+/// gateway refused it, nothing was heard, or the line was lost.
+///
+///   redial call --say "I'd like to move my appointment." --record call.wav
 #[derive(Debug, clap::Args)]
 pub(super) struct Call {
-    /// The gateway's origin.
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    url: String,
+    /// The gateway's origin, such as http://127.0.0.1:8080; without it, where BIND_ADDR and PORT say.
+    #[arg(long)]
+    url: Option<String>,
+    /// The origin that the gateway is known by, for which requests are signed while they go to --url; without it,
+    /// PUBLIC_URL where --url is on this machine, else --url.
+    #[arg(long, value_name = "ORIGIN")]
+    sign_for: Option<String>,
+    /// Wait so many seconds for a gateway that is starting.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=600), value_name = "SECONDS")]
+    wait: u64,
     /// The caller's number, or a word such as "anonymous".
     #[arg(long, default_value = "+14155550123")]
     from: String,
@@ -56,12 +79,14 @@ pub(super) struct Call {
     /// Write what both heard as a WAV file: the caller on the left, the agent on the right.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// The auth token to sign with; TWILIO_AUTH_TOKEN if not given.
+    /// The auth token to sign with; without it, TWILIO_AUTH_TOKEN.
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
     /// Give up after this many seconds.
-    #[arg(long, default_value_t = 180)]
+    #[arg(long, default_value_t = 180, value_name = "SECONDS")]
     limit: u64,
+    #[command(flatten)]
+    format: Format,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -79,18 +104,27 @@ enum Hangup {
 }
 
 impl Call {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         super::runtime()?.block_on(self.place())
     }
 
-    async fn place(self) -> anyhow::Result<ExitCode> {
-        let environment = Environment::read()?;
-        let token = self.token.or_else(|| environment.var("TWILIO_AUTH_TOKEN"));
-        let models_dir = environment.var("MODELS_DIR").unwrap_or_else(|| DEFAULT_FOLDER.to_owned());
-        let account_sid = environment.var("TWILIO_ACCOUNT_SID").unwrap_or_else(|| ACCOUNT_SID.to_owned());
+    async fn place(self) -> anyhow::Result<Exit> {
+        let config = ToolsConfig::from_vars(&Environment::read())?;
+        let token = self.token.map(SecretString::from).or_else(|| config.twilio.auth_tokens.first().cloned());
+        let account_sid = config.twilio.account_sid.unwrap_or_else(|| ACCOUNT_SID.to_owned());
+        let url = self.url.unwrap_or_else(|| format!("http://{}", config.server.local_address()));
+        let public_url = config.server.public_url.filter(|_| is_on_this_machine(&url)).map(String::from);
+        let origin = self.sign_for.or(public_url).unwrap_or_else(|| url.clone());
+        let signing = Signing { has_token: token.is_some(), origin: &origin };
+        let simulator = Simulator::new(&url, &account_sid, token).and_then(|simulator| simulator.known_as(&origin));
+        let simulator = match simulator {
+            Ok(simulator) => simulator,
+            Err(error) => return Ok(not_placed(error, signing)),
+        };
         let mut script = Script::new(&self.from, &self.to);
         script.record = true;
         script.time_limit = Duration::from_secs(self.limit);
+        script.watcher = Some(watcher("call", output::aside));
         for what in self.steps.0 {
             script.steps.push(step(what).await?);
         }
@@ -103,16 +137,60 @@ impl Call {
                 Hangup::StatusFirst => HangUp::StatusFirst,
             }));
         }
-        let simulator = Simulator::new(&self.url, &account_sid, token.map(SecretString::from))?;
-        let report = simulator.call(script).await?;
-        print(&report, &agent_words(&report, Path::new(&models_dir)).await);
+        let report = match ring(&simulator, &url, script, Duration::from_secs(self.wait)).await {
+            Ok(report) => report,
+            Err(error) => return Ok(not_placed(error, signing)),
+        };
         if let Some(path) = &self.record {
             std::fs::write(path, wav::write_stereo(&report.caller_track, &report.agent_track))
                 .with_context(|| format!("{} cannot be written", path.display()))?;
-            println!("recorded: {}", path.display());
         }
-        Ok(ExitCode::SUCCESS)
+        let words = agent_words(&report, &config.models_dir).await;
+        let answer = Answer::of(&report, words, self.record.as_deref());
+        self.format.print(&answer, Answer::text)?;
+        for fault in &answer.faults {
+            tell!("redial: {fault}");
+        }
+        Ok(Exit::of(answer.faults.is_empty()))
     }
+}
+
+/// Places the call once somebody listens, for which it is waited so long.
+async fn ring(simulator: &Simulator, url: &str, script: Script, wait: Duration) -> Result<Report, SimulateError> {
+    let deadline = Instant::now() + wait;
+    let mut told = false;
+    loop {
+        match simulator.call(script.clone()).await {
+            Err(error) if error.is_refused_connection() && Instant::now() < deadline => {
+                if !told {
+                    tell!("nothing listens at {url} yet; waiting up to {} s for a gateway", wait.as_secs());
+                    told = true;
+                }
+                tokio::time::sleep(ATTEMPT_INTERVAL).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Tells why no call came about, and the way out.
+fn not_placed(error: SimulateError, signing: Signing<'_>) -> Exit {
+    let advice = advice(&error, signing);
+    let error = anyhow::Error::new(error);
+    tell!("redial: {error:#}");
+    if let Some(advice) = advice {
+        tell!("  {advice}");
+    }
+    Exit::after(&error)
+}
+
+fn is_on_this_machine(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => IpAddr::from(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::from(ip).is_loopback(),
+        None => false,
+    })
 }
 
 async fn step(what: What) -> anyhow::Result<Step> {
@@ -145,7 +223,7 @@ async fn agent_words(report: &Report, models_dir: &Path) -> Vec<String> {
     let stt = match Moonshine::load(models_dir, Arc::new(pool)) {
         Ok(stt) => stt,
         Err(error) => {
-            eprintln!("redial: the agent's words are not shown: {error}");
+            tell!("redial: the agent's words are not shown: {error}");
             return Vec::new();
         }
     };
@@ -165,27 +243,4 @@ async fn agent_words(report: &Report, models_dir: &Path) -> Vec<String> {
         });
     }
     words
-}
-
-fn print(report: &Report, agent_words: &[String]) {
-    println!("call {}", report.call_sid);
-    let mut agent_words = agent_words.iter();
-    for spoken in &report.spoken {
-        let (who, words) = match spoken.who {
-            Who::Caller => ("caller", spoken.label.as_deref().unwrap_or_default()),
-            Who::Agent => ("agent", agent_words.next().map_or("", String::as_str)),
-        };
-        let cut = if spoken.cut { " [cut off]" } else { "" };
-        println!("{:>7} .. {:>6} ms  {who:<6}  {words}{cut}", spoken.start_ms, spoken.end_ms);
-    }
-    for said in &report.said {
-        println!("the carrier says: {said}");
-    }
-    for latency in &report.latencies {
-        println!("answered after {} ms: {}", latency.waited.as_millis(), latency.label);
-    }
-    for warning in &report.warnings {
-        println!("warning {warning}");
-    }
-    println!("ended by {:?} after {:.1} s", report.ended_by, report.duration.as_secs_f64());
 }

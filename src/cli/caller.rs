@@ -1,16 +1,13 @@
 //! `redial caller`: who is remembered, and people's rights.
 
+mod document;
 mod text;
-
-use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::exit::Exit;
 use super::operators::{Format, Operators, Paging, block_on, note};
 use crate::operations::Receipt;
-
-/// The exit code of an erasure that found nothing.
-const NOTHING_HELD: u8 = 2;
 
 /// Who is remembered: list, show, explain, export, merge, split, forget.
 ///
@@ -38,7 +35,7 @@ enum Command {
         /// Number or user id.
         caller: String,
     },
-    /// Everything that is held of somebody, as JSON.
+    /// Everything that is held of somebody, as JSON, in the form in which it is stored.
     Export {
         /// Number or user id.
         caller: String,
@@ -64,12 +61,17 @@ enum Command {
 }
 
 impl Caller {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         block_on(self.operate())
     }
 
-    async fn operate(self) -> anyhow::Result<ExitCode> {
-        let operators = Operators::open().await?;
+    async fn operate(self) -> anyhow::Result<Exit> {
+        let operators = match &self.command {
+            Command::List(_) | Command::Show { .. } | Command::Why { .. } | Command::Export { .. } => {
+                Operators::look().await?
+            }
+            Command::Forget { .. } | Command::Merge { .. } | Command::Split { .. } => Operators::open().await?,
+        };
         let (operations, format) = (operators.operations(), self.format);
         match self.command {
             Command::List(Paging { limit, after }) => {
@@ -81,7 +83,9 @@ impl Caller {
                 let subject = operators.subject(&caller)?;
                 let shown = operations.show(&subject).await;
                 operators.note("callers.show", &subject, &shown);
-                format.print(&shown?, text::caller)
+                let shown = shown?;
+                let document = document::Caller::of(&shown);
+                format.print(&document, |_| text::caller(&shown))
             }
             Command::Why { caller } => {
                 let subject = operators.subject(&caller)?;
@@ -103,9 +107,9 @@ impl Caller {
                 format.print(&receipt, text::receipt)?;
                 // What waits is done by itself; what is left needs somebody.
                 Ok(match &receipt {
-                    Receipt { nothing_held: true, .. } => ExitCode::from(NOTHING_HELD),
-                    Receipt { left, .. } if left.is_empty() => ExitCode::SUCCESS,
-                    Receipt { .. } => ExitCode::FAILURE,
+                    Receipt { nothing_held: true, .. } => Exit::NothingHeld,
+                    Receipt { left, .. } if left.is_empty() => Exit::Done,
+                    Receipt { .. } => Exit::Failed,
                 })
             }
             Command::Merge { from, into } => {

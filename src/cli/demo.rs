@@ -1,7 +1,6 @@
 //! `redial demo`: a stranger calls twice, and is known the second time.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -9,8 +8,11 @@ use redial_call::Role;
 
 use super::call::ACCOUNT_SID;
 use super::environment::Environment;
+use super::exit::Exit;
+use super::output::{self, out};
+use super::progress::watcher;
 use crate::app::Providers;
-use crate::config::{Backend, Config, Vars};
+use crate::config::{Backend, Config, Fault, Vars};
 use crate::gateway::{Gateway, RunningCalls};
 use crate::memory::model::Session;
 use crate::memory::redis::RedisStore;
@@ -20,29 +22,38 @@ use crate::telemetry;
 
 /// Let a stranger call twice, over the real webhook and socket on this machine.
 ///
-/// Four calls with recorded voices: a caller, the same caller again, another one, and a withheld number. Signed
-/// webhooks, media stream, speech recognition, voice and memory are the real ones; nothing leaves this machine. With
-/// REDIS_URL set, callers are remembered there, under a prefix of this run, else in an embedded store. Neither is left.
-/// Exit code 0 only if the second greeting, and no other, holds what the first call was about.
+/// Four calls with recorded voices: three at once, of a caller, another one and a withheld number, then the first caller
+/// again. They take their real time, about a minute, and what goes on is told line by line. Signed webhooks, media stream,
+/// speech recognition, voice and memory are the real ones; nothing leaves this machine, but for what Redis is told where
+/// one is configured. With REDIS_URL set, callers are remembered there, under a prefix of this run, else in an embedded
+/// store; neither is left. Exit code 0 only if the second greeting, and no other, holds what the first call was about.
 #[derive(Debug, clap::Args)]
 pub(super) struct Demo {}
 
 macro_rules! voice {
-    ($name:literal) => {
-        Voice { label: $name, wav: include_bytes!(concat!("../../fixtures/audio/synthetic/", $name, ".wav")) }
+    ($name:literal, $words:literal) => {
+        Voice { words: $words, wav: include_bytes!(concat!("../../fixtures/audio/synthetic/", $name, ".wav")) }
     };
 }
 
 /// What the first caller says, and what of it the second greeting has to hold.
 const NAME: &str = "Jennifer";
 const TOPIC: &str = "appointment";
-const FIRST: &[Voice] = &[voice!("hibari_appt"), voice!("hibari_name"), voice!("hibari_yes"), voice!("hibari_no")];
-const AGAIN: &[Voice] = &[voice!("hibari_yes"), voice!("hibari_no")];
-const OTHER: &[Voice] = &[voice!("fliteslt_hours"), voice!("hibari_no")];
-const WITHHELD: &[Voice] = &[voice!("hibari_cancel"), voice!("hibari_no")];
+const YES: Voice = voice!("hibari_yes", "Yes, that is correct.");
+const NO: Voice = voice!("hibari_no", "No, thank you, that's all.");
+const FIRST: &[Voice] = &[
+    voice!("hibari_appt", "I would like to change my appointment to Tuesday at three pm."),
+    voice!("hibari_name", "My name is Jennifer Parker and I live in Chicago."),
+    YES,
+    NO,
+];
+const AGAIN: &[Voice] = &[YES, NO];
+const OTHER: &[Voice] = &[voice!("fliteslt_hours", "What time do you close on Saturday?"), NO];
+const WITHHELD: &[Voice] = &[voice!("hibari_cancel", "Please cancel my reservation for Friday night."), NO];
 
+/// A recording and its words.
 struct Voice {
-    label: &'static str,
+    words: &'static str,
     wav: &'static [u8],
 }
 
@@ -54,11 +65,11 @@ struct Outcome {
 }
 
 impl Demo {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         let data = tempfile::tempdir().context("no temporary directory can be made")?;
         // Signed for real, with a token of this run.
         let token = uuid::Uuid::new_v4().simple().to_string();
-        let vars = Overlay::new(Environment::read()?)
+        let vars = Overlay::new(Environment::read())
             .set("BIND_ADDR", "127.0.0.1:0")
             .set("ADMIN_ADDR", "off")
             .set("DATA_DIR", data.path().to_string_lossy().into_owned())
@@ -83,7 +94,7 @@ impl Demo {
     }
 }
 
-async fn demo(config: Config, token: String) -> anyhow::Result<ExitCode> {
+async fn demo(config: Config, token: String) -> anyhow::Result<Exit> {
     let redis = match &config.memory.backend {
         Backend::Redis(redis) => {
             Some(RedisStore::connect_with(redis.url(), config.memory.store.clone(), redis.options().clone())?)
@@ -94,24 +105,25 @@ async fn demo(config: Config, token: String) -> anyhow::Result<ExitCode> {
     if let Some(redis) = redis
         && let Err(error) = redis.abandon().await
     {
-        println!("Redis keeps some keys of this run until they expire: {error}");
+        out!("Redis keeps some keys of this run until they expire: {error}");
     }
     held
 }
 
-async fn calls(config: Config, token: String) -> anyhow::Result<ExitCode> {
+async fn calls(config: Config, token: String) -> anyhow::Result<Exit> {
     let store = match &config.memory.backend {
         Backend::Redis(redis) => format!("Redis at {}", redis.redacted()),
         Backend::Embedded => "an embedded store".to_owned(),
         Backend::Process => "this process only".to_owned(),
     };
     let began = Instant::now();
+    out!("Loading the speech models.");
     let (config, providers) =
         tokio::task::spawn_blocking(move || Providers::local(&config).map(|providers| (config, providers))).await??;
     let gateway = Gateway::start(config, providers).await?;
-    println!("The gateway listens on http://{} and remembers callers in {store}.", gateway.address());
-    println!(
-        "Models loaded and port open after {} ms. Calls take their real time; please wait.\n",
+    out!("The gateway listens on http://{} and remembers callers in {store}.", gateway.address());
+    out!(
+        "Models loaded and port open after {} ms. Calls take their real time, about a minute in all:\n",
         began.elapsed().as_millis()
     );
     let simulator = Simulator::new(&format!("http://{}", gateway.address()), ACCOUNT_SID, Some(token.into()))?;
@@ -124,9 +136,10 @@ async fn calls(config: Config, token: String) -> anyhow::Result<ExitCode> {
         place(&gateway, &simulator, "Somebody else", &other, OTHER),
         place(&gateway, &simulator, "A withheld number", "anonymous", WITHHELD),
     )?;
-    show(&first);
+    out!("\nNow the first caller rings again.\n");
     let again = place(&gateway, &simulator, "The first caller again", &known, AGAIN).await?;
-    for outcome in [&again, &other, &withheld] {
+    out!("\nWhat was heard:\n");
+    for outcome in [&first, &again, &other, &withheld] {
         show(outcome);
     }
     let written = gateway.shut_down(Duration::from_secs(5), RunningCalls::Finish).await;
@@ -148,13 +161,13 @@ async fn calls(config: Config, token: String) -> anyhow::Result<ExitCode> {
         faults.push("a session was not written".to_owned());
     }
     if faults.is_empty() {
-        println!("The second greeting, and no other, holds what the first call was about.");
-        return Ok(ExitCode::SUCCESS);
+        out!("The second greeting, and no other, holds what the first call was about.");
+        return Ok(Exit::Done);
     }
     for fault in faults {
-        println!("FAILED: {fault}");
+        out!("FAILED: {fault}");
     }
-    Ok(ExitCode::FAILURE)
+    Ok(Exit::Failed)
 }
 
 async fn place(
@@ -165,8 +178,9 @@ async fn place(
     voices: &[Voice],
 ) -> anyhow::Result<Outcome> {
     let mut script = Script::new(from, "+18005550199");
+    script.watcher = Some(watcher(title, output::answer));
     for voice in voices {
-        script.steps.push(Step::say(voice.label, wav::read(voice.wav)?));
+        script.steps.push(Step::say(voice.words, wav::read(voice.wav)?));
     }
     let report = simulator.call(script).await.with_context(|| title)?;
     let session = session(gateway, &report.call_sid).await.with_context(|| format!("{title}: not written"))?;
@@ -191,8 +205,8 @@ fn greeting(outcome: &Outcome) -> &str {
 }
 
 fn show(outcome: &Outcome) {
-    println!("{} ({})", outcome.title, outcome.session.end_reason);
-    println!("  greeting: {}", greeting(outcome));
+    out!("{} ({})", outcome.title, outcome.session.end_reason);
+    out!("  greeting: {}", greeting(outcome));
     for message in &outcome.session.conversation_history {
         let turn = &message.turn;
         let who = match turn.role {
@@ -201,11 +215,11 @@ fn show(outcome: &Outcome) {
         };
         let cut = if turn.cut.is_empty() { String::new() } else { format!(" [cut: {}]", turn.cut) };
         let seconds = turn.start_ms as f64 / 1000.0;
-        println!("  {seconds:>6.1} s  {who:<6}  {}{cut}", turn.text);
+        out!("  {seconds:>6.1} s  {who:<6}  {}{cut}", turn.text);
     }
     let latencies: Vec<String> =
         outcome.report.latencies.iter().map(|latency| format!("{} ms", latency.waited.as_millis())).collect();
-    println!("  answered after {}\n", latencies.join(", "));
+    out!("  answered after {}\n", latencies.join(", "));
 }
 
 /// Variables with some of them replaced.
@@ -241,5 +255,17 @@ impl Vars for Overlay {
 
     fn names(&self) -> Vec<String> {
         self.base.names()
+    }
+
+    fn own_names(&self) -> Vec<String> {
+        self.base.own_names()
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        self.base.faults()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.base.warnings()
     }
 }

@@ -1,30 +1,52 @@
 //! `redial health`: ask a running gateway on this machine whether it takes calls.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::environment::Environment;
+use super::exit::Exit;
+use super::operators::Format;
 use crate::config::Config;
 
 /// Ask the gateway on this machine whether it takes calls: exit code 0 if so. For container health checks.
 #[derive(Debug, clap::Args)]
-pub(super) struct Health {}
+pub(super) struct Health {
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What the gateway answers.
+#[derive(Debug, Serialize)]
+struct Answer {
+    taking_calls: bool,
+    status: u16,
+    url: String,
+    /// Its own words, as JSON where they are.
+    answer: Value,
+}
 
 impl Health {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         // Which address the gateway may bind is its own affair.
-        let bind = Config::from_vars(&Environment::read()?, true)?.server.bind;
-        let ip = if bind.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { bind.ip() };
-        let url = format!("http://{}/readyz", SocketAddr::new(ip, bind.port()));
+        let address = Config::from_vars(&Environment::read(), true)?.server.local_address();
+        let url = format!("http://{address}/readyz");
         super::runtime()?.block_on(async {
             let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
             let answer = client.get(&url).send().await.with_context(|| format!("{url} does not answer"))?;
             let status = answer.status();
-            println!("{}", answer.text().await?);
-            Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            let text = answer.text().await?;
+            let text = text.trim_end();
+            let answer = Answer {
+                taking_calls: status.is_success(),
+                status: status.as_u16(),
+                url,
+                answer: serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+            };
+            self.format.print(&answer, |_| text.to_owned())?;
+            Ok(Exit::of(answer.taking_calls))
         })
     }
 }

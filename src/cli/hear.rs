@@ -1,17 +1,19 @@
 //! `redial hear`: what the offline ears make of a recording.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use redial_call::audio::{FRAME_BYTES, FRAME_DURATION, duration_of};
 use redial_call::{Frame, Settings, UtteranceId};
+use serde::Serialize;
 
 use super::environment::Environment;
-use crate::config::Vars as _;
-use crate::speech::models::DEFAULT_FOLDER;
+use super::exit::Exit;
+use super::operators::Format;
+use super::output::out;
+use crate::config::ToolsConfig;
 use crate::speech::pool::WorkerPool;
 use crate::speech::stt::moonshine::Moonshine;
 use crate::speech::stt::{Stt, SttInput};
@@ -34,18 +36,48 @@ pub(super) struct Hear {
     /// Mono WAV files: μ-law at 8 kHz, or 16-bit PCM at 8, 16, 24 or 48 kHz.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What was heard in a recording.
+#[derive(Debug, Serialize)]
+struct Heard {
+    file: String,
+    length_ms: u64,
+    utterances: Vec<HeardUtterance>,
+    speech_ms: u64,
+    recognition_ms: u64,
+    /// Recognition's time for each second of speech; `None` without speech.
+    real_time_factor: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct HeardUtterance {
+    start_ms: u64,
+    end_ms: u64,
+    words: String,
+    recognition_ms: u64,
 }
 
 impl Hear {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let models_dir = Environment::read()?.var("MODELS_DIR").unwrap_or_else(|| DEFAULT_FOLDER.to_owned());
-        let net = Arc::new(Silero::load(Path::new(&models_dir))?);
-        let stt = Moonshine::load(Path::new(&models_dir), Arc::new(WorkerPool::new(1, 1)?))?;
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let models_dir = ToolsConfig::from_vars(&Environment::read())?.models_dir;
+        let net = Arc::new(Silero::load(&models_dir)?);
+        let stt = Moonshine::load(&models_dir, Arc::new(WorkerPool::new(1, 1)?))?;
         super::runtime()?.block_on(async {
+            let mut all = Vec::new();
             for file in &self.files {
-                hear(file, &net, &stt).await?;
+                let heard = hear(file, &net, &stt).await?;
+                if !self.format.json {
+                    out!("{}", told(&heard));
+                }
+                all.push(heard);
             }
-            Ok(ExitCode::SUCCESS)
+            if self.format.json {
+                self.format.print(&all, |_| String::new())?;
+            }
+            Ok(Exit::Done)
         })
     }
 }
@@ -57,12 +89,11 @@ struct Utterance {
     frames: Vec<Frame>,
 }
 
-async fn hear(file: &Path, net: &Arc<Silero>, stt: &dyn Stt) -> anyhow::Result<()> {
+async fn hear(file: &Path, net: &Arc<Silero>, stt: &dyn Stt) -> anyhow::Result<Heard> {
     let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let ulaw = wav::read(&bytes).with_context(|| file.display().to_string())?;
-    println!("{} ({} ms)", file.display(), duration_of(ulaw.len() as u64).as_millis());
     let mut stream = stt.open();
-    let (mut spoken, mut recognising) = (Duration::ZERO, Duration::ZERO);
+    let (mut spoken, mut recognising, mut heard) = (Duration::ZERO, Duration::ZERO, Vec::new());
     let utterances = utterances(&ulaw, Vad::new(Arc::clone(net)));
     for (id, Utterance { start, end, frames }) in (1..).map(UtteranceId).zip(utterances) {
         spoken += end - start;
@@ -74,21 +105,38 @@ async fn hear(file: &Path, net: &Arc<Silero>, stt: &dyn Stt) -> anyhow::Result<(
         let (_, text) = stream.transcript().await.context("the recogniser has ended")??;
         let took = asked.elapsed();
         recognising += took;
-        let words = if text.is_empty() { "(no words)" } else { &text };
-        let [start, end, took] = [start, end, took].map(|time| time.as_millis());
-        println!("{start:>7} .. {end:>6} ms  {words}  [{took} ms]");
+        let [start_ms, end_ms, recognition_ms] = [start, end, took].map(whole_ms);
+        heard.push(HeardUtterance { start_ms, end_ms, words: text, recognition_ms });
     }
-    if spoken.is_zero() {
-        println!("no speech");
-    } else {
-        let factor = recognising.as_secs_f64() / spoken.as_secs_f64();
-        println!(
+    Ok(Heard {
+        file: file.display().to_string(),
+        length_ms: whole_ms(duration_of(ulaw.len() as u64)),
+        utterances: heard,
+        speech_ms: whole_ms(spoken),
+        recognition_ms: whole_ms(recognising),
+        real_time_factor: (!spoken.is_zero()).then(|| recognising.as_secs_f64() / spoken.as_secs_f64()),
+    })
+}
+
+fn told(heard: &Heard) -> String {
+    let mut lines = vec![format!("{} ({} ms)", heard.file, heard.length_ms)];
+    for HeardUtterance { start_ms, end_ms, words, recognition_ms } in &heard.utterances {
+        let words = if words.is_empty() { "(no words)" } else { words };
+        lines.push(format!("{start_ms:>7} .. {end_ms:>6} ms  {words}  [{recognition_ms} ms]"));
+    }
+    lines.push(match heard.real_time_factor {
+        None => "no speech".to_owned(),
+        Some(factor) => format!(
             "recognised {:.1} s of speech in {} ms: real-time factor {factor:.3}",
-            spoken.as_secs_f64(),
-            recognising.as_millis()
-        );
-    }
-    Ok(())
+            heard.speech_ms as f64 / 1000.0,
+            heard.recognition_ms
+        ),
+    });
+    lines.join("\n")
+}
+
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Parts a line at the pauses that would end a turn: voice activity says where, as in a call.
@@ -131,6 +179,7 @@ fn utterances(ulaw: &[u8], mut vad: Vad) -> Vec<Utterance> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::speech::models::DEFAULT_FOLDER;
 
     fn spoken(name: &str) -> Vec<u8> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/audio").join(name);

@@ -7,9 +7,9 @@ mod queue;
 mod rekey;
 mod repair;
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
+
+use super::exit::Exit;
 
 /// What is remembered of callers.
 #[derive(Debug, clap::Args)]
@@ -32,7 +32,7 @@ enum Command {
 }
 
 impl Memory {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         match self.command {
             Command::SelfTest(command) => command.run(),
             Command::Check(command) => command.run(),

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::Context as _;
 use redial_call::log::{Log, render};
+
+use super::exit::Exit;
+use super::output::out;
 
 /// Live a recorded call again and print what it did, with times in ms since it began.
 ///
@@ -20,17 +22,17 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         let text = fs::read_to_string(&self.file).with_context(|| format!("{} cannot be read", self.file.display()))?;
         let log = Log::parse(&text).with_context(|| format!("{} is not a call log", self.file.display()))?;
         let actions = log.replay();
         if self.json {
             for (at, action) in &actions {
-                println!("{}", serde_json::json!({ "at_ms": at.as_millis(), "action": action }));
+                out!("{}", serde_json::json!({ "at_ms": at.as_millis(), "action": action }));
             }
         } else {
-            print!("{}", render(&actions));
+            out!("{}", render(&actions).trim_end());
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Done)
     }
 }

@@ -1,17 +1,18 @@
 //! `redial say`: hear how the local voice reads a text.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use redial_call::audio;
+use serde::Serialize;
 
 use super::environment::Environment;
-use crate::config::{Vars as _, VoiceConfig, VoiceName, parse_speed};
-use crate::speech::models::DEFAULT_FOLDER;
+use super::exit::{Exit, Usage};
+use super::operators::Format;
+use crate::config::{ToolsConfig, VoiceConfig, VoiceName, parse_speed};
 use crate::speech::pool::WorkerPool;
 use crate::speech::tts::Tts;
 use crate::speech::tts::flite::Flite;
@@ -41,6 +42,20 @@ pub(super) struct Say {
     /// The voice.
     #[arg(long)]
     voice: Option<VoiceName>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What was said, and what it took.
+#[derive(Debug, Serialize)]
+struct Said {
+    speech_ms: u64,
+    /// `None`: there was nothing to be said.
+    first_audio_after_ms: Option<f64>,
+    all_after_ms: f64,
+    /// The time it took as a share of its length.
+    real_time_factor: Option<f64>,
+    written: Option<String>,
 }
 
 /// A voice of this build, loaded.
@@ -51,35 +66,31 @@ enum Voice {
 }
 
 impl Say {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let environment = Environment::read()?;
-        let mut config = VoiceConfig::from_vars(&environment)?;
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let ToolsConfig { models_dir, voice: mut config, .. } = ToolsConfig::from_vars(&Environment::read())?;
         config.name = self.voice.unwrap_or(config.name);
         config.speed = self.speed.unwrap_or(config.speed);
-        let models_dir = environment.var("MODELS_DIR").unwrap_or_else(|| DEFAULT_FOLDER.to_owned());
         let text = match self.text.as_str() {
             "-" => std::io::read_to_string(std::io::stdin()).context("standard input cannot be read")?,
             _ => self.text,
         };
-        let voice = Voice::load(Path::new(&models_dir), config)?;
+        let voice = Voice::load(&models_dir, config)?;
         if self.phonemes {
-            for sentence in voice.phonemes(&text)? {
-                println!("{sentence}");
-            }
-            return Ok(ExitCode::SUCCESS);
+            let sentences = voice.phonemes(&text)?;
+            return self.format.print(&sentences, |sentences| sentences.join("\n"));
         }
-        let ulaw = super::runtime()?.block_on(speak(voice.as_tts(), &text))?;
+        let (ulaw, mut said) = super::runtime()?.block_on(speak(voice.as_tts(), &text))?;
         if let Some(path) = &self.wav {
             std::fs::write(path, wav::write_mono(&ulaw))
                 .with_context(|| format!("{} cannot be written", path.display()))?;
-            println!("written: {}", path.display());
+            said.written = Some(path.display().to_string());
         }
-        Ok(ExitCode::SUCCESS)
+        self.format.print(&said, told)
     }
 }
 
-/// Speaks the text and prints how long that took.
-async fn speak(voice: &dyn Tts, text: &str) -> anyhow::Result<Vec<u8>> {
+/// Speaks the text, and how long that took.
+async fn speak(voice: &dyn Tts, text: &str) -> anyhow::Result<(Vec<u8>, Said)> {
     let began = Instant::now();
     let mut frames = voice.speak(text);
     let mut first = None;
@@ -89,17 +100,29 @@ async fn speak(voice: &dyn Tts, text: &str) -> anyhow::Result<Vec<u8>> {
         first.get_or_insert_with(|| began.elapsed());
     }
     let (took, spoken) = (began.elapsed(), audio::duration_of(ulaw.len() as u64));
-    match first {
-        Some(first) => println!(
-            "{:.2} s of speech; first audio after {:.1} ms, all after {:.1} ms: {:.4} of its length",
-            spoken.as_secs_f64(),
-            1e3 * first.as_secs_f64(),
-            1e3 * took.as_secs_f64(),
-            took.as_secs_f64() / spoken.as_secs_f64(),
+    let said = Said {
+        speech_ms: u64::try_from(spoken.as_millis()).unwrap_or(u64::MAX),
+        first_audio_after_ms: first.map(|first| 1e3 * first.as_secs_f64()),
+        all_after_ms: 1e3 * took.as_secs_f64(),
+        real_time_factor: first.map(|_| took.as_secs_f64() / spoken.as_secs_f64()),
+        written: None,
+    };
+    Ok((ulaw, said))
+}
+
+fn told(said: &Said) -> String {
+    let mut text = match (said.first_audio_after_ms, said.real_time_factor) {
+        (Some(first_ms), Some(factor)) => format!(
+            "{:.2} s of speech; first audio after {first_ms:.1} ms, all after {:.1} ms: {factor:.4} of its length",
+            said.speech_ms as f64 / 1000.0,
+            said.all_after_ms,
         ),
-        None => println!("there is nothing to be said in this text"),
+        _ => "there is nothing to be said in this text".to_owned(),
+    };
+    if let Some(path) = &said.written {
+        text.push_str(&format!("\nwritten: {path}"));
     }
-    Ok(ulaw)
+    text
 }
 
 impl Voice {
@@ -128,7 +151,7 @@ impl Voice {
         match self {
             #[cfg(feature = "tts-hibari")]
             Self::Hibari(voice) => Ok(voice.phonemes(_text)),
-            Self::Flite(_) => anyhow::bail!("flite does not show its phonemes; use --voice hibari"),
+            Self::Flite(_) => Err(Usage("flite does not show its phonemes; use --voice hibari".to_owned()).into()),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `redial serve`: take calls until told to stop.
 
-use std::process::ExitCode;
-
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::environment::Environment;
+use super::exit::Exit;
+use super::output::tell;
 use crate::app::Providers;
 use crate::config::Config;
 use crate::gateway::{Gateway, RunningCalls};
@@ -29,8 +29,8 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let config = Config::from_vars(&Environment::read()?, self.insecure)?;
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let config = Config::from_vars(&Environment::read(), self.insecure)?;
         telemetry::init(&config.log)?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
@@ -40,7 +40,7 @@ impl Serve {
     }
 }
 
-async fn serve(config: Config, calls: RunningCalls) -> anyhow::Result<ExitCode> {
+async fn serve(config: Config, calls: RunningCalls) -> anyhow::Result<Exit> {
     let grace = config.server.shutdown_grace;
     if config.twilio.auth_tokens.is_empty() {
         tracing::warn!(bind = %config.server.bind, "TWILIO_AUTH_TOKEN is not set: webhooks and streams are not checked");
@@ -52,12 +52,12 @@ async fn serve(config: Config, calls: RunningCalls) -> anyhow::Result<ExitCode> 
     tracing::info!(address = %gateway.address(), "taking calls");
     if let Some(token) = gateway.generated_admin_token() {
         // Printed and not logged: logs are kept.
-        eprintln!("ADMIN_TOKEN is not set. Until this process ends, it is {}", token.expose_secret());
+        tell!("ADMIN_TOKEN is not set. Until this process ends, it is {}", token.expose_secret());
     }
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM"),
         result = tokio::signal::ctrl_c() => result.context("Ctrl-C cannot be listened for")?,
     }
     let kept = gateway.shut_down(grace, calls).await;
-    Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(Exit::of(kept))
 }

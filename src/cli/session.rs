@@ -1,11 +1,10 @@
 //! `redial session`: finished calls.
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 use redial_call::Role;
 
-use super::operators::{Format, Operators, Paging, block_on, lasts, more, note};
+use super::exit::Exit;
+use super::operators::{Format, Operators, Paging, block_on, expires, more, note};
 use crate::memory::model::Session as Document;
 use crate::operations::{Sessions, rfc3339};
 
@@ -30,9 +29,9 @@ enum Command {
 }
 
 impl Session {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
-            let operators = Operators::open().await?;
+            let operators = Operators::look().await?;
             let operations = operators.operations();
             match self.command {
                 Command::List(Paging { limit, after }) => {
@@ -56,7 +55,7 @@ fn listed(sessions: &Sessions) -> String {
     }
     let lines = sessions.sessions.iter().map(|session| match (&session.user_id, session.ended_at) {
         (Some(user), Some(at)) => {
-            format!("{}  {user}  {}  expires: {}", session.session_id, rfc3339(at), lasts(session.expires_in_s))
+            format!("{}  {user}  {}  expires: {}", session.session_id, rfc3339(at), expires(session.expires_in_s))
         }
         _ => format!("{}  something else is stored in its place: `redial memory repair`", session.session_id),
     });

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::Serialize;
 
+use super::spelling::Names;
 use super::variables::Variable;
 
 /// Where variables come from: the environment, or a map in a test.
@@ -15,12 +17,24 @@ pub trait Vars {
     fn var(&self, name: &str) -> Option<String>;
     /// The names of all variables that are set.
     fn names(&self) -> Vec<String>;
+    /// Those of them that a file of ours sets, which is read by nobody else.
+    fn own_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// What cannot be read where they come from.
+    fn faults(&self) -> Vec<Fault> {
+        Vec::new()
+    }
+    /// What is read there, and likely not meant so.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A variable that is wrong, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// Its name.
+    /// Its name, or its place: `.env:3`.
     pub name: String,
     /// What is wrong and the way out; never a secret's value.
     pub message: String,
@@ -40,7 +54,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(vars: &'a dyn Vars) -> Self {
-        Self { vars, faults: Vec::new(), warnings: Vec::new() }
+        Self { vars, faults: vars.faults(), warnings: vars.warnings() }
     }
 
     pub(super) fn finish(self) -> (Vec<Fault>, Vec<String>) {
@@ -155,21 +169,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Warns of variables with our prefixes that nobody reads: mostly a slip of the pen.
-    pub(super) fn warn_of_unknown(&mut self, known: &[Variable], prefixes: &[&str]) {
-        let mut unknown: Vec<String> = self
-            .vars
-            .names()
-            .into_iter()
-            .filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
-            .filter(|name| {
-                let base = name.strip_suffix("_FILE").unwrap_or(name);
-                !known.iter().any(|variable| variable.name == name || (variable.secret && variable.name == base))
-            })
-            .collect();
+    /// Warns of names that nobody reads and that look like ours: mostly slips of the pen. The environment is everybody's,
+    /// so there only a near miss is one.
+    pub(super) fn warn_of_unknown(&mut self, variables: &[Variable]) {
+        let (known, own) = (Names::of(variables), self.vars.own_names());
+        let mut unknown: Vec<String> =
+            self.vars.names().into_iter().filter(|name| !known.contains(name) && !self.has_fault(name)).collect();
         unknown.sort();
         for name in unknown {
-            self.warnings.push(format!("{name} is set, but nothing reads it"));
+            let is_own = own.contains(&name);
+            // Where the right one is set as well, the other may be another program's.
+            match known.meant(&name).filter(|meant| is_own || self.vars.var(meant).is_none()) {
+                Some(meant) => {
+                    self.warnings.push(format!("{name} is set, but nothing reads it: did you mean {meant}?"));
+                }
+                None if is_own && known.are_like(&name) => {
+                    self.warnings.push(format!("{name} is set, but nothing reads it"));
+                }
+                None => (),
+            }
         }
     }
 }

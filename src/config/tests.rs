@@ -278,7 +278,7 @@ fn a_ttl_in_seconds_wins_and_says_so() {
 #[test]
 fn a_slip_of_the_pen_is_warned_about() {
     let config = read(&[("REDIS_PASWORD", "x"), ("USE_REDIS", "false"), ("MEMORY_PHONE_PEPPER_FILE", "")]).unwrap();
-    assert_eq!(config.warnings, ["REDIS_PASWORD is set, but nothing reads it"]);
+    assert_eq!(config.warnings, ["REDIS_PASWORD is set, but nothing reads it: did you mean REDIS_PASSWORD?"]);
 }
 
 #[test]

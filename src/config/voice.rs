@@ -1,7 +1,6 @@
 //! Which offline voice speaks, and how fast.
 
-use super::ConfigError;
-use super::reader::{Reader, Vars};
+use super::reader::Reader;
 
 /// The offline voices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,17 +60,6 @@ pub fn parse_speed(text: &str) -> Result<f32, String> {
 }
 
 impl VoiceConfig {
-    /// Reads `VOICE` and `VOICE_SPEED` alone, for what needs no more.
-    ///
-    /// # Errors
-    /// When one is wrong.
-    pub fn from_vars(vars: &dyn Vars) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(vars);
-        let config = Self::read(&mut reader);
-        let (faults, _) = reader.finish();
-        if faults.is_empty() { Ok(config) } else { Err(ConfigError { faults }) }
-    }
-
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let default = Self::default();
         let name = read(reader, "VOICE", str::parse).unwrap_or(default.name);

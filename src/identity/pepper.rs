@@ -77,6 +77,14 @@ pub fn load_or_create_pepper(dir: &Path) -> Result<SecretString, PepperError> {
     load(&path)?.ok_or_else(missing)
 }
 
+/// Reads the pepper of the data directory `dir`; `None` where there is none. Makes nothing. Blocks on the disk.
+///
+/// # Errors
+/// When the file cannot be read, or holds fewer than 32 bytes.
+pub fn load_pepper(dir: &Path) -> Result<Option<SecretString>, PepperError> {
+    load(&dir.join(FILE_NAME))
+}
+
 fn load(path: &Path) -> Result<Option<SecretString>, PepperError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => SecretString::from(text),

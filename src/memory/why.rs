@@ -31,7 +31,7 @@ pub fn why(profile: &Profile) -> Vec<Receipt> {
         all.push(Receipt { what: "summary", value: model, sources, conf: Some(Confidence::Inferred), until: None });
     }
     for episode in &profile.episodes {
-        let open = episode.open.iter().map(|open| format!(" To do: {open}."));
+        let open = episode.open.iter().map(|open| format!(" To do: {}.", open.trim_end_matches('.')));
         let value = format!("{}{}", episode.s, open.collect::<String>());
         all.push(Receipt { conf: Some(Confidence::Inferred), ..said("call", value, &episode.sid) });
     }
@@ -90,7 +90,7 @@ mod tests {
                 sid: "CA1".to_owned(),
                 at: 9,
                 s: "Asked: a visit".to_owned(),
-                open: vec!["call back".to_owned()],
+                open: vec!["call back.".to_owned()],
                 topic: None,
             }],
             lang: Some("es".to_owned()),

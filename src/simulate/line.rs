@@ -6,17 +6,19 @@ use std::time::Duration;
 use redial_call::Frame;
 use redial_call::audio::FRAME_DURATION;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_tungstenite::tungstenite;
 use url::Url;
 
 use super::SimulateError;
 use super::caller::{Act, Agent, Caller};
 use super::message::{Message, Writer};
 use super::playback::Playback;
+use super::progress::Progress;
 use super::report::{EndedBy, Recorder, Report, WarningCode};
 use super::script::{HangUp, Script, random_sid};
 use super::socket::{Incoming, Socket};
 use super::twiml::{Stream, Verb};
-use super::webhook::{CallFields, Webhooks};
+use super::webhook::{CallFields, Webhooks, one_line};
 
 /// Redirects that are followed; enough for a gateway that loses its stream now and then, and an end to one that always does.
 const MAX_REDIRECTS: u32 = 5;
@@ -132,14 +134,15 @@ impl Line<'_> {
     /// Opens a stream, and keeps it until either side ends it.
     async fn stream(&mut self, stream: &Stream) -> StreamEnd {
         let signature = self.webhooks.sign_upgrade(&stream.url);
-        let socket = match Socket::open(&stream.url, signature.as_deref()).await {
+        let socket = match Socket::open(&self.webhooks.reach_stream(&stream.url), signature.as_deref()).await {
             Ok(socket) => socket,
             Err(error) => {
-                self.recorder.warn(self.now(), WarningCode::HandshakeFailed, error.to_string());
+                self.recorder.warn(self.now(), WarningCode::HandshakeFailed, refusal(&error));
                 return StreamEnd::Gateway;
             }
         };
         let began = self.now();
+        self.tell(Progress::Connected);
         self.caller.stream_begins(began);
         let mut writer = Writer::new(self.webhooks.account_sid(), &self.script.call_sid, &random_sid("MZ"));
         // A fresh socket takes two messages.
@@ -270,9 +273,18 @@ impl Line<'_> {
     }
 
     fn note_speech(&mut self, leg: &mut Leg) {
-        self.recorder.played(leg.playback.take_played());
+        if self.recorder.played(leg.playback.take_played()) {
+            self.tell(Progress::AgentSpeaks);
+        }
         for spoken in self.caller.take_spoken() {
+            self.tell(Progress::CallerSaid(spoken.label.as_deref().unwrap_or_default()));
             self.recorder.caller_spoke(spoken);
+        }
+    }
+
+    fn tell(&self, progress: Progress<'_>) {
+        if let Some(watcher) = &self.script.watcher {
+            watcher.tell(self.now(), progress);
         }
     }
 
@@ -300,6 +312,17 @@ impl Line<'_> {
                 "the gateway did not close after the call's end",
             );
         }
+    }
+}
+
+/// Why an upgrade was refused, with what the gateway says of it.
+fn refusal(error: &tungstenite::Error) -> String {
+    match error {
+        tungstenite::Error::Http(answer) => match answer.body().as_deref().map(one_line) {
+            Some(text) if !text.is_empty() => format!("{error}: {text}"),
+            Some(_) | None => error.to_string(),
+        },
+        _ => error.to_string(),
     }
 }
 

@@ -94,7 +94,7 @@ pub async fn replay(
     let stream = connect.ok_or(ReplayError::NoStream)?;
     let substitutes = Substitutes::new(&recording, &call_sid, &stream);
     let signature = webhooks.sign_upgrade(&stream.url);
-    let opened = Socket::open(&stream.url, signature.as_deref()).await;
+    let opened = Socket::open(&webhooks.reach_stream(&stream.url), signature.as_deref()).await;
     let mut player = Player {
         origin: Instant::now(),
         socket: Some(opened.map_err(|error| ReplayError::Refused(error.to_string()))?),

@@ -210,8 +210,9 @@ impl Recorder {
         self.caller_spoken.push(spoken);
     }
 
-    /// Adds what was played, in order of time.
-    pub(super) fn played(&mut self, pieces: Vec<Played>) {
+    /// Adds what was played, in order of time. True when the agent is heard after a pause, or for the first time.
+    pub(super) fn played(&mut self, pieces: Vec<Played>) -> bool {
+        let before = self.stretches.len();
         for piece in pieces {
             if self.record {
                 self.agent_track.place(piece.from, &piece.ulaw);
@@ -232,6 +233,7 @@ impl Recorder {
                 stretch.track.place(piece.from.saturating_sub(stretch.from), &piece.ulaw);
             }
         }
+        self.stretches.len() > before
     }
 
     pub(super) fn finish(self, call_sid: String, redirects: u32, ended_by: EndedBy, duration: Duration) -> Report {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use redial_call::audio;
 
 use super::playback::Marks;
+use super::progress::Watcher;
 
 /// A call to be placed.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Script {
     pub time_limit: Duration,
     /// True to keep the audio of both sides in the report.
     pub record: bool,
+    /// Who is told what happens while the call goes on.
+    pub watcher: Option<Watcher>,
 }
 
 /// One thing that the caller does.
@@ -91,6 +94,7 @@ impl Script {
             marks: Marks::Auto,
             time_limit: Duration::from_secs(300),
             record: false,
+            watcher: None,
         }
     }
 
@@ -109,7 +113,7 @@ pub(super) fn random_sid(prefix: &str) -> String {
 impl fmt::Debug for Script {
     /// Without the numbers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from: _, to: _, call_sid, steps, marks, time_limit, record } = self;
+        let Self { from: _, to: _, call_sid, steps, marks, time_limit, record, watcher: _ } = self;
         f.debug_struct("Script")
             .field("call_sid", call_sid)
             .field("steps", steps)

@@ -15,10 +15,17 @@ const MANIFEST: &str = include_str!("../../models/SHA256SUMS");
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The file cannot be read: it is not there, or may not be.
-    #[error("model file `{}`: {source}; copy the source tree's `models` folder there, or name the folder that holds it", path.display())]
+    #[error(
+        "model file `{}` cannot be read ({source}): set MODELS_DIR to the folder that holds the models, such as the source \
+         tree's `models`, or copy that folder to `{}`",
+        path.display(),
+        folder.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
+        /// The models' folder, from the root of the file system.
+        folder: PathBuf,
         /// What the system says.
         source: io::Error,
     },
@@ -52,10 +59,12 @@ pub enum ModelError {
 /// When the file is missing, differs from the one this build was made with, or is not a model of this build.
 pub fn load(folder: &Path, file: &str) -> Result<Vec<u8>, ModelError> {
     let expected = checksum(file).ok_or_else(|| ModelError::Unlisted { file: file.to_owned() })?;
+    // From the root, so that it can be found: the folder is mostly named relative to a directory that the reader must guess.
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let path = folder.join(file);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(source) => return Err(ModelError::Unreadable { path, source }),
+        Err(source) => return Err(ModelError::Unreadable { path, folder, source }),
     };
     if hex::encode(Sha256::digest(&bytes)) == expected { Ok(bytes) } else { Err(ModelError::Differs { path }) }
 }
@@ -83,6 +92,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = load(folder.path(), "silero-vad/silero8k.f32").unwrap_err().to_string();
         assert!(error.contains("silero8k.f32") && error.contains("copy"), "{error}");
+        assert!(error.contains(folder.path().to_str().unwrap()) && error.contains("MODELS_DIR"), "{error}");
+        let error = load(Path::new("no/such"), "silero-vad/silero8k.f32").unwrap_err().to_string();
+        let folder = std::env::current_dir().unwrap().join("no/such");
+        assert!(error.contains(folder.to_str().unwrap()), "{error}");
     }
 
     #[test]

@@ -1,5 +1,11 @@
 //! The binary as a person runs it.
 
+mod calling;
+mod dotenv;
+mod endings;
+mod looking;
+mod readme;
+
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,6 +28,13 @@ fn the_demo_works_with_nothing_configured() {
     assert!(output.status.success(), "{text}");
     assert!(text.contains("greeting: Welcome back, Jennifer. Is this about your appointment?"), "{text}");
     assert!(!text.contains("415555"), "a number is shown: {text}");
+    // What goes on is told while it does.
+    let (meanwhile, _) = text.split_once("What was heard:").unwrap();
+    for line in
+        ["First call: the line is open", "First call: the agent speaks", "the caller said \"My name is Jennifer"]
+    {
+        assert!(meanwhile.contains(line), "{line}: {text}");
+    }
 }
 
 #[test]
@@ -46,8 +59,16 @@ fn a_missing_model_is_named_with_the_way_out() {
     let dir = tempfile::tempdir().unwrap();
     let output = redial(&["demo"], &[("MODELS_DIR", dir.path().to_str().unwrap())]).output().unwrap();
     let text = text(&output);
-    assert!(!output.status.success());
+    assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("silero8k.f32"), "{text}");
+    for command in [&["hear", "fixtures/audio/cards001.wav"][..], &["bench", "speech"], &["serve"]] {
+        let elsewhere = [("MODELS_DIR", "no/models"), ("DATA_DIR", dir.path().to_str().unwrap())];
+        let output = redial(command, &elsewhere).output().unwrap();
+        let folder = std::env::current_dir().unwrap().join("no/models");
+        let text = self::text(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(folder.to_str().unwrap()) && text.contains("set MODELS_DIR"), "{command:?}: {text}");
+    }
 }
 
 #[test]

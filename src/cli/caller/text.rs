@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::operators::{lasts, more};
+use crate::cli::operators::{expires, more};
 use crate::memory::model::{Choice, Class, Confidence};
 use crate::operations::{CallerView, Callers, Erasure, Merged, Receipt, Split, Why, rfc3339};
 
@@ -13,7 +13,7 @@ pub(super) fn callers(callers: &Callers) -> String {
     let lines = callers.callers.iter().map(|caller| {
         let last = caller.last_call_at.map_or_else(|| "-".to_owned(), rfc3339);
         let name = caller.name.as_deref().unwrap_or("-");
-        let expires = lasts(caller.expires_in_s);
+        let expires = expires(caller.expires_in_s);
         format!("{}  {name}  {} call(s), the last one {last}; expires: {expires}", caller.user_id, caller.calls)
     });
     lines.collect::<Vec<_>>().join("\n") + &more(callers.next.as_ref())
@@ -26,7 +26,7 @@ pub(super) fn caller(caller: &CallerView) -> String {
     let _ = writeln!(text, "Numbers:   {}", caller.numbers);
     let last = line.last_call_at.map_or_else(|| "-".to_owned(), rfc3339);
     let _ = writeln!(text, "Calls:     {}, the last one {last}", line.calls);
-    let _ = writeln!(text, "Expires:   {} (revision {})", lasts(line.expires_in_s), caller.revision);
+    let _ = writeln!(text, "Expires:   {} (revision {})", expires(line.expires_in_s), caller.revision);
     match &caller.profile {
         None => text.push_str("The profile cannot be read by this version: upgrade, or `redial memory repair`.\n"),
         Some(profile) => {

@@ -1,9 +1,8 @@
 //! `redial memory clear`: forget everybody.
 
-use std::process::ExitCode;
-
 use serde::Serialize;
 
+use crate::cli::exit::Exit;
 use crate::cli::operators::{Format, Operators, block_on, note};
 use crate::config::Backend;
 use crate::memory::directory::Directory as _;
@@ -34,7 +33,7 @@ struct Cleared {
 }
 
 impl Clear {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = Operators::open().await?;
             let deleted = match (&self.prefix, &operators.config.memory.backend) {

@@ -1,8 +1,8 @@
 //! `redial memory selftest` and `check`.
 
 use std::fmt::Write as _;
-use std::process::ExitCode;
 
+use crate::cli::exit::Exit;
 use crate::cli::operators::{ACTOR, Format, Operators, block_on, note};
 use crate::operations::{Check as Report, audit};
 
@@ -14,14 +14,14 @@ pub(in crate::cli) struct SelfTest {
 }
 
 impl SelfTest {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = Operators::open_or_create().await?;
             let test = operators.operations().selftest().await;
             let outcome = if test.passed { "done" } else { "failed" };
             audit::note("memory.selftest", ACTOR, "-", outcome);
             self.format.print(&test, ToString::to_string)?;
-            Ok(if test.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(Exit::of(test.passed))
         })
     }
 }
@@ -34,13 +34,13 @@ pub(in crate::cli) struct Check {
 }
 
 impl Check {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
-            let operators = Operators::open().await?;
+            let operators = Operators::look().await?;
             let check = operators.operations().check().await;
             note("memory.check", "-", &Ok(()));
             self.format.print(&check, told)?;
-            Ok(if check.healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(Exit::of(check.healthy))
         })
     }
 }

@@ -1,19 +1,23 @@
 //! `redial memory import`: take over what an older deployment remembers.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
+use uuid::Uuid;
 
-use crate::app;
+use crate::app::{self, DATABASE_FILE};
 use crate::cli::environment::Environment;
+use crate::cli::exit::Exit;
+use crate::cli::operators::Format;
 use crate::config::{Backend, Config};
-use crate::identity::{Keys, load_or_create_pepper};
+use crate::identity::{Keys, load_or_create_pepper, load_pepper};
 use crate::memory::directory::Memory;
 use crate::memory::import::{self, Layout, Phones};
+use crate::memory::process::ProcessStore;
 use crate::memory::store::Store as _;
 use crate::telemetry;
 
@@ -40,6 +44,8 @@ pub(in crate::cli) struct Import {
     /// Read and report; write nothing.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// A URL whose password is not shown.
@@ -53,17 +59,28 @@ impl From<&str> for SourceUrl {
 }
 
 impl Import {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let mut config = Config::from_vars(&Environment::read()?, true)?;
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let mut config = Config::from_vars(&Environment::read(), true)?;
         telemetry::init(&config.log)?;
         config.memory.store = import::settings(&config.memory.store);
+        if let Backend::Redis(redis) = &mut config.memory.backend
+            && self.dry_run
+        {
+            redis.leave_no_pepper_check();
+        }
         super::super::runtime()?.block_on(self.import(&config))
     }
 
-    async fn import(self, config: &Config) -> anyhow::Result<ExitCode> {
+    async fn import(self, config: &Config) -> anyhow::Result<Exit> {
+        let data_dir = &config.server.data_dir;
         let pepper = match &config.memory.pepper {
             Some(pepper) => pepper.clone(),
-            None => load_or_create_pepper(&config.server.data_dir)?,
+            None if self.dry_run => match load_pepper(data_dir)? {
+                Some(pepper) => pepper,
+                // Nobody is known under it yet, as under the one that the import itself would make.
+                None => Uuid::new_v4().simple().to_string().into(),
+            },
+            None => load_or_create_pepper(data_dir)?,
         };
         let keys = Keys::derive(&pepper)?;
         let phones = match &self.phones {
@@ -83,12 +100,11 @@ impl Import {
             dry_run: self.dry_run,
         };
         refuse_one_on_top_of_the_other(&import, config)?;
-        let store = open_store(config, &keys).await?;
+        let store = open_store(config, &keys, self.dry_run).await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
         let now = u64::try_from(now.as_millis()).context("the clock is off by millions of years")?;
         let report = import::run(&import, store.as_ref(), now).await?;
-        println!("{report}");
-        Ok(ExitCode::SUCCESS)
+        self.format.print(&report.document(), |_| report.to_string())
     }
 
     fn source_url(&self, config: &Config) -> anyhow::Result<SecretString> {
@@ -108,7 +124,7 @@ impl Import {
     }
 }
 
-async fn open_store(config: &Config, keys: &Keys) -> anyhow::Result<std::sync::Arc<dyn Memory>> {
+async fn open_store(config: &Config, keys: &Keys, dry_run: bool) -> anyhow::Result<Arc<dyn Memory>> {
     match &config.memory.backend {
         Backend::Process => anyhow::bail!("MEMORY_PERSISTENCE=false: what is imported would be forgotten at once"),
         // Nobody waits for a "hello".
@@ -116,7 +132,11 @@ async fn open_store(config: &Config, keys: &Keys) -> anyhow::Result<std::sync::A
             let store = app::connect_to_redis(redis, keys, config.memory.store.clone())?;
             let store = store.begin_call_within(Duration::from_secs(5));
             store.health().await?;
-            Ok(std::sync::Arc::new(store))
+            Ok(Arc::new(store))
+        }
+        // It would be empty.
+        Backend::Embedded if dry_run && !config.server.data_dir.join(DATABASE_FILE).exists() => {
+            Ok(Arc::new(ProcessStore::new(config.memory.store.clone())))
         }
         Backend::Embedded => Ok(app::open_memory(config, keys).await?.store),
     }

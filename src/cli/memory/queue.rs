@@ -1,10 +1,9 @@
 //! `redial memory outbox` and `dead`: what waits, and what cannot be delivered.
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::cli::exit::Exit;
 use crate::cli::operators::{Format, Operators, block_on, note};
 use crate::operations::{DeadEntry, DeadLine, QueueLine, rfc3339};
 
@@ -27,9 +26,9 @@ enum OutboxCommand {
 }
 
 impl Outbox {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
-            let operators = Operators::open().await?;
+            let operators = Operators::look().await?;
             let waiting = operators.operations().outbox(MOST).await;
             note("outbox.list", "-", &waiting);
             self.format.print(&waiting?, |waiting| waits(waiting))
@@ -71,9 +70,12 @@ enum DeadCommand {
 }
 
 impl Dead {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
-            let operators = Operators::open().await?;
+            let operators = match self.command {
+                DeadCommand::List | DeadCommand::Show { .. } => Operators::look().await?,
+                DeadCommand::Retry { .. } | DeadCommand::Drop { .. } => Operators::open().await?,
+            };
             let operations = operators.operations();
             match self.command {
                 DeadCommand::List => {

@@ -1,10 +1,9 @@
 //! `redial memory rekey`: how far callers have been moved to another pepper.
 
-use std::process::ExitCode;
-
 use serde::Serialize;
 
-use crate::cli::operators::{Format, Operators, block_on, lasts, note};
+use crate::cli::exit::Exit;
+use crate::cli::operators::{Format, Operators, block_on, lasting, note};
 use crate::operations::OperationError;
 
 /// How far callers have been moved to the present pepper.
@@ -34,9 +33,9 @@ struct Status {
 }
 
 impl Rekey {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
-            let operators = Operators::open().await?;
+            let operators = Operators::look().await?;
             let figures = operators.operations().store.figures().await.map_err(OperationError::from);
             note("memory.rekey", "-", &figures);
             let memory = &operators.config.memory;
@@ -66,7 +65,7 @@ fn told(status: &Status) -> String {
     let until = match status.numbers_expire_after_s {
         Some(s) => format!(
             "{} after the change, whoever has not called has expired, and the variable may be unset",
-            lasts(Some(s))
+            lasting(s)
         ),
         None => {
             "numbers never expire (MEMORY_PROFILE_TTL_DAYS=0), so the variable must stay as long as one who has not \

@@ -1,8 +1,7 @@
 //! `redial memory repair`: one key of Redis in whose place something else is.
 
-use std::process::ExitCode;
-
-use crate::cli::operators::{Format, Operators, block_on, lasts, note};
+use crate::cli::exit::Exit;
+use crate::cli::operators::{Format, Operators, block_on, expires, note};
 use crate::config::Backend;
 use crate::memory::redis::{RedisStore, RepairOutcome, Repaired};
 use crate::operations::OperationError;
@@ -20,7 +19,7 @@ pub(in crate::cli) struct Repair {
 }
 
 impl Repair {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = Operators::open().await?;
             let Backend::Redis(redis) = &operators.config.memory.backend else {
@@ -38,15 +37,15 @@ impl Repair {
 fn told(repaired: &Repaired) -> String {
     let Repaired { key, found, wanted, outcome, aside, aside_expires_in_s } = repaired;
     let aside = aside.as_deref().unwrap_or_default();
-    let lasts = lasts(*aside_expires_in_s);
+    let expires = expires(*aside_expires_in_s);
     let types = format!("{key}: {found} found, {wanted} wanted");
     match outcome {
         RepairOutcome::Sound => format!("{types}. It is sound; nothing was done."),
         RepairOutcome::Converted => {
-            format!("{types}. Converted; what was there is at {aside} and expires there: {lasts}.")
+            format!("{types}. Converted; what was there is at {aside} and expires there: {expires}.")
         }
         RepairOutcome::MovedAside => {
-            format!("{types}. It cannot be read; it is at {aside} and expires there: {lasts}.")
+            format!("{types}. It cannot be read; it is at {aside} and expires there: {expires}.")
         }
     }
 }

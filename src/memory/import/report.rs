@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 /// The report of an import.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -61,6 +63,26 @@ impl Report {
     /// Keys that were not written.
     pub fn skipped(&self) -> usize {
         self.count(|outcome| matches!(outcome, Outcome::Skipped(_)))
+    }
+
+    /// All of it, to be written as JSON.
+    pub fn document(&self) -> Value {
+        let lines = self.lines.iter().map(|line| {
+            let (outcome, name, why) = match &line.outcome {
+                Outcome::Written(name) => ("written", Some(name), None),
+                Outcome::Unchanged(name) => ("there_already", Some(name), None),
+                Outcome::Skipped(why) => ("skipped", None, Some(why)),
+            };
+            json!({ "key": line.key, "outcome": outcome, "stored_as": name, "reason": why, "notes": line.notes })
+        });
+        json!({
+            "dry_run": self.dry_run,
+            "keys_read": self.read(),
+            "written": self.written(),
+            "there_already": self.unchanged(),
+            "skipped": self.skipped(),
+            "keys": lines.collect::<Vec<_>>(),
+        })
     }
 
     fn count(&self, is: impl Fn(&Outcome) -> bool) -> usize {
