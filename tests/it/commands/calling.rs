@@ -34,9 +34,12 @@ fn answering(status: &str, body: &str) -> String {
     );
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
-            let mut request = [0; 4096];
-            let _ = stream.read(&mut request);
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+            let _ = stream.read(&mut [0; 4096]);
             let _ = stream.write_all(answer.as_bytes());
+            // What is left unread would reset the connection, and take the answer with it.
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let _ = stream.read_to_end(&mut Vec::new());
         }
     });
     origin

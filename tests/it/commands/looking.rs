@@ -59,6 +59,11 @@ async fn who_only_looks_makes_nothing() {
             }
         }
     }
+    let other = [redis[0], ("DATA_DIR", missing.to_str().unwrap()), ("MEMORY_KEY_PREFIX", "mine")];
+    let output = redial(&import, &other).output().unwrap();
+    assert!(output.status.success() && text(&output).contains("0 keys read"), "{}", text(&output));
+    assert_eq!(below(folder.path()), before, "an import that is only tried");
+    assert_eq!(super::keys(&server).await, Vec::<String>::new(), "somebody wrote to Redis");
     // Whoever looks for a memory where there is none is told where it would be.
     let output = redial(&["caller", "list"], &[("DATA_DIR", empty.to_str().unwrap())]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -76,7 +81,9 @@ fn what_lists_or_measures_answers_in_json() {
     let dir = tempfile::tempdir().unwrap();
     let vars = [("DATA_DIR", dir.path().to_str().unwrap()), ("BIND_ADDR", "127.0.0.1:1")];
     let wav = dir.path().join("out.wav");
-    let mut listing: Vec<(&[&str], &str)> = vec![
+    let say = ["say", "Hello.", "--voice", "flite", "--wav", wav.to_str().unwrap()];
+    let listing: [(&[&str], &str); 11] = [
+        (&say, "/first_audio_after_ms"),
         (&["memory", "selftest"], "/steps/0/ms"),
         (&["config"], "/variables/0/name"),
         (&["caller", "list"], "/callers"),
@@ -88,8 +95,6 @@ fn what_lists_or_measures_answers_in_json() {
         (&["hear", "fixtures/audio/cards001.wav"], "/0/utterances/0/words"),
         (&["bench", "speech", "--passes", "1"], "/recognition/p95_ms"),
     ];
-    let say = ["say", "Hello.", "--voice", "flite", "--wav", wav.to_str().unwrap()];
-    listing.push((&say, "/first_audio_after_ms"));
     for (args, place) in listing {
         let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let output = redial(&args, &vars).output().unwrap();

@@ -61,8 +61,15 @@ async fn a_person_is_found_explained_exported_and_forgotten() {
     let (_, out) = run(&["caller", "list", "--json"], "");
     let listed: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(listed["callers"].as_array().unwrap().len(), 2);
+    assert!(out.contains("\"expires_in_s\""), "{out}");
+    let (_, out) = run(&["caller", "show", ANA, "--json"], "");
+    let shown: Value = serde_json::from_str(&out).unwrap();
+    let profile = &shown["profile"];
+    assert_eq!((&profile["name"]["name"], &profile["calls"][0]["session_id"]), (&"Ana".into(), &"CA1".into()), "{out}");
+    assert!(shown["last_call_at_ms"].is_u64() && profile.get("v").is_none(), "{out}");
     let (code, out) = run(&["caller", "show", "-"], "+1 415 555 0147\n");
     assert!(code == Some(0) && out.contains("Name:      Ana"), "{out}");
+    assert!(out.contains("Expires:   in 89 days") || out.contains("Expires:   in 90 days"), "{out}");
     let (code, out) = run(&["caller", "why", ANA], "");
     assert!(code == Some(0) && out.contains("name: Ana (the caller said so)") && out.contains("CA1#"), "{out}");
     assert!(out.contains("\"My name is Ana.\""), "{out}");
