@@ -19,7 +19,10 @@ pub(super) fn is_word(word: &str) -> bool {
     word == "+" || WORDS.contains(&word) || is_keypad_word(word.strip_prefix('+').unwrap_or(word))
 }
 
+/// What carriers put before such digits, as if they were a number.
+const PREFIXES: [&str; 6] = ["", "1", "00", "001", "011", "0111"];
+
 /// True for digits that spell such a word.
 pub(super) fn is_keypad_word(digits: &str) -> bool {
-    KEYPAD.contains(&digits) || digits.strip_prefix('1').is_some_and(|rest| KEYPAD.contains(&rest))
+    PREFIXES.iter().any(|prefix| digits.strip_prefix(prefix).is_some_and(|rest| KEYPAD.contains(&rest)))
 }
