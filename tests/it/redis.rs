@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use redial::identity::{Caller, PhoneHash, UserId};
 use redial::memory::digest::SessionDigest;
-use redial::memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial::memory::model::{MAX_SESSION_BYTES, Message, Metadata, Profile, SCHEMA_VERSION, Session};
 use redial::memory::redis::RedisStore;
 use redial::memory::settings::{StoreSettings, TtlRefresh};
 use redial::memory::store::{Commit, Known, MemoryError, Outcome, Store};
@@ -614,7 +614,7 @@ async fn what_is_too_large_or_no_id_is_refused() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
     let mut long = hang_up("CA1", 1, NOON, 0);
-    long.session.conversation_history[0].turn.text = "x".repeat(300_000);
+    long.session.conversation_history[0].turn.text = "x".repeat(MAX_SESSION_BYTES);
     let mut wide = hang_up("CA1", 1, NOON, 0);
     wide.profile.summary = "x".repeat(300_000);
     for commit in [long, wide, hang_up("CA*", 1, NOON, 0), hang_up("a:b", 1, NOON, 0)] {

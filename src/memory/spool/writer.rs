@@ -2,6 +2,7 @@
 //! in one transaction, and tries again until the disk takes it.
 
 use std::error::Error;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -157,7 +158,7 @@ async fn run(
 async fn write_all(database: &Database, work: &Arc<Vec<Op>>, degraded: &AtomicBool) {
     // Ranges that are still to be written, the first one last. A range that is refused is halved, so each is looked at
     // once, and there are at most twice as many as there are operations.
-    let mut ranges = vec![0..work.len()];
+    let mut ranges: Vec<_> = iter::once(0..work.len()).collect();
     while let Some(range) = ranges.pop() {
         let (ops, part) = (Arc::clone(work), range.clone());
         let apply_all = move |rows: &mut Rows<'_>| ops[part.clone()].iter().try_for_each(|op| apply(rows, op));

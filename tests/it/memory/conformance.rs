@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use redial::identity::Caller;
 use redial::memory::digest::SessionDigest;
 use redial::memory::hang_up::{self, HangUp, Written};
-use redial::memory::model::{Confidence, Name, Profile, Session};
+use redial::memory::model::{Confidence, MAX_SESSION_BYTES, Name, Profile, Session};
 use redial::memory::store::{MemoryError, Outcome};
 
 use super::{Bench, NOON, caller, commit, episodes, fold, is_applied, session, settings, settle, unknown, withheld};
@@ -329,8 +329,10 @@ async fn ids_that_are_none_are_refused(bench: Bench) {
 async fn an_over_long_document_is_refused(bench: Bench) {
     let ana = caller("ana");
     let known = bench.known(&ana).await;
+    // More than a call can make of itself; a profile is refused far earlier.
+    let beyond = "word ".repeat(MAX_SESSION_BYTES / 5);
+    let long_session = commit(&ana, session("CA1", &ana, &[&beyond], NOON), &known);
     let much = "word ".repeat(60_000);
-    let long_session = commit(&ana, session("CA1", &ana, &[&much], NOON), &known);
     let mut long_profile = commit(&ana, session("CA2", &ana, &["hello"], NOON), &known);
     long_profile.profile.summary = much;
     for long in [long_session, long_profile] {

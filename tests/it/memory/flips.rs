@@ -253,7 +253,7 @@ async fn a_flipped_bit_costs_its_own_item_at_most_and_that_is_put_aside() {
         }
     }
     let all = flips * expected.len() as u64;
-    println!(
+    eprintln!(
         "{flips} flips: {harmless} harmless, {parked} items put aside, {} of {all} items arrived, 0 lost",
         all - parked
     );

@@ -74,7 +74,7 @@ async fn is_delivered(bench: &Bench) {
     }
     let known = bench.store.user(&caller("ana").user_id).await.unwrap().unwrap();
     let profile = known.profile.expect("it can be read");
-    assert_eq!((known.calls, profile.episodes.len()), (2, 2));
+    assert_eq!(known.calls, 2);
     assert!(serde_json::to_vec(&profile).unwrap().len() <= MAX_PROFILE_BYTES, "what is remembered is bounded");
     let deadline = std::time::Instant::now() + DEADLINE;
     for call in &calls {

@@ -284,7 +284,7 @@ async fn a_flipped_bit_in_a_mirror_is_never_served_and_costs_no_other_call() {
         }
         put(&mut raw, &key, &at, &value).await;
     }
-    println!("{flips} flips: {harmless} harmless, {left_out} messages left out, {refused} mirrors refused, 0 served");
+    eprintln!("{flips} flips: {harmless} harmless, {left_out} messages left out, {refused} mirrors refused, 0 served");
 }
 
 #[tokio::test]
