@@ -15,8 +15,10 @@ use crate::carrier::token::Grant;
 use crate::memory::fate::{self, Fate};
 use crate::telemetry::limited::Limited;
 
-/// How long other instances' knowledge is waited for while a caller hears nothing.
+/// How long other instances' knowledge is waited for while a caller hears nothing, when the call rings here.
 const OTHERS_LIMIT: Duration = Duration::from_millis(150);
+/// The same when it does not: most of what is known of it is known to others.
+const STRANGER_LIMIT: Duration = Duration::from_secs(1);
 
 /// The call whose stream has started, and which is live from now on.
 ///
@@ -39,14 +41,26 @@ pub(super) async fn arrive(
         "bad token"
     };
     let redeemed = app.tokens.redeem(token, call, unix_seconds()).map_err(|error| refused(&error))?;
+    let rings = app.calls.rings(call);
+    let limit = if rings { OTHERS_LIMIT } else { STRANGER_LIMIT };
     if let Some(mirror) = &app.mirror
-        && let Ok(Ok(false)) = timeout(OTHERS_LIMIT, mirror.take_token(&redeemed.id)).await
+        && let Ok(Ok(false)) = timeout(limit, mirror.take_token(&redeemed.id)).await
     {
         return Err(refused(&"another instance has taken it"));
     }
     let grant = redeemed.grant;
-    let rings = app.calls.rings(call);
-    let heard = if rings && app.mirror.is_none() { Heard::Maybe } else { heard_elsewhere(app, &grant).await? };
+    let heard = if rings && app.mirror.is_none() { Heard::Maybe } else { heard_elsewhere(app, &grant, limit).await? };
+    let place = (&grant.caller, grant.leg);
+    let ringing = app.calls.start(call, place, control, || lookup::ring(app, &grant, heard)).map_err(|no_call| {
+        if let Some(left_out) = NO_CALL.due() {
+            tracing::warn!(call.sid = %call, error = %no_call, left_out, "a stream gets no call");
+        }
+        match no_call {
+            NoCall::Live => "the call has a stream",
+            NoCall::Over => "the call is over",
+            NoCall::Refused(_) => "no room",
+        }
+    })?;
     if !rings {
         metrics::counter!("redial_streams_of_other_instances_total").increment(1);
         if let Some(left_out) = ADOPTED.due() {
@@ -58,23 +72,13 @@ pub(super) async fn arrive(
             );
         }
     }
-    let place = (&grant.caller, grant.leg);
-    app.calls.start(call, place, control, || lookup::ring(app, &grant, heard)).map_err(|no_call| {
-        if let Some(left_out) = NO_CALL.due() {
-            tracing::warn!(call.sid = %call, error = %no_call, left_out, "a stream gets no call");
-        }
-        match no_call {
-            NoCall::Live => "the call has a stream",
-            NoCall::Over => "the call is over",
-            NoCall::Refused(_) => "no room",
-        }
-    })
+    Ok(ringing)
 }
 
 /// Looks whether the stream of a call may be served, as far as others know: nobody has had the call, or it is to be taken up.
-async fn heard_elsewhere(app: &App, grant: &Grant) -> Result<Heard, &'static str> {
+async fn heard_elsewhere(app: &App, grant: &Grant, limit: Duration) -> Result<Heard, &'static str> {
     let sid = grant.call.as_str();
-    match fate::ask(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid, OTHERS_LIMIT).await {
+    match fate::ask(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid, limit).await {
         Ok(Fate::Over) => Err("the call is over"),
         // Its stream is another one. One that broke is taken up by a webhook of its own.
         Ok(Fate::Begun { .. }) if !grant.resumes => Err("the call has a stream"),

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::calls::{Lookup, Ringing};
 use crate::carrier::token::Grant;
 use crate::identity::{Caller, PhoneHash};
+use crate::limited::Limited;
 use crate::memory::consent::may_recall;
 use crate::memory::model::Profile;
 use crate::memory::spool::OpenCall;
@@ -82,7 +83,10 @@ async fn said_before(app: &App, sid: &CallSid, caller: &Caller, heard: Heard) ->
             (found, opening)
         }
         Err(error) => {
-            tracing::warn!(call.sid = %sid, %error, "the call goes on without its history");
+            static WITHOUT: Limited = Limited::new();
+            if let Some(left_out) = WITHOUT.due() {
+                tracing::warn!(call.sid = %sid, %error, left_out, "the call goes on without its history");
+            }
             (None, Opening::of(None, heard))
         }
     }
@@ -101,7 +105,10 @@ async fn look_up(
         Ok(known) => Some(known),
         Err(error) => {
             metrics::counter!("redial_memory_errors_total", "operation" => "begin_call").increment(1);
-            tracing::warn!(%error, "the caller is greeted as a stranger");
+            static STRANGER: Limited = Limited::new();
+            if let Some(left_out) = STRANGER.due() {
+                tracing::warn!(%error, left_out, "the caller is greeted as a stranger");
+            }
             None
         }
     };

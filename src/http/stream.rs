@@ -66,6 +66,14 @@ pub(super) async fn media_stream(
     }
     if app.calls.count() == 0 && !app.shares_calls() {
         // Nobody rings, here or elsewhere, so nobody's stream can start.
+        static NOBODY: Limited = Limited::new();
+        if let Some(left_out) = NOBODY.due() {
+            tracing::warn!(
+                left_out,
+                "a media stream came while no call rings here: behind a load balancer, send webhook and stream of a call to one \
+                 instance, or give all the same MEMORY_PHONE_PEPPER and Redis"
+            );
+        }
         return (StatusCode::SERVICE_UNAVAILABLE, "no call waits for a stream\n").into_response();
     }
     let (response, on_upgrade) = handshake.accept();
