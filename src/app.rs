@@ -25,7 +25,7 @@ use crate::memory::mirror::Mirror;
 use crate::memory::process::ProcessStore;
 use crate::memory::redis::{Announcement, RedisOptions, RedisStore};
 use crate::memory::settings::StoreSettings;
-use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool};
+use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool, home};
 use crate::memory::sqlite::{Database, SqliteStore};
 use crate::memory::store::{MemoryError, Store as _};
 use crate::memory::summarizer::Summarizer;
@@ -283,7 +283,7 @@ pub(crate) async fn open_memory(config: &Config, keys: &Keys) -> anyhow::Result<
     let settings = config.memory.store.clone();
     let data_dir = config.server.data_dir.as_path();
     let mut spool = config.memory.spool.clone();
-    let file = data_dir.join("redial.sqlite");
+    let file = data_dir.join(home::FILE);
     Ok(match &config.memory.backend {
         Backend::Redis(redis) => {
             let announcement = Announcement {

@@ -20,7 +20,7 @@ pub(super) async fn alive() -> &'static str {
 /// `GET /readyz`: calls are taken. A store or a disk that is down is told, but does not make us unready: calls
 /// go on without it.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
-    let open = app.calls.is_open();
+    let open = app.calls.is_open() && !app.spool.is_gone();
     let memory = match app.store.health().await {
         Ok(health) => json!({
             "kind": health.kind,
@@ -32,6 +32,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let journal = match app.spool.figures().await {
         Ok(figures) => json!({
             "degraded": app.spool.is_degraded(),
+            "gone": app.spool.is_gone(),
             "waiting": figures.waiting,
             "dead": figures.dead,
             "bytes": figures.bytes,

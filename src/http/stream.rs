@@ -127,7 +127,7 @@ async fn refuse(mut socket: MediaStream, reason: &'static str) {
 async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing, control: mpsc::Receiver<Control>) {
     let (record, resumed) = match taken_up(ringing.resumed).await {
         Some(call) => {
-            let before = Duration::from_millis(unix_ms().saturating_sub(call.started_at));
+            let before = call.lasted(unix_ms());
             let turns = call.turns.iter().map(|message| message.turn.clone()).collect();
             tracing::info!(turns = call.turns.len(), before_ms = before.as_millis(), "the call goes on");
             metrics::counter!("redial_calls_resumed_total").increment(1);

@@ -1,7 +1,6 @@
 //! The webhooks: a call comes in, a call is taken up again, a call is over.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
@@ -19,6 +18,7 @@ use crate::carrier::signature::SignatureHeaders;
 use crate::carrier::twiml;
 use crate::carrier::webhook::{self, VoiceRequest};
 use crate::identity::{Caller, CallerAddress, PhoneHash};
+use crate::memory::clock;
 use crate::memory::consent::may_recall;
 use crate::memory::model::Profile;
 use crate::memory::spool::OpenCall;
@@ -98,7 +98,9 @@ async fn answer(
         // Its caller is on the line already, whichever instance they spoke to.
         Entry::Resume => Load::Ample,
     };
-    match app.calls.admit(&request.call_sid, &caller, load) {
+    let admission =
+        if app.spool.is_gone() { Err(Refusal::DataDirGone) } else { app.calls.admit(&request.call_sid, &caller, load) };
+    match admission {
         Ok(Admission::New) => connect(&app, &request, caller, app.keys.older_hashes(&address), entry),
         Ok(Admission::Again(document)) => xml(document),
         Ok(Admission::Finished) => xml(twiml::hang_up()),
@@ -107,9 +109,10 @@ async fn answer(
             tracing::warn!(call.sid = %request.call_sid, %refusal, "a call is refused");
             match (refusal, entry) {
                 // The carrier then asks the fallback URL, which is another instance.
-                (Refusal::ShuttingDown, _) => {
+                (Refusal::ShuttingDown | Refusal::DataDirGone, _) => {
                     let retry = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
-                    (StatusCode::SERVICE_UNAVAILABLE, retry, "this instance is shutting down\n").into_response()
+                    let text = format!("this instance takes no calls: {refusal}\n");
+                    (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response()
                 }
                 // Answered already, so that it cannot be rejected any more.
                 (_, Entry::Resume) | (Refusal::TooManyLegs, _) => xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON)),
@@ -299,10 +302,12 @@ const fn reason(refusal: Refusal) -> &'static str {
         Refusal::Overloaded => "overloaded",
         Refusal::CallerBusy => "caller_busy",
         Refusal::ShuttingDown => "shutting_down",
+        Refusal::DataDirGone => "data_dir_gone",
         Refusal::TooManyLegs => "too_many_legs",
     }
 }
 
+/// For tokens, which live for a minute: a clock that is set meanwhile neither ends nor lengthens that.
 pub(super) fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    clock::steady_ms() / 1000
 }

@@ -75,6 +75,11 @@ impl Keys {
         format!("{}:meta:pepper", self.prefix)
     }
 
+    /// String: how far an outbox of this name had come when the server kept what it was given. `outbox` must be an id.
+    pub(super) fn mark(&self, outbox: &str) -> String {
+        format!("{}:meta:marker:{outbox}", self.prefix)
+    }
+
     /// Where a key of another shape is moved out of the way: in the same slot, and a colon, as an id may have a dot in it:
     /// what is aside must not look like somebody's.
     pub(super) fn aside(key: &str) -> String {
@@ -95,6 +100,7 @@ impl Keys {
             (Some(Kind::Mirror), Layout::Tagged) => return format!("{}:call:{{*}}", escaped(&self.mirror_prefix)),
             (Some(Kind::Place), _) => "where:*",
             (Some(Kind::Pepper), _) => "meta:pepper",
+            (Some(Kind::Mark), _) => "meta:marker:*",
             (Some(Kind::Phone), Layout::Flat) => "phone:*",
             (Some(Kind::Profile), Layout::Flat) => "user:*:profile",
             (Some(Kind::Sessions), Layout::Flat) => "user:*:sessions",
@@ -128,6 +134,7 @@ impl Keys {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix(':')?;
         let (kind, id) = match rest.split_once(':')? {
             ("meta", "pepper") => (Kind::Pepper, "pepper"),
+            ("meta", rest) => (Kind::Mark, rest.strip_prefix("marker:")?),
             (first, rest) => match self.layout {
                 Layout::Flat => flat_kind(first, rest)?,
                 Layout::Tagged => tagged_kind(first, rest)?,
@@ -215,6 +222,8 @@ pub(super) enum Kind {
     Mirror,
     /// Tells whether the pepper is still the one that the numbers were hashed with. It has no TTL.
     Pepper,
+    /// Tells an outbox whether the server has forgotten what it took.
+    Mark,
 }
 
 impl Kind {
@@ -297,6 +306,11 @@ mod tests {
             }
         }
         assert_eq!(keys(Layout::Tagged).kind("sarah:where:CA1"), Some((Kind::Place, "CA1")));
+        let mark = keys(Layout::Tagged).mark("0a1b");
+        assert_eq!(
+            (mark.as_str(), keys(Layout::Flat).kind(&mark)),
+            ("sarah:meta:marker:0a1b", Some((Kind::Mark, "0a1b")))
+        );
     }
 
     #[test]
@@ -311,6 +325,8 @@ mod tests {
             "sarah:user:u_1",
             "sarah:user:u_1:notes",
             "sarah:meta:other",
+            "sarah:meta:marker",
+            "sarah:meta:marker:*",
             "sarah:session:CA1:aside",
             "sarah:user:u_1:profile:aside",
             "conversation:messages:CA1",

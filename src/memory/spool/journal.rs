@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::super::model::{Message, Metadata, SCHEMA_VERSION, Session};
 use super::super::sqlite::Rows;
 use super::super::store::MemoryError;
-use super::super::unite::unite;
+use super::super::unite::{unite, unite_turns};
 use super::outbox;
 use crate::identity::{Caller, PhoneHash};
 
@@ -26,6 +26,19 @@ pub struct OpenCall {
     pub turns: Vec<Message>,
     /// What was said before these, where only the newest were found; else empty.
     pub summary: String,
+}
+
+/// Nobody waits longer than this for a stream to come back.
+const LONGEST_GAP_MS: u64 = 300_000;
+
+impl OpenCall {
+    /// How long the call has lasted at a time, Unix ms. A clock that was set meanwhile is not believed: it has lasted until
+    /// the last turn ended, and the gap after it is no longer than anybody would wait.
+    pub(crate) fn lasted(&self, now: u64) -> Duration {
+        let last_turn = self.turns.iter().map(|message| message.turn.end_ms).max().unwrap_or(0);
+        let by_the_clock = now.saturating_sub(self.started_at);
+        Duration::from_millis(by_the_clock.clamp(last_turn, last_turn.saturating_add(LONGEST_GAP_MS)))
+    }
 }
 
 /// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs; and so is
@@ -82,23 +95,22 @@ pub(super) fn turn(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<(), 
     rows.change(
         "INSERT OR REPLACE INTO turn (sid, id, doc, crc) SELECT ?1, ?2, ?3, ?4
          WHERE EXISTS (SELECT 1 FROM call WHERE sid = ?1)",
-        params![sid, message.turn.id.0, doc, crc32fast::hash(doc.as_bytes())],
+        params![sid, row_of(message), doc, crc32fast::hash(doc.as_bytes())],
     )?;
     Ok(())
 }
 
-/// Takes an open call over, with what was said in it. One of another caller is answered, and left to whoever has it.
-pub(super) fn claim(
-    rows: &Rows<'_>,
-    sid: &str,
-    hash: Option<&PhoneHash>,
-    instance: &str,
-) -> Result<Option<OpenCall>, MemoryError> {
-    let Some(Kept { call, .. }) = read(rows, sid)? else { return Ok(None) };
-    if call.caller.hash.as_ref() == hash {
-        rows.change("UPDATE call SET instance = ?2 WHERE sid = ?1", params![sid, instance])?;
-    }
-    Ok(Some(call))
+/// The number of a turn's row: when it was said, then its own number, as two instances may have given the same one to
+/// different turns.
+fn row_of(message: &Message) -> i64 {
+    let start_ms = i64::try_from(message.turn.start_ms).unwrap_or(i64::MAX).min(i64::from(i32::MAX));
+    (start_ms << 32) | i64::from(message.turn.id.0)
+}
+
+/// An open call, with what was said in it. It stays with whoever has it until somebody begins it: a stream that is asked
+/// for may never come.
+pub(super) fn open_call(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall>, MemoryError> {
+    Ok(read(rows, sid)?.map(|kept| kept.call))
 }
 
 /// The instances that keep calls.
@@ -175,11 +187,13 @@ fn read(rows: &Rows<'_>, sid: &str) -> Result<Option<Kept>, MemoryError> {
 fn turns(rows: &Rows<'_>, sid: &str, uid: &str) -> Result<Vec<Message>, MemoryError> {
     let sql = "SELECT id, doc, crc FROM turn WHERE sid = ?1 ORDER BY id";
     let stored = rows
-        .all(sql, params![sid], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?, row.get::<_, u32>(2)?)))?;
-    let mut turns = Vec::with_capacity(stored.len());
+        .all(sql, params![sid], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, u32>(2)?)))?;
+    // A version of ours that knew a row by its turn's number only may have kept the same turn.
+    let (mut numbered, mut turns) = (Vec::new(), Vec::with_capacity(stored.len()));
     for (id, doc, crc) in stored {
         let message = (crc32fast::hash(doc.as_bytes()) == crc).then(|| serde_json::from_str(&doc).ok()).flatten();
         match message {
+            Some(message) if id <= i64::from(u32::MAX) => numbered.push(message),
             Some(message) => turns.push(message),
             None => {
                 outbox::put_aside_turn(rows, sid, uid, &doc)?;
@@ -187,7 +201,7 @@ fn turns(rows: &Rows<'_>, sid: &str, uid: &str) -> Result<Vec<Message>, MemoryEr
             }
         }
     }
-    Ok(turns)
+    Ok(unite_turns(&numbered, &turns))
 }
 
 fn interrupted(call: OpenCall) -> Session {
@@ -204,5 +218,36 @@ fn interrupted(call: OpenCall) -> Session {
         started_at: call.started_at,
         ended_at,
         end_reason: "gateway_restart".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redial_call::{Role, Turn, TurnId, Via};
+
+    use super::*;
+    use crate::identity::UserId;
+
+    #[test]
+    fn a_call_that_goes_on_after_the_clock_was_set_has_lasted_as_long_as_it_has() {
+        const STARTED: u64 = 1_763_690_000_000;
+        let turn = Turn {
+            id: TurnId(1),
+            role: Role::Caller,
+            via: Via::Voice,
+            text: "Hello".to_owned(),
+            cut: String::new(),
+            never_sent: String::new(),
+            start_ms: 59_000,
+            end_ms: 60_000,
+        };
+        let caller = Caller { user_id: UserId::parse("u_a").unwrap(), hash: None };
+        let (sid, parameters, summary) = ("CA1".to_owned(), Vec::new(), String::new());
+        let turns = vec![Message { turn }];
+        let call = OpenCall { sid, caller, started_at: STARTED, parameters, turns, summary };
+        let lasted_s = |clock_ms| call.lasted(STARTED.saturating_add_signed(clock_ms)).as_secs();
+        assert_eq!(lasted_s(75_000), 75);
+        assert_eq!(lasted_s(75_000 - 3_600_000), 60, "not before what was said");
+        assert_eq!(lasted_s(75_000 + 3_600_000), 360, "not so long that the call would have to end");
     }
 }

@@ -165,7 +165,9 @@ impl RedisStore {
                 let reads = text(3).is_some_and(|doc| serde_json::from_str::<Session>(doc).is_ok());
                 Ok(size <= MAX_DOCUMENT && names_its_user && ended && reads)
             }
-            Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mirror => Ok(true),
+            Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mark | Kind::Mirror => {
+                Ok(true)
+            }
         }
     }
 
@@ -288,7 +290,7 @@ impl RedisStore {
 
 fn wanted(kind: Kind) -> &'static str {
     match kind {
-        Kind::Phone | Kind::Gone | Kind::Place | Kind::Pepper => "string",
+        Kind::Phone | Kind::Gone | Kind::Place | Kind::Pepper | Kind::Mark => "string",
         Kind::Profile | Kind::Session | Kind::Done | Kind::Mirror => "hash",
         Kind::Sessions => "zset",
     }
