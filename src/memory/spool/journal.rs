@@ -95,16 +95,22 @@ pub(super) fn turn(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<(), 
     rows.change(
         "INSERT OR REPLACE INTO turn (sid, id, doc, crc) SELECT ?1, ?2, ?3, ?4
          WHERE EXISTS (SELECT 1 FROM call WHERE sid = ?1)",
-        params![sid, row_of(message), doc, crc32fast::hash(doc.as_bytes())],
+        params![sid, row_of(rows, sid, message)?, doc, crc32fast::hash(doc.as_bytes())],
     )?;
     Ok(())
 }
 
-/// The number of a turn's row: when it was said, then its own number, as two instances may have given the same one to
-/// different turns.
-fn row_of(message: &Message) -> i64 {
-    let start_ms = i64::try_from(message.turn.start_ms).unwrap_or(i64::MAX).min(i64::from(i32::MAX));
-    (start_ms << 32) | i64::from(message.turn.id.0)
+/// The number of a turn's row: its own; where another turn has that, as two instances may have given one number to
+/// different turns, with the time when it was said before it.
+fn row_of(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<i64, MemoryError> {
+    let (id, start_ms) = (i64::from(message.turn.id.0), message.turn.start_ms);
+    let sql = "SELECT doc FROM turn WHERE sid = ?1 AND id = ?2";
+    let kept = rows.one(sql, params![sid, id], |row| Ok(row.get_ref(0)?.as_bytes().unwrap_or_default().to_vec()))?;
+    let is_it = |doc: Vec<u8>| serde_json::from_slice(&doc).is_ok_and(|kept: Message| kept.turn.start_ms == start_ms);
+    if kept.is_none_or(is_it) {
+        return Ok(id);
+    }
+    Ok((i64::try_from(start_ms).unwrap_or(i64::MAX).min(i64::from(i32::MAX)) << 32) | id)
 }
 
 /// An open call, with what was said in it. It stays with whoever has it until somebody begins it: a stream that is asked
@@ -188,12 +194,10 @@ fn turns(rows: &Rows<'_>, sid: &str, uid: &str) -> Result<Vec<Message>, MemoryEr
     let sql = "SELECT id, doc, crc FROM turn WHERE sid = ?1 ORDER BY id";
     let stored = rows
         .all(sql, params![sid], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, u32>(2)?)))?;
-    // A version of ours that knew a row by its turn's number only may have kept the same turn.
-    let (mut numbered, mut turns) = (Vec::new(), Vec::with_capacity(stored.len()));
+    let mut turns = Vec::with_capacity(stored.len());
     for (id, doc, crc) in stored {
         let message = (crc32fast::hash(doc.as_bytes()) == crc).then(|| serde_json::from_str(&doc).ok()).flatten();
         match message {
-            Some(message) if id <= i64::from(u32::MAX) => numbered.push(message),
             Some(message) => turns.push(message),
             None => {
                 outbox::put_aside_turn(rows, sid, uid, &doc)?;
@@ -201,7 +205,8 @@ fn turns(rows: &Rows<'_>, sid: &str, uid: &str) -> Result<Vec<Message>, MemoryEr
             }
         }
     }
-    Ok(unite_turns(&numbered, &turns))
+    // In their order, which is not that of the rows where two instances have numbered turns alike.
+    Ok(unite_turns(&turns, &[]))
 }
 
 fn interrupted(call: OpenCall) -> Session {
