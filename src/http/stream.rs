@@ -19,6 +19,7 @@ use crate::carrier::twilio::{self, Incoming, Start};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::memory::mirror::LiveCall;
 use crate::memory::mirror::feed::Feed;
+use crate::memory::resume;
 use crate::memory::spool::OpenCall;
 use crate::session::log::CallLog;
 use crate::session::record::Record;
@@ -31,8 +32,6 @@ const START_LIMIT: Duration = Duration::from_secs(3);
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// The default of 128 KiB would be most of a call's memory.
 const READ_BUFFER_BYTES: usize = 4096;
-/// How long a call that goes on waits for what was said before; its greeting is on the way meanwhile.
-const RESUME_LIMIT: Duration = Duration::from_secs(1);
 /// How long the disk may take to keep a finished session before the store is asked directly.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the carrier may take to close its side.
@@ -211,7 +210,7 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
 
 /// What was said before the stream broke, if it is found in time.
 async fn taken_up(resumed: Option<oneshot::Receiver<OpenCall>>) -> Option<OpenCall> {
-    timeout(RESUME_LIMIT, resumed?).await.ok()?.ok()
+    timeout(resume::PATIENCE, resumed?).await.ok()?.ok()
 }
 
 fn unix_ms() -> u64 {

@@ -13,9 +13,12 @@ use super::store::MemoryError;
 use super::unite::unite_turns;
 use crate::identity::{Caller, UserId};
 
-/// How long others may take to tell what they know when something is known here: the caller is on the line, and waits for
-/// a second at most.
-const WITH_OURS: Duration = Duration::from_millis(500);
+/// How long others may take to tell what they know when something is known here: the caller is on the line, and the stream
+/// waits for no longer than [`PATIENCE`].
+const WITH_OURS: Duration = Duration::from_millis(1200);
+/// How long a call that goes on waits, from its stream's start, for what was said before; its greeting is on the way
+/// meanwhile. A busy machine and a store that is just answering again take this long; only one that hangs costs all of it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Looks in this instance's journal and outbox; in the mirror, where another instance that died has left the call; and
 /// among the finished sessions of the store, where another one has put it when it let it go. The call may have been with

@@ -1,13 +1,15 @@
 //! A caller's telephone: it plays what it hears, presses keys, and tells when the stream is over.
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::support::line::{Socket, Wire, dtmf, start, stop};
+use crate::support::line::{STREAM, Socket, Wire, dtmf, start, stop};
 
 /// A stream; dropped, it breaks.
 pub(super) struct Line {
@@ -65,6 +67,10 @@ impl Line {
 
 async fn play(mut socket: Socket, mut queue: mpsc::Receiver<Value>, over: CancellationToken) {
     let _over = over.drop_guard();
+    // A line on which nothing comes for 10 s counts as dead: 20 ms of silence now and then, which no turn waits for.
+    let payload = format!("{}/w==", "/".repeat(212));
+    let silence = json!({ "event": "media", "streamSid": STREAM, "media": { "track": "inbound", "payload": payload } });
+    let mut pause = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             message = socket.0.next() => match message {
@@ -78,6 +84,7 @@ async fn play(mut socket: Socket, mut queue: mpsc::Receiver<Value>, over: Cancel
                 Some(Ok(_)) => (),
             },
             Some(message) = queue.recv() => socket.send(&message).await,
+            _ = pause.tick() => socket.send(&silence).await,
         }
     }
 }
