@@ -26,7 +26,7 @@ use crate::memory::mirror::Mirror;
 use crate::memory::process::ProcessStore;
 use crate::memory::redis::{Announcement, RedisOptions, RedisStore};
 use crate::memory::settings::StoreSettings;
-use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool};
+use crate::memory::spool::{Drain, LiveCalls, Sinks, Spool, home};
 use crate::memory::sqlite::{Database, SqliteStore};
 use crate::memory::store::{MemoryError, Store as _};
 use crate::memory::summarizer::Summarizer;
@@ -44,7 +44,7 @@ use crate::telemetry::limited::Limited;
 const PHRASE_CACHE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Journal, outbox and embedded store, in the data directory.
-pub(crate) const DATABASE_FILE: &str = "redial.sqlite";
+pub(crate) const DATABASE_FILE: &str = home::FILE;
 
 /// What the log says happens while Redis is away.
 const FALLBACK: &str = "the journal on this machine's disk for finished calls, and no memory for new ones";

@@ -80,6 +80,9 @@ pub enum Refusal {
     /// The process is about to stop.
     #[error("shutting down")]
     ShuttingDown,
+    /// The data directory was taken away: what is said would be lost with this process.
+    #[error("the data directory is gone")]
+    DataDirGone,
     /// The stream of this call broke too often.
     #[error("the call was taken up too often")]
     TooManyLegs,

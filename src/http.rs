@@ -12,13 +12,13 @@ mod stream;
 mod voice;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use crate::app::App;
+use crate::memory::clock;
 
 /// A webhook's body: Twilio's own limit for what it sends and fetches.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -44,6 +44,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// For tokens, which live for a minute: a clock that is set meanwhile neither ends nor lengthens that.
 fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    clock::steady_ms() / 1000
 }

@@ -25,7 +25,7 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// Whether calls are taken. Asked by strangers: it must cost nothing.
 fn is_ready(app: &App) -> bool {
-    app.calls.is_open()
+    app.calls.is_open() && !app.spool.is_gone()
 }
 
 /// `GET /healthz`: the process runs.
@@ -81,6 +81,7 @@ async fn look(app: &App) -> (Value, Value) {
     let journal = match app.spool.figures().await {
         Ok(figures) => json!({
             "degraded": app.spool.is_degraded(),
+            "gone": app.spool.is_gone(),
             "waiting": figures.waiting,
             "dead": figures.dead,
             "bytes": figures.bytes,

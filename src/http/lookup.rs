@@ -13,11 +13,11 @@ use crate::app::App;
 use crate::calls::{Lookup, Ringing};
 use crate::carrier::token::Grant;
 use crate::identity::{Caller, PhoneHash};
-use crate::limited::Limited;
 use crate::memory::consent::may_recall;
 use crate::memory::model::Profile;
 use crate::memory::spool::OpenCall;
 use crate::memory::{rekey, resume};
+use crate::telemetry::limited::Limited;
 
 /// Whether a caller who comes back has heard us, as far as is known before what was said is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

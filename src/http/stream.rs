@@ -22,6 +22,7 @@ use crate::media_stream::{Inbound, MediaStream};
 use crate::memory::fate::may_go_on;
 use crate::memory::mirror::LiveCall;
 use crate::memory::mirror::feed::Feed;
+use crate::memory::resume;
 use crate::memory::spool::OpenCall;
 use crate::session::log::CallLog;
 use crate::session::record::Record;
@@ -32,8 +33,6 @@ use crate::telemetry::millis;
 
 /// A stranger may hold a socket for this long without a valid `start`.
 const START_LIMIT: Duration = Duration::from_secs(3);
-/// How long a call that goes on waits for what was said before; its greeting is on the way meanwhile.
-const RESUME_LIMIT: Duration = Duration::from_secs(1);
 /// How long the disk may take to keep a finished session before the store is asked directly.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the carrier may take to close its side.
@@ -150,7 +149,7 @@ async fn refuse(mut socket: MediaStream, code: u16, reason: &'static str) {
 async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing, control: mpsc::Receiver<Control>) {
     let (record, resumed) = match taken_up(ringing.resumed).await {
         Some(call) => {
-            let before = Duration::from_millis(unix_ms().saturating_sub(call.started_at));
+            let before = call.lasted(unix_ms());
             let turns = call.turns.iter().map(|message| message.turn.clone()).collect();
             tracing::info!(turns = call.turns.len(), before_ms = millis(before), "the call goes on");
             metrics::counter!("redial_calls_resumed_total").increment(1);
@@ -242,7 +241,7 @@ async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing
 
 /// What was said before the stream broke, if it is found in time.
 async fn taken_up(resumed: Option<oneshot::Receiver<OpenCall>>) -> Option<OpenCall> {
-    timeout(RESUME_LIMIT, resumed?).await.ok()?.ok()
+    timeout(resume::PATIENCE, resumed?).await.ok()?.ok()
 }
 
 fn unix_ms() -> u64 {

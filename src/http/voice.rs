@@ -100,6 +100,9 @@ async fn answer(
     }
     // Answered already, this is no new call, whichever URL the carrier has: the one for when others fail may be /voice.
     let goes_on = entry == Entry::Resume || request.is_answered();
+    if app.spool.is_gone() {
+        return refused(&request.call_sid, Refusal::DataDirGone, goes_on);
+    }
     if goes_on {
         app.calls.displace(&request.call_sid).await;
     }
@@ -237,9 +240,10 @@ fn refused(sid: &CallSid, refusal: Refusal, goes_on: bool) -> Response {
     }
     match refusal {
         // The carrier then asks the fallback URL, which is another instance.
-        Refusal::ShuttingDown => {
+        Refusal::ShuttingDown | Refusal::DataDirGone => {
             let retry = [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)];
-            (StatusCode::SERVICE_UNAVAILABLE, retry, "this instance is shutting down\n").into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, retry, format!("this instance takes no calls: {refusal}\n"))
+                .into_response()
         }
         Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy if !goes_on => xml(twiml::reject_busy()),
         // Answered already, so that it cannot be rejected any more.
@@ -302,6 +306,7 @@ const fn reason(refusal: Refusal) -> &'static str {
         Refusal::Overloaded => "overloaded",
         Refusal::CallerBusy => "caller_busy",
         Refusal::ShuttingDown => "shutting_down",
+        Refusal::DataDirGone => "data_dir_gone",
         Refusal::TooManyLegs => "too_many_legs",
     }
 }

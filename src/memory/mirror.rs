@@ -39,18 +39,28 @@ pub struct Mirrored {
     pub turns: u64,
 }
 
+/// Whose call a mirror shows after a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The call of the instance that wrote, or, when the write failed, nobody knows whose.
+    Ours,
+    /// That of another instance, and the write changed nothing.
+    Others,
+}
+
 /// Where calls are mirrored while they live.
 #[async_trait]
 pub trait Mirror: Send + Sync {
-    /// Says who has the call, at its beginning and whenever that changes or the summary does. What this instance mirrored
-    /// of it before stays. Messages of another one go, whose count may be another: whoever takes a call over adds what is
-    /// known of it. Best effort: a failure is logged.
-    async fn begin(&self, call: &LiveCall);
+    /// Says who has the call, at its beginning and whenever that changes or the summary does. `newest` are the newest of
+    /// the `turns` turns that the instance knows. What this instance mirrored of it before stays. What another one has
+    /// mirrored is replaced by these in the same step, unless it is more than `turns`: then nothing changes, and the answer
+    /// is [`Shown::Others`]. Best effort: a failure is logged.
+    async fn begin(&self, call: &LiveCall, newest: &[Message], turns: u64) -> Shown;
 
-    /// Adds a turn. `turns` counts the call's turns, this one included, so that one that comes twice is there once; the
-    /// later version stays. Best effort: a failure is logged. A turn of a call that has not begun here, has ended or was
-    /// erased is not kept.
-    async fn turn(&self, sid: &str, message: &Message, turns: u64);
+    /// Adds a turn of the call that `instance` has. `turns` counts the call's turns, this one included, so that one that
+    /// comes twice is there once; the later version stays. Best effort: a failure is logged. A turn of a call that has not
+    /// begun here, has ended, was erased, or is another instance's by now is not kept.
+    async fn turn(&self, sid: &str, instance: &str, message: &Message, turns: u64) -> Shown;
 
     /// Reads a call; `None` when it is not mirrored.
     ///

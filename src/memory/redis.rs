@@ -46,9 +46,10 @@ pub use self::directory::{RepairError, RepairOutcome, Repaired};
 use self::keys::Keys;
 pub use self::options::{Layout, RedisOptions};
 use self::script::Invocation;
+use super::directory::ERASED_FOR;
 use super::model::{MAX_SESSION_BYTES, Session};
 use super::settings::StoreSettings;
-use super::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
+use super::store::{Commit, Health, Known, Mark, MemoryError, Outcome, ServerId, Store};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
 use crate::tls;
 
@@ -242,6 +243,29 @@ impl Store for RedisStore {
 
     fn server(&self) -> watch::Receiver<Option<ServerId>> {
         self.server.id()
+    }
+
+    async fn mark(&self, outbox: &str) -> Result<Mark, MemoryError> {
+        let key = self.keys.mark(checked(outbox)?);
+        let until = Instant::now() + self.background;
+        match self.ask::<Option<Vec<u8>>>(redis::cmd("GET").arg(&key), until).await {
+            Ok(None) => Ok(Mark::Missing),
+            // What is none of ours there says nothing, and is replaced by the next mark.
+            Ok(Some(text)) => {
+                let mark = str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
+                Ok(mark.map_or(Mark::Missing, Mark::At))
+            }
+            Err(Trouble::WrongType) => Ok(Mark::Missing),
+            Err(trouble) => Err(self.failed("", trouble)),
+        }
+    }
+
+    async fn set_mark(&self, outbox: &str, mark: u64) -> Result<(), MemoryError> {
+        let key = self.keys.mark(checked(outbox)?);
+        let until = Instant::now() + self.background;
+        let mut set = redis::cmd("SET");
+        set.arg(&key).arg(mark).arg("EX").arg(ttl_s(ERASED_FOR));
+        self.ask::<()>(&set, until).await.map_err(|trouble| self.failed("", trouble))
     }
 }
 

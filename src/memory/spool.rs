@@ -13,6 +13,8 @@
 //! | `writer` | the queue in front of the file: nothing on a call's path waits for a disk |
 //! | `call_logs` | the logs that hold a forgotten caller's words |
 //! | `held` | what is here of one user, or of one session |
+//! | `home` | whether the data directory is still there |
+//! | `mark` | whether the store's server has forgotten |
 //! | `instance` | which process keeps a call, and whether it still lives |
 //! | `trace` | what is here of a call, for whoever is asked about it |
 //! | `drain` | the deliveries |
@@ -21,8 +23,10 @@ pub(crate) mod call_logs;
 mod dead;
 mod drain;
 mod held;
+pub(crate) mod home;
 mod instance;
 mod journal;
+mod mark;
 mod outbox;
 mod sealed;
 mod trace;
@@ -41,9 +45,11 @@ pub use self::journal::OpenCall;
 pub use self::outbox::{Entry, Kind, SpoolFigures};
 pub(in crate::memory) use self::trace::Trace;
 
+use self::home::Home;
 use self::instance::Instance;
 use self::writer::{Op, Writer};
 use super::model::{Message, Session};
+use super::resume;
 use super::sqlite::Database;
 use super::store::MemoryError;
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
@@ -84,6 +90,7 @@ pub struct Spool {
     instance: Arc<Instance>,
     settings: SpoolSettings,
     data_dir: Option<PathBuf>,
+    home: Option<Home>,
     /// Told when there is something new to deliver.
     wake: Arc<Notify>,
     /// Sessions that the disk does not take, on their way to the store.
@@ -113,7 +120,8 @@ impl Spool {
         let writer = Writer::start(Arc::clone(&database), Arc::clone(&wake));
         let (queue, finished) = mpsc::unbounded_channel();
         let past_the_disk = (queue, Mutex::new(finished));
-        Ok(Self { database, writer, instance, settings, data_dir: data_dir.map(Path::to_owned), wake, past_the_disk })
+        let (home, data_dir) = (data_dir.and_then(Home::of), data_dir.map(Path::to_owned));
+        Ok(Self { database, writer, instance, settings, data_dir, home, wake, past_the_disk })
     }
 
     /// This instance's name, new at each start.
@@ -165,21 +173,28 @@ impl Spool {
         self.writer.is_degraded()
     }
 
-    /// What was said in a call whose stream broke, if it is the same caller's: from the journal, or from the outbox.
+    /// True when the data directory was taken away, or replaced, under this process: what is said from now on could not be
+    /// found by the next one. As of a look some seconds ago, while deliveries run.
+    pub fn is_gone(&self) -> bool {
+        self.home.as_ref().is_some_and(Home::is_gone)
+    }
+
+    /// What was said in a call whose stream broke, by the same caller: from the journal and the outbox. It changes nothing:
+    /// whoever goes on with the call begins it.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub async fn resume(&self, sid: &str, hash: Option<&PhoneHash>) -> Result<Option<OpenCall>, MemoryError> {
         self.writer.flushed(Duration::from_millis(500)).await;
-        let (sid, asked, instance) = (sid.to_owned(), hash.cloned(), self.instance.id().to_owned());
-        let found = self
+        let sid = sid.to_owned();
+        let copies = self
             .database
-            .ask(PATIENCE, move |rows| match journal::claim(rows, &sid, asked.as_ref(), &instance)? {
-                Some(call) => Ok(Some(call)),
-                None => outbox::last_session(rows, &sid),
+            .ask(PATIENCE, move |rows| {
+                let open = journal::open_call(rows, &sid)?;
+                Ok(open.into_iter().chain(outbox::copies(rows, &sid)?).collect::<Vec<_>>())
             })
             .await?;
-        Ok(found.filter(|call| call.caller.hash.as_ref() == hash))
+        Ok(resume::united(copies.into_iter().filter(|call| call.caller.hash.as_ref() == hash)))
     }
 
     /// Closes the calls that dead instances have left open and that nobody has taken up. Answers their ids.
@@ -187,6 +202,9 @@ impl Spool {
     /// # Errors
     /// When the file cannot be used.
     pub async fn finish_orphans(&self) -> Result<Vec<String>, MemoryError> {
+        if self.is_gone() {
+            return Ok(Vec::new()); // the locks of living instances went with the directory
+        }
         let ours = Arc::clone(&self.instance);
         // The locks are looked at where the disk may be waited for.
         let dead = self

@@ -39,6 +39,35 @@ pub trait Store: Send + Sync {
     fn server(&self) -> watch::Receiver<Option<ServerId>> {
         watch::channel(Some(ServerId("local".to_owned()))).1
     }
+
+    /// The mark that the outbox of this name, an id, has left at the server: when it is gone, or lower than it was, the
+    /// server has forgotten what came after it, though it may be the same one all the while. A store that cannot forget
+    /// has [`Mark::None`].
+    ///
+    /// # Errors
+    /// [`MemoryError::Unavailable`] when it is not known.
+    async fn mark(&self, _outbox: &str) -> Result<Mark, MemoryError> {
+        Ok(Mark::None)
+    }
+
+    /// Leaves a mark, for 30 days.
+    ///
+    /// # Errors
+    /// As for [`Store::mark`]; the mark may be there all the same.
+    async fn set_mark(&self, _outbox: &str, _mark: u64) -> Result<(), MemoryError> {
+        Ok(())
+    }
+}
+
+/// What became of a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// None is kept here.
+    None,
+    /// It is not there.
+    Missing,
+    /// It is there.
+    At(u64),
 }
 
 /// Names one life of one server; equal names hold the same data. Opaque.

@@ -1,5 +1,6 @@
 //! Two copies of one call made one: nothing that only one of them has is lost.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -10,28 +11,45 @@ use super::model::{Message, Session};
 /// The session of which `a` and `b` are copies, such as two instances write that had the call one after the other.
 ///
 /// It has every turn of either, oldest first, with the ids that they have. A turn is the same in both if role, id and
-/// start are; of two versions the one with more heard words stays. It began when the earlier copy began; whatever else
-/// is said of it is said by the copy that ended later.
+/// start are; of two versions the one with more heard words stays. It began when the earlier copy began, and the other
+/// one's times are counted from there as well: an instance that could not find out that the call was going on has begun
+/// it anew. Whatever else is said of it is said by the copy that ended later.
 ///
 /// Pure, associative, commutative, and idempotent on what it made: copies may be united in any order, any number of
 /// times. Both must be of one call.
 #[must_use]
 pub fn unite(a: &Session, b: &Session) -> Session {
+    let started_at = a.started_at.min(b.started_at);
+    let [ours, theirs] = [a, b].map(|session| counted_from(session, started_at));
+    let later = if by_end(a, b).is_lt() { b } else { a };
+    Session { conversation_history: unite_turns(&ours, &theirs), started_at, ..later.clone() }
+}
+
+/// Every turn of either, as [`unite()`] has them; the times of both are counted from the same moment.
+pub(super) fn unite_turns(a: &[Message], b: &[Message]) -> Vec<Message> {
     let mut turns: BTreeMap<Place, &Turn> = BTreeMap::new();
-    for session in [a, b] {
-        for (place, turn) in placed(session) {
+    for copy in [a, b] {
+        for (place, turn) in placed(copy) {
             let kept = turns.entry(place).or_insert(turn);
             if by_what_was_heard(turn, kept).is_gt() {
                 *kept = turn;
             }
         }
     }
-    let later = if by_end(a, b).is_lt() { b } else { a };
-    Session {
-        conversation_history: turns.into_values().map(|turn| Message { turn: turn.clone() }).collect(),
-        started_at: a.started_at.min(b.started_at),
-        ..later.clone()
+    turns.into_values().map(|turn| Message { turn: turn.clone() }).collect()
+}
+
+/// The turns of a copy with their times counted from `started_at`, which is not later than its own beginning.
+fn counted_from(session: &Session, started_at: u64) -> Cow<'_, [Message]> {
+    let later_ms = session.started_at.saturating_sub(started_at);
+    if later_ms == 0 {
+        return Cow::Borrowed(&session.conversation_history);
     }
+    let shifted = |Message { turn }: &Message| {
+        let [start_ms, end_ms] = [turn.start_ms, turn.end_ms].map(|ms| ms.saturating_add(later_ms));
+        Message { turn: Turn { start_ms, end_ms, ..turn.clone() } }
+    };
+    Cow::Owned(session.conversation_history.iter().map(shifted).collect())
 }
 
 /// Where a turn belongs: start, id, how many like it come before it in its copy, and whether it is the agent's.
@@ -39,9 +57,9 @@ pub fn unite(a: &Session, b: &Session) -> Session {
 /// In a call of ours none comes before; documents of other origin may have neither ids nor times.
 type Place = (u64, u32, usize, bool);
 
-fn placed(session: &Session) -> impl Iterator<Item = (Place, &Turn)> {
+fn placed(copy: &[Message]) -> impl Iterator<Item = (Place, &Turn)> {
     let mut seen: BTreeMap<(u64, u32, bool), usize> = BTreeMap::new();
-    session.conversation_history.iter().map(move |Message { turn }| {
+    copy.iter().map(move |Message { turn }| {
         let is_agents = turn.role == Role::Agent;
         let alike = seen.entry((turn.start_ms, turn.id.0, is_agents)).or_default();
         let place = (turn.start_ms, turn.id.0, *alike, is_agents);
@@ -143,6 +161,17 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_that_began_later_has_its_turns_where_they_were_said() {
+        let first = session([turn(Role::Agent, 1, 0, "Hello"), turn(Role::Caller, 2, 900, "A plumber")]);
+        let anew = session([turn(Role::Agent, 1, 0, "Sorry, I lost you"), turn(Role::Caller, 2, 900, "On Friday")]);
+        let anew = Session { started_at: 9000, ended_at: 11_000, ..anew };
+        let both = unite(&first, &anew);
+        assert_eq!(texts(&both), ["Hello", "A plumber", "Sorry, I lost you", "On Friday"]);
+        assert_eq!(both.conversation_history[3].turn.start_ms, 8900);
+        assert_eq!((unite(&anew, &first), unite(&both, &anew)), (both.clone(), both));
+    }
+
+    #[test]
     fn turns_that_nothing_tells_apart_are_all_kept_in_their_order() {
         let turns = [(Role::Caller, "a"), (Role::Agent, "b"), (Role::Caller, "c c"), (Role::Agent, "d")];
         let of = |count: usize| session(turns[..count].iter().map(|(role, text)| turn(*role, 0, 0, text)));
@@ -216,10 +245,17 @@ mod tests {
         fn every_turn_of_either_is_there_as_far_as_it_was_heard(a in any_session(), b in any_session()) {
             let both = unite(&a, &b);
             let words = |turn: &Turn| turn.text.split_whitespace().count();
-            for Message { turn } in a.conversation_history.iter().chain(&b.conversation_history) {
-                let place = |turn: &Turn| (turn.role, turn.id, turn.start_ms);
+            let of = |session: &Session| {
+                let since = session.started_at;
+                session.conversation_history.iter().map(|message| (since, message.turn.clone())).collect::<Vec<_>>()
+            };
+            for (since, turn) in &[of(&a), of(&b)].concat() {
+                let since = *since;
+                let place = |turn: &Turn, since: u64| (turn.role, turn.id, since + turn.start_ms);
                 let mut kept = both.conversation_history.iter().map(|message| &message.turn);
-                prop_assert!(kept.any(|kept| place(kept) == place(turn) && words(kept) >= words(turn)), "{:?}", turn);
+                let there = place(turn, since);
+                let is_it = |kept: &Turn| place(kept, both.started_at) == there && words(kept) >= words(turn);
+                prop_assert!(kept.any(is_it), "{:?}", turn);
             }
         }
     }

@@ -166,6 +166,9 @@ impl Record {
             tracing::warn!(unkept, "turns of the call are not kept: it had too many");
             note.never_sent = format!("{NOT_KEPT} Turns not kept: {unkept}.");
         }
+        // Not before what was said in it, should the clock have been set back.
+        let lasted = inner.turns.iter().map(|turn| turn.end_ms).max().unwrap_or(0);
+        let started_at = unix_ms(inner.started_at);
         Session {
             chat_id: inner.session_id.clone(),
             conversation_history: inner.turns.iter().map(|turn| Message { turn: turn.clone() }).collect(),
@@ -173,8 +176,8 @@ impl Record {
             metadata: Metadata { last_event_type: last_event.to_owned(), payload_keys: inner.parameters.clone() },
             v: SCHEMA_VERSION,
             user_id: inner.caller.user_id.as_str().to_owned(),
-            started_at: unix_ms(inner.started_at),
-            ended_at: unix_ms(now),
+            started_at,
+            ended_at: unix_ms(now).max(started_at.saturating_add(lasted)),
             end_reason: end_reason.to_owned(),
         }
     }
@@ -300,6 +303,34 @@ mod tests {
         let kept = record.keep(Turn { cut, never_sent, role: Role::Agent, ..turn(1, &text) }).unwrap().turn;
         assert!(kept.text.len() <= MAX_TURN_BYTES && kept.text.ends_with("é…"));
         assert!(kept.cut.len() + kept.never_sent.len() <= MAX_TURN_BYTES);
+    }
+
+    #[test]
+    fn a_call_ends_after_what_was_said_in_it_whatever_the_clock_says() {
+        let caller = Caller { user_id: UserId::parse("anon_1").unwrap(), hash: None };
+        let in_an_hour = unix_ms(SystemTime::now()) + 3_600_000;
+        let open = |started_at| OpenCall {
+            sid: "session".to_owned(),
+            caller: caller.clone(),
+            started_at,
+            parameters: Vec::new(),
+            turns: Vec::new(),
+            summary: String::new(),
+        };
+        let turn = Turn {
+            id: redial_call::TurnId(1),
+            role: redial_call::Role::Caller,
+            via: redial_call::Via::Voice,
+            text: "Hello".to_owned(),
+            cut: String::new(),
+            never_sent: String::new(),
+            start_ms: 4000,
+            end_ms: 5000,
+        };
+        let record = Record::resumed(open(in_an_hour));
+        record.keep(turn);
+        let session = record.into_session("caller_hung_up", "stop");
+        assert_eq!((session.started_at, session.ended_at), (in_an_hour, in_an_hour + 5000));
     }
 
     #[test]

@@ -28,8 +28,10 @@ const METRICS: &[Metric] = &[
     gauge("redial_calls", Unit::Count, "Calls that ring or are live in this process, as of some seconds ago."),
     counter("redial_calls_total", "Calls that were answered, each time they were taken up again included."),
     counter("redial_calls_resumed_total", "Calls that went on after their stream or their process had ended."),
-    counter("redial_calls_refused_total", "Calls that were declined before they were answered.")
-        .with("reason", &["full", "overloaded", "caller_busy", "shutting_down", "too_many_legs", "had_before"]),
+    counter("redial_calls_refused_total", "Calls that were declined before they were answered.").with(
+        "reason",
+        &["full", "overloaded", "caller_busy", "shutting_down", "data_dir_gone", "too_many_legs", "had_before"],
+    ),
     counter("redial_panics_total", "Calls that ended by a fault of this program. Must stay 0."),
     // the carrier's side
     gauge("redial_connections", Unit::Count, "Connections that are open, calls as well.")

@@ -7,3 +7,4 @@ mod model;
 mod process;
 mod redis;
 mod resume;
+mod rolling;

@@ -1,16 +1,19 @@
 //! One call's way to the mirror: nothing on the call's path waits for it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{LiveCall, Mirror};
+use super::{LiveCall, Mirror, Shown};
 use crate::identity::Caller;
 use crate::memory::model::Message;
 
 /// Notes that may wait, some minutes of talk. Beyond that they are dropped: the mirror is second best, the journal has
 /// everything.
 const QUEUE: usize = 64;
+/// The newest messages that are kept here, in case the mirror has to be begun with them: as many as one shows.
+const NEWEST: usize = 64;
 
 /// Tells the mirror of a live call what happens, in order, from a task of its own.
 pub(crate) struct Feed {
@@ -61,27 +64,96 @@ impl Feed {
     }
 }
 
-async fn run(mirror: Arc<dyn Mirror>, mut call: LiveCall, before: Vec<Message>, mut queue: mpsc::Receiver<Note>) {
-    mirror.begin(&call).await;
-    for (turns, message) in (1..).zip(&before) {
-        mirror.turn(&call.session_id, message, turns).await;
+async fn run(mirror: Arc<dyn Mirror>, call: LiveCall, before: Vec<Message>, mut queue: mpsc::Receiver<Note>) {
+    let mut feeding = Feeding { mirror, call, turns: 0, newest: VecDeque::new(), place: Place::NotYet };
+    for (turns, message) in (1..).zip(before) {
+        feeding.keep(message, turns);
     }
+    feeding.begin().await;
     while let Some(note) = queue.recv().await {
         match note {
             Note::Found(caller) => {
-                call.user_id = caller.user_id;
-                call.hash = caller.hash;
-                mirror.begin(&call).await;
+                feeding.call.user_id = caller.user_id;
+                feeding.call.hash = caller.hash;
+                feeding.begin().await;
             }
             Note::SummedUp(summary) => {
-                call.summary = summary;
-                mirror.begin(&call).await;
+                feeding.call.summary = summary;
+                feeding.begin().await;
             }
+            Note::Turn(message, turns) => feeding.turn(*message, turns).await,
+            Note::Over => feeding.mirror.over(&feeding.call.session_id).await,
+            Note::Forget => return feeding.mirror.end(&feeding.call.session_id, &feeding.call.instance).await,
+        }
+    }
+}
+
+/// Whose place in the mirror it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Another instance's, whose copy has more turns than ours: it is ours once it has not.
+    NotYet,
+    Ours,
+    /// Another instance has taken the call from us.
+    Lost,
+}
+
+/// A call's mirror as its instance sees it.
+struct Feeding {
+    mirror: Arc<dyn Mirror>,
+    call: LiveCall,
+    /// Turns that the call has had.
+    turns: u64,
+    newest: VecDeque<Message>,
+    place: Place,
+}
+
+impl Feeding {
+    fn keep(&mut self, message: Message, turns: u64) {
+        let Some(back) = self.turns.checked_sub(turns) else {
+            // What is not known has no place among the others.
+            if turns > self.turns + 1 {
+                self.newest.clear();
+            }
+            self.turns = turns;
+            self.newest.push_back(message);
+            if self.newest.len() > NEWEST {
+                self.newest.pop_front();
+            }
+            return;
+        };
+        // The longer version of one; maybe of one that is too old to be kept here.
+        let at = usize::try_from(back).ok().and_then(|back| self.newest.len().checked_sub(back + 1));
+        if let Some(kept) = at.and_then(|at| self.newest.get_mut(at)) {
+            *kept = message;
+        }
+    }
+
+    async fn begin(&mut self) {
+        if self.place == Place::Lost {
+            return;
+        }
+        let newest = self.newest.make_contiguous();
+        self.place = match (self.mirror.begin(&self.call, newest, self.turns).await, self.place) {
+            (Shown::Ours, _) => Place::Ours,
+            (Shown::Others, Place::NotYet) => Place::NotYet,
+            (Shown::Others, Place::Ours | Place::Lost) => Place::Lost,
+        };
+    }
+
+    async fn turn(&mut self, message: Message, turns: u64) {
+        self.keep(message.clone(), turns);
+        match self.place {
+            Place::NotYet => self.begin().await,
             // Not begun again, should the mirror have been away at the beginning: a late turn must not bring back a call
             // that is over, or whose caller was erased.
-            Note::Turn(message, turns) => mirror.turn(&call.session_id, &message, turns).await,
-            Note::Over => mirror.over(&call.session_id).await,
-            Note::Forget => return mirror.end(&call.session_id, &call.instance).await,
+            Place::Ours => {
+                let (sid, instance) = (&self.call.session_id, &self.call.instance);
+                if self.mirror.turn(sid, instance, &message, turns).await == Shown::Others {
+                    self.place = Place::Lost;
+                }
+            }
+            Place::Lost => (),
         }
     }
 }

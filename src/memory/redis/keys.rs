@@ -85,6 +85,11 @@ impl Keys {
         format!("{}:meta:pepper", self.prefix)
     }
 
+    /// String: how far an outbox of this name had come when the server kept what it was given. `outbox` must be an id.
+    pub(super) fn mark(&self, outbox: &str) -> String {
+        format!("{}:meta:marker:{outbox}", self.prefix)
+    }
+
     /// Nobody's: what may be done is tried on it, and it is never there.
     pub(super) fn rights(&self) -> String {
         format!("{}:meta:rights", self.prefix)
@@ -104,6 +109,7 @@ impl Keys {
         let mut samples = vec![format!("{}:phone:{}", self.prefix, self.tag(id))];
         samples.extend(of_user);
         samples.extend(of_session);
+        samples.extend([self.mark(id), self.over(id), self.token(id)]);
         samples.extend(self.is_tagged().then(|| self.place(id)));
         samples.extend(self.mirrors(id));
         samples
@@ -137,6 +143,7 @@ impl Keys {
             (Some(Kind::Pepper), _) => "meta:pepper",
             (Some(Kind::Over), _) => "over:*",
             (Some(Kind::Token), _) => "token:*",
+            (Some(Kind::Mark), _) => "meta:marker:*",
             (Some(Kind::Phone), Layout::Flat) => "phone:*",
             (Some(Kind::Profile), Layout::Flat) => "user:*:profile",
             (Some(Kind::Sessions), Layout::Flat) => "user:*:sessions",
@@ -172,6 +179,7 @@ impl Keys {
             ("meta", "pepper") => (Kind::Pepper, "pepper"),
             ("over", sid) => (Kind::Over, sid),
             ("token", id) => (Kind::Token, id),
+            ("meta", rest) => (Kind::Mark, rest.strip_prefix("marker:")?),
             (first, rest) => match self.layout {
                 Layout::Flat => flat_kind(first, rest)?,
                 Layout::Tagged => tagged_kind(first, rest)?,
@@ -263,6 +271,8 @@ pub(super) enum Kind {
     Token,
     /// Tells whether the pepper is still the one that the numbers were hashed with. It has no TTL.
     Pepper,
+    /// Tells an outbox whether the server has forgotten what it took.
+    Mark,
 }
 
 impl Kind {
@@ -349,6 +359,8 @@ mod tests {
             let keys = keys(layout);
             assert_eq!(keys.kind(&keys.over("CA1")), Some((Kind::Over, "CA1")));
             assert_eq!(keys.kind(&keys.token("0a1b")), Some((Kind::Token, "0a1b")));
+            let mark = keys.mark("0a1b");
+            assert_eq!((mark.as_str(), keys.kind(&mark)), ("sarah:meta:marker:0a1b", Some((Kind::Mark, "0a1b"))));
         }
     }
 
@@ -364,6 +376,8 @@ mod tests {
             "sarah:user:u_1",
             "sarah:user:u_1:notes",
             "sarah:meta:other",
+            "sarah:meta:marker",
+            "sarah:meta:marker:*",
             "sarah:session:CA1:aside",
             "sarah:user:u_1:profile:aside",
             "conversation:messages:CA1",

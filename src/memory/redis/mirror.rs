@@ -12,7 +12,7 @@ use super::reply::{self, Said};
 use super::script::{Invocation, Script};
 use super::{RedisStore, checked, document, mapped, ttl_s, wrong_type};
 use crate::identity::PhoneHash;
-use crate::memory::mirror::{LiveCall, Mirror, Mirrored};
+use crate::memory::mirror::{LiveCall, Mirror, Mirrored, Shown};
 use crate::memory::model::{LATEST_MS, MAX_SESSION_BYTES, Message};
 use crate::memory::store::MemoryError;
 
@@ -83,12 +83,17 @@ impl RedisStore {
         }
     }
 
-    async fn try_begin(&self, call: &LiveCall) -> Result<(), MemoryError> {
+    async fn try_begin(&self, call: &LiveCall, newest: &[Message], turns: u64) -> Result<Shown, MemoryError> {
         let keys = self.keys.mirrors(checked(&call.session_id)?);
         let mut script = self.mirror_scripts.begin.with_keys(&keys);
         let LiveCall { user_id, hash, started_at, instance, summary, .. } = call;
         let hash = hash.as_ref().map(PhoneHash::as_str).unwrap_or_default();
-        script.arg(self.mirror_ttl_s()).arg(summary);
+        let newest = &newest[newest.len().saturating_sub(self.settings.mirror_messages)..];
+        script.arg(self.mirror_ttl_s()).arg(summary).arg(turns).arg(newest.len());
+        let before = turns.saturating_sub(newest.len() as u64);
+        for (number, message) in (before + 1..).zip(newest) {
+            script.arg(sealed(&call.session_id, number, document("message", message, MAX_MIRROR)?));
+        }
         let started = started_at.to_string();
         let sum = sum_of_call(&call.session_id, [user_id.as_str(), hash, &started, instance, summary]);
         // With whose it is: an older instance that takes the call over leaves it behind, and it is of no meaning then.
@@ -96,22 +101,27 @@ impl RedisStore {
         for (field, value) in FIELDS.iter().zip([user_id.as_str(), hash, &started, instance, &sum]) {
             script.arg(field).arg(value);
         }
-        self.mirror(&script, &keys, &["ok"]).await.map(|_| ())
+        let status = self.mirror(&script, &keys, &["ok", "others"]).await?;
+        if status == "others" {
+            tracing::info!(call.sid = call.session_id, turns, "another instance has mirrored more of this call");
+        }
+        Ok(shown(status))
     }
 
-    async fn try_turn(&self, sid: &str, message: &Message, turns: u64) -> Result<(), MemoryError> {
+    async fn try_turn(&self, sid: &str, instance: &str, message: &Message, turns: u64) -> Result<Shown, MemoryError> {
         let keys = self.keys.mirrors(checked(sid)?);
         let mut script = self.mirror_scripts.turn.with_keys(&keys);
         script
             .arg(self.mirror_ttl_s())
             .arg(sealed(sid, turns, document("message", message, MAX_MIRROR)?))
             .arg(turns)
-            .arg(self.settings.mirror_messages);
-        let status = self.mirror(&script, &keys, &["ok", "late", "unknown"]).await?;
+            .arg(self.settings.mirror_messages)
+            .arg(instance);
+        let status = self.mirror(&script, &keys, &["ok", "late", "unknown", "others"]).await?;
         if status != "ok" {
             tracing::debug!(call.sid = sid, turns, status, "a turn is not mirrored");
         }
-        Ok(())
+        Ok(shown(status))
     }
 
     async fn try_over(&self, sid: &str) -> Result<(), MemoryError> {
@@ -135,12 +145,12 @@ impl RedisStore {
 
 #[async_trait]
 impl Mirror for RedisStore {
-    async fn begin(&self, call: &LiveCall) {
-        report(&call.session_id, self.try_begin(call).await);
+    async fn begin(&self, call: &LiveCall, newest: &[Message], turns: u64) -> Shown {
+        report(&call.session_id, self.try_begin(call, newest, turns).await).unwrap_or(Shown::Ours)
     }
 
-    async fn turn(&self, sid: &str, message: &Message, turns: u64) {
-        report(sid, self.try_turn(sid, message, turns).await);
+    async fn turn(&self, sid: &str, instance: &str, message: &Message, turns: u64) -> Shown {
+        report(sid, self.try_turn(sid, instance, message, turns).await).unwrap_or(Shown::Ours)
     }
 
     async fn load(&self, sid: &str) -> Result<Option<Mirrored>, MemoryError> {
@@ -162,11 +172,11 @@ impl Mirror for RedisStore {
     }
 
     async fn end(&self, sid: &str, instance: &str) {
-        report(sid, self.try_end(sid, instance).await);
+        let _ = report(sid, self.try_end(sid, instance).await);
     }
 
     async fn over(&self, sid: &str) {
-        report(sid, self.try_over(sid).await);
+        let _ = report(sid, self.try_over(sid).await);
     }
 
     async fn is_over(&self, sid: &str) -> Result<bool, MemoryError> {
@@ -188,15 +198,20 @@ impl Mirror for RedisStore {
     }
 }
 
+fn shown(status: &str) -> Shown {
+    if status == "others" { Shown::Others } else { Shown::Ours }
+}
+
 /// Says what went wrong with a write, and goes on. That Redis is away is said where the connection is kept up.
-fn report(sid: &str, written: Result<(), MemoryError>) {
+fn report<T>(sid: &str, written: Result<T, MemoryError>) -> Option<T> {
     match written {
-        Ok(()) => (),
+        Ok(written) => return Some(written),
         Err(error @ MemoryError::Unavailable { .. }) => {
             tracing::debug!(call.sid = sid, %error, "a live call is not mirrored");
         }
         Err(error) => tracing::warn!(call.sid = sid, %error, "a live call is not mirrored"),
     }
+    None
 }
 
 /// Reads what the script found; anything may be there.

@@ -1,12 +1,13 @@
 -- Adds one turn to a live call. One atomic step, safe to repeat.
 --
 -- KEYS  1 messages  2 summary  3 turns  4 call
--- ARGV  1 TTL in s  2 message  3 turns, this one included  4 how many messages are kept
+-- ARGV  1 TTL in s  2 message  3 turns, this one included  4 how many messages are kept  5 the instance that has the call
 --
 -- Answers {status, text, number}:
 --   'ok'         it is there; one that was there already has been replaced
 --   'late'       it is older than what is kept; nothing changed
 --   'unknown'    no such call is mirrored; nothing changed
+--   'others'     text = the instance that has the call by now; nothing changed
 --   'wrongtype'  text = the type found, number = which key; nothing changed
 
 local expected = {'list', 'string', 'string', 'hash'}
@@ -18,6 +19,10 @@ for i, key in ipairs(KEYS) do
 end
 if redis.call('EXISTS', KEYS[4]) == 0 then
   return {'unknown', '', 0}
+end
+local keeper = redis.call('HGET', KEYS[4], 'instance')
+if keeper ~= ARGV[5] then
+  return {'others', keeper or '', 0}
 end
 
 local turns, had = tonumber(ARGV[3]), tonumber(redis.call('GET', KEYS[3]) or '0') or 0

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, hash_map};
 use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,13 +21,13 @@ use super::super::improve;
 use super::super::mirror::Mirror;
 use super::super::model::{Choice, Session};
 use super::super::sqlite::Rows;
-use super::super::store::{MemoryError, ServerId, Store};
+use super::super::store::{Mark, MemoryError, ServerId, Store};
 use super::super::summarizer::{Summarizer, SummaryError, SummaryRequest};
 use super::super::summary;
 use super::super::whose;
-use super::journal;
-use super::outbox::{self, Entry, Kind};
+use super::outbox::{self, Entry, Kind, Taker};
 use super::{Finished, Forgotten, PATIENCE, Spool};
+use super::{journal, mark};
 use crate::identity::{Caller, PhoneHash, UserId};
 
 /// Deliveries at the same time, each of another lane.
@@ -41,6 +42,12 @@ const CATCH_UP: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often the outbox is swept and erasures elsewhere are looked for.
 const CHORES_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether the data directory is there, and whether the server has forgotten.
+const LOOK_AROUND_EVERY: Duration = Duration::from_secs(2);
+/// A mark that does not move is renewed this often, so that it never expires.
+const MARK_AGAIN: Duration = Duration::from_secs(3600);
+/// A clock that is off by less than this was not set: the disk was slow.
+const JUMP_MS: u64 = 10_000;
 /// How long an entry keeps its lane after its delivery could not be noted: the disk is full or slow, and the store need
 /// not be asked again before that has a chance to change.
 const AFTER_NOT_NOTED: Duration = Duration::from_secs(1);
@@ -89,12 +96,16 @@ pub struct Drain {
     sinks: Sinks,
     /// Why deliveries wait, and when that was last said.
     said: Mutex<HashMap<String, Instant>>,
+    /// Something was delivered since the mark last moved.
+    has_news: AtomicBool,
+    /// What the clock said at the last sweep, and when that was.
+    clock: Arc<Mutex<Option<(u64, Instant)>>>,
 }
 
 impl Drain {
     /// Delivers from `spool`.
     pub fn new(spool: Arc<Spool>, sinks: Sinks) -> Self {
-        Self { spool, sinks, said: Mutex::default() }
+        Self { spool, sinks, said: Mutex::default(), has_news: AtomicBool::new(true), clock: Arc::default() }
     }
 
     /// Runs until it is stopped; deliveries under way are finished first.
@@ -189,16 +200,67 @@ impl Drain {
         flights.all_landed().await;
     }
 
-    /// Sweeps, and looks for erasures elsewhere.
+    /// Looks around, sweeps, and looks for erasures elsewhere.
     async fn tend(&self, stop: &CancellationToken) {
+        let (mut chores_at, mut marked_at) = (Instant::now(), None);
         loop {
-            self.chores().await;
+            if let Some(home) = &self.spool.home {
+                home.look();
+            }
+            if Instant::now() >= chores_at {
+                self.chores().await;
+                chores_at = Instant::now() + CHORES_EVERY;
+            }
+            if let Err(error) = self.look_at_mark(&mut marked_at).await {
+                debug!(error = &error as &dyn Error, "whether the store's server has forgotten cannot be found out");
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = sleep(CHORES_EVERY) => (),
+                () = sleep(LOOK_AROUND_EVERY) => (),
             }
         }
+    }
+
+    /// Looks whether the mark at the server is as it was left, and moves it on after deliveries. `marked_at`: when it was
+    /// last written.
+    async fn look_at_mark(&self, marked_at: &mut Option<Instant>) -> Result<(), MemoryError> {
+        let Some(ServerId(server)) = self.sinks.store.server().borrow().clone() else { return Ok(()) };
+        // One that is another than before has been told all again, or is about to.
+        let known = self
+            .spool
+            .database
+            .ask(PATIENCE, move |rows| {
+                let is_known = outbox::server(rows)?.is_none_or(|known| known == server);
+                is_known.then(|| mark::read(rows)).transpose()
+            })
+            .await?;
+        let Some(known) = known else { return Ok(()) };
+        let found = self.sinks.store.mark(&known.name).await?;
+        if found == Mark::None {
+            return Ok(());
+        }
+        let has_forgotten = known.is_contradicted_by(found);
+        if has_forgotten {
+            // On the disk before the next mark hides it.
+            let entries = self.spool.database.ask(PATIENCE, |rows| mark::forgotten(rows)).await?;
+            warn!(entries, ?found, "the store has forgotten: what was delivered lately is sent again");
+            self.spool.wake.notify_one();
+        }
+        let is_old = marked_at.is_none_or(|at| at.elapsed() > MARK_AGAIN);
+        if self.has_news.swap(false, Ordering::Relaxed) || has_forgotten || found == Mark::Missing || is_old {
+            let next = known.next();
+            let marked = async {
+                self.sinks.store.set_mark(&known.name, next).await?;
+                self.spool.database.ask(PATIENCE, move |rows| mark::is_at(rows, next)).await
+            };
+            if let Err(error) = marked.await {
+                self.has_news.store(true, Ordering::Relaxed);
+                return Err(error);
+            }
+            *marked_at = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Starts deliveries for all lanes that have something due, as far as there is room. Answers when to look again.
@@ -214,7 +276,7 @@ impl Drain {
         }
         let (Present { id: ServerId(server), is_back }, limit) = (server.clone(), AT_ONCE + 1);
         let taking = server.clone();
-        let (due, next, replayed) = self
+        let (due, next, replayed, generation) = self
             .spool
             .database
             .ask(PATIENCE, move |rows| {
@@ -226,9 +288,9 @@ impl Drain {
                 if is_another || is_back {
                     outbox::hurry(rows)?;
                 }
-                let replayed = if is_another && known.is_some() { outbox::replay(rows)? } else { 0 };
+                let replayed = if is_another && known.is_some() { mark::forgotten(rows)? } else { 0 };
                 let next = outbox::next_due(rows)?.map(|at| at.saturating_sub(rows.now));
-                Ok((outbox::due(rows, limit)?, next, replayed))
+                Ok((outbox::due(rows, limit)?, next, replayed, mark::generation(rows)?))
             })
             .await?;
         if replayed > 0 {
@@ -249,22 +311,24 @@ impl Drain {
             // Time that was spent on asking and waking up late is made up for, so that the rate is the one that is set.
             let due_at = now.checked_sub(CATCH_UP).map_or(now, |earliest| earliest.max(*slot));
             *slot = due_at + Duration::from_secs(1) / self.spool.settings.per_second.max(1);
-            flights.start(entry.seq, Arc::clone(self).carry(entry, taking.clone()));
+            let taker = Taker { server: taking.clone(), generation };
+            flights.start(entry.seq, Arc::clone(self).carry(entry, taker));
         }
         Ok(next)
     }
 
-    /// Brings one entry to where it goes, and notes what became of it. `server`: the one that answers as it starts.
-    async fn carry(self: Arc<Self>, mut entry: Entry, server: String) {
+    /// Brings one entry to where it goes, and notes what became of it. `taker`: the server that answers as it starts.
+    async fn carry(self: Arc<Self>, mut entry: Entry, taker: Taker) {
         let delivered = self.deliver(&mut entry).await;
         let noted = match delivered {
             Ok(follow_ups) => {
+                self.has_news.store(true, Ordering::Relaxed);
                 let keep = !self.spool.settings.replay.is_zero() && matches!(entry.kind, Kind::Session | Kind::Erase);
                 // Another server meanwhile may not have it, and its replay has left out what was under way.
-                let taker = keep.then_some(server);
+                let taker = keep.then_some(taker);
                 self.spool
                     .database
-                    .ask(PATIENCE, move |rows| outbox::delivered(rows, &entry, taker.as_deref(), &follow_ups))
+                    .ask(PATIENCE, move |rows| outbox::delivered(rows, &entry, taker.as_ref(), &follow_ups))
                     .await
             }
             Err(failure @ MemoryError::Unavailable { .. })
@@ -363,6 +427,10 @@ impl Drain {
             }
             Kind::Summary => self.improve(&entry.caller.user_id, &session_of(entry)?).await.map(|()| Vec::new()),
             Kind::Erase => {
+                let user = std::slice::from_ref(&entry.caller.user_id);
+                if entry.body == outbox::ERASED_BEFORE && !self.sinks.store.erased_among(user).await?.is_empty() {
+                    return Ok(Vec::new());
+                }
                 // On the disk before the profile goes that names them.
                 for absorbed in whose::absorbed_by(self.sinks.store.as_ref(), &entry.caller.user_id).await? {
                     self.forget(&absorbed).await?;
@@ -626,7 +694,10 @@ impl Drain {
 
     /// What the server took long ago goes while it still answers: one that is away may come back as another one, without
     /// what this one took, however long that takes. Only a file that is too large lets go of it all the same.
+    ///
+    /// The window is counted in time that has passed, not in what a clock says that may be set.
     async fn sweep(&self) -> Result<(), MemoryError> {
+        let clock = Arc::clone(&self.clock);
         let answers = self.sinks.store.server().borrow().clone().map(|ServerId(id)| id);
         let (replay, max) = (self.spool.settings.replay, self.spool.settings.max_bytes);
         let window = u64::try_from(replay.as_millis()).unwrap_or(u64::MAX);
@@ -634,6 +705,16 @@ impl Drain {
             .spool
             .database
             .ask(PATIENCE, move |rows| {
+                let seen = (rows.now, Instant::now());
+                // Here, so that it is followed once, whether or not the answer is waited for. Nobody panics while it is locked.
+                let before = clock.lock().unwrap_or_else(PoisonError::into_inner).replace(seen);
+                if let Some(jump_ms) = before.and_then(|before| jump(before, seen)) {
+                    warn!(
+                        jump_ms,
+                        "the clock was set; what waits and what was delivered go by the time that has passed"
+                    );
+                    outbox::follow_clock(rows, jump_ms)?;
+                }
                 outbox::catch_up_with_clock(rows)?;
                 // What another one took is sent to this one first.
                 if answers.is_some() && outbox::server(rows)? == answers {
@@ -659,6 +740,16 @@ impl Drain {
         }
         Ok(())
     }
+}
+
+/// By how many ms the clock was set between two looks at it, if it was.
+fn jump(before: (u64, Instant), now: (u64, Instant)) -> Option<i64> {
+    let passed = u64::try_from(now.1.saturating_duration_since(before.1).as_millis()).ok()?;
+    let expected = before.0.saturating_add(passed);
+    if now.0.abs_diff(expected) < JUMP_MS {
+        return None;
+    }
+    i64::try_from(now.0).ok()?.checked_sub(i64::try_from(expected).ok()?)
 }
 
 /// A server that answers.

@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 use super::super::model::{LATEST_MS, Message, Metadata, SCHEMA_VERSION, Session};
 use super::super::sqlite::{Rows, cells};
 use super::super::store::MemoryError;
-use super::super::unite::unite;
+use super::super::unite::{unite, unite_turns};
 use super::dead::{self, Aside, AsideCall, DAMAGED};
 use super::{outbox, sealed};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
@@ -27,6 +27,19 @@ pub struct OpenCall {
     pub turns: Vec<Message>,
     /// What was said before these, where only the newest were found; else empty.
     pub summary: String,
+}
+
+/// Nobody waits longer than this for a stream to come back.
+const LONGEST_GAP_MS: u64 = 300_000;
+
+impl OpenCall {
+    /// How long the call has lasted at a time, Unix ms. A clock that was set meanwhile is not believed: it has lasted until
+    /// the last turn ended, and the gap after it is no longer than anybody would wait.
+    pub(crate) fn lasted(&self, now: u64) -> Duration {
+        let last_turn = self.turns.iter().map(|message| message.turn.end_ms).max().unwrap_or(0);
+        let by_the_clock = now.saturating_sub(self.started_at);
+        Duration::from_millis(by_the_clock.clamp(last_turn, last_turn.saturating_add(LONGEST_GAP_MS)))
+    }
 }
 
 /// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs; and so is
@@ -76,27 +89,32 @@ pub(super) fn logged(rows: &Rows<'_>, sid: &str, caller: &Caller) -> Result<(), 
 pub(super) fn turn(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<(), MemoryError> {
     let doc = serde_json::to_string(message)
         .map_err(|_| MemoryError::Refused("the turn cannot be written as JSON".to_owned()))?;
-    let (id, crc) = (i64::from(message.turn.id.0), i64::from(crc32fast::hash(doc.as_bytes())));
+    let (row, crc) = (row_of(rows, sid, message)?, i64::from(crc32fast::hash(doc.as_bytes())));
     rows.change(
         "INSERT OR REPLACE INTO turn (sid, id, doc, crc, sum) SELECT ?1, ?2, ?3, ?4, ?5
          WHERE EXISTS (SELECT 1 FROM call WHERE sid = ?1)",
-        params![sid, id, doc, crc, sum_of_turn(sid.as_bytes(), id, crc)],
+        params![sid, row, doc, crc, sum_of_turn(sid.as_bytes(), row, crc)],
     )?;
     Ok(())
 }
 
-/// Takes an open call over, with what was said in it. One of another caller is answered, and left to whoever has it.
-pub(super) fn claim(
-    rows: &Rows<'_>,
-    sid: &str,
-    hash: Option<&PhoneHash>,
-    instance: &str,
-) -> Result<Option<OpenCall>, MemoryError> {
-    let Some(Kept { call, .. }) = read(rows, sid)? else { return Ok(None) };
-    if call.caller.hash.as_ref() == hash {
-        put(rows, sid, &call.caller, call.started_at, &call.parameters, instance)?;
+/// The number of a turn's row: its own; where another turn has that, as two instances may have given one number to
+/// different turns, with the time when it was said before it.
+fn row_of(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<i64, MemoryError> {
+    let (id, start_ms) = (i64::from(message.turn.id.0), message.turn.start_ms);
+    let sql = "SELECT doc FROM turn WHERE sid = ?1 AND id = ?2";
+    let kept = rows.one(sql, params![sid, id], |row| Ok(cells::bytes(row, 0)?.unwrap_or_default()))?;
+    let is_it = |doc: Vec<u8>| serde_json::from_slice(&doc).is_ok_and(|kept: Message| kept.turn.start_ms == start_ms);
+    if kept.is_none_or(is_it) {
+        return Ok(id);
     }
-    Ok(Some(call))
+    Ok((i64::try_from(start_ms).unwrap_or(i64::MAX).min(i64::from(i32::MAX)) << 32) | id)
+}
+
+/// An open call, with what was said in it. It stays with whoever has it until somebody begins it: a stream that is asked
+/// for may never come.
+pub(super) fn open_call(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall>, MemoryError> {
+    Ok(read(rows, sid)?.map(|kept| kept.call))
 }
 
 /// The instances that keep calls, as their names stand there.
@@ -389,7 +407,8 @@ fn turns(rows: &Rows<'_>, sid: &str, uid: &[u8]) -> Result<Vec<Message>, MemoryE
             None => dead::put_turn_aside(rows, sid.as_bytes(), uid, turn.id, &turn.doc)?,
         }
     }
-    Ok(turns)
+    // In their order, which is not that of the rows where two instances have numbered turns alike.
+    Ok(unite_turns(&turns, &[]))
 }
 
 /// The session of a call that nobody has ended.
@@ -408,5 +427,36 @@ pub(super) fn interrupted(call: OpenCall) -> Session {
         started_at: call.started_at,
         ended_at,
         end_reason: "gateway_restart".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redial_call::{Role, Turn, TurnId, Via};
+
+    use super::*;
+    use crate::identity::UserId;
+
+    #[test]
+    fn a_call_that_goes_on_after_the_clock_was_set_has_lasted_as_long_as_it_has() {
+        const STARTED: u64 = 1_763_690_000_000;
+        let turn = Turn {
+            id: TurnId(1),
+            role: Role::Caller,
+            via: Via::Voice,
+            text: "Hello".to_owned(),
+            cut: String::new(),
+            never_sent: String::new(),
+            start_ms: 59_000,
+            end_ms: 60_000,
+        };
+        let caller = Caller { user_id: UserId::parse("u_a").unwrap(), hash: None };
+        let (sid, parameters, summary) = ("CA1".to_owned(), Vec::new(), String::new());
+        let turns = vec![Message { turn }];
+        let call = OpenCall { sid, caller, started_at: STARTED, parameters, turns, summary };
+        let lasted_s = |clock_ms| call.lasted(STARTED.saturating_add_signed(clock_ms)).as_secs();
+        assert_eq!(lasted_s(75_000), 75);
+        assert_eq!(lasted_s(75_000 - 3_600_000), 60, "not before what was said");
+        assert_eq!(lasted_s(75_000 + 3_600_000), 360, "not so long that the call would have to end");
     }
 }

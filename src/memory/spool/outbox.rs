@@ -12,8 +12,14 @@ use super::super::sqlite::{Rows, cells};
 use super::super::store::MemoryError;
 pub(super) use super::dead::park;
 use super::drain::SUMMARY_PATIENCE;
-use super::{Forgotten, OpenCall, dead, journal, sealed};
+use super::{Forgotten, OpenCall, dead, journal, mark, sealed};
 use crate::identity::{Caller, PhoneHash, UserId, is_id};
+
+/// The body of an erasure of somebody who was erased before: where the store knows that, nothing is to be done.
+pub(super) const ERASED_BEFORE: &str = "before";
+
+/// Copies of one call that are looked at: one for each time that its stream broke, which is a few.
+const MOST_COPIES: i64 = 32;
 
 /// What an entry asks of whom it is delivered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +79,7 @@ pub struct Entry {
     pub caller: Caller,
     /// The session; empty for an erasure.
     pub sid: String,
-    /// The session as JSON; empty for an erasure, by number the older hashes.
+    /// The session as JSON; of an erasure by number the older hashes, of another one empty, or why it is queued.
     pub body: String,
     /// Failed attempts so far.
     pub tries: u32,
@@ -164,13 +170,27 @@ pub(super) fn due(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, MemoryErr
     Ok(due)
 }
 
-/// What is to wait longer than any pause does so because the clock was set back: it is due.
+/// The clock was set while the process ran, by so many ms: what waits waits as long as it would have, and what was
+/// delivered is kept as long.
+pub(super) fn follow_clock(rows: &Rows<'_>, jump_ms: i64) -> Result<(), MemoryError> {
+    for sql in [
+        "UPDATE outbox SET next_at = max(next_at + ?1, 0) WHERE delivered IS NULL AND next_at > 0",
+        "UPDATE outbox SET delivered = max(delivered + ?1, 0) WHERE delivered IS NOT NULL",
+    ] {
+        rows.change(sql, params![jump_ms])?;
+    }
+    Ok(())
+}
+
+/// What is to wait longer than any pause does so because the clock was set back while no process ran: it is due. For the
+/// same reason nothing was delivered later than now.
 pub(super) fn catch_up_with_clock(rows: &Rows<'_>) -> Result<(), MemoryError> {
     rows.change(
         "UPDATE outbox SET next_at = 0 WHERE delivered IS NULL
          AND next_at > ?1 + CASE kind WHEN 'summary' THEN ?2 ELSE ?3 END",
         params![rows.now, LONGEST_PAUSE_MS * SUMMARY_PATIENCE, LONGEST_PAUSE_MS],
     )?;
+    rows.change("UPDATE outbox SET delivered = ?1 WHERE delivered > ?1", params![rows.now])?;
     Ok(())
 }
 
@@ -189,12 +209,21 @@ pub(super) fn next_due(rows: &Rows<'_>) -> Result<Option<u64>, MemoryError> {
     Ok(rows.one(sql, params![rows.now], |row| cells::whole(row, 0))?.flatten().and_then(|at| u64::try_from(at).ok()))
 }
 
+/// Who takes a delivery, as it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Taker {
+    /// The server.
+    pub(super) server: String,
+    /// How often one has forgotten.
+    pub(super) generation: u64,
+}
+
 /// Notes a delivery, and what follows from it. `taker`: the server that took it, if it may forget and the entry stays for
-/// the replay window; when another one answers by now, the entry goes to that one as well.
+/// the replay window; when another one answers by now, or it has forgotten, the entry goes there once more.
 pub(super) fn delivered(
     rows: &Rows<'_>,
     entry: &Entry,
-    taker: Option<&str>,
+    taker: Option<&Taker>,
     follow_ups: &[Kind],
 ) -> Result<(), MemoryError> {
     if entry.kind == Kind::Session {
@@ -204,7 +233,9 @@ pub(super) fn delivered(
     let is_sound = head_of(rows, entry.seq)?.is_some_and(|head| head.is_sealed());
     let known = match taker {
         None => rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?,
-        Some(taker) if server(rows)?.as_deref() == Some(taker) => {
+        Some(Taker { server: taken_by, generation })
+            if server(rows)?.as_ref() == Some(taken_by) && mark::generation(rows)? == *generation =>
+        {
             // As the user's whom it was delivered to.
             let uid = entry.caller.user_id.as_str();
             rows.change(
@@ -230,21 +261,25 @@ pub(super) fn failed(rows: &Rows<'_>, seq: i64, next_at: u64) -> Result<(), Memo
     Ok(())
 }
 
-/// What the last copy of a session holds, for a call that goes on.
-pub(super) fn last_session(rows: &Rows<'_>, sid: &str) -> Result<Option<OpenCall>, MemoryError> {
-    let sql = format!("{ENTRY} FROM outbox WHERE sid = ?1 AND kind = 'session' ORDER BY seq DESC");
-    // One that is damaged is put aside when it is due; an earlier copy may be sound.
-    let sound = rows.all(&sql, params![sid], Stored::read)?.into_iter().find_map(Stored::into_entry);
-    let Some(Entry { caller, body, .. }) = sound else { return Ok(None) };
-    let Ok(session) = serde_json::from_str::<Session>(&body) else { return Ok(None) };
-    Ok(Some(OpenCall {
-        sid: sid.to_owned(),
-        caller,
-        started_at: session.started_at,
-        parameters: session.metadata.payload_keys,
-        turns: session.conversation_history,
-        summary: String::new(),
-    }))
+/// What the copies of a session hold, newest first, for a call that goes on. Some are from before it was with another
+/// instance, or were delivered.
+pub(super) fn copies(rows: &Rows<'_>, sid: &str) -> Result<Vec<OpenCall>, MemoryError> {
+    let sql = format!("{ENTRY} FROM outbox WHERE sid = ?1 AND kind = 'session' ORDER BY seq DESC LIMIT ?2");
+    let mut copies = Vec::new();
+    for stored in rows.all(&sql, params![sid, MOST_COPIES], Stored::read)? {
+        // What is damaged is put aside when its turn comes.
+        let Some(entry) = stored.into_entry() else { continue };
+        let Ok(session) = serde_json::from_str::<Session>(&entry.body) else { continue };
+        copies.push(OpenCall {
+            sid: sid.to_owned(),
+            caller: entry.caller,
+            started_at: session.started_at,
+            parameters: session.metadata.payload_keys,
+            turns: session.conversation_history,
+            summary: String::new(),
+        });
+    }
+    Ok(copies)
 }
 
 /// Sessions and erasures that wait.
@@ -256,6 +291,20 @@ pub(super) fn pending_sessions(rows: &Rows<'_>) -> Result<u64, MemoryError> {
 /// Sends everything again that was delivered within the replay window.
 pub(super) fn replay(rows: &Rows<'_>) -> Result<usize, MemoryError> {
     rows.change("UPDATE outbox SET delivered = NULL, tries = 0, next_at = 0 WHERE delivered IS NOT NULL", [])
+}
+
+/// Queues the erasure of everybody who was erased lately, unless it is queued: a server that has forgotten may have them
+/// again.
+pub(super) fn erase_again(rows: &Rows<'_>) -> Result<usize, MemoryError> {
+    let sql = "SELECT uid FROM gone WHERE expires > ?1 AND NOT EXISTS
+               (SELECT 1 FROM outbox WHERE outbox.uid = gone.uid AND kind = 'erase')";
+    let gone: Vec<String> = rows.all(sql, params![rows.now], |row| row.get(0))?;
+    for uid in &gone {
+        // What somebody has written there that is no id keeps no other from being erased.
+        let Ok(user_id) = UserId::parse(uid) else { continue };
+        queue(rows, Kind::Erase, &Caller { user_id, hash: None }, "", ERASED_BEFORE)?;
+    }
+    Ok(gone.len())
 }
 
 /// Lets everything that waits be tried at once.

@@ -199,5 +199,7 @@ fn create_schema(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(include_str!("sums.sql"))?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
+    // Beside the versions: an older program opens a file that has it, and knows nothing of it.
+    transaction.execute_batch(include_str!("mark.sql"))?;
     transaction.commit()
 }

@@ -77,7 +77,7 @@ impl Rows<'_> {
         UserId::parse(text).map_err(|_| self.damaged("a user id in it is not an id"))
     }
 
-    pub(super) fn damaged(&self, what: &str) -> MemoryError {
+    pub(in crate::memory) fn damaged(&self, what: &str) -> MemoryError {
         MemoryError::WrongShape { key: self.path.display().to_string(), advice: format!("{what}; restore a backup") }
     }
 }

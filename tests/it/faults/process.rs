@@ -6,6 +6,7 @@ mod backlog;
 mod burst;
 mod disk;
 mod erasure;
+mod gone;
 mod shutdown;
 
 use std::path::Path;

@@ -5,6 +5,7 @@
 
 mod clocks;
 mod counts;
+mod forgets;
 mod long_outage;
 mod outages;
 mod refusals;

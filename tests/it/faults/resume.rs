@@ -144,6 +144,32 @@ async fn twenty_callers_hear_the_agent_again_within_two_seconds_of_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_asked_for_and_never_taken_up_is_delivered_all_the_same() {
+    const FROM: &str = "+14155550123";
+    let dir = TempDir::new().unwrap();
+    // The first try comes while the call may still be taken up.
+    let mut gateway = GatewayProcess::start(dir.path(), &[("RESUME_GRACE_SECONDS", "2")]).await;
+    gateway.ready().await;
+    let sid = call_sid();
+    let mut socket = gateway.wire().stream(&sid, FROM).await;
+    socket.expect("media").await;
+    socket.send(&dtmf('7')).await;
+    socket.send(&dtmf('#')).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !gateway.acknowledged().iter().any(|(kept, _)| *kept == sid) {
+        assert!(Instant::now() < deadline, "the turn is not kept");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    gateway.kill();
+    gateway.restart().await;
+    gateway.ready().await;
+    // The carrier asks, and the caller hangs up before the stream is there.
+    gateway.wire().resume(&sid, FROM).await;
+    let session = stored(&dir, &sid).await;
+    assert_eq!(words(&session, Role::Caller), ["7#"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deploy_hands_running_calls_over_between_two_turns() {
     const CALLERS: usize = 5;
     let dir = TempDir::new().unwrap();

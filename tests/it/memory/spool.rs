@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use redial::memory::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
 };
 use redial::memory::jitter;
-use redial::memory::mirror::{LiveCall, Mirror, Mirrored};
+use redial::memory::mirror::{LiveCall, Mirror, Mirrored, Shown};
 use redial::memory::model::{Message, Metadata, Profile, Session};
 use redial::memory::resume;
 use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
@@ -220,6 +221,15 @@ impl Bed {
         Database::open_inline(&dir.join("redial.sqlite"), clock, Duration::ZERO).unwrap()
     }
 
+    /// The same, on a machine whose clock is off by so many ms.
+    fn skewed_database(dir: &Path, skew: &Arc<AtomicI64>) -> Database {
+        jitter::repeatable(1);
+        let (began, skew) = (tokio::time::Instant::now(), Arc::clone(skew));
+        let right = move || 1_763_690_000_000 + began.elapsed().as_millis() as u64;
+        let clock = Arc::new(move || right().saturating_add_signed(skew.load(Ordering::Relaxed)));
+        Database::open_inline(&dir.join("redial.sqlite"), clock, Duration::ZERO).unwrap()
+    }
+
     fn deliver(spool: Arc<Spool>, store: &Arc<Told>) -> Self {
         Self::deliver_to(spool, Sinks::only(Arc::clone(store) as Arc<dyn Memory>, Arc::new(NoCalls)))
     }
@@ -407,6 +417,53 @@ async fn what_was_delivered_is_kept_for_the_next_server_however_long_none_answer
     assert_eq!(bed.spool.figures().await.unwrap().delivered, 1);
     tokio::time::sleep(HOUR).await;
     assert_eq!(bed.spool.figures().await.unwrap().delivered, 0, "the server that took it answers all the while");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_an_hour_neither_ends_the_window_nor_makes_it_longer() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    for jump_ms in [3_600_000_i64, -3_600_000] {
+        let (dir, store, skew) = (TempDir::new().unwrap(), Told::new(), Arc::new(AtomicI64::new(0)));
+        let bed = Bed::deliver(Bed::spool_on(Bed::skewed_database(dir.path(), &skew), dir.path()), &store);
+        bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+        a_moment().await;
+        assert_eq!(store.of("u_a"), ["CA1"]);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        skew.fetch_add(jump_ms, Ordering::Relaxed);
+        tokio::time::sleep(HOUR / 2).await;
+        store.server.send_replace(Some(ServerId("two".to_owned())));
+        a_moment().await;
+        assert_eq!(store.of("u_a"), ["CA1", "CA1"], "after a jump of {jump_ms} ms");
+        tokio::time::sleep(HOUR / 2).await;
+        skew.fetch_add(-2 * jump_ms, Ordering::Relaxed);
+        tokio::time::sleep(HOUR / 3).await;
+        assert_eq!(bed.spool.figures().await.unwrap().delivered, 1, "after a jump of {jump_ms} ms");
+        tokio::time::sleep(HOUR / 3).await;
+        assert_eq!(bed.spool.figures().await.unwrap().delivered, 0, "after a jump of {jump_ms} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_keeps_nothing_waiting_for_longer() {
+    for jump_ms in [3_600_000_i64, -3_600_000] {
+        let (dir, store, skew) = (TempDir::new().unwrap(), Told::new(), Arc::new(AtomicI64::new(0)));
+        let bed = Bed::deliver(Bed::spool_on(Bed::skewed_database(dir.path(), &skew), dir.path()), &store);
+        store.fail("u_a", away);
+        bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        // An erasure that is to wait for some seconds, and a delivery that is on its way.
+        bed.spool.forget_later_elsewhere(&UserId::parse("u_b").unwrap(), Duration::from_secs(5)).await.unwrap();
+        let answering = store.answering.lock().await;
+        bed.spool.close(&caller("u_c"), session("u_c", "CA3", Vec::new())).await.unwrap();
+        a_moment().await;
+        skew.fetch_add(jump_ms, Ordering::Relaxed);
+        drop(answering);
+        store.heal("u_a");
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        assert_eq!((store.of("u_a"), store.of("u_c")), (vec!["CA1".to_owned()], vec!["CA3".to_owned()]));
+        assert_eq!(*store.erased.lock().unwrap(), [UserId::parse("u_b").unwrap()]);
+        assert_eq!(bed.spool.figures().await.unwrap().waiting, 0, "after a jump of {jump_ms} ms");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -749,9 +806,13 @@ type Load = fn() -> Result<Option<Mirrored>, MemoryError>;
 
 #[async_trait]
 impl Mirror for Ended {
-    async fn begin(&self, _: &LiveCall) {}
+    async fn begin(&self, _: &LiveCall, _: &[Message], _: u64) -> Shown {
+        Shown::Ours
+    }
 
-    async fn turn(&self, _: &str, _: &Message, _: u64) {}
+    async fn turn(&self, _: &str, _: &str, _: &Message, _: u64) -> Shown {
+        Shown::Ours
+    }
 
     async fn load(&self, _: &str) -> Result<Option<Mirrored>, MemoryError> {
         let told = *self.1.lock().unwrap();
@@ -796,6 +857,52 @@ async fn what_was_said_before_the_mirrored_turns_is_taken_up_with_them() {
     });
     let found = resume::find(&spool, store.as_ref(), Some(&mirror), "CA1", &caller("u_a")).await.unwrap().unwrap();
     assert_eq!((found.summary.as_str(), found.turns), ("I need a plumber.", vec![message(80, "Tomorrow")]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_of_a_call_here_and_elsewhere_is_taken_up_together() {
+    let (dir, store, mirror) = (TempDir::new().unwrap(), Told::new(), Ended::default());
+    let (spool, ana) = (Bed::idle(dir.path()), caller("u_a"));
+    // An earlier copy in the outbox, as it was when the call left this instance.
+    let first = session("u_a", "CA1", vec![message(1, "Hello"), message(2, "I need a plumber")]);
+    spool.close(&ana, first).await.unwrap();
+    let found = async || {
+        let found = resume::find(&spool, store.as_ref(), Some(&mirror), "CA1", &ana).await.unwrap().unwrap();
+        (found.turns.iter().map(|message| message.turn.id.0).collect::<Vec<_>>(), found.summary)
+    };
+    let nothing = String::new();
+    assert_eq!(found().await, (vec![1, 2], nothing.clone()));
+    // What was said with another instance, which has died: the newest of it.
+    *mirror.1.lock().unwrap() = Some(|| {
+        let Caller { user_id, hash } = caller("u_a");
+        let (session_id, instance, summary) = ("CA1".to_owned(), "other".to_owned(), "A plumber.".to_owned());
+        let call = LiveCall { session_id, user_id, hash, started_at: 1_763_690_000_000, instance, summary };
+        Ok(Some(Mirrored { call, messages: vec![message(2, "I need a plumber"), message(3, "On Friday")], turns: 3 }))
+    });
+    assert_eq!(found().await, (vec![1, 2, 3], nothing.clone()), "no summary, as all of it is there");
+    // And what a third one has written when it let the call go.
+    let third = session("u_a", "CA1", vec![message(1, "Hello"), message(4, "Or on Monday")]);
+    store.sessions.lock().unwrap().push(third);
+    store.owners.lock().unwrap().insert(ana.hash.clone().unwrap(), ana.user_id.clone());
+    assert_eq!(found().await, (vec![1, 2, 3, 4], nothing));
+    // Another caller's under the same id is not told, wherever it is.
+    let bea = resume::find(&spool, store.as_ref(), Some(&mirror), "CA1", &caller("u_b")).await;
+    assert_eq!(bea.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turns_that_two_instances_have_given_one_number_are_both_kept() {
+    let dir = TempDir::new().unwrap();
+    let spool = Bed::idle(dir.path());
+    let later = |id, text| Message { turn: Turn { start_ms: 90_000, ..message(id, text).turn } };
+    let turns = vec![message(1, "Hello"), message(2, "I need a plumber"), later(2, "On Friday")];
+    spool.begin(OpenCall { turns, ..open_call("u_a", "CA1") });
+    // A longer version of one of them, and a new turn.
+    spool.turn("CA1", message(2, "I need a plumber, please")).await.unwrap();
+    spool.turn("CA1", later(3, "Goodbye")).await.unwrap();
+    let found = spool.resume("CA1", caller("u_a").hash.as_ref()).await.unwrap().unwrap();
+    let words: Vec<_> = found.turns.iter().map(|message| message.turn.text.as_str()).collect();
+    assert_eq!(words, ["Hello", "I need a plumber, please", "On Friday", "Goodbye"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

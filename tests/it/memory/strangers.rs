@@ -464,10 +464,7 @@ impl<'a> World<'a> {
                 instance: self.spool().instance().to_owned(),
                 summary: String::new(),
             };
-            mirror.begin(&call).await;
-            for (turns, message) in (1..).zip(&messages) {
-                mirror.turn(&sid, message, turns).await;
-            }
+            mirror.begin(&call, &messages, messages.len() as u64).await;
         }
         self.sids.insert(sid.clone());
         self.last[who] = Some(sid.clone());
@@ -494,7 +491,7 @@ impl<'a> World<'a> {
         let sid = live.sid.clone();
         self.life.spool.turn(&sid, message.clone()).await.unwrap();
         if let Some(mirror) = self.mirror.as_deref().filter(|_| self.store.line() != Line::Down) {
-            mirror.turn(&sid, &message, u64::from(id)).await;
+            mirror.turn(&sid, self.spool().instance(), &message, u64::from(id)).await;
         }
         self.marks.push(Mark { word, who, sid });
     }

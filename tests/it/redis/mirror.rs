@@ -1,6 +1,6 @@
 //! Live calls in Redis: what is written under which key, and what comes back of it.
 
-use redial::memory::mirror::{LiveCall, Mirror, Mirrored};
+use redial::memory::mirror::{LiveCall, Mirror, Mirrored, Shown};
 
 use super::*;
 
@@ -35,8 +35,8 @@ async fn mirrored(store: &RedisStore) -> (Vec<String>, u64) {
 
 /// Writes are best effort and say nothing of a failure, so what they leave is looked at.
 pub(super) async fn all_of_it_works(store: &RedisStore) {
-    store.begin(&live()).await;
-    store.turn("CA1", &message(1, "hello"), 1).await;
+    store.begin(&live(), &[], 0).await;
+    store.turn("CA1", "gateway-1", &message(1, "hello"), 1).await;
     assert_eq!(mirrored(store).await, (vec!["hello".to_owned()], 1));
     store.end("CA1", "gateway-1").await;
     assert_eq!(store.load("CA1").await.unwrap(), None);
@@ -47,10 +47,10 @@ async fn a_live_call_leaves_these_keys_until_it_ends() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
     assert_eq!(store.load("CA1").await.unwrap(), None);
-    store.begin(&live()).await;
+    store.begin(&live(), &[], 0).await;
     assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: live(), messages: vec![], turns: 0 }));
     for (turns, text) in [(1, "hello"), (2, "hello, Ana")] {
-        store.turn("CA1", &message(turns, text), turns.into()).await;
+        store.turn("CA1", "gateway-1", &message(turns, text), turns.into()).await;
     }
 
     let all = everything(&mut raw).await;
@@ -63,23 +63,52 @@ async fn a_live_call_leaves_these_keys_until_it_ends() {
     assert_eq!((messages.len(), &first["role"], &first["content"]), (2, &"user".into(), &"hello".into()));
     assert_eq!(raw.get(TURNS).await.unwrap().as_deref(), Some("2"));
 
-    // Another instance takes it over, and adds what it knows.
+    // Another instance takes it over, with what it knows.
     let taken_over = LiveCall { instance: "gateway-2".to_owned(), summary: "Ana said hello".to_owned(), ..live() };
-    store.begin(&taken_over).await;
-    let none = Mirrored { call: taken_over.clone(), messages: vec![], turns: 0 };
-    assert_eq!(store.load("CA1").await.unwrap(), Some(none));
-    store.turn("CA1", &message(2, "hello, Ana"), 1).await;
-    store.begin(&taken_over).await;
-    let messages = vec![message(2, "hello, Ana")];
-    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: taken_over, messages, turns: 1 }));
+    let known = [message(1, "hello"), message(2, "hello, Ana")];
+    assert_eq!(store.begin(&taken_over, &known, 2).await, Shown::Ours);
+    let all = Mirrored { call: taken_over.clone(), messages: known.to_vec(), turns: 2 };
+    assert_eq!(store.load("CA1").await.unwrap(), Some(all));
+    store.turn("CA1", "gateway-2", &message(3, "on Friday"), 3).await;
+    store.begin(&taken_over, &[], 0).await;
+    let messages = [&known[..], &[message(3, "on Friday")]].concat();
+    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: taken_over, messages, turns: 3 }));
 
     let before = everything(&mut raw).await;
     store.end("CA1", "gateway-1").await;
     assert_eq!(everything(&mut raw).await, before, "it goes on with another instance");
     store.end("CA1", "gateway-2").await;
     assert!(everything(&mut raw).await.is_empty());
-    store.turn("CA1", &message(3, "too late"), 3).await;
+    store.turn("CA1", "gateway-2", &message(3, "too late"), 3).await;
     assert!(everything(&mut raw).await.is_empty(), "what is over does not come back");
+}
+
+#[tokio::test]
+async fn a_newer_mirror_is_never_replaced_by_an_older_one_nor_mixed_with_it() {
+    let server = RedisServer::start().await;
+    let store = store(&server).await;
+    let said = |to: u32| (1..=to).map(|id| message(id, &id.to_string())).collect::<Vec<_>>();
+    let there = LiveCall { instance: "gateway-2".to_owned(), ..live() };
+    store.begin(&live(), &said(2), 2).await;
+    assert_eq!(store.begin(&there, &said(2), 2).await, Shown::Ours);
+    store.turn("CA1", "gateway-2", &message(3, "3"), 3).await;
+    let newer = store.load("CA1").await.unwrap();
+    // The first one is back, with what it knew: neither that nor what is said there takes anything away.
+    let back = LiveCall { instance: "gateway-3".to_owned(), summary: "not much".to_owned(), ..live() };
+    assert_eq!(store.begin(&back, &said(2), 2).await, Shown::Others);
+    assert_eq!(store.turn("CA1", "gateway-3", &message(9, "9"), 3).await, Shown::Others);
+    // Nor does the one that had it first, and does not know that it has it no more.
+    assert_eq!(store.turn("CA1", "gateway-1", &message(9, "9"), 4).await, Shown::Others);
+    assert_eq!(store.load("CA1").await.unwrap(), newer);
+    // As much, or more, may.
+    assert_eq!(store.begin(&back, &said(4), 4).await, Shown::Ours);
+    let whole = Mirrored { call: back.clone(), messages: said(4), turns: 4 };
+    assert_eq!(store.load("CA1").await.unwrap(), Some(whole));
+    // Another caller's under this id is another call.
+    let hash = Some(PhoneHash::parse("other").unwrap());
+    let others = LiveCall { user_id: user("u_other"), hash, ..live() };
+    assert_eq!(store.begin(&others, &[], 0).await, Shown::Ours);
+    assert_eq!(mirrored(&store).await, (vec![], 0));
 }
 
 #[tokio::test]
@@ -87,7 +116,7 @@ async fn a_withheld_number_has_a_mirror_without_one() {
     let server = RedisServer::start().await;
     let store = store(&server).await;
     let nobody = LiveCall { user_id: user("anon_1"), hash: None, ..live() };
-    store.begin(&nobody).await;
+    store.begin(&nobody, &[], 0).await;
     assert_eq!(store.load("CA1").await.unwrap().unwrap().call, nobody);
 }
 
@@ -95,22 +124,22 @@ async fn a_withheld_number_has_a_mirror_without_one() {
 async fn a_turn_that_comes_twice_is_there_once_in_its_later_version() {
     let server = RedisServer::start().await;
     let store = store(&server).await;
-    store.begin(&live()).await;
+    store.begin(&live(), &[], 0).await;
     for (turns, text) in [(1, "a"), (1, "a"), (2, "b"), (3, "c"), (2, "b, as it was heard"), (3, "c")] {
-        store.turn("CA1", &message(turns, text), turns.into()).await;
+        store.turn("CA1", "gateway-1", &message(turns, text), turns.into()).await;
     }
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     assert_eq!(mirrored(&store).await, (words(&["a", "b, as it was heard", "c"]), 3));
 
     // Two were never written: what comes late has no place that is known.
-    store.turn("CA1", &message(6, "f"), 6).await;
+    store.turn("CA1", "gateway-1", &message(6, "f"), 6).await;
     for (turns, text) in [(4, "d"), (2, "b"), (6, "f, heard"), (7, "g"), (6, "f, as it was heard")] {
-        store.turn("CA1", &message(turns, text), turns.into()).await;
+        store.turn("CA1", "gateway-1", &message(turns, text), turns.into()).await;
     }
     let six = words(&["a", "b, as it was heard", "c", "f, as it was heard", "g"]);
     assert_eq!(mirrored(&store).await, (six, 7));
-    store.begin(&live()).await;
-    store.turn("CA1", &message(4, "d"), 4).await;
+    store.begin(&live(), &[], 0).await;
+    store.turn("CA1", "gateway-1", &message(4, "d"), 4).await;
     assert_eq!(mirrored(&store).await.0.len(), 5);
 }
 
@@ -119,12 +148,12 @@ async fn only_the_newest_messages_are_kept() {
     let server = RedisServer::start().await;
     let settings = StoreSettings { mirror_messages: 3, mirror_prefix: "other".to_owned(), ..StoreSettings::default() };
     let (store, mut raw) = (store_with(&server, settings).await, server.raw().await);
-    store.begin(&live()).await;
+    store.begin(&live(), &[], 0).await;
     for turns in 1..=10 {
-        store.turn("CA1", &message(turns, &turns.to_string()), turns.into()).await;
+        store.turn("CA1", "gateway-1", &message(turns, &turns.to_string()), turns.into()).await;
     }
-    store.turn("CA1", &message(7, "7"), 7).await; // no longer kept
-    store.turn("CA1", &message(8, "8, heard"), 8).await;
+    store.turn("CA1", "gateway-1", &message(7, "7"), 7).await; // no longer kept
+    store.turn("CA1", "gateway-1", &message(8, "8, heard"), 8).await;
     assert_eq!(raw.llen("other:messages:CA1").await.unwrap(), 3);
     assert_eq!(mirrored(&store).await, (vec!["8, heard".to_owned(), "9".to_owned(), "10".to_owned()], 10));
 }
@@ -134,8 +163,8 @@ async fn a_mirror_expires_even_where_sessions_are_kept_for_ever() {
     let server = RedisServer::start().await;
     let settings = StoreSettings { session_ttl: Duration::ZERO, ..StoreSettings::default() };
     let (store, mut raw) = (store_with(&server, settings).await, server.raw().await);
-    store.begin(&live()).await;
-    store.turn("CA1", &message(1, "hello"), 1).await;
+    store.begin(&live(), &[], 0).await;
+    store.turn("CA1", "gateway-1", &message(1, "hello"), 1).await;
     for key in [MESSAGES, SUMMARY, TURNS, CALL] {
         assert_ttl(&mut raw, key, DAY_S).await;
     }
@@ -150,8 +179,8 @@ async fn what_is_there_of_another_shape_is_named_and_stays() {
         raw.sadd(key, "a set").await.unwrap();
         let before = everything(&mut raw).await;
         assert_eq!(wrong_key(store.load("CA1").await), key);
-        store.begin(&live()).await;
-        store.turn("CA1", &message(1, "hello"), 1).await;
+        store.begin(&live(), &[], 0).await;
+        store.turn("CA1", "gateway-1", &message(1, "hello"), 1).await;
         assert_eq!(everything(&mut raw).await, before, "{key}");
     }
 
@@ -169,7 +198,7 @@ async fn what_is_there_of_another_shape_is_named_and_stays() {
         (CALL, Some("instance"), &large),
     ] {
         raw.flushall().await.unwrap();
-        store.begin(&live()).await;
+        store.begin(&live(), &[], 0).await;
         match (key, field) {
             (_, Some(field)) => raw.hset(key, field, value).await.map(|_| ()).unwrap(),
             (MESSAGES, None) => raw.rpush(key, value).await.map(|_| ()).unwrap(),
@@ -187,9 +216,9 @@ async fn a_server_that_is_away_costs_a_live_call_nothing() {
     let store = connect(&format!("redis://127.0.0.1:{}", free_port()), StoreSettings::default());
     let since = Instant::now();
     for turns in 1..=100 {
-        store.turn("CA1", &message(turns, "hello"), turns.into()).await;
+        store.turn("CA1", "gateway-1", &message(turns, "hello"), turns.into()).await;
     }
-    store.begin(&live()).await;
+    store.begin(&live(), &[], 0).await;
     store.end("CA1", "gateway-1").await;
     advice(store.load("CA1").await);
     assert!(since.elapsed() < Duration::from_millis(250), "{:?}", since.elapsed());
@@ -200,8 +229,8 @@ async fn an_id_that_is_none_never_becomes_part_of_a_mirrors_key() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
     for sid in ["", "a:b", "*", "a\nb"] {
-        store.begin(&LiveCall { session_id: sid.to_owned(), ..live() }).await;
-        store.turn(sid, &message(1, "hello"), 1).await;
+        store.begin(&LiveCall { session_id: sid.to_owned(), ..live() }, &[], 0).await;
+        store.turn(sid, "gateway-1", &message(1, "hello"), 1).await;
         store.end(sid, "gateway-1").await;
         assert!(matches!(store.load(sid).await, Err(MemoryError::Refused(_))), "{sid:?}");
     }

@@ -61,8 +61,8 @@ async fn a_live_call_is_mirrored_in_one_slot() {
         instance: "one".to_owned(),
         summary: String::new(),
     };
-    store.begin(&call).await;
-    store.turn("CA1", &session("CA1", 1, NOON).conversation_history[0], 1).await;
+    store.begin(&call, &[], 0).await;
+    store.turn("CA1", &call.instance, &session("CA1", 1, NOON).conversation_history[0], 1).await;
     assert_eq!(store.load("CA1").await.unwrap().unwrap().call, call);
     let mirrors = ["call", "messages", "summary", "turns"].map(|what| format!("conversation:{what}:{{CA1}}"));
     assert_eq!(keys(&mut raw).await, mirrors.into());

@@ -25,7 +25,7 @@ impl RedisStore {
                     Some(Kind::Phone) => figures.numbers += 1,
                     Some(Kind::Session) => figures.sessions += 1,
                     Some(Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mirror)
-                    | Some(Kind::Over | Kind::Token)
+                    | Some(Kind::Mark | Kind::Over | Kind::Token)
                     | None => (),
                 }
                 figures.without_ttl += u64::from(ttl == NO_TTL && self.should_expire(kind));
@@ -34,14 +34,15 @@ impl RedisStore {
         Ok(figures)
     }
 
-    /// Erased users stay erased, else a late hang-up would bring them back; the pepper is not what is remembered.
+    /// Erased users stay erased, else a late hang-up would bring them back; the pepper is not what is remembered, and
+    /// outboxes are not to believe that it was lost.
     pub(super) async fn clear_all(&self) -> Result<u64, MemoryError> {
         let mut removed = 0;
         let mut scan = Scan::of_all(self);
         while let Some(mut keys) = scan.next().await? {
             keys.retain(|key| {
                 let kind = self.keys.kind(key).map(|(kind, _)| kind);
-                !matches!(kind, None | Some(Kind::Gone | Kind::Pepper | Kind::Mirror))
+                !matches!(kind, None | Some(Kind::Gone | Kind::Pepper | Kind::Mark | Kind::Mirror))
             });
             // They say where sessions are, and are nothing by themselves.
             let is_place = |key: &String| matches!(self.keys.kind(key), Some((Kind::Place, _)));
@@ -76,7 +77,7 @@ impl RedisStore {
             Some(Kind::Done) => !self.settings.marker_ttl.is_zero(),
             Some(Kind::Place) => !self.settings.session_ttl.is_zero() && !self.settings.marker_ttl.is_zero(),
             Some(Kind::Pepper) => false,
-            Some(Kind::Gone | Kind::Over | Kind::Token) | None => true,
+            Some(Kind::Gone | Kind::Mark | Kind::Over | Kind::Token) | None => true,
         }
     }
 

@@ -167,7 +167,9 @@ impl RedisStore {
                 let reads = text(3).is_some_and(|doc| serde_json::from_str::<Session>(doc).is_ok());
                 Ok(size <= MAX_SESSION_BYTES && names_its_user && ended && reads)
             }
-            Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mirror => Ok(true),
+            Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mark | Kind::Mirror => {
+                Ok(true)
+            }
             Kind::Over | Kind::Token => Ok(true), // that they are there is all that they say
         }
     }
@@ -296,7 +298,7 @@ impl RedisStore {
 
 fn wanted(kind: Kind) -> &'static str {
     match kind {
-        Kind::Phone | Kind::Gone | Kind::Place | Kind::Pepper | Kind::Over | Kind::Token => "string",
+        Kind::Phone | Kind::Gone | Kind::Place | Kind::Pepper | Kind::Mark | Kind::Over | Kind::Token => "string",
         Kind::Profile | Kind::Session | Kind::Done | Kind::Mirror => "hash",
         Kind::Sessions => "zset",
     }

@@ -84,8 +84,8 @@ impl<'a> Scan<'a> {
         let mut command = redis::cmd("SCAN");
         command.arg(self.cursor).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(BATCH);
         match self.kind {
-            Some(Kind::Phone | Kind::Gone | Kind::Place | Kind::Pepper | Kind::Over | Kind::Token) => {
-                command.arg("TYPE").arg("string");
+            Some(Kind::Phone | Kind::Gone | Kind::Place | Kind::Pepper | Kind::Mark | Kind::Over | Kind::Token) => {
+                _ = command.arg("TYPE").arg("string")
             }
             Some(Kind::Profile | Kind::Session | Kind::Done | Kind::Mirror) => _ = command.arg("TYPE").arg("hash"),
             Some(Kind::Sessions) => _ = command.arg("TYPE").arg("zset"),

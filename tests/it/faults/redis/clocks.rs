@@ -28,10 +28,10 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 const CALLERS: usize = 5;
 
 /// A machine's clock that is off by what the test says.
-struct Skew(Arc<AtomicI64>);
+pub(super) struct Skew(Arc<AtomicI64>);
 
 impl Skew {
-    fn of(ms: i64) -> Self {
+    pub(super) fn of(ms: i64) -> Self {
         Self(Arc::new(AtomicI64::new(ms)))
     }
 
@@ -60,8 +60,8 @@ impl LiveCalls for NoCalls {
 }
 
 /// Journal and outbox of a machine with this clock.
-struct Machine {
-    spool: Arc<Spool>,
+pub(super) struct Machine {
+    pub(super) spool: Arc<Spool>,
     skew: Skew,
     name: &'static str,
     calls: usize,
@@ -70,9 +70,19 @@ struct Machine {
 
 impl Machine {
     fn start(name: &'static str, dir: &Path, server: &RedisServer, skew: Skew) -> Self {
+        Self::with(name, dir, server, skew, SpoolSettings::default())
+    }
+
+    pub(super) fn with(
+        name: &'static str,
+        dir: &Path,
+        server: &RedisServer,
+        skew: Skew,
+        settings: SpoolSettings,
+    ) -> Self {
         let store = RedisStore::connect(&server.url().as_str().into(), StoreSettings::default()).unwrap();
         let database = Arc::new(Database::open(&dir.join("redial.sqlite"), skew.clock()).unwrap());
-        let spool = Arc::new(Spool::open(database, Some(dir), SpoolSettings::default()).unwrap());
+        let spool = Arc::new(Spool::open(database, Some(dir), settings).unwrap());
         let stop = CancellationToken::new();
         let sinks = Sinks {
             store: Arc::new(store) as Arc<dyn Memory>,
@@ -87,7 +97,7 @@ impl Machine {
     }
 
     /// One call of each caller is over.
-    async fn round(&mut self) -> Vec<String> {
+    pub(super) async fn round(&mut self) -> Vec<String> {
         self.calls += 1;
         let mut sids = Vec::new();
         for n in 0..CALLERS {
