@@ -248,7 +248,7 @@ mod tests {
             assert!(token.len() <= MAX_BYTES, "{} characters", token.len());
             // Another process with the same key.
             assert_eq!(tokens().redeem(&token, &call('a'), NOW).unwrap().grant, grant);
-            let bytes = BASE64URL_NOPAD.decode(token[VERSION.len()..].as_bytes()).unwrap();
+            let bytes = BASE64URL_NOPAD.decode(&token.as_bytes()[VERSION.len()..]).unwrap();
             let seen = [token.as_bytes(), &bytes].concat();
             for secret in [grant.caller.user_id.as_str(), grant.caller.hash.as_ref().map_or("anon", PhoneHash::as_str)]
             {
@@ -287,7 +287,7 @@ mod tests {
         let tokens = tokens();
         let token = issue(&tokens, 'a', NOW);
         let other = issue(&Tokens::new([8; 32]), 'a', NOW);
-        let bytes = BASE64URL_NOPAD.decode(token[VERSION.len()..].as_bytes()).unwrap();
+        let bytes = BASE64URL_NOPAD.decode(&token.as_bytes()[VERSION.len()..]).unwrap();
         let mut changed = bytes.clone();
         changed[NONCE_LEN] ^= 1; // of when it ends
         let [later, cut] = [&changed[..], &bytes[..bytes.len() - 2]]
