@@ -252,7 +252,9 @@ fn answers() -> impl Strategy<Value = (usize, Value)> {
 fn every_script_is_among_those_whose_answers_are_made_up() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/memory/redis");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let there: BTreeSet<String> = files.filter_map(|file| file.strip_suffix(".lua").map(str::to_owned)).collect();
+    let scripts = files.filter_map(|file| file.strip_suffix(".lua").map(str::to_owned));
+    // That one asks what is allowed, for an advice; whatever else is answered to it advises nothing.
+    let there: BTreeSet<String> = scripts.filter(|name| name != "rights").collect();
     let here: BTreeSet<String> = SCRIPTS.iter().map(|(name, ..)| (*name).to_owned()).collect();
     assert_eq!(there, here);
 }
