@@ -40,7 +40,7 @@ const BACKLOG: u32 = 4096;
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
 /// How long nothing is accepted when the system has no room for it.
 const BREATH: Duration = Duration::from_millis(50);
-/// How long a connection that was ended may take to give its file back.
+/// Until it is looked again whether there is room.
 const MOMENT: Duration = Duration::from_millis(1);
 /// How long requests may take that are under way when the listener stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(15);
@@ -85,7 +85,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, rules: Rules, s
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     // Dropped otherwise: the kernel resets it.
-                    if let Some(place) = places.admit(peer.ip()) {
+                    if let Some(place) = a_place(&places, peer.ip()).await {
                         tokio::spawn(connection(stream, place, Peer(peer.ip()), router.clone(), stop.clone()));
                     }
                 }
@@ -93,13 +93,30 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, rules: Rules, s
                     if let Some(left_out) = failures.due() {
                         tracing::warn!(%error, left_out, "a connection cannot be accepted");
                     }
-                    let has_room = is_out_of_files(&error) && places.make_room();
+                    let has_room = is_out_of_files(&error) && places.make_room(Instant::now());
                     tokio::time::sleep(if has_room { MOMENT } else { BREATH }).await;
                 }
             },
             _ = sweep.tick() => places.sweep(Instant::now()),
             () = stop.cancelled() => return,
         }
+    }
+}
+
+/// A place for a connection. While all places are taken by others who have just come, it waits a little, and further
+/// connections wait where the kernel keeps them.
+async fn a_place(places: &Arc<Places>, peer: IpAddr) -> Option<Arc<Place>> {
+    let began = Instant::now();
+    loop {
+        let now = Instant::now();
+        if let Some(place) = places.admit(peer, now) {
+            return Some(place);
+        }
+        if now.duration_since(began) >= SWEEP_EVERY {
+            places.refused(peer);
+            return None;
+        }
+        tokio::time::sleep(MOMENT).await;
     }
 }
 

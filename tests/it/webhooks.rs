@@ -94,9 +94,13 @@ async fn bad_forms_are_refused_by_field_and_leave_no_trace() {
     }
     assert_eq!(gateway.gateway.calls(), 0);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let json = client.post(gateway.url("/voice")).header("Content-Type", "application/json").body("{}").send().await;
-    assert_eq!(json.unwrap().status().as_u16(), 415);
-    let get = client.get(gateway.url("/voice?From=%2B14155550123")).send().await.unwrap();
+    // Without a signature that could be right, nothing is looked at.
+    let signed = |request: reqwest::RequestBuilder| {
+        request.header("X-Twilio-Signature", signature::sign_form(TOKEN, &gateway.url("/voice"), &[])).send()
+    };
+    let json = client.post(gateway.url("/voice")).header("Content-Type", "application/json").body("{}");
+    assert_eq!(signed(json).await.unwrap().status().as_u16(), 415);
+    let get = signed(client.get(gateway.url("/voice?From=%2B14155550123"))).await.unwrap();
     assert_eq!(get.status().as_u16(), 405);
 }
 

@@ -31,6 +31,9 @@ const STRANGER_IDLE_LIMIT: Duration = Duration::from_secs(5);
 const IDLE_LIMIT: Duration = Duration::from_secs(75);
 /// How long an upgraded stream may go without its `start`. Its own, shorter limits come first.
 const START_LIMIT: Duration = Duration::from_secs(15);
+/// Whoever is to go has been looked at, and has had nothing for us for this long. A burst of connections must not push out
+/// one whose request is here and was not read yet.
+const GRACE: Duration = Duration::from_millis(50);
 /// At most one line about lost connections in this time.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
@@ -130,6 +133,8 @@ struct Entry {
     since: Instant,
     /// Since when the client has not taken all that was written.
     blocked_since: Option<Instant>,
+    /// Since when nothing has come that the phase waits for.
+    waited_since: Option<Instant>,
     cut: CancellationToken,
 }
 
@@ -156,18 +161,15 @@ impl Places {
         Arc::new(Self { rules, table: Mutex::default() })
     }
 
-    /// A place for a new connection. `None` when all are taken by others who must not be disturbed.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Place>> {
+    /// A place for a new connection. `None` when all are taken by others who must not be disturbed now.
+    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Arc<Place>> {
         let network = network(peer);
         let mut table = self.lock();
         // Behind a proxy all clients have its address, which is usually none of the internet.
         let crowd = table.crowds.get(&network).map_or(0, BTreeSet::len);
-        let has_room = !(is_public(network) && crowd >= STRANGERS_PER_PEER && !table.shed_of(network))
-            && (table.entries.len() - table.calls < self.rules.places || table.shed_oldest());
+        let has_room = !(is_public(network) && crowd >= STRANGERS_PER_PEER && !table.shed_of(network, now))
+            && (table.entries.len() - table.calls < self.rules.places || table.shed_oldest(now));
         if !has_room {
-            table.lost.refused += 1;
-            table.lost.peer = Some(peer);
-            metrics::counter!("redial_connections_shed_total").increment(1);
             return None;
         }
         let id = table.next_id;
@@ -182,6 +184,7 @@ impl Places {
                 phase: Phase::FirstByte,
                 since: Instant::now(),
                 blocked_since: None,
+                waited_since: None,
                 cut: cut.clone(),
             },
         );
@@ -189,8 +192,16 @@ impl Places {
     }
 
     /// The process has no file for a connection: one that is less likely to be needed goes. False when there is none.
-    pub(crate) fn make_room(&self) -> bool {
-        self.lock().shed_oldest()
+    pub(crate) fn make_room(&self, now: Instant) -> bool {
+        self.lock().shed_oldest(now)
+    }
+
+    /// Counts a connection that no place was found for.
+    pub(crate) fn refused(&self, peer: IpAddr) {
+        let mut table = self.lock();
+        table.lost.refused += 1;
+        table.lost.peer = Some(peer);
+        metrics::counter!("redial_connections_shed_total").increment(1);
     }
 
     /// Ends the connections that have waited for longer than they may, and tells what was lost, now and then.
@@ -258,16 +269,16 @@ impl Table {
     }
 
     /// Ends the oldest stranger of a network. False when there is none that may be ended.
-    fn shed_of(&mut self, network: IpAddr) -> bool {
+    fn shed_of(&mut self, network: IpAddr, now: Instant) -> bool {
         let crowd = self.crowds.get(&network).into_iter().flatten();
-        let oldest = crowd.copied().find(|id| self.entries.get(id).is_some_and(Entry::may_go));
+        let oldest = crowd.copied().find(|id| self.entries.get(id).is_some_and(|entry| entry.may_go(now)));
         oldest.is_some_and(|id| self.shed(id))
     }
 
     /// Ends the oldest stranger, else the oldest connection that nobody uses, else the oldest that is waited for.
-    fn shed_oldest(&mut self) -> bool {
+    fn shed_oldest(&mut self, now: Instant) -> bool {
         let oldest = |is_it: fn(&Entry) -> bool| {
-            self.entries.iter().find(|(_, entry)| entry.may_go() && is_it(entry)).map(|(id, _)| *id)
+            self.entries.iter().find(|(_, entry)| entry.may_go(now) && is_it(entry)).map(|(id, _)| *id)
         };
         let id = oldest(|entry| entry.standing == Standing::Stranger)
             .or_else(|| oldest(|entry| entry.phase == Phase::Idle))
@@ -313,8 +324,9 @@ impl Table {
 
 impl Entry {
     /// A request that is here is answered, also a stranger's: that takes us a moment, and nobody can draw it out.
-    fn may_go(&self) -> bool {
-        self.standing != Standing::Call && self.phase != Phase::Handler
+    fn may_go(&self, now: Instant) -> bool {
+        let waits = self.waited_since.or(self.blocked_since).is_some_and(|since| now.duration_since(since) >= GRACE);
+        waits && self.standing != Standing::Call && self.phase != Phase::Handler
     }
 }
 
@@ -337,6 +349,13 @@ impl Place {
     /// The connection waits for something else now.
     pub(super) fn enter(&self, phase: Phase) {
         self.update(|entry| entry.enter(phase));
+    }
+
+    /// Nothing more is here from the client.
+    pub(super) fn waits(&self) {
+        self.update(|entry| {
+            entry.waited_since.get_or_insert_with(Instant::now);
+        });
     }
 
     /// Something came from the client.
@@ -417,6 +436,8 @@ impl Entry {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.since = Instant::now();
+        // Of an idle connection nothing is asked.
+        self.waited_since = (phase == Phase::Idle).then_some(self.since);
     }
 }
 
@@ -441,8 +462,11 @@ mod tests {
         Places::new(Rules::public(count))
     }
 
+    /// Somebody who comes when all others have waited for a while, and then has nothing to say.
     fn from(places: &Arc<Places>, peer: &str) -> Option<Arc<Place>> {
-        places.admit(peer.parse().unwrap())
+        let place = places.admit(peer.parse().unwrap(), Instant::now() + GRACE)?;
+        place.waits();
+        Some(place)
     }
 
     fn is_cut(place: &Option<Arc<Place>>) -> bool {
@@ -456,6 +480,18 @@ mod tests {
         let newest = from(&places, LOOPBACK);
         assert_eq!(strangers.iter().map(is_cut).collect::<Vec<_>>(), [true, false, false]);
         assert!(!is_cut(&newest));
+    }
+
+    #[test]
+    fn a_burst_pushes_nobody_out_whose_request_was_not_looked_at() {
+        let (places, peer, start) = (places(3), LOOPBACK.parse().unwrap(), Instant::now());
+        let burst: Vec<_> = (0..3).map(|_| places.admit(peer, start)).collect();
+        assert!(places.admit(peer, start + Duration::from_secs(60)).is_none(), "nobody was looked at yet");
+        burst[1].as_ref().unwrap().waits();
+        assert!(places.admit(peer, start).is_none(), "its request may be on its way");
+        let next = places.admit(peer, Instant::now() + GRACE);
+        assert_eq!(burst.iter().map(is_cut).collect::<Vec<_>>(), [false, true, false]);
+        assert!(next.is_some());
     }
 
     #[test]
@@ -550,7 +586,7 @@ mod tests {
         let all: Vec<_> = (0..4).map(|_| from(&places, LOOPBACK)).collect();
         all[1].as_ref().unwrap().believe();
         all[2].as_ref().unwrap().begin_call();
-        assert!(places.make_room());
+        assert!(places.make_room(Instant::now() + GRACE));
         for place in all.iter().flatten() {
             place.leave();
             place.leave();

@@ -51,7 +51,11 @@ impl AsyncRead for Watched {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if read.is_pending() {
+            self.place.waits();
+        }
+        ready!(read)?;
         if buffer.filled().len() > before {
             self.place.heard();
         }
