@@ -15,8 +15,6 @@ pub fn init(config: &LogConfig) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("RUST_LOG: {:?} is not a filter ({error})", config.filter))?;
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    // A reader that has gone is no reason to panic, as printing the failure to the same place would.
-    let lines = lines.log_internal_errors(false);
     // Already started: by an earlier command in this process, or by a test.
     let _ = if config.json { registry.with(lines.json()).try_init() } else { registry.with(lines).try_init() };
     Ok(())
