@@ -124,7 +124,8 @@ fn a_wrong_log_filter_is_told_with_the_other_faults() {
 fn a_gateway_whose_log_nobody_reads_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let vars = [("BIND_ADDR", address.as_str()), ("ADMIN_ADDR", "127.0.0.1:0"), ("DATA_DIR", dir.path().to_str().unwrap())];
+    let vars =
+        [("BIND_ADDR", address.as_str()), ("ADMIN_ADDR", "127.0.0.1:0"), ("DATA_DIR", dir.path().to_str().unwrap())];
     let mut gateway = redial(&["serve"], &vars).stdout(left()).stderr(left()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     let healthy = loop {
