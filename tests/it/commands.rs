@@ -17,6 +17,18 @@ fn redial(args: &[&str], vars: &[(&str, &str)]) -> Command {
     command
 }
 
+/// Has a memory made in the data directory that these variables name; a busy disk may be too late for the first attempt.
+fn make_memory(vars: &[(&str, &str)]) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let output = redial(&["memory", "selftest"], vars).output().unwrap();
+        if output.status.success() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{}", text(&output));
+    }
+}
+
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), output.stderr.as_slice()].concat()).into_owned()
 }
