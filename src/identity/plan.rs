@@ -180,7 +180,7 @@ fn kinds(country: &Metadata) -> impl Iterator<Item = &Descriptor> {
 fn whole<'a>(patterns: impl Iterator<Item = &'a Descriptor>) -> Option<Regex> {
     let patterns: Vec<&str> = patterns.map(|pattern| pattern.national_number().as_str()).collect();
     let pattern = format!("^(?:{})$", patterns.join("|"));
-    // ASCII: the numbers are, and a digit of Unicode takes ten times as long to compile.
+    // ASCII: the numbers are, and all the digits of Unicode would be more to compile.
     RegexBuilder::new(&pattern).ignore_whitespace(true).unicode(false).build().ok()
 }
 
@@ -198,8 +198,8 @@ fn respelled(digits: &str) -> Option<String> {
     let (plan, national) = Plan::of(digits)?;
     let by_rule = plan.by_rule(national);
     let ruled = by_rule.as_deref().unwrap_or(national);
-    let changes = CHANGES.iter().filter(|change| change.code == plan.code);
-    let changed = changes.into_iter().find_map(|change| change.made(&plan, ruled));
+    let mut changes = CHANGES.iter().filter(|change| change.code == plan.code);
+    let changed = changes.find_map(|change| change.made(&plan, ruled));
     changed.or(by_rule).map(|national| format!("{}{national}", plan.code))
 }
 

@@ -135,6 +135,9 @@ fn without_name(text: &str) -> Option<&str> {
 fn sip(rest: &str, is_secure: bool, region: &str) -> Reading {
     // RFC 3261, 19.1.1: sip:user:password@host:port;parameters?headers. The user part may hold a telephone
     // number's own parameters, so the host is split off first.
+    if rest.contains(['<', '>', '"']) {
+        return Reading::WITHHELD; // what is left of a name that is none could be taken for the address
+    }
     let Some((user, host)) = rest.split_once('@') else {
         // A host alone is all of its callers, and no host begins with a plus.
         return if rest.starts_with('+') { telephone(rest, region) } else { Reading::WITHHELD };
