@@ -319,8 +319,8 @@ mod tests {
         };
         let turn = Turn {
             id: redial_call::TurnId(1),
-            role: redial_call::Role::Caller,
-            via: redial_call::Via::Voice,
+            role: Role::Caller,
+            via: Via::Voice,
             text: "Hello".to_owned(),
             cut: String::new(),
             never_sent: String::new(),

@@ -270,9 +270,9 @@ async fn a_flipped_bit_in_a_mirror_is_never_served_and_costs_no_other_call() {
     let mut as_they_were = BTreeMap::new();
     for sid in sids {
         let summary = format!("{sid} is about a plumber");
-        store.begin(&LiveCall { session_id: sid.to_owned(), summary, ..live() }).await;
+        store.begin(&LiveCall { session_id: sid.to_owned(), summary, ..live() }, &[], 0).await;
         for turns in 1..=3 {
-            store.turn(sid, &message(turns, &format!("The {turns} wish, señora")), turns.into()).await;
+            store.turn(sid, "gateway-1", &message(turns, &format!("The {turns} wish, señora")), turns.into()).await;
         }
         as_they_were.insert(sid, store.load(sid).await.unwrap().unwrap());
     }
@@ -320,7 +320,7 @@ async fn a_flipped_bit_in_a_mirror_is_never_served_and_costs_no_other_call() {
 async fn a_mirror_of_an_earlier_version_is_read_and_one_that_began_beyond_the_calendar_is_not() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
-    store.begin(&live()).await;
+    store.begin(&live(), &[], 0).await;
     raw.hdel(CALL, "sum").await.unwrap();
     raw.rpush(MESSAGES, serde_json::to_string(&message(1, "hello")).unwrap()).await.unwrap();
     raw.set(TURNS, "1").await.unwrap();
