@@ -163,7 +163,11 @@ mod tests {
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
                 let says = |what: &str| operation[what].as_str().is_some_and(|text| !text.is_empty());
-                assert!(says("summary") && says("operationId"), "{method} {path}");
+                assert!(says("summary") && says("operationId") && says("description"), "{method} {path}");
+                let tags = operation["tags"].as_array().unwrap();
+                let known = document["tags"].as_array().unwrap();
+                assert!(tags.iter().all(|tag| known.iter().any(|known| known["name"] == *tag)), "{method} {path}");
+                assert_eq!(tags.len(), 1, "{method} {path}");
                 assert!(operation["responses"].as_object().is_some_and(|responses| !responses.is_empty()));
                 described.insert((method.to_ascii_uppercase(), path.clone()));
             }

@@ -42,6 +42,7 @@ fn check(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Pro
         audit::note("authenticate", &actor.0, "-", "from a browser");
         return Err(Problem::from_a_browser());
     }
+    let guesses = headers.contains_key(header::AUTHORIZATION);
     let mut sent = headers.get_all(header::AUTHORIZATION).iter();
     let token = sent.next().and_then(|value| value.as_bytes().split_at_checked(7));
     let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer ")).map(|(_, token)| token);
@@ -61,7 +62,12 @@ fn check(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Pro
             if first {
                 audit::note("authenticate", &actor.0, "-", "refused too often; not noted again for a minute");
             }
-            Err(Problem::too_many_failures(retry_after.as_secs().max(1)))
+            // Who sends no token guesses none, and is told each time that one is needed.
+            Err(if guesses {
+                Problem::too_many_failures(retry_after.as_secs().max(1))
+            } else {
+                Problem::unauthorized()
+            })
         }
     }
 }

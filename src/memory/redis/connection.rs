@@ -408,7 +408,8 @@ impl Supervisor {
             Ok(Ok(rights)) => rights,
             Ok(Err(_)) | Err(_) => server.locked().rights.clone(),
         };
-        findings.extend(rights.clone());
+        // The most urgent first: without them nobody is remembered.
+        findings.splice(0..0, rights.clone());
         findings.extend(pepper);
         let (another, new) = server.found(Condition { life, findings, rights });
         if another {

@@ -84,3 +84,27 @@ async fn ask_for_key(connection: &mut Connection, key: &str) -> Result<(), Redis
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_command_of_our_scripts_is_tried() {
+        let scripts = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/memory/redis")).unwrap();
+        let mut commands = 0;
+        for path in scripts.map(|entry| entry.unwrap().path()) {
+            if path.extension().is_none_or(|extension| extension != "lua") || path.ends_with("rights.lua") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for name in text.split("call('").skip(1).filter_map(|rest| rest.split('\'').next()) {
+                assert!(TRY.contains(&format!("may('{name}'")), "{name} of {}", path.display());
+                commands += 1;
+            }
+        }
+        assert!(commands > 50, "{commands}");
+    }
+}

@@ -196,6 +196,21 @@ async fn what_is_sent_wrongly_is_said_and_not_repeated() {
         assert_eq!(status, expected, "{path}: {problem}");
     }
     assert_eq!(desk.ask(Method::DELETE, "/callers", None).await.0, 405);
+    let request = desk.client.delete(desk.url("/callers")).bearer_auth(TOKEN);
+    assert_eq!(request.send().await.unwrap().headers()["allow"], "GET,HEAD", "which methods there are is said");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_no_token_is_told_so_each_time_and_who_guesses_is_slowed_down() {
+    let desk = Desk::open().await;
+    for _ in 0..30 {
+        let response = desk.client.get(desk.url("/calls")).send().await.unwrap();
+        assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"redial\"");
+        assert_eq!(answer(response).await.0, 401);
+    }
+    let guess = desk.client.get(desk.url("/calls")).bearer_auth("guess").send().await.unwrap();
+    assert!(guess.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(answer(guess).await.0, 429);
 }
 
 #[tokio::test(flavor = "multi_thread")]
