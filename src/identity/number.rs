@@ -73,12 +73,24 @@ fn dialled(digits: &str, region: &str) -> Option<E164> {
         && prefix.start() == 0
     {
         // Not left to the library, which takes the trunk prefix of `region` off the numbers of other countries, too.
-        return E164::from_digits(&digits[prefix.end()..]);
+        return behind_prefix(digits, prefix.end());
     }
     match (at_home(digits, &region, metadata), abroad(digits)) {
         (Some(Home { number, is_in_full: true }), _) => Some(number),
         (Some(Home { number, .. }), Some(abroad)) => either(number, abroad),
         (home, abroad) => home.map(|home| home.number).or(abroad),
+    }
+}
+
+/// The number behind an international prefix of so many digits. Where that names a network as well, as Brazil's 00 55 does,
+/// it may be the first digits of a number that was dialled without one.
+fn behind_prefix(digits: &str, prefix: usize) -> Option<E164> {
+    let rest = &digits[prefix..];
+    let shorter = ABROAD.iter().filter(|plain| plain.len() < prefix).find_map(|plain| digits.strip_prefix(plain));
+    match shorter.filter(|number| plan::is_valid(number)) {
+        Some(number) if plan::is_valid(rest) => (number == rest).then(|| E164::from_digits(number))?, // two people
+        Some(number) => E164::from_digits(number),
+        None => E164::from_digits(rest),
     }
 }
 

@@ -79,6 +79,7 @@ async fn after_one_call_redis_holds_the_documented_keys_and_no_number() {
         format!("sarah:session:{}", session.chat_id),
         format!("sarah:done:{}", session.chat_id),
         "sarah:meta:pepper".to_owned(),
+        keys.iter().find(|key| key.starts_with("sarah:meta:marker:")).expect("an outbox's mark").clone(),
         keys.iter().find(|key| key.starts_with("sarah:token:")).expect("a token that was taken").clone(),
     ];
     let mut found = keys.clone();

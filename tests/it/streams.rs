@@ -266,7 +266,7 @@ async fn framing_faults_are_counted_by_kind() {
         _ => unreachable!("loopback is plain"),
     }
     assert_eq!(socket.closed().await, Some(1002));
-    let metrics = reqwest::get(gateway.url("/metrics")).await.unwrap().text().await.unwrap();
+    let metrics = reqwest::get(gateway.operators_url("/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains(r#"redial_stream_faults_total{what="protocol error"} "#), "{metrics}");
 }
 
@@ -342,7 +342,7 @@ async fn more_audio_than_there_is_time_for_is_left_out_and_the_call_goes_on() {
     }
     socket.send(&stop(&sid)).await;
     assert_eq!(gateway.session(&sid).await.end_reason, "caller_hung_up");
-    let metrics = reqwest::get(gateway.url("/metrics")).await.unwrap().text().await.unwrap();
+    let metrics = reqwest::get(gateway.operators_url("/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains(r#"redial_shed_messages_total{what="audio"} "#), "{metrics}");
 }
 

@@ -172,7 +172,7 @@ mod tests {
         let mut found = BTreeSet::new();
         names(&value, &mut found);
         assert!(found.len() > 20, "{found:?}");
-        let short: Vec<&String> = found.iter().filter(|name| name.len() < 4).collect();
+        let short: Vec<&String> = found.iter().filter(|name| name.len() < 4 && *name != "key").collect();
         assert!(short.is_empty(), "{short:?}");
         assert_eq!((&value["name"]["name"], &value["facts"][0]["text"]), (&"Ana".into(), &"Spanish".into()));
         assert_eq!(value["calls"][0]["to_do"][0], "call back");

@@ -33,7 +33,9 @@ pub(crate) fn places_beside(calls: usize) -> usize {
 
 fn places_within(allowed: u64, calls: usize) -> usize {
     let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
-    allowed.saturating_sub(calls * FILES_PER_CALL + OTHER_FILES).clamp(MIN_PLACES, PLACES)
+    // Calls come in through these: without them there are none, however many there may be.
+    let least = (allowed / 4).clamp(MIN_PLACES, PLACES);
+    allowed.saturating_sub(calls * FILES_PER_CALL + OTHER_FILES).clamp(least, PLACES)
 }
 
 /// The limit after it was raised as far as it can be, `needed` at most; never lowered.

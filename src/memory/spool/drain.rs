@@ -244,7 +244,8 @@ impl Drain {
         if has_forgotten {
             // On the disk before the next mark hides it.
             let entries = self.spool.database.ask(PATIENCE, |rows| mark::forgotten(rows)).await?;
-            warn!(entries, ?found, "the store has forgotten: what was delivered lately is sent again");
+            let mark_is_there = found != Mark::Missing;
+            warn!(entries, mark_is_there, "the store has forgotten: what was delivered lately is sent again");
             self.spool.wake.notify_one();
         }
         let is_old = marked_at.is_none_or(|at| at.elapsed() > MARK_AGAIN);

@@ -190,6 +190,7 @@ async fn of_two_copies_with_different_turns_both_are_kept(bench: Bench) {
     let ana = caller("ana");
     let cut_off = session("CA1", &ana, &["hello", "I have to", "what only the first one heard"], NOON);
     let mut resumed = session("CA1", &ana, &["hello", "I have to move it", "", "bye"], NOON + 1);
+    resumed.started_at = cut_off.started_at;
     resumed.conversation_history.remove(2);
     for (sid, copies) in [("CA1", [&cut_off, &resumed]), ("CA2", [&resumed, &cut_off])] {
         for copy in copies {
@@ -351,7 +352,8 @@ async fn fault_04_a_call_saved_again_and_again_pushes_no_other_out(bench: Bench)
     let mut said = Vec::new();
     for n in 1..=30 {
         said.push("and another thing");
-        let written = bench.hang_up(&ana, session("CA8", &ana, &said, NOON + n * 30_000)).await;
+        let so_far = Session { started_at: NOON, ..session("CA8", &ana, &said, NOON + n * 30_000) };
+        let written = bench.hang_up(&ana, so_far).await;
         assert!(matches!(written, Written::Applied { .. }));
     }
     let known = bench.known(&ana).await;

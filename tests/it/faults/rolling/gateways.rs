@@ -127,9 +127,10 @@ pub(super) fn journal(dir: &Path) -> BTreeMap<String, Vec<String>> {
     turns.into_iter().map(|(sid, turns)| (sid, in_order(turns))).collect()
 }
 
-/// What the caller said, of these turns.
+/// What the caller said, of these turns, row by row: rows that were pressed without a pause are one turn.
 pub(super) fn by_caller(turns: impl IntoIterator<Item = Turn>) -> Vec<String> {
-    turns.into_iter().filter(|turn| turn.role == Role::Caller).map(|turn| turn.text).collect()
+    let texts = turns.into_iter().filter(|turn| turn.role == Role::Caller).map(|turn| turn.text);
+    texts.flat_map(|text| text.split_inclusive('#').map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 pub(super) fn said_in(session: &Session) -> Vec<String> {
