@@ -58,27 +58,27 @@ fn every_spelling_of_an_example_is_one_caller() {
     let (mut asked, mut nobodys) = (0, 0);
     for (region, number) in examples() {
         let parsed = phonenumber::parse(None, &number).unwrap();
+        // Of some of its own examples the library takes digits off, such as Belarus' 80, and would spell another line.
+        let is_itself = parsed.format().mode(Mode::E164).to_string() == number;
+        let spelled = |mode: Mode| is_itself.then(|| parsed.format().mode(mode).to_string());
         let digits = &number[1..];
         let expected = caller(&number, "US");
         assert!(expected.hash.is_some(), "{number}");
         // With its country code and a plus, or what stands for one, a number is the same wherever it is read.
         let complete = [
-            format!("{}", parsed.format().mode(Mode::International)),
-            format!("{}", parsed.format().mode(Mode::Rfc3966)),
             format!("tel:{number};verstat=TN-Validation-Passed"),
             format!("sip:{number}@10.0.0.5:5060;user=phone"),
             format!("sip:%2B{digits}@trunk.example"),
             format!("\"A. Name\" <sip:{number}@10.0.0.5>;tag=1"),
         ];
-        for raw in complete {
+        for raw in complete.into_iter().chain([Mode::International, Mode::Rfc3966].into_iter().filter_map(spelled)) {
             asked += 1;
             assert_eq!(caller(&raw, "US"), expected, "{raw} for {number}");
             assert_eq!(caller(&raw, &region), expected, "{raw} in {region} for {number}");
         }
         // Without: as it is written in its country, or by a trunk there. Where that might be somebody else, it is nobody.
-        let national = format!("{}", parsed.format().mode(Mode::National));
-        let sure = [national.clone(), format!("sip:{digits}@10.0.0.5:5060"), digits.to_owned(), format!("00{digits}")];
-        for raw in sure {
+        let sure = [format!("sip:{digits}@10.0.0.5:5060"), digits.to_owned(), format!("00{digits}")];
+        for raw in sure.into_iter().chain(spelled(Mode::National)) {
             asked += 1;
             let read = caller(&raw, &region);
             nobodys += usize::from(read.hash.is_none() || raw.starts_with("sip:") && read != expected);
@@ -86,7 +86,7 @@ fn every_spelling_of_an_example_is_one_caller() {
             assert!(read == expected || read.hash.is_none() || is_address, "{raw} in {region} for {number}");
         }
     }
-    assert!(asked > 8000 && nobodys * 20 < asked, "{nobodys} of {asked} are nobody's");
+    assert!(asked > 7500 && nobodys * 20 < asked, "{nobodys} of {asked} are nobody's");
 }
 
 #[test]

@@ -293,7 +293,7 @@ async fn what_is_set_wrongly_in_the_carriers_console_is_answered_and_logged_with
     // However often.
     for _ in 0..100 {
         client.get(wire.url("/voice")).send().await.unwrap();
-        wire.post_raw("/voice", encode(&form), Some("forged")).await;
+        wire.post_raw("/voice", encode(&form), Some("AAAAAAAAAAAAAAAAAAAAAAAAAAA=")).await;
     }
     gateway.kill();
     let log = gateway.log();

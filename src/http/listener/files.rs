@@ -59,8 +59,9 @@ mod tests {
     fn a_low_limit_leaves_fewer_places_and_never_none() {
         assert_eq!(places_within(u64::MAX, 500), PLACES);
         assert_eq!(places_within(2152, 500), PLACES);
-        assert_eq!(places_within(1400, 500), 272);
+        assert_eq!(places_within(1400, 500), 350);
         assert_eq!(places_within(256, 20), 88);
+        assert_eq!(places_within(20_000, 20_000), PLACES);
         assert_eq!(places_within(64, 500), MIN_PLACES);
     }
 }

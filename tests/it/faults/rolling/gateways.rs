@@ -37,6 +37,7 @@ impl Gateways {
             ("MEMORY_CONSENT", "implicit"), // the keys that are pressed here mean nothing
             ("RESUME_GRACE_SECONDS", resume_grace_s),
             ("TEST_HAND_OVER", "1"),
+            ("TEST_LISTENS", "1"),
             ("MAX_CALLS_PER_CALLER", "10"),
             ("RUST_LOG", "info,redial::memory::spool=debug"),
         ];
