@@ -21,6 +21,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use listenfd::ListenFd;
 use rustix::io::Errno;
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,9 @@ use crate::telemetry::limited::Limited;
 /// Largest head of a request. hyper takes no less.
 const MAX_HEAD_BYTES: usize = 8 * 1024;
 const MAX_HEADERS: usize = 64;
+/// What the kernel keeps of answers that a client does not take; by itself it would be megabytes, of ten thousands of answers to
+/// somebody who only asks. A call's audio is some 10 kB ahead of its caller.
+const SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Connections that may wait to be accepted; a ramp of hundreds of calls a second fills the usual 128.
 const BACKLOG: u32 = 4096;
 /// How often deadlines are looked at.
@@ -126,8 +130,9 @@ fn is_out_of_files(error: &io::Error) -> bool {
 
 /// Answers a connection's requests until it ends, is upgraded, or is cut.
 async fn connection(stream: TcpStream, place: Arc<Place>, peer: Peer, router: Router, stop: CancellationToken) {
-    // Audio is many small writes; a socket that refuses the option is served all the same.
+    // Audio is many small writes; a socket that refuses an option is served all the same.
     let _ = stream.set_nodelay(true);
+    let _ = sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request: Request<Incoming>| {
         let place = Arc::clone(&place);
