@@ -6,9 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 packages=()
-# need PROGRAM PACKAGE: notes the package of a program that is missing.
+# need PROGRAM PACKAGE: notes the package of a program that is missing; what the shell has built in, as kill, is none.
 need() {
-    command -v "$1" >/dev/null || packages+=("$2")
+    type -P "$1" >/dev/null || packages+=("$2")
 }
 
 need cc gcc           # SQLite, ring and flite are C
@@ -21,7 +21,7 @@ if [ ${#packages[@]} -gt 0 ]; then
     echo "test.sh: installing Debian packages: ${packages[*]}"
     sudo=()
     [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-    if ! command -v apt-get >/dev/null; then
+    if ! type -P apt-get >/dev/null; then
         echo "test.sh: no apt-get here; install these programs' packages by hand: ${packages[*]}" >&2
         exit 69
     fi
