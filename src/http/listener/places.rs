@@ -168,7 +168,7 @@ impl Places {
         // Behind a proxy all clients have its address, which is usually none of the internet.
         let crowd = table.crowds.get(&network).map_or(0, BTreeSet::len);
         let has_room = !(is_public(network) && crowd >= STRANGERS_PER_PEER && !table.shed_of(network, now))
-            && (table.entries.len() - table.calls < self.rules.places || table.shed_oldest(now));
+            && (table.entries.len() - table.calls < self.rules.places || table.shed_oldest(self.rules.places, now));
         if !has_room {
             return None;
         }
@@ -193,7 +193,7 @@ impl Places {
 
     /// The process has no file for a connection: one that is less likely to be needed goes. False when there is none.
     pub(crate) fn make_room(&self, now: Instant) -> bool {
-        self.lock().shed_oldest(now)
+        self.lock().shed_oldest(self.rules.places, now)
     }
 
     /// Counts a connection that no place was found for.
@@ -275,14 +275,16 @@ impl Table {
         oldest.is_some_and(|id| self.shed(id))
     }
 
-    /// Ends the oldest stranger, else the oldest connection that nobody uses, else the oldest that is waited for.
-    fn shed_oldest(&mut self, now: Instant) -> bool {
+    /// Ends the oldest stranger. Who is believed is not ended for one who is not, unless they hold most of the `places`: then the
+    /// oldest of them that nobody uses goes, else the oldest that is waited for.
+    fn shed_oldest(&mut self, places: usize, now: Instant) -> bool {
         let oldest = |is_it: fn(&Entry) -> bool| {
             self.entries.iter().find(|(_, entry)| entry.may_go(now) && is_it(entry)).map(|(id, _)| *id)
         };
-        let id = oldest(|entry| entry.standing == Standing::Stranger)
-            .or_else(|| oldest(|entry| entry.phase == Phase::Idle))
-            .or_else(|| oldest(|_| true));
+        let id = oldest(|entry| entry.standing == Standing::Stranger).or_else(|| {
+            let believed = self.entries.values().filter(|entry| entry.standing == Standing::Believed).count();
+            (believed * 2 > places).then(|| oldest(|entry| entry.phase == Phase::Idle).or_else(|| oldest(|_| true)))?
+        });
         id.is_some_and(|id| self.shed(id))
     }
 
@@ -504,8 +506,12 @@ mod tests {
         let next = from(&places, LOOPBACK);
         assert_eq!([is_cut(&believed), is_cut(&asking), is_cut(&silent)], [false, false, true]);
         next.as_ref().unwrap().enter(Phase::Handler);
+        assert!(from(&places, LOOPBACK).is_none() && !is_cut(&believed), "a stranger waits for one who is believed");
+        // Unless those have most of the places.
+        next.as_ref().unwrap().believe();
+        next.as_ref().unwrap().enter(Phase::Idle);
         let last = from(&places, LOOPBACK);
-        assert!(is_cut(&believed) && !is_cut(&asking) && !is_cut(&next), "who is believed goes last");
+        assert!(is_cut(&believed) && !is_cut(&asking) && !is_cut(&next), "the oldest of the believed goes last");
         last.as_ref().unwrap().enter(Phase::Handler);
         assert!(from(&places, LOOPBACK).is_none(), "all are being answered");
     }
