@@ -281,7 +281,9 @@ impl Table {
         let oldest = |is_it: fn(&Entry) -> bool| {
             self.entries.iter().find(|(_, entry)| entry.may_go(now) && is_it(entry)).map(|(id, _)| *id)
         };
-        let id = oldest(|entry| entry.standing == Standing::Stranger).or_else(|| {
+        // On a busy machine others may only have been looked at late; who does not take an answer is at fault for sure.
+        let unread = oldest(|entry| entry.standing == Standing::Stranger && entry.blocked_since.is_some());
+        let id = unread.or_else(|| oldest(|entry| entry.standing == Standing::Stranger)).or_else(|| {
             let believed = self.entries.values().filter(|entry| entry.standing == Standing::Believed).count();
             (believed * 2 > places).then(|| oldest(|entry| entry.phase == Phase::Idle).or_else(|| oldest(|_| true)))?
         });
