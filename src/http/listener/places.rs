@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,8 @@ const OPERATION_LIMIT: Duration = Duration::from_secs(300);
 /// Strangers at once from one address of the internet. Carriers and proxies send hundreds of requests a second from one,
 /// each of which is believed some ms later.
 const STRANGERS_PER_PEER: usize = 256;
+/// Requests of a stranger on one connection; a probe that keeps its connection simply opens another one.
+const REQUESTS_OF_STRANGER: u32 = 16;
 /// Operators' connections at once.
 pub(crate) const OPERATORS: usize = 64;
 
@@ -188,7 +190,13 @@ impl Places {
                 cut: cut.clone(),
             },
         );
-        Some(Arc::new(Place { places: Arc::clone(self), id, cut, is_call: AtomicBool::new(false) }))
+        Some(Arc::new(Place {
+            places: Arc::clone(self),
+            id,
+            cut,
+            is_call: AtomicBool::new(false),
+            asked: AtomicU32::new(0),
+        }))
     }
 
     /// The process has no file for a connection: one that is less likely to be needed goes. False when there is none.
@@ -342,9 +350,16 @@ pub(crate) struct Place {
     cut: CancellationToken,
     /// Its media passes without a look at the table.
     is_call: AtomicBool,
+    /// Requests that were not believed.
+    asked: AtomicU32,
 }
 
 impl Place {
+    /// Counts a request that was not believed. True: it was the last one that a connection has.
+    pub(super) fn has_asked_enough(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed) + 1 >= REQUESTS_OF_STRANGER
+    }
+
     /// Fires when the connection is to end at once.
     pub(super) fn cut(&self) -> &CancellationToken {
         &self.cut

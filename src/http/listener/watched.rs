@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -132,9 +132,12 @@ pub(super) fn asked(request: Request<Incoming>, place: &Arc<Place>, peer: Peer) 
 
 /// Notes what a request was answered.
 pub(super) fn answered(answer: Result<Response, Infallible>, place: &Place) -> Result<Response, Infallible> {
-    let Ok(response) = answer;
+    let Ok(mut response) = answer;
     if response.extensions().get::<Believed>().is_some() {
         place.believe();
+    } else if response.status() != StatusCode::SWITCHING_PROTOCOLS && place.has_asked_enough() {
+        // Somebody who asks and never reads would have thousands of answers made, one after the other.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     place.enter(if response.status() == StatusCode::SWITCHING_PROTOCOLS { Phase::Start } else { Phase::Answer });
     Ok(response)
