@@ -9,7 +9,6 @@
 //! | `http` | every route on one page; the webhooks and the upgrade |
 //! | `session` | the shell: one task owns one call, its socket and its provider streams |
 //! | `media_stream` | the media WebSocket without waiting |
-//! | `seldom` | lines of the log that a stranger could repeat without end |
 //! | [`calls`] | admission; who rings, who is live |
 //! | [`carrier`] | wire formats, signatures, tokens, TwiML |
 //! | [`identity`] | phone number → E.164 → keyed hash |
