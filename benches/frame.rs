@@ -8,11 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use redial::speech::vad::Vad;
-use redial::speech::vad::silero::Silero;
-use redial::speech::{models, wav};
 use redial_call::Frame;
 use redial_call::audio::{self, FRAME_BYTES};
+use redial_speech::vad::Vad;
+use redial_speech::vad::silero::Silero;
+use redial_speech::{models, wav};
 
 const PASSES: usize = 41;
 

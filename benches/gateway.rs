@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use redial::carrier::signature;
+use redial_carrier::twilio::signature;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{interval_at, sleep, timeout};
@@ -193,7 +193,7 @@ async fn load(calls: usize, noise: bool) {
 }
 
 fn main() {
-    redial::tls::install_provider();
+    redial_outgoing::tls::install_provider();
     let calls = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(200);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     for noise in [false, true] {

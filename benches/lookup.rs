@@ -14,12 +14,12 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use redial::identity::{Caller, PhoneHash, UserId};
-use redial::memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
-use redial::memory::redis::RedisStore;
-use redial::memory::settings::StoreSettings;
-use redial::memory::store::{Commit, Outcome, Store};
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_identity::{Caller, PhoneHash, UserId};
+use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial_store::redis::RedisStore;
+use redial_store::settings::StoreSettings;
+use redial_store::store::{Commit, Outcome, Store};
 
 const OPERATIONS: usize = 2_000;
 const AT_ONCE: usize = 64;

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redial::simulate::{EndedBy, HangUp, Report, Script, Simulator, Step};
-use redial::speech::wav;
+use redial_speech::wav;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use redial::speech::models::DEFAULT_FOLDER;
 use redial_hibari::{Flow, SAMPLE_RATE_HZ, Voice};
 use redial_phonemes::Phonemizer;
+use redial_speech::models::DEFAULT_FOLDER;
 use rten::ThreadPool;
 
 const PASSES: usize = 15;

@@ -7,15 +7,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redial_call::{CallSid, Load};
+use redial_identity::{Caller, UserId};
+use redial_memory::greeting::GreetingLevel;
+use redial_store::spool::{LiveCalls, OpenCall};
+use redial_store::store::Known;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::agent::GreetingLevel;
 use crate::config::Limits;
-use crate::identity::{Caller, UserId};
-use crate::memory::spool::{LiveCalls, OpenCall};
-use crate::memory::store::Known;
 
 /// How long an answered webhook may wait for its stream: the life of its newest token and some travelling time.
 const RING_LIMIT: Duration = Duration::from_secs(75);

@@ -21,10 +21,10 @@ mod session;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use redial_outgoing::tls;
 
 use self::exit::Exit;
 use self::output::tell;
-use crate::tls;
 
 /// The phone line of a voice agent that remembers who is calling.
 ///

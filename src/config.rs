@@ -19,31 +19,29 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use redial_call::{DeadAir, Patience};
+use redial_identity::LegacyHash;
+use redial_memory::consent::ConsentMode;
+use redial_memory::greeting::GreetingLevel;
+use redial_outgoing::Networks;
+use redial_speech::models::DEFAULT_FOLDER;
+use redial_speech::voice::VoiceConfig;
+use redial_store::archive::ArchiveConfig;
+use redial_store::redis::Language;
+use redial_store::settings::{StoreSettings, TtlRefresh};
+use redial_store::spool::SpoolSettings;
+use redial_vendors::chat::ChatConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 pub use self::admin::AdminConfig;
-pub use self::archive::ArchiveConfig;
-pub use self::chat::ChatConfig;
+pub(crate) use self::dotenv::DotEnv;
+use self::preset::Preset;
+use self::reader::Reader;
 pub use self::reader::{Fault, Vars};
 pub use self::redis::RedisConfig;
 pub use self::tools::ToolsConfig;
 pub use self::variables::{VARIABLES, Variable};
-pub use self::voice::{VoiceConfig, VoiceName, parse_speed};
-
-pub(crate) use self::dotenv::DotEnv;
-
-use self::preset::Preset;
-use self::reader::Reader;
-use crate::agent::GreetingLevel;
-use crate::identity::LegacyHash;
-use crate::memory::consent::ConsentMode;
-use crate::memory::redis::Language;
-use crate::memory::settings::{StoreSettings, TtlRefresh};
-use crate::memory::spool::SpoolSettings;
-use crate::outgoing::Networks;
-use crate::speech::models::DEFAULT_FOLDER;
 
 /// Everything that is configured.
 #[derive(Debug)]
@@ -233,8 +231,8 @@ impl Config {
             Some(true) => Networks::Private,
             Some(false) | None => Networks::Public,
         };
-        let summarizer = ChatConfig::read(&mut reader, networks);
-        let archive = ArchiveConfig::read(&mut reader, networks);
+        let summarizer = chat::read(&mut reader, networks);
+        let archive = archive::read(&mut reader, networks);
         let limits = Limits {
             calls: reader.in_range("MAX_CALLS", 500, 1..=100_000),
             calls_per_caller: reader.in_range("MAX_CALLS_PER_CALLER", 3, 1..=100_000),
@@ -265,7 +263,7 @@ impl Config {
             reader.fault("AGENT_FILE", "agent files are not in this build; unset it".to_owned());
         }
         let models_dir = models_dir(&reader);
-        let voice = VoiceConfig::read(&mut reader);
+        let voice = voice::read(&mut reader);
         let call_log = reader.flag("CALL_LOG").unwrap_or(false);
         let log = LogConfig {
             filter: log_filter(&mut reader),

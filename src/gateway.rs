@@ -5,6 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use redial_identity::CallerAddress;
+use redial_memory::model::{Profile, Session};
+use redial_outgoing::tls;
+use redial_store::store::MemoryError;
 use secrecy::SecretString;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,11 +20,7 @@ use crate::config::Config;
 use crate::http;
 use crate::http::api::door::{Door, Sign};
 use crate::http::listener::{self, Rules};
-use crate::identity::CallerAddress;
-use crate::memory::model::{Profile, Session};
-use crate::memory::store::MemoryError;
 use crate::telemetry::metrics;
-use crate::tls;
 
 /// The last part of the grace period: running calls say goodbye.
 const GOODBYE: Duration = Duration::from_secs(10);

@@ -16,9 +16,9 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
+use redial_store::clock;
 
 use crate::app::App;
-use crate::memory::clock;
 
 /// A webhook's body: Twilio's own limit for what it sends and fetches.
 const MAX_BODY_BYTES: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! Redial: the phone line of a voice agent that remembers who is calling.
+//! Redial: the phone line of a voice agent that remembers who is calling. This crate is the gateway.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -7,36 +7,37 @@
 //! | [`gateway`] | start and stop: build, bind, serve, drain |
 //! | [`app`] | what every handler shares |
 //! | `http` | every route on one page; the webhooks and the upgrade |
+//! | [`reception`] | between webhook and stream, whatever the carrier |
 //! | `session` | the shell: one task owns one call, its socket and its provider streams |
 //! | `media_stream` | the media WebSocket without waiting |
 //! | [`calls`] | admission; who rings, who is live |
-//! | [`carrier`] | wire formats, signatures, tokens, TwiML |
-//! | [`identity`] | phone number → E.164 → keyed hash |
-//! | [`memory`] | what is stored about a caller, and where |
 //! | [`operations`] | people's rights and operators' hands: what the command line and the API both do |
-//! | [`agent`] | what the agent says: the trait, the built-in agent, the greeting |
-//! | [`outgoing`] | requests to other people's servers: where they may go, how long, how much |
-//! | [`speech`] | speech to text, text to speech, voice activity |
 //! | [`simulate`] | a carrier in the box: it speaks the carrier's side of the protocol |
-//! | [`telemetry`], [`tls`] | logs; the process's cryptography |
+//! | [`telemetry`] | logs and metrics |
 //!
-//! The call's behaviour is decided in the crate `redial_call`.
+//! The crates below it, each of which knows only those under it:
+//!
+//! | crate | holds |
+//! | --- | --- |
+//! | `redial_call` | the call's behaviour, pure |
+//! | `redial_language` | the words of a language |
+//! | `redial_memory` | what is remembered, as rules over documents |
+//! | `redial_store` | where it is kept |
+//! | `redial_identity` | phone number → E.164 → keyed hash |
+//! | `redial_provider` | the seams: ears, mind, voice |
+//! | `redial_speech`, `redial_agent`, `redial_vendors` | what stands behind the seams |
+//! | `redial_carrier` | wire formats of carriers |
+//! | `redial_outgoing` | requests to other people's servers |
 
-pub mod agent;
 pub mod app;
 pub mod calls;
-pub mod carrier;
 pub mod cli;
 pub mod config;
 pub mod gateway;
-pub mod identity;
-pub mod memory;
 pub mod operations;
-pub mod outgoing;
+pub mod reception;
 pub mod simulate;
-pub mod speech;
 pub mod telemetry;
-pub mod tls;
 
 mod http;
 mod media_stream;

@@ -32,6 +32,12 @@ mod why;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use redial_identity::Keys;
+use redial_store::archive::{Archive, ArchiveError};
+use redial_store::directory::Memory;
+use redial_store::spool::{LiveCalls, Spool};
+use redial_store::store::MemoryError;
+
 pub use self::check::{Check, HeldFigures, SpoolState};
 pub use self::export::{CallLogExport, Export, QueuedSession};
 pub use self::forget::{Erasure, HereErased, Receipt, StoreErased};
@@ -45,12 +51,6 @@ pub use self::show::CallerView;
 pub use self::split::Split;
 pub use self::subject::Subject;
 pub use self::why::{Remembered, Source, Why};
-
-use crate::identity::Keys;
-use crate::memory::archive::{Archive, ArchiveError};
-use crate::memory::directory::Memory;
-use crate::memory::spool::{LiveCalls, Spool};
-use crate::memory::store::MemoryError;
 
 /// Where operations act. Cheap to copy.
 #[derive(Clone, Copy)]

@@ -23,27 +23,22 @@ use redial_call::{
     Action, Call, CallSid, Cue, EndReason, EndSignal, Event, Frame, Load, Role, Settings, StreamSid, Turn, TurnId,
     UtteranceId,
 };
+use redial_carrier::reframe::Reframer;
+use redial_carrier::twilio;
+use redial_language::sentences::Sentences;
+use redial_memory::model::Message;
+use redial_memory::rolling::Rolling;
+use redial_provider::ProviderError;
+use redial_provider::agent::{Agent, Delta, Prompt};
+use redial_provider::stt::{Stt, SttInput, SttOutput};
+use redial_provider::tts::Tts;
+use redial_speech::tone;
+use redial_speech::vad::{Vad, VadEdge};
+use redial_store::mirror::feed::Feed;
+use redial_store::spool::Spool;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
-
-use crate::agent::sentences::Sentences;
-use crate::agent::{Agent, Delta, Prompt};
-use crate::calls::{Calls, Control, Lookup};
-use crate::carrier::reframe::Reframer;
-use crate::carrier::twilio;
-use crate::media_stream::{Inbound, MediaStream};
-use crate::memory::mirror::feed::Feed;
-use crate::memory::model::Message;
-use crate::memory::rolling::Rolling;
-use crate::memory::spool::Spool;
-use crate::speech::ProviderError;
-use crate::speech::stt::{Stt, SttInput, SttOutput};
-use crate::speech::tone;
-use crate::speech::tts::Tts;
-use crate::speech::vad::{Vad, VadEdge};
-use crate::telemetry::limited::Limited;
-use crate::telemetry::millis;
 
 use self::budget::Budget;
 use self::gap::Gap;
@@ -52,6 +47,10 @@ use self::line::{Clock, Line};
 use self::log::CallLog;
 use self::loopback::Loopback;
 use self::record::Record;
+use crate::calls::{Calls, Control, Lookup};
+use crate::media_stream::{Inbound, MediaStream};
+use crate::telemetry::limited::Limited;
+use crate::telemetry::millis;
 
 /// Speech read from a provider in one turn of the loop, so that a burst does not delay the socket.
 const MAX_FRAMES_A_TURN: usize = 100;

@@ -50,7 +50,7 @@ pub(crate) fn millis(time: Duration) -> u64 {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    /// Every file of ours, but for tests.
+    /// Every file of ours, in all crates, but for tests.
     pub(super) fn sources() -> Vec<PathBuf> {
         fn below(folder: &Path, found: &mut Vec<PathBuf>) {
             for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
@@ -62,7 +62,11 @@ mod tests {
             }
         }
         let mut found = Vec::new();
-        below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        below(&root.join("src"), &mut found);
+        for member in std::fs::read_dir(root.join("crates")).unwrap() {
+            below(&member.unwrap().path().join("src"), &mut found);
+        }
         found
     }
 

@@ -8,21 +8,22 @@ use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use redial_call::audio::{FRAME_BYTES, duration_of};
 use redial_call::{Frame, UtteranceId};
+use redial_provider::stt::{Stt, SttInput};
+use redial_provider::tts::Tts;
+use redial_speech::local;
+use redial_speech::moonshine::Moonshine;
+use redial_speech::pool::WorkerPool;
+use redial_speech::turn_end::TurnEnd;
+use redial_speech::vad::Vad;
+use redial_speech::vad::silero::Silero;
+use redial_speech::voice::VoiceConfig;
 use serde::Serialize;
 
 use super::environment::Environment;
 use super::exit::Exit;
 use super::operators::Format;
 use super::output::tell;
-use crate::config::{ToolsConfig, VoiceConfig};
-use crate::speech::local;
-use crate::speech::pool::WorkerPool;
-use crate::speech::stt::moonshine::Moonshine;
-use crate::speech::stt::{Stt, SttInput};
-use crate::speech::tts::Tts;
-use crate::speech::turn_end::TurnEnd;
-use crate::speech::vad::Vad;
-use crate::speech::vad::silero::Silero;
+use crate::config::ToolsConfig;
 
 /// What is spoken, and then heard: the kind of sentences that agents and callers say.
 const SENTENCES: [&str; 8] = [

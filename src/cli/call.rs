@@ -14,9 +14,18 @@ use clap::ValueEnum;
 use futures_util::StreamExt as _;
 use redial_call::audio::FRAME_BYTES;
 use redial_call::{Frame, UtteranceId};
+use redial_provider::stt::{Stt as _, SttInput};
+use redial_provider::tts::Tts as _;
+use redial_speech::flite::Flite;
+use redial_speech::moonshine::Moonshine;
+use redial_speech::pool::WorkerPool;
+use redial_speech::wav;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use self::advice::{Signing, advice};
+use self::answer::Answer;
+use self::steps::{Steps, What};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::operators::Format;
@@ -24,16 +33,6 @@ use super::output::{self, tell};
 use super::progress::watcher;
 use crate::config::ToolsConfig;
 use crate::simulate::{HangUp, Report, Script, SimulateError, Simulator, Step, Who};
-use crate::speech::pool::WorkerPool;
-use crate::speech::stt::moonshine::Moonshine;
-use crate::speech::stt::{Stt as _, SttInput};
-use crate::speech::tts::Tts as _;
-use crate::speech::tts::flite::Flite;
-use crate::speech::wav;
-
-use self::advice::{Signing, advice};
-use self::answer::Answer;
-use self::steps::{Steps, What};
 
 /// The account that signs when none is configured.
 pub(super) const ACCOUNT_SID: &str = "AC00000000000000000000000000000000";

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use redial_call::Role;
+use redial_memory::model::Session;
+use redial_speech::wav;
+use redial_store::redis::RedisStore;
 
 use super::call::ACCOUNT_SID;
 use super::environment::Environment;
@@ -14,10 +17,7 @@ use super::progress::watcher;
 use crate::app::Providers;
 use crate::config::{Backend, Config, Fault, Vars};
 use crate::gateway::{Gateway, RunningCalls};
-use crate::memory::model::Session;
-use crate::memory::redis::RedisStore;
 use crate::simulate::{Report, Script, Simulator, Step};
-use crate::speech::wav;
 use crate::telemetry;
 
 /// Let a stranger call twice, over the real webhook and socket on this machine.

@@ -7,6 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use redial_call::audio::{FRAME_BYTES, FRAME_DURATION, duration_of};
 use redial_call::{Frame, Settings, UtteranceId};
+use redial_provider::stt::{Stt, SttInput};
+use redial_speech::moonshine::Moonshine;
+use redial_speech::pool::WorkerPool;
+use redial_speech::vad::silero::Silero;
+use redial_speech::vad::{STOP_LAG, Vad, VadEdge};
+use redial_speech::wav;
 use serde::Serialize;
 
 use super::environment::Environment;
@@ -14,12 +20,6 @@ use super::exit::Exit;
 use super::operators::Format;
 use super::output::out;
 use crate::config::ToolsConfig;
-use crate::speech::pool::WorkerPool;
-use crate::speech::stt::moonshine::Moonshine;
-use crate::speech::stt::{Stt, SttInput};
-use crate::speech::vad::silero::Silero;
-use crate::speech::vad::{STOP_LAG, Vad, VadEdge};
-use crate::speech::wav;
 
 /// How long the caller has spoken, about, when voice activity reports a start: the median over our recordings.
 const START_LAG: Duration = Duration::from_millis(80);
@@ -178,8 +178,9 @@ fn utterances(ulaw: &[u8], mut vad: Vad) -> Vec<Utterance> {
 
 #[cfg(test)]
 mod tests {
+    use redial_speech::models::DEFAULT_FOLDER;
+
     use super::*;
-    use crate::speech::models::DEFAULT_FOLDER;
 
     fn spoken(name: &str) -> Vec<u8> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/audio").join(name);

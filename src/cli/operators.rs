@@ -4,6 +4,12 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use redial_identity::{Keys, load_or_create_pepper, load_pepper};
+use redial_store::archive::{self, Archive};
+use redial_store::clock;
+use redial_store::mirror::Mirror;
+use redial_store::spool::Spool;
+use redial_store::sqlite::Database;
 use secrecy::SecretString;
 use serde::Serialize;
 
@@ -12,12 +18,6 @@ use super::exit::Exit;
 use super::output::out;
 use crate::app::{self, DATABASE_FILE, OpenMemory};
 use crate::config::{Backend, Config, Vars as _};
-use crate::identity::{Keys, load_or_create_pepper, load_pepper};
-use crate::memory::archive::{self, Archive};
-use crate::memory::clock;
-use crate::memory::mirror::Mirror;
-use crate::memory::spool::Spool;
-use crate::memory::sqlite::Database;
 use crate::operations::{OperationError, Operations, Subject, audit};
 use crate::telemetry;
 

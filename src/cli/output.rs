@@ -22,10 +22,10 @@ macro_rules! tell {
     ($($text:tt)*) => { $crate::cli::output::aside(format_args!($($text)*)) };
 }
 
-pub(in crate::cli) use {out, tell};
+pub(crate) use {out, tell};
 
 /// Prints a line.
-pub(in crate::cli) fn answer(text: Arguments<'_>) {
+pub(crate) fn answer(text: Arguments<'_>) {
     if FAILURE.get().is_none()
         && let Err(error) = writeln!(io::stdout().lock(), "{text}")
     {
@@ -35,7 +35,7 @@ pub(in crate::cli) fn answer(text: Arguments<'_>) {
 }
 
 /// Says a line.
-pub(in crate::cli) fn aside(text: Arguments<'_>) {
+pub(crate) fn aside(text: Arguments<'_>) {
     // Nothing can be done about a terminal that is gone.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

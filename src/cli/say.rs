@@ -7,18 +7,19 @@ use std::time::Instant;
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use redial_call::audio;
+use redial_provider::tts::Tts;
+use redial_speech::flite::Flite;
+#[cfg(feature = "tts-hibari")]
+use redial_speech::hibari::Hibari;
+use redial_speech::pool::WorkerPool;
+use redial_speech::voice::{VoiceConfig, VoiceName, parse_speed};
+use redial_speech::wav;
 use serde::Serialize;
 
 use super::environment::Environment;
 use super::exit::{Exit, Usage};
 use super::operators::Format;
-use crate::config::{ToolsConfig, VoiceConfig, VoiceName, parse_speed};
-use crate::speech::pool::WorkerPool;
-use crate::speech::tts::Tts;
-use crate::speech::tts::flite::Flite;
-#[cfg(feature = "tts-hibari")]
-use crate::speech::tts::hibari::Hibari;
-use crate::speech::wav;
+use crate::config::ToolsConfig;
 
 /// Hear how the local voice reads a text, as a caller hears it.
 ///

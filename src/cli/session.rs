@@ -2,10 +2,10 @@
 
 use clap::Subcommand;
 use redial_call::Role;
+use redial_memory::model::Session as Document;
 
 use super::exit::Exit;
 use super::operators::{Format, Operators, Paging, block_on, expires, more, note};
-use crate::memory::model::Session as Document;
 use crate::operations::{Sessions, rfc3339};
 
 /// Finished calls: list, show.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use redial_store::settings::TtlRefresh;
+
 use super::reader::Reader;
-use crate::memory::settings::TtlRefresh;
 
 /// What one word sets. A variable of its own wins over each of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

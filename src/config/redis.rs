@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use redial_store::redis::address::{self, Address};
+use redial_store::redis::{Layout, RedisOptions};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::reader::Reader;
-use crate::memory::redis::address::{self, Address};
-use crate::memory::redis::{Layout, RedisOptions};
 
 /// Requests in flight for each connection of the pools that other systems have: here all calls share two connections.
 const IN_FLIGHT_FOR_EACH: usize = 32;

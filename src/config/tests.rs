@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use redial_store::archive::ArchiveConfig;
+use redial_store::redis::Layout;
 use secrecy::ExposeSecret as _;
 
 use super::*;
-use crate::memory::redis::Layout;
 
 struct Map(BTreeMap<&'static str, String>);
 

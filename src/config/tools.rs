@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use redial_speech::voice::VoiceConfig;
+
 use super::reader::{Reader, Vars};
-use super::{ConfigError, ServerConfig, TwilioConfig, VoiceConfig, models_dir, server, twilio};
+use super::{ConfigError, ServerConfig, TwilioConfig, models_dir, server, twilio};
 
 /// What the commands beside the gateway need of its configuration.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ impl ToolsConfig {
             server: server(&mut reader),
             twilio: twilio(&mut reader),
             models_dir: models_dir(&reader),
-            voice: VoiceConfig::read(&mut reader),
+            voice: super::voice::read(&mut reader),
         };
         let (faults, _) = reader.finish();
         if faults.is_empty() { Ok(config) } else { Err(ConfigError { faults }) }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redial_call::CallSid;
+use redial_store::fate::{self, Fate};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -11,8 +12,7 @@ use super::lookup::{self, Heard};
 use super::unix_seconds;
 use crate::app::App;
 use crate::calls::{Control, NoCall, Ringing};
-use crate::carrier::token::Grant;
-use crate::memory::fate::{self, Fate};
+use crate::reception::token::Grant;
 use crate::telemetry::limited::Limited;
 
 /// How long other instances' knowledge is waited for while a caller hears nothing, when the call rings here.

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
+use redial_agent::prompts;
 use redial_call::{CallSid, Role};
+use redial_identity::{Caller, PhoneHash};
+use redial_memory::consent::may_recall;
+use redial_memory::greeting::{self, CallerFacts};
+use redial_memory::model::Profile;
+use redial_store::spool::OpenCall;
+use redial_store::{rekey, resume};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
 use super::unix_seconds;
-use crate::agent::greeting::{self, CallerFacts};
-use crate::agent::prompts;
 use crate::app::App;
 use crate::calls::{Lookup, Ringing};
-use crate::carrier::token::Grant;
-use crate::identity::{Caller, PhoneHash};
-use crate::memory::consent::may_recall;
-use crate::memory::model::Profile;
-use crate::memory::spool::OpenCall;
-use crate::memory::{rekey, resume};
+use crate::reception::token::Grant;
 use crate::telemetry::limited::Limited;
 
 /// Whether a caller who comes back has heard us, as far as is known before what was said is found.

@@ -7,20 +7,20 @@ use axum::body::Bytes;
 use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use redial_agent::prompts;
 use redial_call::{CallSid, Load};
+use redial_carrier::twilio::signature::SignatureHeaders;
+use redial_carrier::twilio::twiml;
+use redial_carrier::twilio::webhook::{self, VoiceRequest};
+use redial_identity::CallerAddress;
+use redial_store::fate::{self, Fate};
+use redial_store::store::MemoryError;
 
 use super::lookup::{self, Heard};
 use super::unix_seconds;
-use crate::agent::prompts;
 use crate::app::App;
 use crate::calls::{Admission, Asked, Place, Refusal};
-use crate::carrier::signature::SignatureHeaders;
-use crate::carrier::token::Grant;
-use crate::carrier::twiml;
-use crate::carrier::webhook::{self, VoiceRequest};
-use crate::identity::CallerAddress;
-use crate::memory::fate::{self, Fate};
-use crate::memory::store::MemoryError;
+use crate::reception::token::Grant;
 use crate::telemetry::limited::Limited;
 
 /// The name of the `<Parameter>` that carries the one-time token.

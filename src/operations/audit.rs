@@ -1,6 +1,6 @@
 //! The audit line: who did what to whose memory, and what came of it.
 
-/// Writes one line under the target `redial::audit`. `subject` is a user id or a pseudonym, never a number.
+/// Writes one line under the target `crate::audit`. `subject` is a user id or a pseudonym, never a number.
 pub fn note(action: &str, actor: &str, subject: &str, outcome: &str) {
     tracing::info!(target: "redial::audit", action, actor, subject, outcome, "audit");
 }

@@ -1,10 +1,10 @@
 //! How memory is: store, journal, outbox, and what an operator should do.
 
+use redial_store::directory::ServerReport;
+use redial_store::redis::eviction;
 use serde::Serialize;
 
 use super::Operations;
-use crate::memory::directory::ServerReport;
-use crate::memory::redis::eviction;
 
 /// How memory is.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use redial_identity::{PhoneHash, UserId};
+use redial_memory::model::{Profile, Session};
+use redial_store::directory::Page;
+use redial_store::spool::Held;
+use redial_store::whose;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{MAX_PAGE, OperationError, Operations, Subject};
-use crate::identity::{PhoneHash, UserId};
-use crate::memory::directory::Page;
-use crate::memory::model::{Profile, Session};
-use crate::memory::spool::Held;
-use crate::memory::whose;
 
 /// What is held of a person.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use redial_identity::UserId;
+use redial_store::archive::ArchiveError;
+use redial_store::directory::Erased;
+use redial_store::spool::Forgotten;
+use redial_store::store::MemoryError;
+use redial_store::whose;
 use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
-use crate::identity::UserId;
-use crate::memory::archive::ArchiveError;
-use crate::memory::directory::Erased;
-use crate::memory::spool::Forgotten;
-use crate::memory::store::MemoryError;
-use crate::memory::whose;
 
 /// How long the queued erasure waits while the same is done at once: two at a time would share what they count.
 const HOLD: Duration = Duration::from_secs(5);

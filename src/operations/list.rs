@@ -1,9 +1,9 @@
 //! Who is remembered.
 
+use redial_store::directory::{Page, UserEntry};
 use serde::Serialize;
 
 use super::{MAX_PAGE, OperationError, Operations};
-use crate::memory::directory::{Page, UserEntry};
 
 /// A page of callers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

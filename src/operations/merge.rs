@@ -1,11 +1,11 @@
 //! Two callers who are one person.
 
+use redial_memory::merge::{MAX_ABSORBED, merge};
+use redial_memory::model::Profile;
+use redial_store::directory::ProfileChange;
 use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
-use crate::memory::directory::ProfileChange;
-use crate::memory::merge::{MAX_ABSORBED, merge};
-use crate::memory::model::Profile;
 
 /// How often it is tried while calls change the profile.
 const MAX_TRIES: usize = 5;

@@ -1,14 +1,14 @@
 //! A caller's profile, as other programs load and store it.
 
+use redial_identity::UserId;
+use redial_language::name;
+use redial_memory::facts::{MAX_TEXT_CHARS, is_key};
+use redial_memory::merge::{MAX_FACTS, MAX_PROFILE_BYTES, MAX_TAG_CHARS, bytes};
+use redial_memory::model::{Confidence, Profile};
+use redial_store::directory::ProfileChange;
 use serde::Serialize;
 
 use super::{OperationError, Operations};
-use crate::agent::name;
-use crate::identity::UserId;
-use crate::memory::directory::ProfileChange;
-use crate::memory::facts::{MAX_TEXT_CHARS, is_key};
-use crate::memory::merge::{MAX_FACTS, MAX_PROFILE_BYTES, MAX_TAG_CHARS, bytes};
-use crate::memory::model::{Confidence, Profile};
 
 /// Characters of a summary, episodes of a profile, characters of an episode: as the model says.
 const MAX_SUMMARY_CHARS: usize = 1000;

@@ -1,11 +1,11 @@
 //! What waits to be delivered, and what cannot be.
 
+use redial_store::spool::Dead;
+use redial_store::store::MemoryError;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{OperationError, Operations};
-use crate::memory::spool::Dead;
-use crate::memory::store::MemoryError;
 
 /// An entry that waits, without its words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,7 +64,7 @@ impl Operations<'_> {
     /// When the file cannot be used.
     pub async fn outbox(&self, limit: usize) -> Result<Vec<QueueLine>, OperationError> {
         let waiting = self.spool.waiting(limit).await?;
-        let line = |entry: crate::memory::spool::Entry| QueueLine {
+        let line = |entry: redial_store::spool::Entry| QueueLine {
             seq: entry.seq,
             kind: entry.kind.as_str(),
             user_id: entry.caller.user_id.as_str().to_owned(),

@@ -4,14 +4,14 @@ use std::fmt;
 use std::time::Instant;
 
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_identity::{Caller, PhoneHash, UserId};
+use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial_store::clock;
+use redial_store::store::{Commit, MemoryError};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::Operations;
-use crate::identity::{Caller, PhoneHash, UserId};
-use crate::memory::clock;
-use crate::memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
-use crate::memory::store::{Commit, MemoryError};
 
 /// What a self-test found.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,12 +1,12 @@
 //! Finished calls: listing, reading, clearing.
 
+use redial_identity::is_id;
+use redial_memory::model::Session;
+use redial_store::directory::{Page, SessionEntry};
+use redial_store::store::MemoryError;
 use serde::Serialize;
 
 use super::{MAX_PAGE, OperationError, Operations};
-use crate::identity::is_id;
-use crate::memory::directory::{Page, SessionEntry};
-use crate::memory::model::Session;
-use crate::memory::store::MemoryError;
 
 /// A page of finished calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

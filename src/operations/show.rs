@@ -1,12 +1,12 @@
 //! What is remembered of one caller.
 
+use redial_identity::UserId;
+use redial_memory::model::Profile;
+use redial_store::directory::UserEntry;
 use serde::Serialize;
 
 use super::list::CallerLine;
 use super::{OperationError, Operations, Subject};
-use crate::identity::UserId;
-use crate::memory::directory::UserEntry;
-use crate::memory::model::Profile;
 
 /// A caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

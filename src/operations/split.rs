@@ -1,9 +1,9 @@
 //! A number that has become somebody else's.
 
+use redial_identity::UserId;
 use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
-use crate::identity::UserId;
 
 /// What a split did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use redial_identity::{Caller, CallerAddress, PhoneHash, UserId};
+
 use super::{OperationError, Operations};
-use crate::identity::{Caller, CallerAddress, PhoneHash, UserId};
 
 /// Somebody who may be remembered. Holds no number.
 #[derive(Clone, PartialEq, Eq)]

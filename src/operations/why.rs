@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use redial_call::Role;
+use redial_memory::model::{Confidence, Profile, Session};
+use redial_memory::why;
 use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
-use crate::memory::model::{Confidence, Profile, Session};
-use crate::memory::why;
 
 /// All that is remembered of a caller, with its receipts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

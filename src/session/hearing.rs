@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redial_call::Load;
+use redial_provider::stt::{Stt, SttInput, SttOutput, SttStream};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep_until};
 
-use crate::speech::stt::{Stt, SttInput, SttOutput, SttStream};
 use crate::telemetry::limited::Limited;
 
 /// What may wait for the recogniser: 15 s of audio, 130 kB. So much comes at once when a line had stood still. What does not fit

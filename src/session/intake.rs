@@ -1,11 +1,11 @@
 //! What comes from the carrier: how much of it is taken, and what it means.
 
 use redial_call::{EndSignal, Event};
+use redial_carrier::twilio::{self, Incoming};
 use tokio::time::Instant;
 
 use super::budget::Verdict;
 use super::{Session, refuse};
-use crate::carrier::twilio::{self, Incoming};
 use crate::media_stream::{Fault, Inbound};
 
 impl Session {

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use redial_call::log::{Step, header_line, step_line};
 use redial_call::{Event, Settings};
+use redial_store::spool::call_logs;
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
-
-use crate::memory::spool::call_logs;
 
 /// Lines that may wait for the disk: some minutes of a call. A log that falls further behind is given up.
 const QUEUE: usize = 4096;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use redial_call::audio::{FRAME_BYTES, FRAME_DURATION};
 use redial_call::{Frame, TurnId};
+use redial_speech::echo::EchoGuard;
 use tokio::time::Instant;
-
-use crate::speech::echo::EchoGuard;
 
 /// How much echo is told of at once, in ms: three frames.
 const TOLD_MS: u32 = 60;

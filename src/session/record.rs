@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redial_call::{Role, Turn, Via};
+use redial_identity::Caller;
+use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use redial_store::spool::OpenCall;
 
 use crate::calls::Lookup;
-use crate::identity::Caller;
-use crate::memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
-use crate::memory::spool::OpenCall;
 
 /// Turns that are kept of one call, the note that there were more among them. A call of half an hour has some 200.
 const MAX_TURNS: usize = 500;
@@ -237,8 +237,9 @@ fn unix_ms(time: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use redial_identity::UserId;
+
     use super::*;
-    use crate::identity::UserId;
 
     fn turn(id: u32, text: &str) -> Turn {
         Turn {

@@ -301,8 +301,11 @@ mod tests {
     #[test]
     fn what_the_gateway_writes_is_understood() {
         let url = "wss://gw.example.com/media-stream";
-        let document =
-            crate::carrier::twiml::connect_stream(url, &[("token", "v1.<a>'b'")], "https://gw.example.com/resume");
+        let document = redial_carrier::twilio::twiml::connect_stream(
+            url,
+            &[("token", "v1.<a>'b'")],
+            "https://gw.example.com/resume",
+        );
         let verbs = read(&document.unwrap()).unwrap();
         let parameters = vec![("token".to_owned(), "v1.<a>'b'".to_owned())];
         let stream = Verb::Connect(Stream { url: url.to_owned(), parameters });

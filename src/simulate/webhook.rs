@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use redial_carrier::twilio::signature::{sign_form, sign_websocket};
 use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::SimulateError;
 use super::twiml::{self, Verb};
-use crate::carrier::signature::{sign_form, sign_websocket};
 
 /// Longest that Twilio takes for a request of a call, from connecting to the last byte.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);

@@ -2,11 +2,11 @@
 
 use futures_util::{FutureExt, StreamExt};
 use proptest::prelude::*;
-use redial::agent::builtin::BuiltIn;
-use redial::agent::greeting::greeting;
-use redial::agent::{Agent, Cue, Delta, GreetingLevel, Prompt};
-use redial::memory::model::{Confidence, Episode, Name, Profile};
+use redial_agent::builtin::BuiltIn;
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_memory::greeting::{GreetingLevel, greeting};
+use redial_memory::model::{Confidence, Episode, Name, Profile};
+use redial_provider::agent::{Agent, Cue, Delta, Prompt};
 
 /// A call in the making.
 struct Line {

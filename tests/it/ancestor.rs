@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use redial::agent::{Agent, Delta, Prompt};
 use redial::simulate::{Script, Step};
-use redial::speech::ProviderError;
 use redial_call::Role;
+use redial_provider::ProviderError;
+use redial_provider::agent::{Agent, Delta, Prompt};
 use serde_json::json;
 
 use crate::support::gateway::{Setup, audio};

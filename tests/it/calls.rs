@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use redial::agent::{Agent, Delta, Prompt};
 use redial::gateway::RunningCalls;
-use redial::memory::archive::Archive as _;
-use redial::memory::archive::ndjson::NdjsonArchive;
-use redial::memory::model::Session;
 use redial::simulate::{HangUp, Report, Script, Step};
-use redial::speech::ProviderError;
-use redial::speech::scripted::{Heard, ScriptedTts};
 use redial_call::Role;
+use redial_memory::model::Session;
+use redial_provider::ProviderError;
+use redial_provider::agent::{Agent, Delta, Prompt};
+use redial_provider::scripted::{Heard, ScriptedTts};
+use redial_store::archive::Archive as _;
+use redial_store::archive::ndjson::NdjsonArchive;
 
 use crate::support::gateway::{Setup, TestGateway, audio};
 use crate::support::line::{call_sid, fields, stop};

@@ -150,7 +150,7 @@ fn a_text_is_said_to_a_file() {
         let text = text(&output);
         assert!(output.status.success(), "{voice}: {text}");
         assert!(text.contains("s of speech; first audio after"), "{voice}: {text}");
-        let ulaw = redial::speech::wav::read(&std::fs::read(&file).unwrap()).unwrap();
+        let ulaw = redial_speech::wav::read(&std::fs::read(&file).unwrap()).unwrap();
         assert!((12_000..50_000).contains(&ulaw.len()), "{voice}: {} samples", ulaw.len());
         lengths.push(ulaw.len());
     }

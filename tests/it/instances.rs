@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use redial::agent::{Agent, Delta, Prompt, prompts};
-use redial::memory::model::Session;
-use redial::speech::ProviderError;
+use redial_agent::prompts;
 use redial_call::Role;
+use redial_memory::model::Session;
+use redial_provider::ProviderError;
+use redial_provider::agent::{Agent, Delta, Prompt};
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 

@@ -9,18 +9,18 @@ mod repair;
 use std::path::Path;
 use std::sync::Arc;
 
-use redial::identity::{Caller, Keys};
-use redial::memory::clock;
-use redial::memory::directory::Memory;
-use redial::memory::hang_up::{self, HangUp};
-use redial::memory::model::Session;
-use redial::memory::redis::RedisStore;
-use redial::memory::settings::StoreSettings;
-use redial::memory::spool::{Spool, SpoolSettings};
-use redial::memory::sqlite::{Database, SqliteStore};
-use redial::memory::store::Store as _;
-use redial::memory::summary;
 use redial::operations::{Operations, Subject};
+use redial_identity::{Caller, Keys};
+use redial_memory::fold;
+use redial_memory::model::Session;
+use redial_store::clock;
+use redial_store::directory::Memory;
+use redial_store::hang_up::{self, HangUp};
+use redial_store::redis::RedisStore;
+use redial_store::settings::StoreSettings;
+use redial_store::spool::{Spool, SpoolSettings};
+use redial_store::sqlite::{Database, SqliteStore};
+use redial_store::store::Store as _;
 use secrecy::SecretString;
 use tempfile::TempDir;
 
@@ -99,7 +99,7 @@ impl Desk {
         let caller = Caller { user_id: known.user_id.clone(), ..derived };
         let session = crate::memory::session(sid, &caller, said, clock::system()());
         let hang_up = HangUp { caller, session: session.clone(), base: Some((known.revision, known.profile)) };
-        hang_up::write(self.store.as_ref(), hang_up, summary::fold).await.unwrap();
+        hang_up::write(self.store.as_ref(), hang_up, fold::fold).await.unwrap();
         session
     }
 }

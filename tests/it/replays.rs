@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use redial::memory::model::Session;
 use redial::simulate::{Replayed, replay};
 use redial_call::Role;
+use redial_memory::model::Session;
 use serde_json::Value;
 
 use crate::support::gateway::{Setup, audio};

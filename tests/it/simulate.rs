@@ -13,9 +13,9 @@ use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
-use redial::carrier::signature::{SignatureHeaders, Verifier};
 use redial::simulate::script::{HangUp, Script, Step};
 use redial::simulate::{EndedBy, Marks, ReplayEnd, Report, SimulateError, Simulator, WarningCode, Who, replay};
+use redial_carrier::twilio::signature::{SignatureHeaders, Verifier};
 use serde_json::{Value, json};
 
 const AUTH_TOKEN: &str = "3f9a1c77b20e4d58a6c1e0d94b7f2a85";

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use phonenumber::metadata::DATABASE;
 use phonenumber::{Metadata, Mode, country};
 use proptest::prelude::*;
-use redial::identity::{Caller, CallerAddress, E164, Keys};
+use redial_identity::{Caller, CallerAddress, E164, Keys};
 use serde::Deserialize;
 
 fn keys() -> Keys {

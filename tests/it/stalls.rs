@@ -7,12 +7,12 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use redial::memory::model::Session;
-use redial::memory::settings::StoreSettings;
-use redial::memory::sqlite::SqliteStore;
-use redial::memory::store::Store as _;
 use redial::simulate::{EndedBy, HangUp, Report, Script, Simulator, Step, WarningCode, Who};
 use redial_call::Role;
+use redial_memory::model::Session;
+use redial_store::settings::StoreSettings;
+use redial_store::sqlite::SqliteStore;
+use redial_store::store::Store as _;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -132,7 +132,7 @@ async fn stored(dir: &TempDir, sid: &str) -> Session {
 
 /// Callers who have three things to say, the second of them in the pause.
 async fn calls_over_a_pause(what: What, calls: usize, pause: Duration) {
-    redial::tls::install_provider();
+    redial_outgoing::tls::install_provider();
     let dir = TempDir::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = Proxy::before(listener.local_addr().unwrap().port()).await;

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use redial::carrier::signature;
 use redial_call::Role;
+use redial_carrier::twilio::signature;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

@@ -7,10 +7,10 @@ use futures_util::FutureExt;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
-use redial::memory::directory::Directory;
-use redial::memory::redis::{ByteStream, RedisStore};
-use redial::memory::settings::StoreSettings;
-use redial::memory::store::{Outcome, Store};
+use redial_store::directory::Directory;
+use redial_store::redis::{ByteStream, RedisStore};
+use redial_store::settings::StoreSettings;
+use redial_store::store::{Outcome, Store};
 use redis::Value;
 use redis::aio::MultiplexedConnection;
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redial::carrier::signature;
 use redial::gateway::RunningCalls;
-use redial::speech::scripted::ScriptedStt;
 use redial_call::Load;
+use redial_carrier::twilio::signature;
+use redial_provider::scripted::ScriptedStt;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use redial_memory::model::{Choice, Class, Confidence, Episode, Fact, Profile};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::memory::model::{Choice, Class, Confidence, Episode, Fact, Profile};
 use crate::operations::CallerView;
 
 /// What is remembered of somebody. Times are Unix times in ms.

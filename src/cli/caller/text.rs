@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use redial_memory::model::{Choice, Class, Confidence};
+
 use crate::cli::operators::{expires, more};
-use crate::memory::model::{Choice, Class, Confidence};
 use crate::operations::{CallerView, Callers, Erasure, Merged, Receipt, Split, Why, rfc3339};
 
 pub(super) fn callers(callers: &Callers) -> String {

@@ -1,12 +1,12 @@
 //! `redial memory clear`: forget everybody.
 
+use redial_store::directory::Directory as _;
+use redial_store::redis::RedisStore;
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::operators::{Format, Operators, block_on, note};
 use crate::config::Backend;
-use crate::memory::directory::Directory as _;
-use crate::memory::redis::RedisStore;
 use crate::operations::OperationError;
 
 /// Forget everybody: delete every key or row of ours, and nothing else. Never FLUSHDB.
@@ -14,7 +14,7 @@ use crate::operations::OperationError;
 /// What waits in the outbox of a data directory is not deleted, and is delivered afterwards; that somebody was erased
 /// stays remembered, so that no late write brings them back.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Clear {
+pub(crate) struct Clear {
     /// That everybody is meant.
     #[arg(long, required = true)]
     yes: bool,
@@ -33,7 +33,7 @@ struct Cleared {
 }
 
 impl Clear {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = Operators::open().await?;
             let deleted = match (&self.prefix, &operators.config.memory.backend) {

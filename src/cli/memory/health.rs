@@ -8,13 +8,13 @@ use crate::operations::{Check as Report, audit};
 
 /// Write, read and delete a scratch caller. Exit code 0 if memory works.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct SelfTest {
+pub(crate) struct SelfTest {
     #[command(flatten)]
     format: Format,
 }
 
 impl SelfTest {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = Operators::open_or_create().await?;
             let test = operators.operations().selftest().await;
@@ -28,13 +28,13 @@ impl SelfTest {
 
 /// How memory is: store, journal, outbox, and what should be done. Exit code 0 if nothing should.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Check {
+pub(crate) struct Check {
     #[command(flatten)]
     format: Format,
 }
 
 impl Check {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = Operators::look().await?;
             let check = operators.operations().check().await;

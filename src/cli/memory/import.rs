@@ -5,6 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use redial_identity::{Keys, load_or_create_pepper, load_pepper};
+use redial_store::directory::Memory;
+use redial_store::import::{self, Layout, Phones};
+use redial_store::process::ProcessStore;
+use redial_store::store::Store as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use uuid::Uuid;
@@ -14,11 +19,6 @@ use crate::cli::environment::Environment;
 use crate::cli::exit::Exit;
 use crate::cli::operators::Format;
 use crate::config::{Backend, Config};
-use crate::identity::{Keys, load_or_create_pepper, load_pepper};
-use crate::memory::directory::Memory;
-use crate::memory::import::{self, Layout, Phones};
-use crate::memory::process::ProcessStore;
-use crate::memory::store::Store as _;
 use crate::telemetry;
 
 /// Take over what an older deployment remembers of its callers. Nothing at the source is changed.
@@ -28,7 +28,7 @@ use crate::telemetry;
 /// numbers their old hashes; the other layouts know no numbers, so a profile is only taken over for a person
 /// whose number --phones tells.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Import {
+pub(crate) struct Import {
     /// Whose layout it is: aegen, conversation, agent or sarah.
     #[arg(long, value_name = "LAYOUT")]
     from: Layout,

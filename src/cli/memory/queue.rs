@@ -12,7 +12,7 @@ const MOST: usize = 1000;
 
 /// What waits to be delivered to store and archive.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Outbox {
+pub(crate) struct Outbox {
     #[command(subcommand)]
     command: Option<OutboxCommand>,
     #[command(flatten)]
@@ -26,7 +26,7 @@ enum OutboxCommand {
 }
 
 impl Outbox {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = Operators::look().await?;
             let waiting = operators.operations().outbox(MOST).await;
@@ -38,7 +38,7 @@ impl Outbox {
 
 /// What cannot be delivered: list, show, retry, drop.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Dead {
+pub(crate) struct Dead {
     #[command(subcommand)]
     command: DeadCommand,
     #[command(flatten)]
@@ -70,7 +70,7 @@ enum DeadCommand {
 }
 
 impl Dead {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = match self.command {
                 DeadCommand::List | DeadCommand::Show { .. } => Operators::look().await?,

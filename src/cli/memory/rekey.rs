@@ -11,7 +11,7 @@ use crate::operations::OperationError;
 /// Numbers are not stored, so a caller is moved when they call. Which of the numbers were hashed with the former pepper
 /// cannot be told from the hashes; what can be said is when the last of them has expired.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Rekey {
+pub(crate) struct Rekey {
     /// Say what can be said. There is nothing else to do: the gateway moves callers by itself.
     #[arg(long, required = true)]
     status: bool,
@@ -33,7 +33,7 @@ struct Status {
 }
 
 impl Rekey {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = Operators::look().await?;
             let figures = operators.operations().store.figures().await.map_err(OperationError::from);

@@ -1,9 +1,10 @@
 //! `redial memory repair`: one key of Redis in whose place something else is.
 
+use redial_store::redis::{RedisStore, RepairOutcome, Repaired};
+
 use crate::cli::exit::Exit;
 use crate::cli::operators::{Format, Operators, block_on, expires, note};
 use crate::config::Backend;
-use crate::memory::redis::{RedisStore, RepairOutcome, Repaired};
 use crate::operations::OperationError;
 
 /// Convert what is in the place of one of our keys in Redis, or move it aside. Nothing is deleted.
@@ -11,7 +12,7 @@ use crate::operations::OperationError;
 /// A list in the place of a session index becomes one; a profile or a session that is JSON text becomes a hash. What was
 /// there is at KEY:aside afterwards, with a TTL, and an erasure of the caller takes it along.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Repair {
+pub(crate) struct Repair {
     /// The key, as an error has named it.
     key: String,
     #[command(flatten)]
@@ -19,7 +20,7 @@ pub(in crate::cli) struct Repair {
 }
 
 impl Repair {
-    pub(in crate::cli) fn run(self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(self) -> anyhow::Result<Exit> {
         block_on(async {
             let operators = Operators::open().await?;
             let Backend::Redis(redis) = &operators.config.memory.backend else {

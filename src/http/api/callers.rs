@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use redial_memory::model::Profile;
 use serde::Deserialize;
 
 use super::body::{Body, Named, PageQuery, Shape};
 use super::problem::Problem;
 use super::{Actor, Api};
-use crate::memory::model::Profile;
 use crate::operations::{OperationError, Subject};
 
 /// One person.

@@ -2,10 +2,10 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use redial_store::archive::ArchiveError;
+use redial_store::store::MemoryError;
 use serde_json::json;
 
-use crate::memory::archive::ArchiveError;
-use crate::memory::store::MemoryError;
 use crate::operations::OperationError;
 
 /// What went wrong, and the way out. Never holds what was sent.

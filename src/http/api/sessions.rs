@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use redial_identity::is_id;
 use serde_json::json;
 
 use super::body::{Named, PageQuery};
 use super::{Actor, Api};
-use crate::identity::is_id;
 
 /// `GET /calls`: those that ring or are live in this process.
 pub(super) async fn live(State(api): State<Arc<Api>>, actor: Actor) -> Response {

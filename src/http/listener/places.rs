@@ -11,9 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use redial_outgoing::is_public;
 use tokio_util::sync::CancellationToken;
-
-use crate::outgoing::is_public;
 
 /// How long a client may say nothing at all.
 const FIRST_BYTE_LIMIT: Duration = Duration::from_secs(3);

@@ -69,7 +69,7 @@ fn every_command_ends_as_the_table_in_the_readme_says() {
     make_memory(&set);
     let wrong = [set[0], ("VOICE_SPEED", "fast"), ("PUBLIC_URL", "nowhere"), ("RUST_LOG", "redial=loud")];
     let silence = dir.path().join("silence.wav");
-    std::fs::write(&silence, redial::speech::wav::write_mono(&[0xff; 8000])).unwrap();
+    std::fs::write(&silence, redial_speech::wav::write_mono(&[0xff; 8000])).unwrap();
     let silence = silence.to_str().unwrap();
     let wav = ["call", "--wav", silence, "--wait", "0"];
     for (args, vars, code) in [

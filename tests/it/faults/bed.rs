@@ -115,7 +115,7 @@ impl Bed {
             ("MEMORY_PHONE_PEPPER", PEPPER),
             // The keys that are pressed here mean nothing.
             ("MEMORY_CONSENT", "implicit"),
-            ("RUST_LOG", "info,redial::memory::spool=debug"),
+            ("RUST_LOG", "info,redial_store::spool=debug"),
         ];
         all.extend_from_slice(vars);
         let mut instances = Vec::new();

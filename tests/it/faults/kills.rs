@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use redial::memory::clock;
-use redial::memory::settings::StoreSettings;
-use redial::memory::sqlite::SqliteStore;
-use redial::memory::store::Store as _;
+use redial_store::clock;
+use redial_store::settings::StoreSettings;
+use redial_store::sqlite::SqliteStore;
+use redial_store::store::Store as _;
 use tempfile::TempDir;
 
 use crate::support::line::{Socket, call_sid, dtmf, start};

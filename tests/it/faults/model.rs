@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use redial::memory::model::Session;
+use redial_memory::model::Session;
 use serde_json::json;
 
 use crate::support::gateway::{Setup, TestGateway};

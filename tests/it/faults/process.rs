@@ -13,13 +13,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use redial::memory::model::Session;
-use redial::memory::redis::RedisStore;
-use redial::memory::settings::StoreSettings;
-use redial::memory::sqlite::SqliteStore;
-use redial::memory::store::Store;
 use redial_call::Role;
 use redial_call::audio::{FRAME_BYTES, SILENCE};
+use redial_memory::model::Session;
+use redial_store::redis::RedisStore;
+use redial_store::settings::StoreSettings;
+use redial_store::sqlite::SqliteStore;
+use redial_store::store::Store;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

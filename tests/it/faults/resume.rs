@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use redial::identity::UserId;
-use redial::memory::directory::Directory as _;
-use redial::memory::model::Session;
-use redial::memory::redis::RedisStore;
-use redial::memory::settings::StoreSettings;
-use redial::memory::sqlite::SqliteStore;
-use redial::memory::store::Store as _;
 use redial::simulate::{Report, Script, Step, WarningCode};
 use redial_call::Role;
+use redial_identity::UserId;
+use redial_memory::model::Session;
+use redial_store::directory::Directory as _;
+use redial_store::redis::RedisStore;
+use redial_store::settings::StoreSettings;
+use redial_store::sqlite::SqliteStore;
+use redial_store::store::Store as _;
 use tempfile::TempDir;
 
 use crate::support::gateway::{Setup, audio};

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use redial::config::ArchiveConfig;
-use redial::memory::archive::http::HttpArchive;
-use redial::memory::archive::ndjson::NdjsonArchive;
-use redial::memory::archive::{self, Archive, ArchiveError, MAX_RECORD_BYTES};
-use redial::memory::model::Session;
-use redial::outgoing::{Endpoint, Networks};
+use redial_memory::model::Session;
+use redial_outgoing::{Endpoint, Networks};
+use redial_store::archive::http::HttpArchive;
+use redial_store::archive::ndjson::NdjsonArchive;
+use redial_store::archive::{self, Archive, ArchiveConfig, ArchiveError, MAX_RECORD_BYTES};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tempfile::TempDir;

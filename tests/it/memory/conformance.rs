@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use redial::identity::Caller;
-use redial::memory::digest::SessionDigest;
-use redial::memory::hang_up::{self, HangUp, Written};
-use redial::memory::model::{Confidence, MAX_SESSION_BYTES, Name, Profile, Session};
-use redial::memory::store::{MemoryError, Outcome};
+use redial_identity::Caller;
+use redial_memory::digest::SessionDigest;
+use redial_memory::model::{Confidence, MAX_SESSION_BYTES, Name, Profile, Session};
+use redial_store::hang_up::{self, HangUp, Written};
+use redial_store::store::{MemoryError, Outcome};
 
 use super::{Bench, NOON, caller, commit, episodes, fold, is_applied, session, settings, settle, unknown, withheld};
 

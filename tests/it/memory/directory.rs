@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use redial::identity::{Caller, PhoneHash, UserId};
-use redial::memory::directory::{Directory, Erased, Page, ProfileChange, UserEntry};
-use redial::memory::hang_up::{self, HangUp, Written};
-use redial::memory::model::{Profile, SCHEMA_VERSION};
-use redial::memory::settings::StoreSettings;
-use redial::memory::sqlite::SqliteStore;
-use redial::memory::store::{MemoryError, Outcome, Store};
+use redial_identity::{Caller, PhoneHash, UserId};
+use redial_memory::model::{Profile, SCHEMA_VERSION};
+use redial_store::directory::{Directory, Erased, Page, ProfileChange, UserEntry};
+use redial_store::hang_up::{self, HangUp, Written};
+use redial_store::settings::StoreSettings;
+use redial_store::sqlite::SqliteStore;
+use redial_store::store::{MemoryError, Outcome, Store};
 use tempfile::TempDir;
 
 use super::{Bench, NOON, caller, clock, commit, episodes, file_in, session, settings, withheld};

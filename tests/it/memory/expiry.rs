@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use redial::identity::Caller;
-use redial::memory::digest::SessionDigest;
-use redial::memory::hang_up::Written;
-use redial::memory::model::Profile;
-use redial::memory::settings::{StoreSettings, TtlRefresh};
-use redial::memory::store::{MemoryError, Outcome};
+use redial_identity::Caller;
+use redial_memory::digest::SessionDigest;
+use redial_memory::model::Profile;
+use redial_store::hang_up::Written;
+use redial_store::settings::{StoreSettings, TtlRefresh};
+use redial_store::store::{MemoryError, Outcome};
 
 use super::{Bench, NOON, caller, commit, episodes, is_applied, session, settings};
 

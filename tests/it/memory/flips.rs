@@ -5,16 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redial::identity::UserId;
-use redial::memory::clock;
-use redial::memory::directory::{Directory as _, Page};
-use redial::memory::model::Message;
-use redial::memory::process::ProcessStore;
-use redial::memory::settings::StoreSettings;
-use redial::memory::spool::{Dead, Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
-use redial::memory::store::Store as _;
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_identity::UserId;
+use redial_memory::model::Message;
+use redial_store::clock;
+use redial_store::directory::{Directory as _, Page};
+use redial_store::process::ProcessStore;
+use redial_store::settings::StoreSettings;
+use redial_store::spool::{Dead, Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial_store::sqlite::Database;
+use redial_store::store::Store as _;
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 use tempfile::TempDir;
@@ -329,9 +329,9 @@ async fn a_file_of_an_earlier_version_is_read_and_its_damage_is_found_as_far_as_
         // The tables of version 3, with the rows that it would have written.
         let old = Connection::open(earlier.path().join(FILE)).unwrap();
         for part in [
-            include_str!("../../../src/memory/sqlite/schema.sql"),
-            include_str!("../../../src/memory/sqlite/spool.sql"),
-            include_str!("../../../src/memory/sqlite/notes.sql"),
+            include_str!("../../../crates/store/src/sqlite/schema.sql"),
+            include_str!("../../../crates/store/src/sqlite/spool.sql"),
+            include_str!("../../../crates/store/src/sqlite/notes.sql"),
             "PRAGMA application_id = 0x5264696c; PRAGMA user_version = 3",
         ] {
             old.execute_batch(part).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use redial::memory::store::Known;
+use redial_store::store::Known;
 
 use super::{Bench, NOON, caller, commit, episodes, session, settings, settle};
 

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redial::identity::UserId;
-use redial::memory::archive::Archive as _;
-use redial::memory::archive::ndjson::NdjsonArchive;
-use redial::memory::clock;
-use redial::memory::merge::MAX_PROFILE_BYTES;
-use redial::memory::model::{MAX_SESSION_BYTES, Message, Session};
-use redial::memory::spool::{Drain, LiveCalls, Sinks, Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_identity::UserId;
+use redial_memory::merge::MAX_PROFILE_BYTES;
+use redial_memory::model::{MAX_SESSION_BYTES, Message, Session};
+use redial_store::archive::Archive as _;
+use redial_store::archive::ndjson::NdjsonArchive;
+use redial_store::clock;
+use redial_store::spool::{Drain, LiveCalls, Sinks, Spool, SpoolSettings};
+use redial_store::sqlite::Database;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 

@@ -7,20 +7,18 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use redial::identity::{Caller, PhoneHash, UserId};
-use redial::memory::archive::{Archive, ArchiveError};
-use redial::memory::clock;
-use redial::memory::directory::{
+use redial_call::{Role, Turn, TurnId, Via};
+use redial_identity::{Caller, PhoneHash, UserId};
+use redial_memory::model::{Message, Metadata, Profile, Session};
+use redial_store::archive::{Archive, ArchiveError};
+use redial_store::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
 };
-use redial::memory::jitter;
-use redial::memory::mirror::{LiveCall, Mirror, Mirrored, Shown};
-use redial::memory::model::{Message, Metadata, Profile, Session};
-use redial::memory::resume;
-use redial::memory::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
-use redial::memory::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
-use redial_call::{Role, Turn, TurnId, Via};
+use redial_store::mirror::{LiveCall, Mirror, Mirrored, Shown};
+use redial_store::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial_store::sqlite::Database;
+use redial_store::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
+use redial_store::{clock, jitter, resume};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -555,7 +553,7 @@ async fn what_is_here_of_an_absorbed_user_is_the_other_ones() {
     spool.rename(&ana, &into).await.unwrap();
     let held = spool.held(&into).await.unwrap();
     assert_eq!((held.turns.len(), held.entries.len(), held.logs.len()), (1, 1, 1));
-    assert_eq!(spool.held(&ana).await.unwrap(), redial::memory::spool::Held::default());
+    assert_eq!(spool.held(&ana).await.unwrap(), redial_store::spool::Held::default());
     let _bed = Bed::deliver(spool, &store);
     eventually("it is delivered as the other one's", async || store.of("u_into") == ["CA2"]).await;
 }

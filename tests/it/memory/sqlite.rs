@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use redial::memory::hang_up::{self, HangUp};
-use redial::memory::model::Profile;
-use redial::memory::sqlite::SqliteStore;
-use redial::memory::store::{MemoryError, Outcome, Store};
+use redial_memory::model::Profile;
+use redial_store::hang_up::{self, HangUp};
+use redial_store::sqlite::SqliteStore;
+use redial_store::store::{MemoryError, Outcome, Store};
 use rusqlite::Connection;
 use tempfile::TempDir;
 

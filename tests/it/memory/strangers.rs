@@ -10,21 +10,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
-use redial::identity::{Caller, PhoneHash, UserId};
-use redial::memory::clock;
-use redial::memory::directory::{
+use redial_call::{Role, Turn, TurnId, Via};
+use redial_identity::{Caller, PhoneHash, UserId};
+use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial_store::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
 };
-use redial::memory::mirror::{LiveCall, Mirror};
-use redial::memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
-use redial::memory::process::ProcessStore;
-use redial::memory::redis::RedisStore;
-use redial::memory::settings::StoreSettings;
-use redial::memory::spool::{Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
-use redial::memory::sqlite::{Database, SqliteStore};
-use redial::memory::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
-use redial::memory::{rekey, resume};
-use redial_call::{Role, Turn, TurnId, Via};
+use redial_store::mirror::{LiveCall, Mirror};
+use redial_store::process::ProcessStore;
+use redial_store::redis::RedisStore;
+use redial_store::settings::StoreSettings;
+use redial_store::spool::{Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial_store::sqlite::{Database, SqliteStore};
+use redial_store::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
+use redial_store::{clock, rekey, resume};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;

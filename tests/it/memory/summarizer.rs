@@ -5,12 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redial::config::ChatConfig;
-use redial::memory::model::Session;
-use redial::memory::summarizer::chat::ChatSummarizer;
-use redial::memory::summarizer::{Draft, Flaw, Summarizer as _, SummaryError, SummaryRequest};
-use redial::outgoing::{Endpoint, Networks};
 use redial_call::{Role, Via};
+use redial_memory::model::Session;
+use redial_memory::summarizer::{Draft, Flaw, Summarizer as _, SummaryError, SummaryRequest};
+use redial_outgoing::{Endpoint, Networks};
+use redial_vendors::chat::{ChatConfig, ChatSummarizer};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 

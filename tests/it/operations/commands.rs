@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use redial::memory::clock;
-use redial::memory::settings::StoreSettings;
-use redial::memory::sqlite::SqliteStore;
+use redial_store::clock;
+use redial_store::settings::StoreSettings;
+use redial_store::sqlite::SqliteStore;
 use serde_json::Value;
 
 use super::{ANA, BOB};
@@ -32,14 +32,14 @@ fn redial(args: &[&str], vars: &[(&str, &str)], input: &str) -> (Option<i32>, St
 
 /// A data directory in which Ana and Bob have called once.
 async fn two_callers(dir: &Path) {
-    let pepper = redial::identity::load_or_create_pepper(dir).unwrap();
-    let keys = redial::identity::Keys::derive(&pepper).unwrap();
+    let pepper = redial_identity::load_or_create_pepper(dir).unwrap();
+    let keys = redial_identity::Keys::derive(&pepper).unwrap();
     let store = SqliteStore::open(&dir.join("redial.sqlite"), StoreSettings::default()).unwrap();
     for (number, sid, said) in [(ANA, "CA1", "My name is Ana."), (BOB, "CA2", "My name is Bob.")] {
-        let caller = keys.caller(&redial::identity::CallerAddress::parse(number, "US"));
+        let caller = keys.caller(&redial_identity::CallerAddress::parse(number, "US"));
         let session = crate::memory::session(sid, &caller, &[said], clock::system()());
-        let hang_up = redial::memory::hang_up::HangUp { caller, session, base: None };
-        redial::memory::hang_up::write(&store, hang_up, redial::memory::summary::fold).await.unwrap();
+        let hang_up = redial_store::hang_up::HangUp { caller, session, base: None };
+        redial_store::hang_up::write(&store, hang_up, redial_memory::fold::fold).await.unwrap();
     }
 }
 

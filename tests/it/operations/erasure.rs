@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redial::simulate::{HangUp, Report, Script, Step};
-use redial::speech::scripted::ScriptedStt;
-use redial::speech::stt::{Stt, SttStream};
+use redial_provider::scripted::ScriptedStt;
+use redial_provider::stt::{Stt, SttStream};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 

@@ -1,10 +1,10 @@
 //! Repairing what somebody else has put in the place of our keys.
 
-use redial::identity::UserId;
-use redial::memory::directory::Directory as _;
-use redial::memory::redis::{RedisStore, RepairError, RepairOutcome};
-use redial::memory::settings::StoreSettings;
-use redial::memory::store::Store as _;
+use redial_identity::UserId;
+use redial_store::directory::Directory as _;
+use redial_store::redis::{RedisStore, RepairError, RepairOutcome};
+use redial_store::settings::StoreSettings;
+use redial_store::store::Store as _;
 use redis::aio::MultiplexedConnection;
 use secrecy::SecretString;
 

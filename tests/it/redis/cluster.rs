@@ -246,7 +246,7 @@ async fn one_node_of_a_cluster_and_a_server_that_is_none_are_told_apart() {
 
 #[tokio::test]
 async fn a_flat_layout_is_refused() {
-    use redial::memory::redis::{Layout, RedisOptions};
+    use redial_store::redis::{Layout, RedisOptions};
     let options = RedisOptions { layout: Some(Layout::Flat), ..RedisOptions::default() };
     let error = RedisStore::connect_with(&"redis+cluster://h".into(), StoreSettings::default(), options).unwrap_err();
     assert!(error.to_string().contains("tagged"), "{error}");

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use redial::memory::directory::{Directory, Erased, Page, ProfileChange};
+use redial_store::directory::{Directory, Erased, Page, ProfileChange};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! Live calls in Redis: what is written under which key, and what comes back of it.
 
-use redial::memory::mirror::{LiveCall, Mirror, Mirrored, Shown};
+use redial_store::mirror::{LiveCall, Mirror, Mirrored, Shown};
 
 use super::*;
 
@@ -337,7 +337,7 @@ async fn a_mirror_of_an_earlier_version_is_read_and_one_that_began_beyond_the_ca
 
 #[tokio::test]
 async fn a_value_that_is_no_text_costs_its_own_session_and_not_the_connection() {
-    use redial::memory::directory::Directory as _;
+    use redial_store::directory::Directory as _;
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
     for (field, value) in [("uid", &b"u_\xff"[..]), ("ended", b"9223372036854775813"), ("ended", b"\xff")] {

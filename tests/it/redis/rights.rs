@@ -1,6 +1,6 @@
 //! A user who may not do all that calls need is told so when the server is met, not by the first caller.
 
-use redial::memory::redis::RedisOptions;
+use redial_store::redis::RedisOptions;
 
 use super::server::{Log, connect_with, looking_often, until_found};
 use super::*;

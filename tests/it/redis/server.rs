@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use redial::memory::redis::RedisOptions;
-use redial::memory::store::ServerId;
+use redial_store::redis::RedisOptions;
+use redial_store::store::ServerId;
 use tokio::sync::watch;
 use tracing::subscriber::DefaultGuard;
 

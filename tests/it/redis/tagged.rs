@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use redial::memory::directory::{Directory, Erased, Page, ProfileChange};
-use redial::memory::mirror::{LiveCall, Mirror};
-use redial::memory::redis::{Layout, RedisOptions};
+use redial_store::directory::{Directory, Erased, Page, ProfileChange};
+use redial_store::mirror::{LiveCall, Mirror};
+use redial_store::redis::{Layout, RedisOptions};
 
 use super::directory::{call_of, commit_of, cut_off, keys, set};
 use super::*;

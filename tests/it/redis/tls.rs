@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use redial::memory::redis::RedisOptions;
+use redial_store::redis::RedisOptions;
 
 use super::*;
 use crate::support::programs::program;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use redial::identity::UserId;
-use redial::memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
-use redial::memory::redis::{ByteStream, Dial};
-use redial::memory::spool::{Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
-use redial::memory::store::Store;
+use redial_identity::UserId;
+use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use redial_store::redis::{ByteStream, Dial};
+use redial_store::spool::{Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial_store::sqlite::Database;
+use redial_store::store::Store;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;

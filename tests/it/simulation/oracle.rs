@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::Path;
 
-use redial::identity::Caller;
-use redial::memory::model::{Profile, Session};
 use redial_call::Role;
+use redial_identity::Caller;
+use redial_memory::model::{Profile, Session};
 use rusqlite::{Connection, OpenFlags};
 
 use super::desk::{Call, Desk};

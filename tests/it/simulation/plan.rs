@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use redial::identity::{Caller, PhoneHash, UserId};
-use redial::memory::model::Message;
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_identity::{Caller, PhoneHash, UserId};
+use redial_memory::model::Message;
 
 use crate::support::toy_redis::Restart;
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redial::identity::{Caller, PhoneHash, UserId};
-use redial::memory::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
-use redial::memory::model::{Profile, Session};
-use redial::memory::redis::{Dial, RedisStore};
-use redial::memory::settings::StoreSettings;
-use redial::memory::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
+use redial_identity::{Caller, PhoneHash, UserId};
+use redial_memory::model::{Profile, Session};
+use redial_store::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
+use redial_store::redis::{Dial, RedisStore};
+use redial_store::settings::StoreSettings;
+use redial_store::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo};
 use tokio::sync::watch;

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use redial::speech::models::DEFAULT_FOLDER;
-use redial::speech::pool::WorkerPool;
-use redial::speech::stt::moonshine::Moonshine;
-use redial::speech::stt::{Stt, SttInput, SttStream};
-use redial::speech::turn_end::TurnEnd;
-use redial::speech::vad::{Vad, VadEdge};
-use redial::speech::wav;
 use redial_call::audio::{FRAME_BYTES, FRAME_DURATION};
 use redial_call::{Frame, Settings, UtteranceId};
+use redial_provider::stt::{Stt, SttInput, SttStream};
+use redial_speech::models::DEFAULT_FOLDER;
+use redial_speech::moonshine::Moonshine;
+use redial_speech::pool::WorkerPool;
+use redial_speech::turn_end::TurnEnd;
+use redial_speech::vad::{Vad, VadEdge};
+use redial_speech::wav;
 
 use crate::support::gateway::silero;
 

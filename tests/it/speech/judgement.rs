@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redial::speech::pool::WorkerPool;
-use redial::speech::stt::moonshine::Moonshine;
-use redial::speech::stt::{Stt as _, SttInput, SttOutput, SttStream};
-use redial::speech::turn_end::TurnEnd;
 use redial_call::audio::encode;
 use redial_call::{Frame, UtteranceId};
+use redial_provider::stt::{Stt as _, SttInput, SttOutput, SttStream};
+use redial_speech::moonshine::Moonshine;
+use redial_speech::pool::WorkerPool;
+use redial_speech::turn_end::TurnEnd;
 
 use super::ears::{MOONSHINE, answer, frames, models, recording, root, send};
 

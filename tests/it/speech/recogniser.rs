@@ -1,7 +1,7 @@
 //! The recogniser by itself: which question gets which answer.
 
-use redial::speech::stt::{Stt as _, SttInput};
 use redial_call::{Frame, UtteranceId};
+use redial_provider::stt::{Stt as _, SttInput};
 
 use super::ears::{MOONSHINE, answer, frames, recording, root, send};
 

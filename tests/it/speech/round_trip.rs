@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use redial::config::VoiceConfig;
-use redial::speech::local::LocalSpeech;
-use redial::speech::pool::WorkerPool;
-use redial::speech::tts::Tts;
-use redial::speech::tts::flite::Flite;
 use redial_call::Frame;
+use redial_provider::tts::Tts;
+use redial_speech::flite::Flite;
+use redial_speech::local::LocalSpeech;
+use redial_speech::pool::WorkerPool;
+use redial_speech::voice::VoiceConfig;
 
 use super::ears::{hear, models, root, table};
 use super::words::Tally;

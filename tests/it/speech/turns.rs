@@ -12,10 +12,10 @@ mod recordings;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use redial::agent::builtin::BuiltIn;
-use redial::agent::{Agent, Delta, Prompt};
-use redial::speech::ProviderError;
+use redial_agent::builtin::BuiltIn;
 use redial_call::Role;
+use redial_provider::ProviderError;
+use redial_provider::agent::{Agent, Delta, Prompt};
 
 use self::play::{Phone, with_phone};
 use self::recordings::recordings;

@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use redial::agent::builtin::BuiltIn;
 use redial::app::Providers;
-use redial::config::{Config, Vars, VoiceConfig};
+use redial::config::{Config, Vars};
 use redial::gateway::Gateway;
-use redial::memory::model::{Profile, Session};
 use redial::simulate::Simulator;
-use redial::speech::local::LocalSpeech;
-use redial::speech::scripted::{Heard, ScriptedStt, ScriptedTts};
-use redial::speech::vad::silero::Silero;
+use redial_agent::builtin::BuiltIn;
+use redial_memory::model::{Profile, Session};
+use redial_provider::scripted::{Heard, ScriptedStt, ScriptedTts};
+use redial_speech::local::LocalSpeech;
+use redial_speech::vad::silero::Silero;
+use redial_speech::voice::VoiceConfig;
 use tempfile::TempDir;
 
 /// The auth token of every test gateway.
@@ -51,7 +52,7 @@ pub(crate) struct Setup {
 impl Setup {
     /// Embedded store, signatures on; the recogniser hears these words, one entry an utterance.
     pub(crate) fn hearing<H: Into<Heard>>(script: impl IntoIterator<Item = H>) -> Self {
-        redial::tls::install_provider();
+        redial_outgoing::tls::install_provider();
         let providers = Providers {
             stt: Arc::new(ScriptedStt::new(script)),
             tts: Arc::new(ScriptedTts::new().per_char_ms(20)),
@@ -173,5 +174,5 @@ pub(crate) fn audio(name: &str) -> Option<Vec<u8>> {
         .iter()
         .map(|folder| Path::new(folder).join(format!("{name}.wav")))
         .find(|path| path.exists())?;
-    Some(redial::speech::wav::read(&std::fs::read(file).unwrap()).unwrap())
+    Some(redial_speech::wav::read(&std::fs::read(file).unwrap()).unwrap())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};
-use redial::carrier::signature;
+use redial_carrier::twilio::signature;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -52,7 +52,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(base: String) -> Self {
-        redial::tls::install_provider();
+        redial_outgoing::tls::install_provider();
         // No connection is kept: the gateway at its other end may have been killed.
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         Self { base, client }

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use redial::agent::{Agent, Delta, Prompt};
 use redial::config::Config;
 use redial::gateway::{Gateway, RunningCalls};
 use redial::simulate::Simulator;
-use redial::speech::ProviderError;
+use redial_provider::ProviderError;
+use redial_provider::agent::{Agent, Delta, Prompt};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Resource, Rlimit, prlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,7 +52,7 @@ pub(crate) struct GatewayProcess {
 impl GatewayProcess {
     /// Starts a gateway with these variables and `data_dir`; its recogniser hears `PROCESS_SCRIPT`, its voice is scripted.
     pub(crate) async fn start(data_dir: &Path, vars: &[(&str, &str)]) -> Self {
-        redial::tls::install_provider();
+        redial_outgoing::tls::install_provider();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Self::start_on(listener, data_dir, vars).await
     }
@@ -72,7 +72,7 @@ impl GatewayProcess {
             ("BIND_ADDR", address.to_string()),
             ("ADMIN_ADDR", "127.0.0.1:0".to_owned()),
             ("LOG_FORMAT", "json".to_owned()),
-            ("RUST_LOG", "warn,redial::memory::spool=debug".to_owned()),
+            ("RUST_LOG", "warn,redial_store::spool=debug".to_owned()),
         ];
         for (name, value) in fixed {
             all.insert(name.to_owned(), value);

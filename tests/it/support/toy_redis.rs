@@ -206,11 +206,11 @@ static SCRIPTS: LazyLock<[(String, Known); 5]> = LazyLock::new(|| {
 });
 
 /// The scripts as the store has them.
-pub(crate) const BEGIN_CALL: &str = include_str!("../../../src/memory/redis/begin_call.lua");
-pub(crate) const COMMIT: &str = include_str!("../../../src/memory/redis/commit.lua");
-pub(crate) const ERASE: &str = include_str!("../../../src/memory/redis/erase.lua");
-pub(crate) const HAND_OVER: &str = include_str!("../../../src/memory/redis/hand_over.lua");
-const USER: &str = include_str!("../../../src/memory/redis/user.lua");
+pub(crate) const BEGIN_CALL: &str = include_str!("../../../crates/store/src/redis/begin_call.lua");
+pub(crate) const COMMIT: &str = include_str!("../../../crates/store/src/redis/commit.lua");
+pub(crate) const ERASE: &str = include_str!("../../../crates/store/src/redis/erase.lua");
+pub(crate) const HAND_OVER: &str = include_str!("../../../crates/store/src/redis/hand_over.lua");
+const USER: &str = include_str!("../../../crates/store/src/redis/user.lua");
 
 fn sha1(text: &[u8]) -> String {
     Script::new(&String::from_utf8_lossy(text)).get_hash().to_owned()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use redial::memory::model::{Profile, Session};
+use redial_memory::model::{Profile, Session};
 use redis::AsyncTypedCommands as _;
 use redis::aio::MultiplexedConnection;
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redial::memory::model::Session;
 use redial_call::Role;
+use redial_memory::model::Session;
 
 use super::caller::{Ended, keys};
 use super::contents::Contents;

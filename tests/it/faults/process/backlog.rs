@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use redial::identity::{Caller as Who, PhoneHash, UserId};
-use redial::memory::clock;
-use redial::memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
-use redial::memory::spool::{Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_identity::{Caller as Who, PhoneHash, UserId};
+use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use redial_store::clock;
+use redial_store::spool::{Spool, SpoolSettings};
+use redial_store::sqlite::Database;
 use tempfile::TempDir;
 
 use super::{Caller, counted, is_long, percentile_ms};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
-use redial::memory::store::Store as _;
+use redial_store::store::Store as _;
 use tempfile::TempDir;
 
 use super::{is_long, percentile_ms, shared};

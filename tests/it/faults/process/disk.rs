@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use redial::memory::clock;
-use redial::memory::spool::{Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
-use redial::memory::store::Store as _;
+use redial_store::clock;
+use redial_store::spool::{Spool, SpoolSettings};
+use redial_store::sqlite::Database;
+use redial_store::store::Store as _;
 use rusqlite::Connection;
 use tempfile::TempDir;
 

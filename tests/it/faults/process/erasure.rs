@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use redial::identity::UserId;
-use redial::memory::clock;
-use redial::memory::spool::{Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
-use redial::memory::store::Store as _;
+use redial_identity::UserId;
+use redial_store::clock;
+use redial_store::spool::{Spool, SpoolSettings};
+use redial_store::sqlite::Database;
+use redial_store::store::Store as _;
 use tempfile::TempDir;
 
 use super::{Caller, eventually, said, shared};

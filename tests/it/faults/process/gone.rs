@@ -53,7 +53,7 @@ async fn a_gateway_whose_data_directory_is_gone_takes_no_calls_and_loses_none() 
     ana.over().await;
     let store = shared(&redis).await;
     eventually("what was said is in Redis", WITHIN, async || {
-        use redial::memory::store::Store as _;
+        use redial_store::store::Store as _;
         store.load_session(&ana.sid).await.is_ok_and(|session| session.is_some_and(|s| said(&s) == ana.pressed))
     })
     .await;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use redial::carrier::signature;
-use redial::memory::clock;
-use redial::memory::spool::{Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
+use redial_carrier::twilio::signature;
+use redial_store::clock;
+use redial_store::spool::{Spool, SpoolSettings};
+use redial_store::sqlite::Database;
 use tempfile::TempDir;
 
 use super::{Caller, counted, embedded, is_long, lost, shared};

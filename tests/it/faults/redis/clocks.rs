@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use redial::identity::{Caller, PhoneHash, UserId};
-use redial::memory::clock::{self, Clock};
-use redial::memory::consent::ConsentMode;
-use redial::memory::directory::Memory;
-use redial::memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
-use redial::memory::redis::RedisStore;
-use redial::memory::settings::StoreSettings;
-use redial::memory::spool::{Drain, LiveCalls, Sinks, Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_identity::{Caller, PhoneHash, UserId};
+use redial_memory::consent::ConsentMode;
+use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use redial_store::clock::{self, Clock};
+use redial_store::directory::Memory;
+use redial_store::redis::RedisStore;
+use redial_store::settings::StoreSettings;
+use redial_store::spool::{Drain, LiveCalls, Sinks, Spool, SpoolSettings};
+use redial_store::sqlite::Database;
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use redial::memory::model::Session;
+use redial_memory::model::Session;
 
 use crate::faults::bed::caller::number;
 use crate::faults::bed::contents::Contents;

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use redial::identity::UserId;
-use redial::memory::spool::SpoolSettings;
+use redial_identity::UserId;
+use redial_store::spool::SpoolSettings;
 use tempfile::TempDir;
 
 use super::clocks::{Machine, Skew};

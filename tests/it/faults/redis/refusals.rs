@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redial::memory::clock;
-use redial::memory::spool::{Spool, SpoolSettings};
-use redial::memory::sqlite::Database;
+use redial_store::clock;
+use redial_store::spool::{Spool, SpoolSettings};
+use redial_store::sqlite::Database;
 use redis::AsyncTypedCommands as _;
 use redis::aio::MultiplexedConnection;
 use tokio_util::task::AbortOnDropHandle;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use redial::memory::model::{Message, Session};
 use redial_call::{Role, Turn};
+use redial_memory::model::{Message, Session};
 use redis::AsyncTypedCommands as _;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
@@ -39,7 +39,7 @@ impl Gateways {
             ("TEST_HAND_OVER", "1"),
             ("TEST_LISTENS", "1"),
             ("MAX_CALLS_PER_CALLER", "10"),
-            ("RUST_LOG", "info,redial::memory::spool=debug"),
+            ("RUST_LOG", "info,redial_store::spool=debug"),
         ];
         let mut both = Vec::new();
         for _ in 0..2 {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redial::memory::model::Session;
+use redial_memory::model::Session;
 use tokio::sync::watch;
 
 use super::gateways::{Gateways, journal, said_in};

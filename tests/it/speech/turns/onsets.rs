@@ -1,7 +1,7 @@
 //! When voice activity notices a caller: wherever their first sound lies between frames and windows.
 
-use redial::speech::vad::{Vad, VadEdge};
 use redial_call::audio::{FRAME_BYTES, SILENCE};
+use redial_speech::vad::{Vad, VadEdge};
 
 use super::recordings::recordings;
 use crate::speech::ears::frames;

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
-use redial::agent::builtin::BuiltIn;
 use redial::app::Providers;
-use redial::speech::ProviderError;
-use redial::speech::pool::WorkerPool;
-use redial::speech::stt::moonshine::Moonshine;
-use redial::speech::stt::{Stt, SttOutput, SttStream};
-use redial::speech::tts::Tts;
-use redial::speech::tts::hibari::Hibari;
-use redial::speech::turn_end::TurnEnd;
+use redial_agent::builtin::BuiltIn;
 use redial_call::Frame;
+use redial_provider::ProviderError;
+use redial_provider::stt::{Stt, SttOutput, SttStream};
+use redial_provider::tts::Tts;
+use redial_speech::hibari::Hibari;
+use redial_speech::moonshine::Moonshine;
+use redial_speech::pool::WorkerPool;
+use redial_speech::turn_end::TurnEnd;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 

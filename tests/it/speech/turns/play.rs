@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
-use redial::agent::Agent;
+use futures_util::{StreamExt as _, stream};
 use redial::app::Providers;
-use redial::memory::model::Session;
 use redial::simulate::{HangUp, Report, Script, Spoken, Step, Who};
-use redial::speech::pool::WorkerPool;
 use redial_call::Role;
 use redial_call::audio::{self, SILENCE};
+use redial_memory::model::Session;
+use redial_provider::agent::Agent;
+use redial_speech::pool::WorkerPool;
 use serde_json::Value;
 use tokio::runtime::Builder;
 

@@ -1,0 +1,11 @@
+//! The built-in agent: it takes a message, learns the name, says goodbye, and takes over where a model fails.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`builtin`] | the agent itself; its state is derived from the history, never kept |
+//! | [`fallback`] | an agent behind an agent |
+//! | [`prompts`] | the fixed sentences of a call, in the agent's voice |
+
+pub mod builtin;
+pub mod fallback;
+pub mod prompts;

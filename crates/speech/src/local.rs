@@ -1,0 +1,100 @@
+//! The offline ears and voice, loaded together. The voice has threads of its own, so that it never waits behind recognition.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use redial_provider::BoxError;
+use redial_provider::stt::Stt;
+use redial_provider::tts::Tts;
+#[cfg(feature = "hibari")]
+use redial_provider::tts::fallback::Fallback;
+
+use super::pool::WorkerPool;
+use super::turn_end::TurnEnd;
+use super::vad::silero::Silero;
+use crate::flite::Flite;
+#[cfg(feature = "hibari")]
+use crate::hibari::Hibari;
+use crate::moonshine::Moonshine;
+use crate::voice::{VoiceConfig, VoiceName};
+
+/// Threads for voices. A sentence takes one of them about 30 ms, so two serve dozens of calls.
+const VOICE_THREADS: usize = 2;
+/// Sentences that may wait for a thread: the last of them for about a second.
+const VOICE_WAITING: usize = 64;
+
+/// The offline models.
+pub struct LocalSpeech {
+    /// Speech to text.
+    pub stt: Arc<dyn Stt>,
+    /// Text to speech.
+    pub tts: Arc<dyn Tts>,
+    /// Voice activity.
+    pub vad: Arc<Silero>,
+}
+
+impl LocalSpeech {
+    /// Loads the models; takes some 300 ms of CPU, so not on an async thread.
+    ///
+    /// # Errors
+    /// Names the file that is missing or wrong. A voice whose files are is only warned of: the one in the binary speaks instead.
+    pub fn load(models_dir: &Path, voice: VoiceConfig) -> Result<Self, BoxError> {
+        let pool = Arc::new(WorkerPool::sized_to_cores()?);
+        let vad = Arc::new(Silero::load(models_dir)?);
+        let stt = Arc::new(Moonshine::load(models_dir, pool)?.with_turn_end(TurnEnd::load(models_dir)?));
+        Ok(Self { stt, tts: load_voice(models_dir, voice)?, vad })
+    }
+}
+
+/// The voice that is asked for, and behind it the one in the binary.
+///
+/// # Errors
+/// When the system gives no thread, or the binary is damaged.
+#[cfg_attr(not(feature = "hibari"), allow(unused_variables, reason = "flite has no files"))]
+pub fn load_voice(models_dir: &Path, voice: VoiceConfig) -> Result<Arc<dyn Tts>, BoxError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let pool = Arc::new(WorkerPool::new(cores.min(VOICE_THREADS), VOICE_WAITING)?);
+    let plain = Arc::new(Flite::at_speed(voice.speed, Arc::clone(&pool))?);
+    match voice.name {
+        VoiceName::Flite => Ok(plain),
+        #[cfg(feature = "hibari")]
+        VoiceName::Hibari => Ok(match Hibari::load(models_dir, voice.speed, pool) {
+            Ok(natural) => Arc::new(Fallback::new(Arc::new(natural), [plain as Arc<dyn Tts>])),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the hibari voice cannot be loaded; the plain one of the binary speaks"
+                );
+                plain
+            }
+        }),
+    }
+}
+
+#[cfg(all(test, feature = "hibari"))]
+mod tests {
+    use futures_util::TryStreamExt;
+
+    use super::*;
+    use crate::models::DEFAULT_FOLDER;
+
+    async fn frames(voice: &Arc<dyn Tts>) -> usize {
+        voice.speak("Hello, who is calling?").try_fold(0, async |count, _| Ok(count + 1)).await.expect("it speaks")
+    }
+
+    #[tokio::test]
+    async fn a_voice_whose_files_are_missing_is_replaced_by_the_plain_one() {
+        let plain = VoiceConfig { name: VoiceName::Flite, speed: 1.0 };
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(DEFAULT_FOLDER);
+        let nowhere = tempfile::tempdir().unwrap();
+        let [natural, replaced, plain] = [
+            load_voice(&models, VoiceConfig::default()).unwrap(),
+            load_voice(nowhere.path(), VoiceConfig::default()).unwrap(),
+            load_voice(nowhere.path(), plain).unwrap(),
+        ];
+        let (natural, replaced, plain) = (frames(&natural).await, frames(&replaced).await, frames(&plain).await);
+        assert_eq!(replaced, plain);
+        assert_ne!(natural, plain);
+    }
+}

@@ -1,0 +1,167 @@
+//! The archive: where finished calls go for good, beside the store that forgets them.
+//!
+//! Every committed session is offered once. Whoever offers it tries again when the archive is not there; an archive
+//! itself tries once.
+
+pub mod http;
+pub mod ndjson;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redial_identity::{UserId, is_id};
+use redial_memory::model::{MAX_SESSION_BYTES, Session};
+use redial_outgoing::Endpoint;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::BoxError;
+
+/// Where finished calls go for good.
+#[derive(Debug, Clone)]
+pub enum ArchiveConfig {
+    /// `MEMORY_ARCHIVE=file:DIRECTORY`: a file a day.
+    Files {
+        /// Where they are.
+        directory: PathBuf,
+    },
+    /// `MEMORY_ARCHIVE=https://host/path`: a server of the operator's own.
+    Server {
+        /// Where it is.
+        endpoint: Endpoint,
+        /// `MEMORY_ARCHIVE_SECRET`: signs what is sent.
+        secret: SecretString,
+    },
+}
+
+/// The largest record that is written or read back: the largest session, and what is in front of it.
+pub const MAX_RECORD_BYTES: usize = MAX_SESSION_BYTES + 64;
+
+/// Where finished calls go for good. All operations are idempotent, so a caller may retry any of them.
+#[async_trait]
+pub trait Archive: Send + Sync {
+    /// Adds a finished call. A session that is put again, also as a longer copy, is one session when it is read.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Unavailable`]: put it again later. It has not been kept, or not for certain.
+    async fn put(&self, session: &Session) -> Result<(), ArchiveError>;
+
+    /// Reads a finished call, its longest copy.
+    ///
+    /// # Errors
+    /// When the archive cannot be asked, or answers something else.
+    async fn get(&self, sid: &str) -> Result<Option<Session>, ArchiveError>;
+
+    /// All calls of a user, each its longest copy, the oldest first; `None` when the archive cannot look for a user.
+    ///
+    /// # Errors
+    /// As for [`Archive::get`].
+    async fn of_user(&self, _user: &UserId) -> Result<Option<Vec<Session>>, ArchiveError> {
+        Ok(None)
+    }
+
+    /// Deletes all calls of a user. Returns how many there were, as far as the archive can tell.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Unavailable`]: erase again later, some calls may be gone already.
+    async fn erase(&self, user: &UserId) -> Result<u64, ArchiveError>;
+}
+
+/// Why the archive failed, told apart by what the caller does about it.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// Try again later.
+    #[error("the archive is not reachable: {advice}")]
+    Unavailable {
+        /// What an operator should look at.
+        advice: String,
+        /// How long the archive asks to wait.
+        retry_after: Option<Duration>,
+        /// What happened.
+        #[source]
+        source: Option<BoxError>,
+    },
+    /// Trying again would not help.
+    #[error("the archive refused: {0}")]
+    Refused(String),
+}
+
+/// Opens the archive that is configured.
+///
+/// # Errors
+/// When the directory cannot be written, or TLS cannot be set up.
+pub fn open(config: &ArchiveConfig) -> Result<Arc<dyn Archive>, ArchiveError> {
+    Ok(match config {
+        ArchiveConfig::Files { directory } => Arc::new(ndjson::NdjsonArchive::open(directory)?),
+        ArchiveConfig::Server { endpoint, secret } => {
+            Arc::new(http::HttpArchive::new(endpoint.clone(), secret.clone())?)
+        }
+    })
+}
+
+/// A session as it is archived: the stored document with `"type": "session"` in front.
+#[derive(Serialize)]
+struct NewRecord<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    session: &'a Session,
+}
+
+/// A record as it is read back.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Record {
+    Session(Session),
+    /// Of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// The record of a session: one line of JSON, without its end. The same session always gives the same bytes.
+fn encode(session: &Session) -> Result<Vec<u8>, ArchiveError> {
+    for id in [&session.chat_id, &session.user_id] {
+        if !is_name(id) {
+            return Err(ArchiveError::Refused(format!("{id:?} is no id that a session or user can have")));
+        }
+    }
+    let record = serde_json::to_vec(&NewRecord { kind: "session", session })
+        .map_err(|error| ArchiveError::Refused(format!("session {} is not JSON: {error}", session.chat_id)))?;
+    if record.len() > MAX_RECORD_BYTES {
+        return Err(ArchiveError::Refused(format!(
+            "session {} has {} bytes, more than {MAX_RECORD_BYTES}",
+            session.chat_id,
+            record.len()
+        )));
+    }
+    Ok(record)
+}
+
+/// Of several copies of a call the one that ended last, of equal ones the last; the oldest call first.
+fn longest_copies(sessions: impl IntoIterator<Item = Session>) -> Vec<Session> {
+    let mut calls: BTreeMap<String, Session> = BTreeMap::new();
+    for session in sessions {
+        if calls.get(&session.chat_id).is_none_or(|known| known.ended_at <= session.ended_at) {
+            calls.insert(session.chat_id.clone(), session);
+        }
+    }
+    let mut calls: Vec<Session> = calls.into_values().collect();
+    calls.sort_by(|a, b| (a.ended_at, &a.chat_id).cmp(&(b.ended_at, &b.chat_id)));
+    calls
+}
+
+/// The session in a record; `None` if it is not one.
+fn decode(record: &[u8]) -> Option<Session> {
+    match serde_json::from_slice(record) {
+        Ok(Record::Session(session)) => Some(session),
+        Ok(Record::Unknown) | Err(_) => None,
+    }
+}
+
+/// True for an id that may be a path's segment as well.
+fn is_name(id: &str) -> bool {
+    is_id(id) && id != "." && id != ".."
+}

@@ -1,0 +1,159 @@
+//! One call's way to the mirror: nothing on the call's path waits for it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use redial_identity::Caller;
+use redial_memory::model::Message;
+use tokio::sync::mpsc;
+
+use super::{LiveCall, Mirror, Shown};
+
+/// Notes that may wait, some minutes of talk. Beyond that they are dropped: the mirror is second best, the journal has
+/// everything.
+const QUEUE: usize = 64;
+/// The newest messages that are kept here, in case the mirror has to be begun with them: as many as one shows.
+const NEWEST: usize = 64;
+
+/// Tells the mirror of a live call what happens, in order, from a task of its own.
+pub struct Feed {
+    notes: mpsc::Sender<Note>,
+}
+
+enum Note {
+    Found(Caller),
+    SummedUp(String),
+    Turn(Box<Message>, u64),
+    Over,
+    Forget,
+}
+
+impl Feed {
+    /// Begins to mirror a call that has had these turns so far.
+    pub fn start(mirror: Arc<dyn Mirror>, call: LiveCall, before: Vec<Message>) -> Self {
+        let (notes, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(run(mirror, call, before, queue));
+        Self { notes }
+    }
+
+    /// Notes who memory says the caller is.
+    pub fn found(&self, caller: &Caller) {
+        let _ = self.notes.try_send(Note::Found(caller.clone()));
+    }
+
+    /// Notes what was said before the turns that are kept.
+    pub fn summed_up(&self, summary: &str) {
+        let _ = self.notes.try_send(Note::SummedUp(summary.to_owned()));
+    }
+
+    /// Notes that this side has ended the call. Ahead of whatever the carrier asks next, if the mirror is quick.
+    pub fn over(&self) {
+        let _ = self.notes.try_send(Note::Over);
+    }
+
+    /// Takes the call out of the mirror, for good: its caller was erased. A queue that is full is not waited for here.
+    pub fn forget(self) {
+        tokio::spawn(async move { self.notes.send(Note::Forget).await });
+    }
+
+    /// Adds a turn, the `turns`th of the call.
+    pub fn turn(&self, message: Message, turns: u64) {
+        if self.notes.try_send(Note::Turn(Box::new(message), turns)).is_err() {
+            metrics::counter!("redial_mirror_dropped_total").increment(1);
+        }
+    }
+}
+
+async fn run(mirror: Arc<dyn Mirror>, call: LiveCall, before: Vec<Message>, mut queue: mpsc::Receiver<Note>) {
+    let mut feeding = Feeding { mirror, call, turns: 0, newest: VecDeque::new(), place: Place::NotYet };
+    for (turns, message) in (1..).zip(before) {
+        feeding.keep(message, turns);
+    }
+    feeding.begin().await;
+    while let Some(note) = queue.recv().await {
+        match note {
+            Note::Found(caller) => {
+                feeding.call.user_id = caller.user_id;
+                feeding.call.hash = caller.hash;
+                feeding.begin().await;
+            }
+            Note::SummedUp(summary) => {
+                feeding.call.summary = summary;
+                feeding.begin().await;
+            }
+            Note::Turn(message, turns) => feeding.turn(*message, turns).await,
+            Note::Over => feeding.mirror.over(&feeding.call.session_id).await,
+            Note::Forget => return feeding.mirror.end(&feeding.call.session_id, &feeding.call.instance).await,
+        }
+    }
+}
+
+/// Whose place in the mirror it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Another instance's, whose copy has more turns than ours: it is ours once it has not.
+    NotYet,
+    Ours,
+    /// Another instance has taken the call from us.
+    Lost,
+}
+
+/// A call's mirror as its instance sees it.
+struct Feeding {
+    mirror: Arc<dyn Mirror>,
+    call: LiveCall,
+    /// Turns that the call has had.
+    turns: u64,
+    newest: VecDeque<Message>,
+    place: Place,
+}
+
+impl Feeding {
+    fn keep(&mut self, message: Message, turns: u64) {
+        let Some(back) = self.turns.checked_sub(turns) else {
+            // What is not known has no place among the others.
+            if turns > self.turns + 1 {
+                self.newest.clear();
+            }
+            self.turns = turns;
+            self.newest.push_back(message);
+            if self.newest.len() > NEWEST {
+                self.newest.pop_front();
+            }
+            return;
+        };
+        // The longer version of one; maybe of one that is too old to be kept here.
+        let at = usize::try_from(back).ok().and_then(|back| self.newest.len().checked_sub(back + 1));
+        if let Some(kept) = at.and_then(|at| self.newest.get_mut(at)) {
+            *kept = message;
+        }
+    }
+
+    async fn begin(&mut self) {
+        if self.place == Place::Lost {
+            return;
+        }
+        let newest = self.newest.make_contiguous();
+        self.place = match (self.mirror.begin(&self.call, newest, self.turns).await, self.place) {
+            (Shown::Ours, _) => Place::Ours,
+            (Shown::Others, Place::NotYet) => Place::NotYet,
+            (Shown::Others, Place::Ours | Place::Lost) => Place::Lost,
+        };
+    }
+
+    async fn turn(&mut self, message: Message, turns: u64) {
+        self.keep(message.clone(), turns);
+        match self.place {
+            Place::NotYet => self.begin().await,
+            // Not begun again, should the mirror have been away at the beginning: a late turn must not bring back a call
+            // that is over, or whose caller was erased.
+            Place::Ours => {
+                let (sid, instance) = (&self.call.session_id, &self.call.instance);
+                if self.mirror.turn(sid, instance, &message, turns).await == Shown::Others {
+                    self.place = Place::Lost;
+                }
+            }
+            Place::Lost => (),
+        }
+    }
+}

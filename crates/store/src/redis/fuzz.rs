@@ -1,0 +1,287 @@
+//! Whatever is answered to a script: never a panic, never nonsense that is believed, and an error that names it.
+//!
+//! What each script may answer is said here a second time, as shapes; what a reader takes must fit them.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use redial_memory::model::LATEST_MS;
+use redis::Value;
+
+use super::advice::{Scheme, Trouble};
+use super::answer::{Answer, MAX_COUNTER, counter};
+use super::mirror;
+use super::reply::{self, Begun, Committed, ReadUser, Said, Stored, Taken, UNREADABLE, profile_or_none_yet};
+
+const KEY: &str = "sarah:user:u_ana:profile";
+
+/// A part of an answer.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Word(&'static [&'static str]),
+    Text,
+    /// Up to this.
+    Number(u64),
+    Ttl,
+    Texts,
+    Pairs,
+    /// So many, or none.
+    Fields(usize),
+    /// Pairs, and a TTL.
+    Hash,
+    Mark,
+    Counter,
+    /// Pairs of ids and numbers.
+    Index,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    YesOrNo,
+    Revision,
+    Parts(&'static [Part]),
+}
+
+type Reader = fn(Answer) -> Result<(), Trouble>;
+
+use Part::{Counter, Fields, Hash, Index, Mark, Number, Pairs, Text, Texts, Ttl, Word};
+use Shape::{Parts, Revision, YesOrNo};
+
+const BEGUN: &[&str] = &["ok", "large", "mapped", "erased", "wrongtype"];
+
+/// Every script, what it may answer, and who reads that.
+const SCRIPTS: &[(&str, Shape, Reader)] = &[
+    ("absorb_begin", Parts(&[Mark, Counter, Text, Index]), |answer| Taken::read(answer).map(drop)),
+    ("absorb_end", YesOrNo, |answer| answer.yes().map(drop)),
+    ("absorb_into", Revision, |answer| answer.revision().map(drop)),
+    ("assign", Parts(&[Word(&["ok", "wrongtype", "wrongtext"]), Text]), |answer| reply::assigned(answer).map(drop)),
+    ("begin_call", Parts(&[Word(BEGUN), Text, Number(4), Fields(5), Texts]), |answer| begun(Begun::read(answer, 4)?)),
+    ("begin_number", Parts(&[Word(&["ok", "mapped", "wrongtype"]), Text, Number(1)]), |answer| {
+        begun(Begun::read_number(answer)?)
+    }),
+    ("begin_user", Parts(&[Word(BEGUN), Text, Number(3), Fields(5), Texts]), |answer| begun(Begun::read(answer, 3)?)),
+    ("change_place", YesOrNo, |answer| answer.yes().map(drop)),
+    ("change_profile", Revision, |answer| answer.revision().map(drop)),
+    ("commit", Parts(&[Word(COMMITTED), Text, Text, Number(MAX_COUNTER)]), |answer| {
+        committed(Committed::read(answer, 6)?)
+    }),
+    ("erase", Parts(&[Word(&["ok", "wrongtype"]), Text, Number(3), Texts]), |answer| {
+        reply::erased(answer, 3).map(drop)
+    }),
+    ("hand_over", YesOrNo, |answer| answer.yes().map(drop)),
+    ("hand_over_session", YesOrNo, |answer| answer.yes().map(drop)),
+    ("keep_number", YesOrNo, |answer| answer.yes().map(drop)),
+    ("mirror_begin", Parts(&[Word(&["ok", "wrongtype"]), Text, Number(4)]), |answer| {
+        Said::read(answer, &["ok"], 4).map(drop)
+    }),
+    ("mirror_end", Parts(&[Word(&["ok", "others", "wrongtype"]), Text, Number(4)]), |answer| {
+        Said::read(answer, &["ok", "others"], 4).map(drop)
+    }),
+    (
+        "mirror_load",
+        Parts(&[Word(&["ok", "none", "large", "wrongtype"]), Text, Number(4), Texts, Text, Text, Fields(5)]),
+        |answer| mirrored(reply::mirrored(answer, 5, 4)?),
+    ),
+    ("mirror_turn", Parts(&[Word(&["ok", "late", "unknown", "wrongtype"]), Text, Number(4)]), |answer| {
+        Said::read(answer, &["ok", "late", "unknown"], 4).map(drop)
+    }),
+    ("move_end", YesOrNo, |answer| answer.yes().map(drop)),
+    ("move_read", Parts(&[Word(&["ok", "large", "wrongtype"]), Text, Number(2), Hash, Hash]), |answer| {
+        reply::moved(answer, 2).map(drop)
+    }),
+    ("move_write", Parts(&[Word(&["ok", "wrongtype"]), Text, Number(2)]), |answer| {
+        Said::read(answer, &["ok"], 2).map(drop)
+    }),
+    ("repair", Parts(&[Word(&["ok", "changed", "taken"]), Ttl]), |answer| reply::repaired(answer).map(drop)),
+    (
+        "user",
+        Parts(&[Word(&["ok", "large", "none", "erased", "wrongtype"]), Text, Number(3), Fields(5), Pairs, Ttl]),
+        |answer| {
+            let read = ReadUser::read(answer, 3)?;
+            stored(&read.profile);
+            Ok(())
+        },
+    ),
+];
+
+const COMMITTED: &[&str] =
+    &["applied", "kept", "conflict", "duplicate", "differs", "mapped", "others", "erased", "wrongtype"];
+
+/// What is made of an answer that was read must hold as well, whatever the fields have in them.
+fn stored(fields: &[Option<Vec<u8>>]) {
+    let stored = Stored::read(fields, false);
+    assert!(stored.revision == UNREADABLE || stored.revision <= MAX_COUNTER);
+    assert!(stored.calls <= MAX_COUNTER && stored.last.unwrap_or(0) <= MAX_COUNTER);
+}
+
+fn begun(begun: Begun) -> Result<(), Trouble> {
+    stored(&begun.profile);
+    assert!(begun.key.is_some() == (begun.status == "wrongtype") && !(begun.created && begun.key.is_some()));
+    Ok(())
+}
+
+fn committed(committed: Committed) -> Result<(), Trouble> {
+    let has_revision = matches!(committed.status, "applied" | "conflict");
+    assert!(has_revision == (committed.revision != UNREADABLE) && committed.turns <= MAX_COUNTER);
+    let _ = (profile_or_none_yet(&committed.document), committed.digest());
+    Ok(())
+}
+
+fn mirrored((said, loaded): (Said, reply::Mirror)) -> Result<(), Trouble> {
+    let keys = ["messages", "summary", "turns", "call"].map(str::to_owned);
+    if said.status == "ok"
+        && let Ok(found) = mirror::read("CA1", &keys, loaded)
+    {
+        assert!(found.call.started_at <= LATEST_MS && found.turns <= MAX_COUNTER);
+        assert!(found.messages.iter().all(|message| message.turn.end_ms <= LATEST_MS));
+    }
+    Ok(())
+}
+
+fn fits(shape: Shape, value: &Value) -> bool {
+    match (shape, value) {
+        (YesOrNo, Value::Int(number)) => (0..=1).contains(number),
+        (Revision, Value::Int(number)) => (-1..=i64::try_from(MAX_COUNTER).unwrap()).contains(number),
+        (Parts(expected), Value::Array(parts)) => {
+            expected.len() == parts.len() && expected.iter().zip(parts).all(|(expected, part)| is_a(*expected, part))
+        }
+        _ => false,
+    }
+}
+
+fn is_a(expected: Part, part: &Value) -> bool {
+    match (expected, part) {
+        (Word(words), Value::BulkString(text)) => words.iter().any(|word| word.as_bytes() == text),
+        (Text, Value::BulkString(_)) => true,
+        (Mark, Value::BulkString(text)) => text.len() <= 64 && text.iter().all(u8::is_ascii_alphanumeric),
+        (Counter, Value::BulkString(text)) => counter(text).is_some(),
+        (Number(most), Value::Int(number)) => u64::try_from(*number).is_ok_and(|number| number <= most),
+        (Ttl, Value::Int(ttl)) => *ttl >= -2,
+        (Texts, Value::Array(texts)) => texts.iter().all(|text| is_a(Text, text)),
+        (Pairs | Index, Value::Array(texts)) => texts.len() % 2 == 0 && is_a(Texts, part),
+        (Fields(count), Value::Array(fields)) => {
+            (fields.is_empty() || fields.len() == count)
+                && fields.iter().all(|field| *field == Value::Nil || is_a(Text, field))
+        }
+        (Hash, Value::Array(parts)) => matches!(&parts[..], [fields, ttl] if is_a(Pairs, fields) && is_a(Ttl, ttl)),
+        _ => false,
+    }
+}
+
+fn some_text() -> impl Strategy<Value = Vec<u8>> {
+    let known =
+        ["ok", "wrongtype", "mapped", "u_ana", "0", "1", "7", "-1", "9223372036854775813", "1e999", "", "{}", "[]"];
+    let message = br#"{"role":"user","content":"hi","end_ms":9223372036854775813}"#.to_vec();
+    prop_oneof![
+        4 => proptest::sample::select(known.map(|text| text.as_bytes().to_vec()).to_vec()),
+        1 => Just(message),
+        1 => Just(br#"{"v":1,"summary":"s"}"#.to_vec()),
+        2 => prop::collection::vec(any::<u8>(), 0..20),
+    ]
+}
+
+fn some_number() -> impl Strategy<Value = i64> {
+    prop_oneof![3 => -3..6_i64, 1 => Just(i64::MAX), 1 => Just(i64::MIN), 1 => Just(1 << 53), 1 => any::<i64>()]
+}
+
+/// Anything that a server may say, in RESP2 or RESP3.
+fn anything() -> impl Strategy<Value = Value> {
+    let error = redis::parse_redis_value(b"-ERR no\r\n").unwrap_or(Value::Nil);
+    let leaf = prop_oneof![
+        Just(Value::Nil),
+        Just(Value::Okay),
+        Just(error),
+        some_number().prop_map(Value::Int),
+        some_text().prop_map(Value::BulkString),
+        "[a-z]{0,9}".prop_map(Value::SimpleString),
+        any::<f64>().prop_map(Value::Double),
+        any::<bool>().prop_map(Value::Boolean),
+    ];
+    leaf.prop_recursive(3, 24, 7, |inner| {
+        prop_oneof![
+            3 => prop::collection::vec(inner.clone(), 0..8).prop_map(Value::Array),
+            1 => prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Set),
+            1 => prop::collection::vec((inner.clone(), inner), 0..4).prop_map(Value::Map),
+        ]
+    })
+}
+
+/// A part as it should be.
+fn right(part: Part) -> BoxedStrategy<Value> {
+    let texts = |count: std::ops::Range<usize>| prop::collection::vec(some_text().prop_map(Value::BulkString), count);
+    match part {
+        Word(words) => proptest::sample::select(words).prop_map(|word| Value::BulkString(word.into())).boxed(),
+        Text => some_text().prop_map(Value::BulkString).boxed(),
+        Number(most) => (0..=i64::try_from(most.min(4)).unwrap()).prop_map(Value::Int).boxed(),
+        Ttl => (-2..1000_i64).prop_map(Value::Int).boxed(),
+        Texts => texts(0..5).prop_map(Value::Array).boxed(),
+        Pairs => texts(0..3).prop_map(|texts| Value::Array([&texts[..], &texts].concat())).boxed(),
+        Fields(count) => {
+            let field = prop_oneof![Just(Value::Nil), some_text().prop_map(Value::BulkString)];
+            prop_oneof![3 => prop::collection::vec(field, count), 1 => Just(Vec::new())].prop_map(Value::Array).boxed()
+        }
+        Hash => (right(Pairs), right(Ttl)).prop_map(|(pairs, ttl)| Value::Array(vec![pairs, ttl])).boxed(),
+        Mark => "[a-z0-9]{0,32}".prop_map(|mark| Value::BulkString(mark.into())).boxed(),
+        Counter => (0..9_u32).prop_map(|count| Value::BulkString(count.to_string().into())).boxed(),
+        Index => ("CA[0-9]", 0..9_u32)
+            .prop_map(|(sid, end)| {
+                Value::Array([sid, end.to_string()].map(|text| Value::BulkString(text.into())).to_vec())
+            })
+            .boxed(),
+    }
+}
+
+/// An answer of this shape, with something else in the place of one part or another.
+fn nearly(shape: Shape) -> BoxedStrategy<Value> {
+    match shape {
+        YesOrNo | Revision => some_number().prop_map(Value::Int).boxed(),
+        Parts(parts) => parts
+            .iter()
+            .map(|part| prop_oneof![12 => right(*part), 1 => anything()].boxed())
+            .collect::<Vec<_>>()
+            .prop_map(Value::Array)
+            .boxed(),
+    }
+}
+
+fn answers() -> impl Strategy<Value = (usize, Value)> {
+    (0..SCRIPTS.len()).prop_flat_map(|at| (Just(at), prop_oneof![1 => anything(), 2 => nearly(SCRIPTS[at].1)]))
+}
+
+#[test]
+fn every_script_is_among_those_whose_answers_are_made_up() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/redis");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let scripts = files.filter_map(|file| file.strip_suffix(".lua").map(str::to_owned));
+    // That one asks what is allowed, for an advice; whatever else is answered to it advises nothing.
+    let there: BTreeSet<String> = scripts.filter(|name| name != "rights").collect();
+    let here: BTreeSet<String> = SCRIPTS.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    assert_eq!(there, here);
+}
+
+#[test]
+fn whatever_is_answered_is_read_as_it_is_or_named_in_an_error() {
+    let cases = std::env::var("FUZZ").ok().and_then(|cases| cases.parse().ok()).unwrap_or(4000);
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let read = std::cell::RefCell::new(BTreeSet::new());
+    let result = proptest::test_runner::TestRunner::new(config).run(&answers(), |(at, value)| {
+        let (name, shape, reader) = SCRIPTS[at];
+        match reader(Answer::of(name, KEY.to_owned(), value.clone())) {
+            Ok(()) => {
+                prop_assert!(fits(shape, &value), "{name} believed {value:?}");
+                read.borrow_mut().insert(name);
+            }
+            Err(trouble) => {
+                let error = trouble.clone().unavailable(Scheme::Plain);
+                let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                prop_assert!(source.contains(name) && source.contains(KEY), "{error}: {source}");
+                prop_assert!(!trouble.breaks_the_connection(), "others go on meanwhile");
+            }
+        }
+        Ok(())
+    });
+    result.unwrap();
+    let never: Vec<_> =
+        SCRIPTS.iter().filter(|(name, ..)| !read.borrow().contains(name)).map(|(name, ..)| name).collect();
+    assert!(never.is_empty(), "what they do answer was never read: {never:?}");
+}

@@ -1,0 +1,385 @@
+//! Journal and outbox: what was said is on this machine's disk before anybody else has to know it.
+//!
+//! Every finished turn of a live call is a row of the journal. When the call is over, one transaction closes it and
+//! queues the session in the outbox, from where it is delivered to the store: in order for each caller, until the store
+//! has it, and once more when the store's server turns out to be another one than before.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `journal` | live calls and their turns, as rows |
+//! | `outbox` | entries that wait or were delivered, as rows |
+//! | `dead` | what cannot be delivered, or read, as rows |
+//! | `sealed` | a checksum over all that a row says |
+//! | `writer` | the queue in front of the file: nothing on a call's path waits for a disk |
+//! | `call_logs` | the logs that hold a forgotten caller's words |
+//! | `held` | what is here of one user, or of one session |
+//! | `home` | whether the data directory is still there |
+//! | `mark` | whether the store's server has forgotten |
+//! | `instance` | which process keeps a call, and whether it still lives |
+//! | `trace` | what is here of a call, for whoever is asked about it |
+//! | `drain` | the deliveries |
+
+pub mod call_logs;
+mod dead;
+mod drain;
+mod held;
+pub mod home;
+mod instance;
+mod journal;
+mod mark;
+mod outbox;
+mod sealed;
+mod trace;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use redial_identity::{Caller, PhoneHash, UserId, is_id};
+use redial_memory::model::{Message, Session};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+
+pub use self::dead::Dead;
+pub use self::drain::{Drain, LiveCalls, Sinks};
+pub use self::held::{ClearedSession, Held, HeldEntry};
+use self::home::Home;
+use self::instance::Instance;
+pub use self::journal::OpenCall;
+pub use self::outbox::{Entry, Kind, SpoolFigures};
+pub(crate) use self::trace::Trace;
+use self::writer::{Op, Writer};
+use super::resume;
+use super::sqlite::Database;
+use super::store::MemoryError;
+
+/// Nobody on the phone waits for these.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How entries are kept and delivered.
+#[derive(Debug, Clone)]
+pub struct SpoolSettings {
+    /// How long a delivered entry is kept, to be delivered again when the store's server has forgotten it. Zero for a
+    /// store that cannot forget.
+    pub replay: Duration,
+    /// Most deliveries a second, so that a server that comes back is not flattened.
+    pub per_second: u32,
+    /// Bytes of the file in use at which an alarm is raised and delivered entries go early.
+    pub max_bytes: u64,
+    /// How long the calls of a dead instance wait to be taken up again before they count as over.
+    pub resume_grace: Duration,
+}
+
+impl Default for SpoolSettings {
+    fn default() -> Self {
+        Self {
+            replay: Duration::from_secs(3600),
+            per_second: 200,
+            max_bytes: 1024 * 1024 * 1024,
+            // The carrier tries a dead webhook twice, 5 s each, before it asks the fallback URL, which has 15 s.
+            resume_grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The journal and the outbox of this instance. Cheap to share behind an [`Arc`].
+pub struct Spool {
+    database: Arc<Database>,
+    writer: Writer,
+    instance: Arc<Instance>,
+    settings: SpoolSettings,
+    data_dir: Option<PathBuf>,
+    home: Option<Home>,
+    /// Told when there is something new to deliver.
+    wake: Arc<Notify>,
+    /// Sessions that the disk does not take, on their way to the store.
+    past_the_disk: (mpsc::UnboundedSender<Finished>, Mutex<mpsc::UnboundedReceiver<Finished>>),
+}
+
+/// A session that goes to the store at once.
+struct Finished {
+    caller: Caller,
+    session: Session,
+    stored: oneshot::Sender<()>,
+}
+
+impl Spool {
+    /// Takes up the journal and the outbox in `database`. `data_dir` holds the instance's lock; `None` for a database in
+    /// memory, which no other instance sees. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// When the lock cannot be made.
+    pub fn open(
+        database: Arc<Database>,
+        data_dir: Option<&Path>,
+        settings: SpoolSettings,
+    ) -> Result<Self, MemoryError> {
+        let instance = Arc::new(Instance::register(data_dir)?);
+        let wake = Arc::new(Notify::new());
+        let writer = Writer::start(Arc::clone(&database), Arc::clone(&wake));
+        let (queue, finished) = mpsc::unbounded_channel();
+        let past_the_disk = (queue, Mutex::new(finished));
+        let (home, data_dir) = (data_dir.and_then(Home::of), data_dir.map(Path::to_owned));
+        Ok(Self { database, writer, instance, settings, data_dir, home, wake, past_the_disk })
+    }
+
+    /// This instance's name, new at each start.
+    pub fn instance(&self) -> &str {
+        self.instance.id()
+    }
+
+    /// Notes that a call has begun, or goes on with what was said before. Returns at once.
+    pub fn begin(&self, call: OpenCall) {
+        self.writer.push(Op::Begin { call, instance: self.instance.id().to_owned() }, None);
+    }
+
+    /// Notes who memory says the caller is. Returns at once.
+    pub fn found(&self, sid: &str, caller: &Caller) {
+        self.writer.push(Op::Found { sid: sid.to_owned(), caller: caller.clone() }, None);
+    }
+
+    /// Notes that a call's words are written to a log in the data directory as well. Returns at once.
+    pub fn logged(&self, sid: &str, caller: &Caller) {
+        self.writer.push(Op::Logged { sid: sid.to_owned(), caller: caller.clone() }, None);
+    }
+
+    /// Keeps a finished turn, or the longer version of one. Returns at once; the answer comes when it is on the disk.
+    pub fn turn(&self, sid: &str, message: Message) -> oneshot::Receiver<()> {
+        let (ack, acked) = oneshot::channel();
+        self.writer.push(Op::Turn { sid: sid.to_owned(), message: Box::new(message) }, Some(ack));
+        acked
+    }
+
+    /// Closes a call and queues its session. The answer comes when both are on the disk.
+    pub fn close(&self, caller: &Caller, session: Session) -> oneshot::Receiver<()> {
+        let (ack, acked) = oneshot::channel();
+        let instance = self.instance.id().to_owned();
+        self.writer.push(Op::Close { caller: caller.clone(), session: Box::new(session), instance }, Some(ack));
+        acked
+    }
+
+    /// Brings a session that was closed to the store although the disk has not taken it yet, as it would be brought from
+    /// there. The answer comes when the store has it; it fails when the store refuses it.
+    pub fn deliver_at_once(&self, caller: Caller, session: Session) -> oneshot::Receiver<()> {
+        let (stored, answer) = oneshot::channel();
+        // The other end is held by this very spool.
+        let _ = self.past_the_disk.0.send(Finished { caller, session, stored });
+        answer
+    }
+
+    /// True while the disk does not take what was said; it is held in memory meanwhile.
+    pub fn is_degraded(&self) -> bool {
+        self.writer.is_degraded()
+    }
+
+    /// True when the data directory was taken away, or replaced, under this process: what is said from now on could not be
+    /// found by the next one. As of a look some seconds ago, while deliveries run.
+    pub fn is_gone(&self) -> bool {
+        self.home.as_ref().is_some_and(Home::is_gone)
+    }
+
+    /// What was said in a call whose stream broke, by the same caller: from the journal and the outbox. It changes nothing:
+    /// whoever goes on with the call begins it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn resume(&self, sid: &str, hash: Option<&PhoneHash>) -> Result<Option<OpenCall>, MemoryError> {
+        self.writer.flushed(Duration::from_millis(500)).await;
+        let sid = sid.to_owned();
+        let copies = self
+            .database
+            .ask(PATIENCE, move |rows| {
+                let open = journal::open_call(rows, &sid)?;
+                Ok(open.into_iter().chain(outbox::copies(rows, &sid)?).collect::<Vec<_>>())
+            })
+            .await?;
+        Ok(resume::united(copies.into_iter().filter(|call| call.caller.hash.as_ref() == hash)))
+    }
+
+    /// Closes the calls that dead instances have left open and that nobody has taken up. Answers their ids.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn finish_orphans(&self) -> Result<Vec<String>, MemoryError> {
+        if self.is_gone() {
+            return Ok(Vec::new()); // the locks of living instances went with the directory
+        }
+        let ours = Arc::clone(&self.instance);
+        // The locks are looked at where the disk may be waited for.
+        let dead = self
+            .database
+            .ask(PATIENCE, move |rows| {
+                let keepers = journal::instances(rows)?;
+                // Nobody has a name that is none: those rows are damaged.
+                let name = |id: &[u8]| str::from_utf8(id).ok().filter(|id| is_id(id)).map(str::to_owned);
+                Ok(keepers.into_iter().filter(|id| name(id).is_none_or(|id| ours.is_dead(&id))).collect::<Vec<_>>())
+            })
+            .await?;
+        let mut finished = Vec::new();
+        let left_something = !dead.is_empty();
+        for instance in dead {
+            let closed = self.database.ask(PATIENCE, move |rows| journal::close_all_of(rows, &instance)).await?;
+            finished.extend(closed);
+        }
+        if left_something {
+            self.database.ask(PATIENCE, |rows| journal::put_strays_aside(rows)).await?;
+        }
+        if !finished.is_empty() {
+            self.wake.notify_one();
+        }
+        Ok(finished)
+    }
+
+    /// Deletes what this instance holds of a user: journal, outbox, call logs; and queues the erasure in store and
+    /// archive. On the disk when it answers, so that a crash does not undo it. Nothing of this user is queued again for
+    /// 30 days.
+    ///
+    /// # Errors
+    /// When the file cannot be used, or a call log not be deleted.
+    pub async fn forget(&self, user: &UserId) -> Result<Forgotten, MemoryError> {
+        self.forget_later_elsewhere(user, Duration::ZERO).await
+    }
+
+    /// The same, and store and archive are told not before `hold` has passed: for whoever erases there at once, wants to
+    /// know what there was, and may die meanwhile.
+    ///
+    /// # Errors
+    /// As for [`Spool::forget`].
+    pub async fn forget_later_elsewhere(&self, user: &UserId, hold: Duration) -> Result<Forgotten, MemoryError> {
+        let forgotten = self.purge(user, Some(hold)).await?;
+        self.wake.notify_one();
+        Ok(forgotten)
+    }
+
+    /// The same for a user whom somebody else has erased in the store. `tell`: store and archive do not know yet, and are
+    /// told after this.
+    async fn purge(&self, user: &UserId, tell: Option<Duration>) -> Result<Forgotten, MemoryError> {
+        let user = user.clone();
+        let forgotten = self
+            .database
+            .ask(PATIENCE, move |rows| {
+                let forgotten = outbox::forget(rows, &user, tell.is_some())?;
+                if let Some(hold) = tell {
+                    outbox::hold(rows, &user, hold)?;
+                }
+                Ok(forgotten)
+            })
+            .await?;
+        let Some(data_dir) = &self.data_dir else { return Ok(forgotten) };
+        let (mut deleted, mut failed) = (Vec::new(), None);
+        for sid in &forgotten.logs {
+            match call_logs::delete(data_dir, sid).await {
+                Ok(()) => deleted.push(sid.clone()),
+                Err(error) => failed = Some(error), // its row stays, and so the next look at who was erased tries again
+            }
+        }
+        self.database.ask(PATIENCE, move |rows| outbox::logs_deleted(rows, &deleted)).await?;
+        failed.map_or(Ok(forgotten), Err)
+    }
+
+    /// Makes what this instance holds of a user that of another one, who has absorbed them.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn rename(&self, from: &UserId, into: &UserId) -> Result<(), MemoryError> {
+        self.writer.flushed(PATIENCE).await;
+        let (from, into) = (from.clone(), into.clone());
+        self.database.ask(PATIENCE, move |rows| outbox::rename(rows, &from, &into)).await
+    }
+
+    /// Queues the erasure of whomever a number leads to, for a store that does not answer now. On the disk when it answers;
+    /// nobody is erased before the store has told who it is.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn forget_number(&self, caller: &Caller, older: &[PhoneHash]) -> Result<(), MemoryError> {
+        let (caller, older) = (caller.clone(), older.to_vec());
+        self.database.ask(PATIENCE, move |rows| outbox::erase_number(rows, &caller, &older)).await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// The size of journal and outbox at which an alarm is raised, in bytes.
+    pub fn max_bytes(&self) -> u64 {
+        self.settings.max_bytes
+    }
+
+    /// How much waits.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn figures(&self) -> Result<SpoolFigures, MemoryError> {
+        self.database.ask(PATIENCE, |rows| outbox::figures(rows)).await
+    }
+
+    /// The entries that wait, oldest first.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn waiting(&self, limit: usize) -> Result<Vec<Entry>, MemoryError> {
+        self.database.ask(PATIENCE, move |rows| outbox::waiting(rows, limit)).await
+    }
+
+    /// The entries that cannot be delivered, oldest first.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn dead(&self, limit: usize) -> Result<Vec<Dead>, MemoryError> {
+        self.database.ask(PATIENCE, move |rows| dead::list(rows, limit)).await
+    }
+
+    /// One of the entries that cannot be delivered.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn dead_entry(&self, seq: i64) -> Result<Option<Dead>, MemoryError> {
+        self.database.ask(PATIENCE, move |rows| dead::one(rows, seq)).await
+    }
+
+    /// Puts a dead entry back into the queue. False: there is none of this number.
+    ///
+    /// # Errors
+    /// [`MemoryError::Refused`] when it is damaged beyond what could be delivered, or a turn. When the file cannot be used.
+    pub async fn retry_dead(&self, seq: i64) -> Result<bool, MemoryError> {
+        let retried = self.database.ask(PATIENCE, move |rows| dead::retry(rows, seq)).await?;
+        self.wake.notify_one();
+        Ok(retried)
+    }
+
+    /// Throws a dead entry away. False: there is none of this number.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub async fn drop_dead(&self, seq: i64) -> Result<bool, MemoryError> {
+        self.database.ask(PATIENCE, move |rows| dead::drop_one(rows, seq)).await
+    }
+
+    /// Waits until every session and erasure is delivered, but no longer than `limit`. Summaries and the archive are not
+    /// waited for: they go on after the next start.
+    pub async fn delivered(&self, limit: Duration) -> bool {
+        let all = async {
+            self.writer.flushed(limit).await;
+            loop {
+                let pending = self.database.ask(PATIENCE, |rows| outbox::pending_sessions(rows)).await;
+                if pending.is_ok_and(|pending| pending == 0) && !self.is_degraded() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(limit, all).await.is_ok()
+    }
+}
+
+/// What [`Spool::forget`] took away on this instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Forgotten {
+    /// Live calls' journals.
+    pub calls: u64,
+    /// Journaled turns.
+    pub turns: u64,
+    /// Entries that waited, were delivered lately, or were dead.
+    pub entries: u64,
+    /// Sessions whose call logs are now deleted.
+    pub logs: Vec<String>,
+}

@@ -1,0 +1,28 @@
+//! Values of a row as they are: a bad disk, or somebody's hand, may have made anything of them, and one such value must
+//! not fail the query that finds all others.
+
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+
+/// The bytes of a value of any type; `None`: NULL.
+pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Vec<u8>>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Null => None,
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes.to_vec()),
+        ValueRef::Integer(number) => Some(number.to_string().into_bytes()),
+        ValueRef::Real(number) => Some(number.to_string().into_bytes()),
+    })
+}
+
+/// A whole number; `None`: something else.
+pub(crate) fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i64>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Integer(number) => Some(number),
+        ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => None,
+    })
+}
+
+/// Bytes for a person to read: text as it is, all else in hex.
+pub(crate) fn readable(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|none| format!("hex:{}", hex::encode(none.as_bytes())))
+}

@@ -1,0 +1,51 @@
+//! Whom an erasure is about: a number may have had several users, and a user may have become one with others.
+
+use redial_identity::{Caller, PhoneHash, UserId};
+
+use super::directory::Memory;
+use super::store::MemoryError;
+
+/// The users that an erasure by number is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Whose {
+    /// To be erased; the one that is derived from the number is the last.
+    pub users: Vec<UserId>,
+    /// The one that is derived from the number, where another number shows that it is somebody else's by now.
+    pub another: Option<UserId>,
+}
+
+/// Whoever a number leads to, under its present hash and `older` ones, and the user that is derived from it: a call whose
+/// look-up failed was written as theirs.
+///
+/// # Errors
+/// When the store does not answer, or one of the hashes holds something else. Then nobody is known to be meant: the derived
+/// user may be somebody from whom the number was split off.
+pub async fn whose(store: &dyn Memory, caller: &Caller, older: &[PhoneHash]) -> Result<Whose, MemoryError> {
+    let hashes: Vec<&PhoneHash> = caller.hash.iter().chain(older).collect();
+    let derived = &caller.user_id;
+    let mut whose = Whose::default();
+    let mut leads_to_derived = false;
+    for hash in &hashes {
+        match store.owner(hash).await? {
+            Some(user) if user == *derived => leads_to_derived = true,
+            Some(user) if !whose.users.contains(&user) => whose.users.push(user),
+            Some(_) | None => (),
+        }
+    }
+    if leads_to_derived || store.numbers(derived).await?.iter().all(|number| hashes.contains(&number)) {
+        whose.users.push(derived.clone());
+    } else {
+        whose.another = Some(derived.clone());
+    }
+    Ok(whose)
+}
+
+/// The users who became one with `user`. What waits somewhere is still theirs by name, and so is what the archive has.
+/// None for a profile that cannot be read.
+///
+/// # Errors
+/// When the store does not answer, or holds something else.
+pub async fn absorbed_by(store: &dyn Memory, user: &UserId) -> Result<Vec<UserId>, MemoryError> {
+    let profile = store.user(user).await?.and_then(|known| known.profile).unwrap_or_default();
+    Ok(profile.absorbed.iter().filter_map(|id| UserId::parse(id).ok()).filter(|id| id != user).collect())
+}

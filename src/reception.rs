@@ -1,0 +1,3 @@
+//! Between webhook and stream, whatever the carrier.
+
+pub mod token;
