@@ -4,6 +4,7 @@
 //! axum's own `serve` sets none of these.
 
 mod files;
+mod peer;
 mod places;
 mod watched;
 
@@ -27,6 +28,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::files::places_beside;
+pub(crate) use self::peer::{Believed, Peer};
 use self::places::Places;
 pub(crate) use self::places::{Place, Rules, network};
 use self::watched::{Watched, answered, asked};
@@ -48,14 +50,6 @@ const BREATH: Duration = Duration::from_millis(50);
 const MOMENT: Duration = Duration::from_millis(1);
 /// How long requests may take that are under way when the listener stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(15);
-
-/// Who is at the other end of a request's connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Peer(pub(crate) IpAddr);
-
-/// Marks a response whose request was believed: its connection is no stranger's any more.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Believed;
 
 /// The listening socket that a supervisor such as systemd hands over (`LISTEN_FDS`), else one bound to `address`.
 ///

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::reading;
-
 /// The shortest number that names one line: the ITU sets only a maximum, and numbers below seven digits are
 /// short codes and internal lines.
 pub(super) const MIN_DIGITS: usize = 7;
@@ -14,7 +12,7 @@ pub(super) const MAX_DIGITS: usize = 15;
 /// Our own limit: longer than the internal numbers of any switchboard we know of.
 const MAX_EXTENSION_DIGITS: usize = 9;
 
-/// Whom the carrier says is calling.
+/// Whom the carrier says is calling; read by [`CallerAddress::parse`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CallerAddress {
     /// A line of the public telephone network.
@@ -23,33 +21,6 @@ pub enum CallerAddress {
     Address(Address),
     /// Nobody in particular: withheld, malformed, or not certainly one line.
     Withheld,
-}
-
-impl CallerAddress {
-    /// Reads the `From` of a carrier. What cannot be read is [`Withheld`](Self::Withheld).
-    ///
-    /// All spellings of one line give the same number, and two lines never do:
-    ///
-    /// - With a `+`, or after an international prefix (that of the region; else `00` or `011`), a number is complete. A
-    ///   trunk prefix behind its country code goes (`+44 (0)20 …`), as do digits that the line once had or did not have
-    ///   yet (`+52 1 …`), where the numbering plan leaves no other line that it could be.
-    /// - Without one, it is a number of `region`, an ISO 3166 code (`US`), if it is written as numbers are there. If not,
-    ///   and it has ten digits or more, it may be a complete one whose `+` got lost (`447…`). Where the numbering
-    ///   plans allow both, and do not tell which, it is nobody's. With an unknown region it is nobody's, too.
-    /// - A SIP address whose user is such a number is that number, whatever its host and port.
-    ///
-    /// A number of North America with its `+` needs no look at the library's metadata; any other does
-    /// ([`warm_up`](super::warm_up)).
-    pub fn parse(raw: &str, region: &str) -> Self {
-        reading::of(raw, region).address
-    }
-
-    /// The addresses by which earlier releases may have known whoever sends this text, for
-    /// [`Keys::older_hashes`](super::Keys::older_hashes). They read more texts as they stood: each spelling was somebody
-    /// else.
-    pub fn former(raw: &str, region: &str) -> Vec<Self> {
-        reading::of(raw, region).former()
-    }
 }
 
 /// One line, or one extension behind a line: another extension is another person.

@@ -71,8 +71,35 @@ impl Reading {
     }
 }
 
+impl CallerAddress {
+    /// Reads the `From` of a carrier. What cannot be read is [`Withheld`](Self::Withheld).
+    ///
+    /// All spellings of one line give the same number, and two lines never do:
+    ///
+    /// - With a `+`, or after an international prefix (that of the region; else `00` or `011`), a number is complete. A
+    ///   trunk prefix behind its country code goes (`+44 (0)20 …`), as do digits that the line once had or did not have
+    ///   yet (`+52 1 …`), where the numbering plan leaves no other line that it could be.
+    /// - Without one, it is a number of `region`, an ISO 3166 code (`US`), if it is written as numbers are there. If not,
+    ///   and it has ten digits or more, it may be a complete one whose `+` got lost (`447…`). Where the numbering
+    ///   plans allow both, and do not tell which, it is nobody's. With an unknown region it is nobody's, too.
+    /// - A SIP address whose user is such a number is that number, whatever its host and port.
+    ///
+    /// A number of North America with its `+` needs no look at the library's metadata; any other does
+    /// ([`warm_up`](super::warm_up)).
+    pub fn parse(raw: &str, region: &str) -> Self {
+        of(raw, region).address
+    }
+
+    /// The addresses by which earlier releases may have known whoever sends this text, for
+    /// [`Keys::older_hashes`](super::Keys::older_hashes). They read more texts as they stood: each spelling was somebody
+    /// else.
+    pub fn former(raw: &str, region: &str) -> Vec<Self> {
+        of(raw, region).former()
+    }
+}
+
 /// Reads the `From` of a carrier; see [`CallerAddress::parse`].
-pub(super) fn of(raw: &str, region: &str) -> Reading {
+fn of(raw: &str, region: &str) -> Reading {
     // Spaces only: a line break or tab at either end is somebody's injection, not a number.
     let text = raw.trim_matches(' ');
     if let Some(e164) = E164::parse(text) {

@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::peer::{Believed, Peer};
 use super::places::{Phase, Place};
-use super::{Believed, Peer};
 
 /// The socket. It ends when its place is cut, also after an upgrade, when nobody else looks at it.
 pub(super) struct Watched {

@@ -12,8 +12,8 @@ use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
 use super::advice::Scheme;
-use super::connection;
-use super::dial::Dial;
+use super::stream::Dial;
+use super::tcp;
 
 const SENTINEL_PORT: u16 = 26379;
 const PORT: u16 = 6379;
@@ -239,7 +239,7 @@ fn node(tls: bool, user: Option<&str>, host: &str) -> Result<ConnectionInfo, Add
 }
 
 fn tuned(info: ConnectionInfo) -> ConnectionInfo {
-    info.set_tcp_settings(connection::tcp_settings())
+    info.set_tcp_settings(tcp::settings())
 }
 
 /// The same user, TLS and database at another host and port.

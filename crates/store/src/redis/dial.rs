@@ -1,14 +1,11 @@
 //! From an address to a connection on which commands would work.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClientBuilder;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, RedisConnectionInfo, RedisError, Value};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -18,6 +15,8 @@ use super::advice::Trouble;
 use super::keys::Keys;
 use super::options::RedisOptions;
 use super::route::Connection;
+use super::stream::Dial;
+use super::tcp;
 
 /// Requests that wait in the client for the socket; the default of 50 is less than one busy second's call starts.
 const PIPELINE_BUFFER: usize = 1024;
@@ -25,14 +24,6 @@ const PIPELINE_BUFFER: usize = 1024;
 const CLUSTER_RETRIES: u32 = 3;
 /// Between these tries, ms.
 const CLUSTER_RETRY_WAIT_MS: (u64, u64) = (10, 100);
-
-/// A connected byte stream, such as a simulated network's.
-pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
-
-/// Opens one byte stream to the server.
-pub type Dial = Arc<dyn Fn() -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> + Send + Sync>;
 
 /// What moves the bytes of a connection over a stream that was handed in. Dropping the last of it closes the stream; the
 /// client does that by itself only for connections that it opened.
@@ -245,7 +236,7 @@ impl Dialler {
             .retries(CLUSTER_RETRIES)
             .min_retry_wait(min_ms)
             .max_retry_wait(max_ms)
-            .tcp_settings(super::connection::tcp_settings());
+            .tcp_settings(tcp::settings());
         if let Some(ca_pem) = &self.options.ca_pem {
             builder = builder.certs(address::authorities(ca_pem));
         }
