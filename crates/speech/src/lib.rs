@@ -18,6 +18,7 @@ pub mod echo;
 pub mod flite;
 #[cfg(feature = "hibari")]
 pub mod hibari;
+mod joined;
 mod level;
 pub mod local;
 pub mod models;

@@ -16,6 +16,7 @@ use super::vad::silero::Silero;
 use crate::flite::Flite;
 #[cfg(feature = "hibari")]
 use crate::hibari::Hibari;
+use crate::joined::joined;
 use crate::moonshine::Moonshine;
 use crate::voice::{VoiceConfig, VoiceName};
 
@@ -35,15 +36,21 @@ pub struct LocalSpeech {
 }
 
 impl LocalSpeech {
-    /// Loads the models; takes some 300 ms of CPU, so not on an async thread.
+    /// Loads the models side by side; some 300 ms of CPU, over two cores half of that, so not on an async thread.
     ///
     /// # Errors
     /// Names the file that is missing or wrong. A voice whose files are is only warned of: the one in the binary speaks instead.
     pub fn load(models_dir: &Path, voice: VoiceConfig) -> Result<Self, BoxError> {
         let pool = Arc::new(WorkerPool::sized_to_cores()?);
-        let vad = Arc::new(Silero::load(models_dir)?);
-        let stt = Arc::new(Moonshine::load(models_dir, pool)?.with_turn_end(TurnEnd::load(models_dir)?));
-        Ok(Self { stt, tts: load_voice(models_dir, voice)?, vad })
+        let (ears, turn_end, voice, vad) = thread::scope(|scope| {
+            let turn_end = scope.spawn(|| TurnEnd::load(models_dir));
+            let voice = scope.spawn(|| load_voice(models_dir, voice));
+            let vad = scope.spawn(|| Silero::load(models_dir));
+            let ears = Moonshine::load(models_dir, pool);
+            (ears, joined(turn_end), joined(voice), joined(vad))
+        });
+        let stt = Arc::new(ears?.with_turn_end(turn_end?));
+        Ok(Self { stt, tts: voice?, vad: Arc::new(vad?) })
     }
 }
 

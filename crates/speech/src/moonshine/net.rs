@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use redial_call::audio::SAMPLE_RATE_HZ;
 use redial_provider::{BoxError, ProviderError};
@@ -11,6 +12,7 @@ use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 use serde::Deserialize;
 
+use crate::joined::joined;
 use crate::models::{self, ModelError};
 use crate::pool::Worker;
 use crate::resample;
@@ -70,9 +72,12 @@ enum Want {
 
 impl Net {
     pub(super) fn load(folder: &Path) -> Result<Self, ModelError> {
-        let encoder = Part::load(folder, ENCODER)?;
-        let cross = Part::load(folder, CROSS)?;
-        let decoder = Part::load(folder, DECODER)?;
+        let (decoder, encoder, cross) = thread::scope(|scope| {
+            let encoder = scope.spawn(|| Part::load(folder, ENCODER));
+            let cross = scope.spawn(|| Part::load(folder, CROSS));
+            (Part::load(folder, DECODER), joined(encoder), joined(cross))
+        });
+        let (decoder, encoder, cross) = (decoder?, encoder?, cross?);
         let vocabulary = Vocabulary::load(folder)?;
 
         let mut caches = HashMap::new();
