@@ -1,9 +1,17 @@
-//! The wire formats of carriers as pure functions: nothing here opens a socket or reads a clock.
+//! Carriers: their wire formats as pure functions behind seams. Nothing here opens a socket or reads a clock.
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`twilio`] | the messages of a media stream; signatures, forms and documents of its webhooks |
+//! | [`carrier`] | what a carrier is: webhooks and streams |
+//! | [`webhook`] | who calls, and what the carrier is to do |
+//! | [`line`] | what comes over a stream, and what is sent |
 //! | [`reframe`] | payloads of any length as frames of 20 ms |
+//! | [`twilio`] | Twilio |
 
+pub mod carrier;
+pub mod line;
 pub mod reframe;
 pub mod twilio;
+pub mod webhook;
+
+pub use carrier::Carrier;
