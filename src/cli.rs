@@ -14,6 +14,7 @@ mod operators;
 mod output;
 mod progress;
 mod replay;
+mod runtime;
 mod say;
 mod serve;
 mod session;
@@ -89,10 +90,4 @@ impl Cli {
         });
         output::finish(exit).into()
     }
-}
-
-/// The runtime of a command. Two threads or one a core, whichever is more, so that one busy core delays no one.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
-    tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
 }

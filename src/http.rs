@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 mod arrival;
+mod clock;
 mod handshake;
 mod health;
 pub(crate) mod listener;
@@ -16,7 +17,6 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
-use redial_store::clock;
 
 use crate::app::App;
 
@@ -45,9 +45,4 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(handshake::names_its_host))
         .with_state(app)
-}
-
-/// For tokens, which live for a minute: a clock that is set meanwhile neither ends nor lengthens that.
-fn unix_seconds() -> u64 {
-    clock::steady_ms() / 1000
 }

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`script`], [`progress`], [`report`] | what the caller is to do; what happens; what happened |
+//! | [`script`], [`progress`], [`report`], `error` | what the caller is to do; what happens; what happened; why there was no call |
 //! | `line` | one call: webhooks, TwiML, streams, the end |
 //! | `caller` | the caller, 20 ms at a time |
 //! | [`playback`] | what the caller hears, and when marks come back |
@@ -19,6 +19,7 @@ pub mod script;
 pub mod twiml;
 
 mod caller;
+mod error;
 mod line;
 mod message;
 mod socket;
@@ -26,6 +27,7 @@ mod webhook;
 
 use secrecy::SecretString;
 
+pub use error::SimulateError;
 pub use playback::Marks;
 pub use progress::{Progress, Watcher};
 pub use replay::{ReplayEnd, ReplayError, Replayed, replay};
@@ -36,68 +38,6 @@ pub use script::{HangUp, Script, Step};
 #[derive(Debug, Clone)]
 pub struct Simulator {
     webhooks: webhook::Webhooks,
-}
-
-/// Why a call could not be placed, or followed from its first answer on.
-#[derive(Debug, thiserror::Error)]
-pub enum SimulateError {
-    /// The gateway's URL is none.
-    #[error("{url:?}: not a URL")]
-    BaseUrl {
-        /// As given.
-        url: String,
-        /// Why.
-        source: url::ParseError,
-    },
-    /// No HTTP client can be had, or no request made of the call's fields.
-    #[error("no HTTP request can be made")]
-    Client(#[source] reqwest::Error),
-    /// The gateway did not answer.
-    #[error("{url}: no answer")]
-    Request {
-        /// What was asked.
-        url: String,
-        /// Why.
-        source: reqwest::Error,
-    },
-    /// The gateway refused.
-    #[error("{url}: status {status}{}", said(text))]
-    Status {
-        /// What was asked.
-        url: String,
-        /// The answer's status.
-        status: u16,
-        /// What the answer says, the beginning of it, in one line.
-        text: String,
-    },
-    /// The gateway answered something that no carrier would follow.
-    #[error("{url}: not the TwiML of a call")]
-    Twiml {
-        /// What was asked.
-        url: String,
-        /// What is wrong.
-        source: twiml::TwimlError,
-    },
-}
-
-/// What an answer says, behind its status.
-fn said(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": {text}") }
-}
-
-impl SimulateError {
-    /// True when nothing listens there, as while a gateway starts.
-    pub fn is_refused_connection(&self) -> bool {
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
-        while let Some(error) = cause {
-            let io = error.downcast_ref::<std::io::Error>();
-            if io.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
-    }
 }
 
 impl Simulator {

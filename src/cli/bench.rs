@@ -23,6 +23,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::operators::Format;
 use super::output::tell;
+use super::runtime::runtime;
 use crate::config::ToolsConfig;
 
 /// What is spoken, and then heard: the kind of sentences that agents and callers say.
@@ -102,7 +103,7 @@ impl Bench {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let Part::Speech { passes, format } = self.part;
         let ToolsConfig { models_dir, voice, .. } = ToolsConfig::from_vars(&Environment::read())?;
-        let answer = super::runtime()?.block_on(speech(&models_dir, voice, passes))?;
+        let answer = runtime()?.block_on(speech(&models_dir, voice, passes))?;
         format.print(&answer, told)
     }
 }

@@ -31,6 +31,7 @@ use super::exit::Exit;
 use super::operators::Format;
 use super::output::{self, tell};
 use super::progress::watcher;
+use super::runtime::runtime;
 use crate::config::ToolsConfig;
 use crate::simulate::{HangUp, Report, Script, SimulateError, Simulator, Step, Who};
 
@@ -104,7 +105,7 @@ enum Hangup {
 
 impl Call {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        super::runtime()?.block_on(self.place())
+        runtime()?.block_on(self.place())
     }
 
     async fn place(self) -> anyhow::Result<Exit> {

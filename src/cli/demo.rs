@@ -14,6 +14,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::output::{self, out};
 use super::progress::watcher;
+use super::runtime::runtime;
 use crate::app::Providers;
 use crate::config::{Backend, Config, Fault, Vars};
 use crate::gateway::{Gateway, RunningCalls};
@@ -90,7 +91,7 @@ impl Demo {
             .unset(&["OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_BASE_URL", "OPENAI_MODEL"]);
         let config = Config::from_vars(&vars, false)?;
         telemetry::init(&config.log)?;
-        super::runtime()?.block_on(demo(config, token))
+        runtime()?.block_on(demo(config, token))
     }
 }
 

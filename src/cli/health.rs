@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::operators::Format;
+use super::runtime::runtime;
 use crate::config::Config;
 
 /// Ask the gateway on this machine whether it takes calls: exit code 0 if so. For container health checks; how memory does is
@@ -34,7 +35,7 @@ impl Health {
         // Which address the gateway may bind is its own affair.
         let address = Config::from_vars(&Environment::read(), true)?.server.local_address();
         let url = format!("http://{address}/readyz");
-        super::runtime()?.block_on(async {
+        runtime()?.block_on(async {
             let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?;
             let answer = client.get(&url).send().await.with_context(|| format!("{url} does not answer"))?;
             let status = answer.status();

@@ -19,6 +19,7 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::operators::Format;
 use super::output::out;
+use super::runtime::runtime;
 use crate::config::ToolsConfig;
 
 /// How long the caller has spoken, about, when voice activity reports a start: the median over our recordings.
@@ -65,7 +66,7 @@ impl Hear {
         let models_dir = ToolsConfig::from_vars(&Environment::read())?.models_dir;
         let net = Arc::new(Silero::load(&models_dir)?);
         let stt = Moonshine::load(&models_dir, Arc::new(WorkerPool::new(1, 1)?))?;
-        super::runtime()?.block_on(async {
+        runtime()?.block_on(async {
             let mut all = Vec::new();
             for file in &self.files {
                 let heard = hear(file, &net, &stt).await?;

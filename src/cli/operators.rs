@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::output::out;
+use super::runtime::runtime;
 use crate::app::{self, DATABASE_FILE, OpenMemory};
 use crate::config::{Backend, Config, Vars as _};
 use crate::operations::{OperationError, Operations, Subject, audit};
@@ -183,7 +184,7 @@ impl Format {
 
 /// Runs a command's work.
 pub(super) fn block_on(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
-    super::runtime()?.block_on(work)
+    runtime()?.block_on(work)
 }
 
 /// When something expires, in words: `never`, or `in` [`lasting`].

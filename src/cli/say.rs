@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::environment::Environment;
 use super::exit::{Exit, Usage};
 use super::operators::Format;
+use super::runtime::runtime;
 use crate::config::ToolsConfig;
 
 /// Hear how the local voice reads a text, as a caller hears it.
@@ -80,7 +81,7 @@ impl Say {
             let sentences = voice.phonemes(&text)?;
             return self.format.print(&sentences, |sentences| sentences.join("\n"));
         }
-        let (ulaw, mut said) = super::runtime()?.block_on(speak(voice.as_tts(), &text))?;
+        let (ulaw, mut said) = runtime()?.block_on(speak(voice.as_tts(), &text))?;
         if let Some(path) = &self.wav {
             std::fs::write(path, wav::write_mono(&ulaw))
                 .with_context(|| format!("{} cannot be written", path.display()))?;

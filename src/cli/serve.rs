@@ -5,6 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::environment::Environment;
 use super::exit::Exit;
+use super::runtime::runtime;
 use crate::app::Providers;
 use crate::config::Config;
 use crate::gateway::{Gateway, RunningCalls};
@@ -34,7 +35,7 @@ impl Serve {
             tracing::warn!("{warning}");
         }
         let calls = if self.handover { RunningCalls::HandOver } else { RunningCalls::Finish };
-        super::runtime()?.block_on(serve(config, calls))
+        runtime()?.block_on(serve(config, calls))
     }
 }
 

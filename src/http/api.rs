@@ -3,37 +3,36 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `door` | the port and the token |
-//! | `guard` | who may come in: no browser, nobody without the token |
+//! | `guard`, `failures` | who may come in: no browser, nobody without the token; who has sent wrong ones |
+//! | `context` | what the handlers share, and who asks |
 //! | `problem` | errors as RFC 9457 has them |
 //! | `body` | reading bodies and pages, without repeating what was in them |
 //! | `callers`, `sessions`, `memory` | the handlers |
 
 mod body;
 mod callers;
+mod context;
 pub(crate) mod door;
+mod failures;
 mod guard;
 mod memory;
 mod problem;
 mod sessions;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, FromRequestParts};
-use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::extract::DefaultBodyLimit;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
-use axum::{Json, Router, middleware};
+use axum::{Router, middleware};
 use secrecy::SecretString;
-use serde::Serialize;
 
-use self::guard::Failures;
+use self::context::Api;
+use self::failures::Failures;
 use self::problem::Problem;
 use super::health;
-use super::listener::Peer;
 use crate::app::App;
-use crate::operations::{OperationError, audit};
 
 /// Before every path.
 const ROOT: &str = "/api/v1";
@@ -42,13 +41,6 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The document that describes all of it, OpenAPI 3.1.
 const OPENAPI: &str = include_str!("api/openapi.json");
-
-/// What the handlers share.
-pub(super) struct Api {
-    app: Arc<App>,
-    token: SecretString,
-    failures: Failures,
-}
 
 /// A method, a path below [`ROOT`], and who answers it.
 type Route = (&'static str, &'static str, MethodRouter<Arc<Api>>);
@@ -105,49 +97,6 @@ pub(super) fn router(app: Arc<App>, token: SecretString) -> Router {
 /// `GET /openapi.json`.
 async fn openapi() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
-}
-
-/// Who asks, for the audit.
-pub(super) struct Actor(String);
-
-impl Actor {
-    fn of(peer: Option<IpAddr>) -> Self {
-        Self(peer.map_or_else(|| "api".to_owned(), |peer| format!("api {peer}")))
-    }
-
-    /// Notes what was done, and answers it.
-    fn done<T: Serialize>(&self, action: &str, subject: &str, result: Result<T, OperationError>) -> Response {
-        self.done_with(StatusCode::OK, action, subject, result)
-    }
-
-    /// The same with a status of its own.
-    fn done_with<T: Serialize>(
-        &self,
-        status: StatusCode,
-        action: &str,
-        subject: &str,
-        result: Result<T, OperationError>,
-    ) -> Response {
-        audit::note(action, &self.0, subject, audit::outcome(&result));
-        match result {
-            Ok(answer) => (status, Json(answer)).into_response(),
-            Err(error) => Problem::from(error).into_response(),
-        }
-    }
-
-    /// Notes that something was begun and not finished, and answers why.
-    fn failed(&self, action: &str, problem: Problem) -> Response {
-        audit::note(action, &self.0, "-", "failed");
-        problem.into_response()
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Actor {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self::of(parts.extensions.get::<Peer>().map(|peer| peer.0)))
-    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use redial_store::fate::{self, Fate};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::clock::unix_seconds;
 use super::lookup::{self, Heard};
-use super::unix_seconds;
 use crate::app::App;
 use crate::calls::{Control, NoCall, Ringing};
 use crate::reception::token::Grant;

@@ -13,7 +13,7 @@ use redial_store::{rekey, resume};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
-use super::unix_seconds;
+use super::clock::unix_seconds;
 use crate::app::App;
 use crate::calls::{Lookup, Ringing};
 use crate::reception::token::Grant;

@@ -16,8 +16,8 @@ use redial_identity::CallerAddress;
 use redial_store::fate::{self, Fate};
 use redial_store::store::MemoryError;
 
+use super::clock::unix_seconds;
 use super::lookup::{self, Heard};
-use super::unix_seconds;
 use crate::app::App;
 use crate::calls::{Admission, Asked, Place, Refusal};
 use crate::reception::token::Grant;

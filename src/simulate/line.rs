@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_tungstenite::tungstenite;
 use url::Url;
 
-use super::SimulateError;
 use super::caller::{Act, Agent, Caller};
+use super::error::SimulateError;
 use super::message::{Message, Writer};
 use super::playback::Playback;
 use super::progress::Progress;

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use self::recording::{Recording, What, number, plus};
+use super::Simulator;
+use super::error::SimulateError;
 use super::message::Message;
 use super::playback::Playback;
 use super::report::{Warning, WarningCode, ms};
@@ -15,7 +17,6 @@ use super::script::random_sid;
 use super::socket::{ABNORMAL, Incoming, Socket};
 use super::twiml::{Stream, Verb};
 use super::webhook::CallFields;
-use super::{SimulateError, Simulator};
 
 pub use self::recording::RecordingError;
 

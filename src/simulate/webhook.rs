@@ -7,7 +7,7 @@ use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::SimulateError;
+use super::error::SimulateError;
 use super::twiml::{self, Verb};
 
 /// Longest that Twilio takes for a request of a call, from connecting to the last byte.

@@ -22,6 +22,7 @@ mod speech;
 mod spellings;
 mod stalls;
 mod streams;
+mod structure;
 mod support;
 mod toy_redis;
 mod webhooks;

@@ -1,8 +1,8 @@
 //! The ends of speech: what the net leaves around it, some 320 ms of silence before and 500 ms after, becomes a pause as people make it.
 
 use crate::Flow;
+use crate::frame::HOP;
 use crate::pieces::Pause;
-use crate::vocoder::HOP;
 
 /// Mean square below which a hop is quiet: -50 dBFS. The voice speaks at -26 dBFS and its silence is below -100; only the
 /// first and last moments of sounds such as "f" and "th" lie between.

@@ -5,6 +5,7 @@
 //! | 1 | `pieces` | cuts what is too long for one run of the net at commas or spaces |
 //! | 2 | `net` | phoneme numbers become frames of 12.5 ms: pitch, and how each frequency sounds |
 //! | 3 | `vocoder` | frames become samples, one after another |
+//! | | `frame` | how frames follow one another |
 //! | | `pulses`, `noise` | what a throat gives: pulses at the pitch, and breath |
 //! | | `vector` | exponentials and sines that a compiler turns into vector instructions |
 //! | 4 | `ends` | the silence around the speech becomes the pause that a sentence has |
@@ -17,6 +18,7 @@
 
 mod ends;
 mod error;
+mod frame;
 mod net;
 mod noise;
 mod pieces;

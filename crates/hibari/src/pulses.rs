@@ -1,7 +1,7 @@
 //! The throat: a train of pulses at the pitch, with every harmonic that the line carries and none beyond.
 
+use crate::frame::HOP;
 use crate::vector::{nearest, sin_half, turns};
-use crate::vocoder::HOP;
 
 /// Below this there is no voice, in Hz.
 const VOICED_HZ: f32 = 40.0;

@@ -7,13 +7,12 @@ use realfft::num_complex::Complex32;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
 use crate::Flow;
+use crate::frame::HOP;
 use crate::net::{BINS, PLANES, Planes};
 use crate::noise::Noise;
 use crate::pulses::Pulses;
 use crate::vector::{exp, tanh, turns};
 
-/// Samples from one frame to the next: 12.5 ms.
-pub(crate) const HOP: usize = 100;
 /// Samples that a frame spans: four hops, 50 ms.
 const SPAN: usize = 4 * HOP;
 /// Frames whose numbers are fetched at once: the net's rows hold one frequency over all frames, and a cache line of one holds this many frames.

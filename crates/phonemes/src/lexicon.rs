@@ -2,6 +2,7 @@
 
 pub(crate) mod endings;
 mod small_words;
+mod symbols;
 
 use crate::LoadError;
 use crate::data::Folder;
@@ -108,7 +109,7 @@ impl Lexicon {
 
     /// Whether `look_up` will find something.
     fn knows(&self, text: &str) -> bool {
-        if self.in_dictionaries(text) || small_words::is_symbol(text) {
+        if self.in_dictionaries(text) || symbols::is_symbol(text) {
             return true;
         }
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphabetic()) {

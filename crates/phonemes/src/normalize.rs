@@ -9,6 +9,7 @@ mod date;
 mod link;
 mod money;
 mod names;
+mod place;
 mod range;
 mod roman;
 mod symbol;
@@ -16,42 +17,9 @@ mod tables;
 mod telephone;
 mod unit;
 
+use self::place::{Place, Spoken};
+pub(crate) use self::tables::Tables;
 use crate::scan::{self, before_is_word};
-pub(crate) use tables::Tables;
-
-/// What a rule sees: the text on both sides of the place that it is asked about.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
-    /// Everything before.
-    before: &'a str,
-    /// Everything from here on; not empty.
-    rest: &'a str,
-}
-
-/// How the beginning of `rest` is read.
-pub(crate) struct Spoken {
-    /// How many bytes of `rest` it stands for.
-    taken: usize,
-    words: String,
-}
-
-impl Spoken {
-    fn new(taken: usize, words: impl Into<String>) -> Option<Self> {
-        Some(Self { taken, words: words.into() })
-    }
-}
-
-impl<'a> Place<'a> {
-    /// The place `bytes` further on.
-    fn rest_after(self, bytes: usize) -> &'a str {
-        self.rest.get(bytes..).unwrap_or("")
-    }
-
-    /// The character right before.
-    fn previous(self) -> Option<char> {
-        self.before.chars().next_back()
-    }
-}
 
 type Rule = fn(&Tables, Place<'_>) -> Option<Spoken>;
 

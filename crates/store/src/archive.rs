@@ -3,39 +3,20 @@
 //! Every committed session is offered once. Whoever offers it tries again when the archive is not there; an archive
 //! itself tries once.
 
+mod config;
 pub mod http;
 pub mod ndjson;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use redial_identity::{UserId, is_id};
 use redial_memory::model::{MAX_SESSION_BYTES, Session};
-use redial_outgoing::Endpoint;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub use self::config::{ArchiveConfig, open};
 use crate::BoxError;
-
-/// Where finished calls go for good.
-#[derive(Debug, Clone)]
-pub enum ArchiveConfig {
-    /// `MEMORY_ARCHIVE=file:DIRECTORY`: a file a day.
-    Files {
-        /// Where they are.
-        directory: PathBuf,
-    },
-    /// `MEMORY_ARCHIVE=https://host/path`: a server of the operator's own.
-    Server {
-        /// Where it is.
-        endpoint: Endpoint,
-        /// `MEMORY_ARCHIVE_SECRET`: signs what is sent.
-        secret: SecretString,
-    },
-}
 
 /// The largest record that is written or read back: the largest session, and what is in front of it.
 pub const MAX_RECORD_BYTES: usize = MAX_SESSION_BYTES + 64;
@@ -87,19 +68,6 @@ pub enum ArchiveError {
     /// Trying again would not help.
     #[error("the archive refused: {0}")]
     Refused(String),
-}
-
-/// Opens the archive that is configured.
-///
-/// # Errors
-/// When the directory cannot be written, or TLS cannot be set up.
-pub fn open(config: &ArchiveConfig) -> Result<Arc<dyn Archive>, ArchiveError> {
-    Ok(match config {
-        ArchiveConfig::Files { directory } => Arc::new(ndjson::NdjsonArchive::open(directory)?),
-        ArchiveConfig::Server { endpoint, secret } => {
-            Arc::new(http::HttpArchive::new(endpoint.clone(), secret.clone())?)
-        }
-    })
 }
 
 /// A session as it is archived: the stored document with `"type": "session"` in front.

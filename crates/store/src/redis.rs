@@ -18,6 +18,7 @@ mod fuzz;
 mod inspect;
 mod keys;
 mod mirror;
+mod mirror_scripts;
 mod options;
 mod place;
 mod reply;
@@ -48,6 +49,7 @@ use self::connection::{Link, Server};
 use self::dial::Dialler;
 pub use self::directory::{RepairError, RepairOutcome, Repaired};
 use self::keys::Keys;
+use self::mirror_scripts::Scripts;
 pub use self::options::{Layout, RedisOptions};
 use self::script::Invocation;
 pub use self::stream::{ByteStream, Dial};
@@ -84,7 +86,7 @@ pub struct RedisStore {
     /// Nobody waits for what this bounds; a retry costs more than patience.
     background: Duration,
     begin_within: Duration,
-    mirror_scripts: mirror::Scripts,
+    mirror_scripts: Scripts,
 }
 
 impl RedisStore {
@@ -142,7 +144,7 @@ impl RedisStore {
             server,
             background,
             begin_within: BEGIN_DEADLINE,
-            mirror_scripts: mirror::Scripts::default(),
+            mirror_scripts: Scripts::default(),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::app::{self, DATABASE_FILE};
 use crate::cli::environment::Environment;
 use crate::cli::exit::Exit;
 use crate::cli::operators::Format;
+use crate::cli::runtime::runtime;
 use crate::config::{Backend, Config};
 use crate::telemetry;
 
@@ -68,7 +69,7 @@ impl Import {
         {
             redis.leave_no_pepper_check();
         }
-        super::super::runtime()?.block_on(self.import(&config))
+        runtime()?.block_on(self.import(&config))
     }
 
     async fn import(self, config: &Config) -> anyhow::Result<Exit> {

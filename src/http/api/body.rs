@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use super::Actor;
+use super::context::Actor;
 use super::problem::Problem;
 use crate::http::listener::Peer;
 use crate::operations::{MAX_PAGE, audit};

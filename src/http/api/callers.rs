@@ -9,8 +9,8 @@ use redial_memory::model::Profile;
 use serde::Deserialize;
 
 use super::body::{Body, Named, PageQuery, Shape};
+use super::context::{Actor, Api};
 use super::problem::Problem;
-use super::{Actor, Api};
 use crate::operations::{OperationError, Subject};
 
 /// One person.

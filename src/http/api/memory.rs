@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::body::{Named, PageQuery};
-use super::{Actor, Api};
+use super::context::{Actor, Api};
 use crate::operations::audit;
 
 /// `GET /memory`.

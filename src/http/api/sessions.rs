@@ -8,7 +8,7 @@ use redial_identity::is_id;
 use serde_json::json;
 
 use super::body::{Named, PageQuery};
-use super::{Actor, Api};
+use super::context::{Actor, Api};
 
 /// `GET /calls`: those that ring or are live in this process.
 pub(super) async fn live(State(api): State<Arc<Api>>, actor: Actor) -> Response {

@@ -1,19 +1,9 @@
-//! The words whose sound depends on their neighbours (a, the, to, in), and signs that are read as words.
+//! The words whose sound depends on their neighbours (a, the, to, in).
 
+use super::symbols::{ADDRESS_SYMBOLS, SYMBOLS};
 use super::{Lexicon, Word, group};
 use crate::dictionary::Found;
 use crate::stress::Stress;
-
-/// Signs and the words that they are read as.
-const SYMBOLS: [(&str, &str); 6] =
-    [("%", "percent"), ("&", "and"), ("+", "plus"), ("@", "at"), ("=", "equals"), ("~", "tilde")];
-
-/// Signs that are read in addresses only.
-const ADDRESS_SYMBOLS: [(&str, &str); 2] = [(".", "dot"), ("/", "slash")];
-
-pub(super) fn is_symbol(text: &str) -> bool {
-    SYMBOLS.iter().any(|(sign, _)| *sign == text)
-}
 
 impl Lexicon {
     /// The phonemes of a word that this file has a rule for.

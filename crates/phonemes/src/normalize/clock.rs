@@ -1,6 +1,7 @@
 //! Times of day: 9:30, 17:45, 2:00 pm.
 
-use super::{Place, Spoken, Tables};
+use super::place::{Place, Spoken};
+use super::tables::Tables;
 use crate::number_words::cardinal;
 use crate::scan::{digits, digits_exactly, goes_on, spaces};
 

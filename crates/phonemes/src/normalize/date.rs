@@ -1,6 +1,7 @@
 //! Dates: 10/12/2026 (month first, as in the US), 2026-10-12, Jan. 5th, 4 July.
 
-use super::{Place, Spoken, Tables};
+use super::place::{Place, Spoken};
+use super::tables::Tables;
 use crate::number_words::ordinal;
 use crate::scan::{digits, digits_exactly, goes_on, spaces};
 

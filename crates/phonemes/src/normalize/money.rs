@@ -1,7 +1,7 @@
 //! Money that is not read as "dollars and cents": $3.2 million, ¥500, USD 5.
 
-use super::tables::longest;
-use super::{Place, Spoken, Tables};
+use super::place::{Place, Spoken};
+use super::tables::{Tables, longest};
 use crate::scan::{before_is_word, decimal, goes_on, spaces};
 
 const MAGNITUDES: [(&str, &str); 11] = [

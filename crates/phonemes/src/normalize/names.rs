@@ -1,7 +1,7 @@
 //! Titles and abbreviations: Dr. Patel, St. James St., Oak Ave., no. 5.
 
-use super::tables::longest;
-use super::{Place, Spoken, Tables};
+use super::place::{Place, Spoken};
+use super::tables::{Tables, longest};
 use crate::scan::{digit_at, goes_on, spaces};
 
 /// `St. James` as "Saint James": a title stands before a capital letter.

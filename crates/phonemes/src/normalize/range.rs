@@ -1,7 +1,9 @@
 //! Two numbers with a dash or a slash between them: 3-5, 10–15, 1/2, 24/7.
 
 use super::date::month_and_day;
-use super::{Place, Spoken, Tables, unit};
+use super::place::{Place, Spoken};
+use super::tables::Tables;
+use super::unit;
 use crate::scan::{digits, goes_on, spaces};
 
 /// `3-5` as "3 to ", leaving the second number to the other rules. A score or code before a full stop is left alone.

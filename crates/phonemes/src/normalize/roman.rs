@@ -1,6 +1,7 @@
 //! Roman numerals after the words that take one: Chapter IV, King Henry VIII.
 
-use super::{Place, Spoken, Tables};
+use super::place::{Place, Spoken};
+use super::tables::Tables;
 use crate::number_words::ordinal;
 use crate::scan::{before_is_word, goes_on};
 

@@ -1,6 +1,7 @@
 //! Signs: #4, +5, 50¢, =, ™.
 
-use super::{Place, Spoken, Tables};
+use super::place::{Place, Spoken};
+use super::tables::Tables;
 use crate::scan::{before_is_word, digit_at, goes_on};
 
 /// `#4` as "number 4", `+5` as "plus 5", and `=`, `<`, `>`, `~` between two words.

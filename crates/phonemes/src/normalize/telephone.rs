@@ -1,6 +1,7 @@
 //! Telephone numbers, digit by digit: 555-0142, 312-555-0168, (415) 555-2671, 1-800-555-0199, +1 415 555 0132.
 
-use super::{Place, Spoken, Tables};
+use super::place::{Place, Spoken};
+use super::tables::Tables;
 use crate::scan::{digits_exactly, goes_on};
 
 /// The groups with single spaces between digits and a comma, which is a short pause, between groups.

@@ -1,7 +1,7 @@
 //! Numbers with a unit: 5 km, 20°C, 50¢.
 
-use super::tables::longest;
-use super::{Place, Spoken, Tables};
+use super::place::{Place, Spoken};
+use super::tables::{Tables, longest};
 use crate::scan::{decimal, goes_on, spaces};
 
 /// `5 km` as "5 kilometers", `1 lb` as "1 pound", `20°C` as "20 degrees Celsius".

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::documents::{Conversation, Remembered, Unreadable};
 use super::report::Report;
+use super::request::{ImportError, Layout};
 use super::source::{Raw, Source};
-use super::{ImportError, Layout, aegen, agent, conversation, sarah};
+use super::{aegen, agent, conversation, sarah};
 
 /// The keys of one person, by the id that the source knows them by.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::ImportError;
+use super::request::ImportError;
 
 /// Nobody waits on the phone; a server that is busy with others may take a while.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

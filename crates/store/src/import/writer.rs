@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::documents::{Conversation, Remembered};
 use super::people::{Person, Talk};
 use super::report::{Line, Outcome, Report};
-use super::{Import, ImportError, Layout};
+use super::request::{Import, ImportError, Layout};
 use crate::directory::Memory;
 use crate::hang_up::{self, HangUp, Written};
 use crate::store::{Known, MemoryError};

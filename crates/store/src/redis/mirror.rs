@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::advice::Trouble;
 use super::answer::{Answer, MAX_COUNTER, counter};
 use super::reply::{self, Said};
-use super::script::{Invocation, Script};
+use super::script::Invocation;
 use super::{RedisStore, checked, document, mapped, ttl_s, wrong_type};
 use crate::mirror::{LiveCall, Mirror, Mirrored, Shown};
 use crate::store::MemoryError;
@@ -34,25 +34,6 @@ const SEAL: &[u8] = b",\"sum\":";
 const MESSAGES: usize = 0;
 const TURNS: usize = 2;
 const CALL: usize = 3;
-
-/// The mirror's scripts.
-pub(super) struct Scripts {
-    begin: Script,
-    turn: Script,
-    load: Script,
-    end: Script,
-}
-
-impl Default for Scripts {
-    fn default() -> Self {
-        Self {
-            begin: Script::new("mirror_begin", include_str!("mirror_begin.lua")),
-            turn: Script::new("mirror_turn", include_str!("mirror_turn.lua")),
-            load: Script::new("mirror_load", include_str!("mirror_load.lua")),
-            end: Script::new("mirror_end", include_str!("mirror_end.lua")),
-        }
-    }
-}
 
 impl RedisStore {
     fn mirror_ttl_s(&self) -> u64 {
