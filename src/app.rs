@@ -7,7 +7,8 @@ use redial_agent::builtin::BuiltIn;
 use redial_agent::fallback::WithBuiltIn;
 use redial_agent::prompts;
 use redial_call::{CallSid, Settings};
-use redial_carrier::twilio::signature::Verifier;
+use redial_carrier::Carrier;
+use redial_carrier::twilio::Twilio;
 use redial_identity::{Keys, load_or_create_pepper, warm_up};
 use redial_memory::summarizer::Summarizer;
 use redial_provider::agent::Agent;
@@ -37,9 +38,10 @@ use url::Url;
 use crate::calls::Calls;
 use crate::config::{Backend, Config, RedisConfig};
 use crate::operations::Operations;
-use crate::reception::token::Tokens;
+use crate::routes::Routes;
 use crate::session::Parts;
 use crate::telemetry::limited::Limited;
+use crate::token::Tokens;
 
 /// Memory for phrases that are spoken again and again: about four minutes of speech.
 const PHRASE_CACHE_BYTES: usize = 2 * 1024 * 1024;
@@ -61,6 +63,8 @@ pub struct Providers {
     pub agent: Arc<dyn Agent>,
     /// Voice activity.
     pub vad: Arc<Silero>,
+    /// Carriers beside Twilio; each has its routes under its name.
+    pub carriers: Vec<Arc<dyn Carrier>>,
 }
 
 impl Providers {
@@ -71,7 +75,7 @@ impl Providers {
     pub fn local(config: &Config) -> anyhow::Result<Self> {
         let LocalSpeech { stt, tts, vad } =
             LocalSpeech::load(&config.models_dir, config.voice).map_err(|error| anyhow::anyhow!(error))?;
-        Ok(Self { stt, tts, agent: Arc::new(BuiltIn), vad })
+        Ok(Self { stt, tts, agent: Arc::new(BuiltIn), vad, carriers: Vec::new() })
     }
 }
 
@@ -91,8 +95,8 @@ pub struct App {
     pub(crate) summarizer: Option<Arc<dyn Summarizer>>,
     pub(crate) calls: Arc<Calls>,
     pub(crate) tokens: Tokens,
-    /// `None`: signatures are not checked.
-    pub(crate) verifier: Option<Verifier>,
+    /// Whom calls come from, Twilio first.
+    pub(crate) routes: Vec<Routes>,
     pub(crate) parts: Parts,
     pub(crate) phrases: Arc<Cached>,
     pub(crate) vad: Arc<Silero>,
@@ -149,9 +153,9 @@ impl App {
             settings,
             max_messages: config.memory.max_messages,
         };
-        let verifier = (!config.twilio.auth_tokens.is_empty()).then(|| {
-            Verifier::new(config.twilio.auth_tokens.iter().map(|token| token.expose_secret().to_owned()).collect())
-        });
+        let auth_tokens = config.twilio.auth_tokens.iter().map(|token| token.expose_secret().to_owned()).collect();
+        let twilio = Routes::first(Arc::new(Twilio::new(auth_tokens, config.twilio.account_sid.clone())));
+        let routes = [twilio].into_iter().chain(providers.carriers.into_iter().map(Routes::named)).collect();
         let tokens = Tokens::new(keys.stream_key());
         let public_url = config.server.public_url.clone().unwrap_or(local_url);
         let tasks = TaskTracker::new();
@@ -168,7 +172,7 @@ impl App {
             summarizer,
             calls,
             tokens,
-            verifier,
+            routes,
             parts,
             phrases,
             vad,

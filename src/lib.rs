@@ -10,6 +10,8 @@
 //! | [`reception`] | between webhook and stream, whatever the carrier |
 //! | `session` | the shell: one task owns one call, its socket and its provider streams |
 //! | `media_stream` | the media WebSocket without waiting |
+//! | [`token`] | the one-time token that joins a webhook to its stream |
+//! | `routes` | a carrier, and the paths it is told |
 //! | [`calls`] | admission; who rings, who is live |
 //! | [`operations`] | people's rights and operators' hands: what the command line and the API both do |
 //! | [`simulate`] | a carrier in the box: it speaks the carrier's side of the protocol |
@@ -38,7 +40,9 @@ pub mod operations;
 pub mod reception;
 pub mod simulate;
 pub mod telemetry;
+pub mod token;
 
 mod http;
 mod media_stream;
+mod routes;
 mod session;

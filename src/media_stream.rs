@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 use futures_util::{Sink, SinkExt, StreamExt as _};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use redial_carrier::line::Outbound;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 /// Outbound bytes that may wait for a slow carrier. The agent's audio is sent at most some 400 ms ahead, 10 kB as
 /// JSON, so a queue of this size means a peer that has stopped reading: the call is ended.
@@ -43,8 +44,7 @@ pub(crate) struct MediaStream {
 #[derive(Debug)]
 pub(crate) enum Inbound {
     Text(Utf8Bytes),
-    /// A binary message, which the protocol does not have.
-    Binary,
+    Binary(Bytes),
     /// A ping or pong; it is answered already.
     Control,
     /// The peer does not speak WebSocket as it is written down. Nothing follows; it is to be closed with the fault's code.
@@ -108,14 +108,18 @@ impl MediaStream {
         Self { socket, queue: VecDeque::new(), queued_bytes: 0, flushed: true, closing: false, broken: false }
     }
 
-    /// Queues a text message. Returns false when the peer has not been reading for too long.
+    /// Queues a message. Returns false when the peer has not been reading for too long.
     #[must_use]
-    pub(crate) fn send(&mut self, text: &str) -> bool {
+    pub(crate) fn send(&mut self, message: Outbound<'_>) -> bool {
         if self.closing {
             return true; // nobody listens
         }
-        self.queued_bytes += text.len();
-        self.queue.push_back(Message::Text(text.into()));
+        let message = match message {
+            Outbound::Text(text) => Message::Text(text.into()),
+            Outbound::Binary(bytes) => Message::Binary(Bytes::copy_from_slice(bytes)),
+        };
+        self.queued_bytes += message.len();
+        self.queue.push_back(message);
         self.queued_bytes <= MAX_QUEUED_BYTES
     }
 
@@ -138,7 +142,8 @@ impl MediaStream {
             }
             self.socket.poll_next_unpin(cx).map(|message| match message {
                 Some(Ok(Message::Text(text))) => Inbound::Text(text),
-                Some(Ok(Message::Binary(_) | Message::Frame(_))) => Inbound::Binary,
+                Some(Ok(Message::Binary(bytes))) => Inbound::Binary(bytes),
+                Some(Ok(Message::Frame(frame))) => Inbound::Binary(frame.into_payload()),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
                     self.flushed = false; // the answer to a ping goes out with the next flush
                     Inbound::Control
@@ -199,8 +204,8 @@ impl MediaStream {
                 other @ (Poll::Ready(Err(_)) | Poll::Pending) => return other,
             }
             if let Some(message) = self.queue.pop_front() {
-                if let Message::Text(text) = &message {
-                    self.queued_bytes -= text.len();
+                if !message.is_close() {
+                    self.queued_bytes -= message.len();
                 }
                 Pin::new(&mut self.socket).start_send(message)?;
                 self.flushed = false;

@@ -20,11 +20,10 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use redial_call::{
-    Action, Call, CallSid, Cue, EndReason, EndSignal, Event, Frame, Load, Role, Settings, StreamSid, Turn, TurnId,
-    UtteranceId,
+    Action, Call, CallSid, Cue, EndReason, EndSignal, Event, Frame, Load, Role, Settings, Turn, TurnId, UtteranceId,
 };
+use redial_carrier::line::{Codec, LineCommand};
 use redial_carrier::reframe::Reframer;
-use redial_carrier::twilio;
 use redial_language::sentences::Sentences;
 use redial_memory::model::Message;
 use redial_memory::rolling::Rolling;
@@ -75,7 +74,6 @@ pub(crate) struct Parts {
 pub(crate) struct Session {
     parts: Parts,
     call_sid: CallSid,
-    stream_sid: StreamSid,
     call: Call,
     clock: Clock,
     /// The process stood still, which the core has not been told.
@@ -103,7 +101,7 @@ pub(crate) struct Session {
     found: Option<Lookup>,
     reply: Option<Reply>,
     voice: Option<Voice>,
-    encoder: twilio::Encoder,
+    codec: Box<dyn Codec>,
     /// When the carrier last said something.
     last_message: Instant,
     line: Line,
@@ -183,8 +181,8 @@ enum VoiceState {
 /// What a session starts from.
 pub(crate) struct Opening {
     pub(crate) call_sid: CallSid,
-    pub(crate) stream_sid: StreamSid,
     pub(crate) socket: MediaStream,
+    pub(crate) codec: Box<dyn Codec>,
     pub(crate) control: mpsc::Receiver<Control>,
     pub(crate) lookup: JoinHandle<Lookup>,
     pub(crate) vad: Vad,
@@ -215,7 +213,6 @@ impl Session {
             hearing: Hearing::open(Arc::clone(&parts.stt)),
             parts,
             call_sid: opening.call_sid,
-            stream_sid: opening.stream_sid,
             clock: Clock::new(now, before),
             stood: Duration::ZERO,
             spool: opening.spool,
@@ -234,7 +231,7 @@ impl Session {
             found: None,
             reply: None,
             voice: None,
-            encoder: twilio::Encoder::new(),
+            codec: opening.codec,
             last_message: now,
             line: Line::new(now),
             stalled: None,
@@ -502,17 +499,11 @@ impl Session {
             Action::CancelSpeech { turn } => self.drop_voice(turn),
             Action::Play { turn, offset_bytes, size_bytes } => self.play(turn, offset_bytes, size_bytes),
             Action::Mark { name } => {
-                let text = self.encoder.mark(&self.stream_sid, &name);
-                if !self.socket.send(text) {
-                    self.overrun();
-                }
+                self.send(LineCommand::Mark(&name));
             }
             Action::Clear => {
                 self.loopback.cleared();
-                let text = self.encoder.clear(&self.stream_sid);
-                if !self.socket.send(text) {
-                    self.overrun();
-                }
+                self.send(LineCommand::Clear);
             }
             Action::TurnDone(turn) => self.on_turn(turn),
             Action::HangUp => {
@@ -562,14 +553,19 @@ impl Session {
             tracing::error!(turn = turn.0, "the core wants audio that is not there");
             return;
         };
-        match self.encoder.media(&self.stream_sid, ulaw) {
-            Ok(text) => {
-                self.loopback.played(turn, ulaw);
-                if !self.socket.send(text) {
-                    self.overrun();
-                }
-            }
-            Err(error) => refuse("outbound media", &error),
+        self.loopback.played(turn, ulaw);
+        let sent = send(self.codec.as_mut(), &mut self.socket, LineCommand::Audio(ulaw));
+        self.look_at_send(sent);
+    }
+
+    fn send(&mut self, command: LineCommand<'_>) {
+        let sent = send(self.codec.as_mut(), &mut self.socket, command);
+        self.look_at_send(sent);
+    }
+
+    fn look_at_send(&mut self, sent: Sent) {
+        if sent == Sent::Overrun {
+            self.overrun();
         }
     }
 
@@ -686,6 +682,25 @@ async fn next_frames(voice: &mut Option<Voice>) -> (Vec<Frame>, VoiceState) {
         match stream.next().now_or_never() {
             Some(more) => next = more,
             None => return (frames, VoiceState::More),
+        }
+    }
+}
+
+/// What became of a command to the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Queued,
+    /// The peer has not been reading for too long.
+    Overrun,
+}
+
+fn send(codec: &mut dyn Codec, socket: &mut MediaStream, command: LineCommand<'_>) -> Sent {
+    match codec.write(command) {
+        Ok(Some(message)) if !socket.send(message) => Sent::Overrun,
+        Ok(_) => Sent::Queued,
+        Err(error) => {
+            refuse("outbound media", &error);
+            Sent::Queued
         }
     }
 }

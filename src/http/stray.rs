@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{OriginalUri, State};
+use axum::extract::{Extension, OriginalUri, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::voice::is_form;
 use crate::app::App;
+use crate::routes::Routes;
 use crate::telemetry::limited::Limited;
 
 /// The most characters of a path that are logged.
@@ -16,13 +16,18 @@ const MAX_PATH_CHARS: usize = 80;
 const MAX_DIGITS: usize = 3;
 
 /// A webhook by another method than POST.
-pub(super) async fn other_method(method: Method, OriginalUri(uri): OriginalUri, headers: HeaderMap) -> Response {
+pub(super) async fn other_method(
+    Extension(routes): Extension<Routes>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
     static METHODS: Limited = Limited::new();
     if let Some(left_out) = METHODS.due() {
         tracing::warn!(
             method = shown(method.as_str()),
             path = shown(uri.path()),
-            signed = is_signed(&headers),
+            signed = routes.carrier.webhook().is_signed(&headers),
             left_out,
             "a webhook came by another method than POST and is not taken: choose HTTP POST for it in the carrier's console"
         );
@@ -39,15 +44,16 @@ pub(super) async fn other_path(
     headers: HeaderMap,
 ) -> Response {
     static PATHS: Limited = Limited::new();
-    let is_carriers = is_signed(&headers) || (method == Method::POST && is_form(&headers));
-    if !is_carriers {
+    let signed_by = app.routes.iter().find(|routes| routes.carrier.webhook().is_signed(&headers));
+    let whose = signed_by.or_else(|| app.routes.first().filter(|_| method == Method::POST && is_form(&headers)));
+    let Some(routes) = whose else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
-    }
+    };
     let is_upgrade = headers.contains_key(header::UPGRADE);
     let (what, right) = match uri.path() {
-        _ if is_upgrade => ("stream", app.ws_url("/media-stream")),
-        path if path.to_ascii_lowercase().contains("status") => ("status callback", app.url("/voice/status")),
-        _ => ("voice webhook", app.url("/voice")),
+        _ if is_upgrade => ("stream", app.ws_url(&routes.stream())),
+        path if path.to_ascii_lowercase().contains("status") => ("status callback", app.url(&routes.status())),
+        _ => ("voice webhook", app.url(&routes.voice())),
     };
     if let Some(left_out) = PATHS.due() {
         tracing::warn!(
@@ -60,8 +66,10 @@ pub(super) async fn other_path(
     (StatusCode::NOT_FOUND, format!("not found; the {what} is {right}\n")).into_response()
 }
 
-fn is_signed(headers: &HeaderMap) -> bool {
-    headers.contains_key("x-twilio-signature")
+/// Whether a body is said to be a form, as webhooks' are.
+fn is_form(headers: &HeaderMap) -> bool {
+    let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    named.to_ascii_lowercase().trim_start().starts_with("application/x-www-form-urlencoded")
 }
 
 /// What a stranger has sent, short enough for a log, without control characters or what may be a number.

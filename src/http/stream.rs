@@ -1,44 +1,18 @@
-//! The media stream: the upgrade, the first messages, and the session's beginning and end.
+//! The media stream's upgrade.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Extension, OriginalUri, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use redial_call::EndReason;
-use redial_carrier::twilio::{self, Incoming, Start};
-use redial_speech::vad::Vad;
-use redial_store::fate::may_go_on;
-use redial_store::mirror::LiveCall;
-use redial_store::mirror::feed::Feed;
-use redial_store::resume;
-use redial_store::spool::OpenCall;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
-use tracing::Instrument as _;
 
-use super::arrival;
 use super::handshake::Handshake;
 use super::listener::Place;
-use super::voice::{TOKEN_PARAMETER, signature_headers};
 use crate::app::App;
-use crate::calls::{Control, Ringing};
-use crate::media_stream::{Inbound, MediaStream};
-use crate::session::log::CallLog;
-use crate::session::record::Record;
-use crate::session::{Opening, Resumed, Session};
+use crate::media_stream::MediaStream;
+use crate::reception::live;
+use crate::routes::Routes;
 use crate::telemetry::limited::Limited;
-use crate::telemetry::millis;
-
-/// A stranger may hold a socket for this long without a valid `start`.
-const START_LIMIT: Duration = Duration::from_secs(3);
-/// How long the disk may take to keep a finished session before the store is asked directly.
-const DISK_PATIENCE: Duration = Duration::from_secs(2);
-/// How long the carrier may take to close its side.
-const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-/// Messages that a stranger may send without a `start`: a carrier sends two, and at most 3 s of audio in short pieces.
-const MAX_FIRST_MESSAGES: u32 = 3000;
 
 /// `GET /media-stream`: everything that can be refused is refused before `101`.
 pub(super) async fn media_stream(
@@ -46,22 +20,21 @@ pub(super) async fn media_stream(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     Extension(place): Extension<Arc<Place>>,
+    Extension(routes): Extension<Routes>,
     handshake: Handshake,
 ) -> Response {
     if headers.contains_key(header::ORIGIN) {
         return (StatusCode::FORBIDDEN, "Origin: a browser has no business here\n").into_response();
     }
-    if let Some(verifier) = &app.verifier {
-        let url = app.ws_url(uri.path());
-        let query = uri.query().unwrap_or_default();
-        if let Err(error) = verifier.verify_websocket(&url, query, signature_headers(&headers)) {
-            static REFUSED: Limited = Limited::new();
-            metrics::counter!("redial_signatures_refused_total").increment(1);
-            if let Some(left_out) = REFUSED.due() {
-                tracing::warn!(%error, left_out, "a media stream is refused");
-            }
-            return (StatusCode::FORBIDDEN, format!("X-Twilio-Signature: {error}\n")).into_response();
+    let url = app.ws_url(uri.path());
+    let verified = routes.carrier.webhook().verify_stream(&url, uri.query().unwrap_or_default(), &headers);
+    if let Err(error) = verified {
+        static REFUSED: Limited = Limited::new();
+        metrics::counter!("redial_signatures_refused_total").increment(1);
+        if let Some(left_out) = REFUSED.due() {
+            tracing::warn!(%error, left_out, "a media stream is refused");
         }
+        return (StatusCode::FORBIDDEN, format!("{error}\n")).into_response();
     }
     if app.calls.count() == 0 && !app.shares_calls() {
         // Nobody rings, here or elsewhere, so nobody's stream can start.
@@ -80,179 +53,12 @@ pub(super) async fn media_stream(
     // Tracked, so that a shutdown waits for the call and for what it writes.
     tasks.spawn(async move {
         match on_upgrade.await {
-            Ok(upgraded) => serve(app, MediaStream::new(upgraded).await, place).await,
+            Ok(upgraded) => {
+                let socket = MediaStream::new(upgraded).await;
+                live::serve(app, socket, routes.carrier.codec(), move || place.begin_call()).await;
+            }
             Err(error) => tracing::debug!(%error, "the connection ended before it was a media stream"),
         }
     });
     response
-}
-
-async fn serve(app: Arc<App>, mut socket: MediaStream, place: Arc<Place>) {
-    let start = match timeout(START_LIMIT, first_start(&mut socket)).await {
-        Ok(Ok(start)) => start,
-        Ok(Err((code, reason))) => return refuse(socket, code, reason).await,
-        Err(_) => return refuse(socket, POLICY, "no start").await,
-    };
-    let token = start.parameter(TOKEN_PARAMETER).unwrap_or_default();
-    // A handful of messages at most: the status callback, one drain, one shutdown.
-    let (control, inbox) = mpsc::channel(4);
-    let ringing = match arrival::arrive(&app, token, &start.call_sid, control).await {
-        Ok(ringing) => ringing,
-        Err(reason) => return refuse(socket, POLICY, reason).await,
-    };
-    place.begin_call();
-    drop(place);
-    let span = tracing::info_span!("call", call.sid = %start.call_sid);
-    live(app, socket, start, ringing, inbox).instrument(span).await;
-}
-
-/// Reads up to the `start`. Media before it is dropped: nobody is known to whom it could belong. Else: the close code, and why.
-async fn first_start(socket: &mut MediaStream) -> Result<Start, (u16, &'static str)> {
-    for _ in 0..MAX_FIRST_MESSAGES {
-        match socket.next().await {
-            Inbound::Text(text) => match twilio::decode(&text).map(|message| message.event) {
-                Ok(Incoming::Start(start)) => return Ok(start),
-                Ok(Incoming::Stop) => return Err((POLICY, "stopped before start")),
-                Ok(_) => (),
-                Err(error) => {
-                    tracing::debug!(%error, "before start");
-                    if error.is_fatal() {
-                        return Err((POLICY, "unsupported start"));
-                    }
-                }
-            },
-            Inbound::Binary | Inbound::Control => (),
-            Inbound::Broken(fault) => {
-                metrics::counter!("redial_stream_faults_total", "what" => fault.as_str()).increment(1);
-                return Err((fault.code(), fault.as_str()));
-            }
-            Inbound::Closed => return Err((POLICY, "closed before start")),
-        }
-    }
-    Err((POLICY, "too many messages before start"))
-}
-
-/// The close code for who is not let in.
-const POLICY: u16 = 1008;
-
-async fn refuse(mut socket: MediaStream, code: u16, reason: &'static str) {
-    static CLOSED: Limited = Limited::new();
-    if let Some(left_out) = CLOSED.due() {
-        tracing::warn!(code, reason, left_out, "a media stream is closed");
-    }
-    socket.close(code, reason);
-    // Whether the stranger says goodbye does not matter.
-    let _ = timeout(CLOSE_LIMIT, socket.finish()).await;
-}
-
-/// The call, and what is kept when it is over.
-async fn live(app: Arc<App>, socket: MediaStream, start: Start, ringing: Ringing, control: mpsc::Receiver<Control>) {
-    let (record, resumed) = match taken_up(ringing.resumed).await {
-        Some(call) => {
-            let before = call.lasted(unix_ms());
-            let turns = call.turns.iter().map(|message| message.turn.clone()).collect();
-            tracing::info!(turns = call.turns.len(), before_ms = millis(before), "the call goes on");
-            metrics::counter!("redial_calls_resumed_total").increment(1);
-            let summary = call.summary.clone();
-            (Record::resumed(call), Some(Resumed { before, turns, summary }))
-        }
-        None => {
-            let record = Record::new(start.call_sid.to_string(), ringing.caller, start.parameter_names());
-            (record, None)
-        }
-    };
-    let open = record.open_call();
-    let mirror = app.mirror.as_ref().map(|mirror| {
-        let call = LiveCall {
-            session_id: open.sid.clone(),
-            user_id: open.caller.user_id.clone(),
-            hash: open.caller.hash.clone(),
-            started_at: open.started_at,
-            instance: app.spool.instance().to_owned(),
-            summary: resumed.as_ref().map(|resumed| resumed.summary.clone()).unwrap_or_default(),
-        };
-        Feed::start(Arc::clone(mirror), call, open.turns.clone())
-    });
-    app.spool.begin(open);
-    let settings = app.parts.settings.clone();
-    let log = app.config.call_log.then(|| {
-        // First, so that whoever erases the caller looks for it.
-        app.spool.logged(start.call_sid.as_str(), &record.caller());
-        CallLog::start(&app.config.server.data_dir, start.call_sid.as_str(), &settings)
-    });
-    let session = Session::new(
-        app.parts.clone(),
-        Opening {
-            call_sid: start.call_sid.clone(),
-            stream_sid: start.stream_sid.clone(),
-            socket,
-            control,
-            lookup: ringing.lookup,
-            vad: Vad::new(Arc::clone(&app.vad)),
-            record: record.clone(),
-            log,
-            spool: Arc::clone(&app.spool),
-            mirror,
-            resumed,
-        },
-    );
-    // A task of its own: a panic in it ends this call only, and what was said until then is written all the same.
-    let (end_reason, last_event, socket) = match tokio::spawn(session.run().in_current_span()).await {
-        Ok((reason, socket)) => (reason.as_str(), last_event(reason), Some(socket)),
-        Err(error) => {
-            metrics::counter!("redial_panics_total").increment(1);
-            tracing::error!(%error, "the call's task died");
-            ("internal_error", "error", None)
-        }
-    };
-    // Queued before the call counts as finished: whoever takes it up again finds it there.
-    let caller = record.caller();
-    let forgotten = record.is_forgotten();
-    let document = record.into_session(end_reason, last_event);
-    let closed = (!forgotten).then(|| app.spool.close(&caller, document.clone()));
-    let hung_up = !may_go_on(end_reason);
-    if hung_up
-        && end_reason != EndReason::CallerHungUp.as_str()
-        && let Some(mirror) = &app.mirror
-    {
-        // Also of a call of which nothing is kept.
-        let (mirror, sid) = (Arc::clone(mirror), start.call_sid.clone());
-        app.tasks.spawn(async move { mirror.over(sid.as_str()).await });
-    }
-    app.calls.finish(&start.call_sid, hung_up);
-    if let Some(mut socket) = socket {
-        socket.close(1000, "goodbye");
-        app.tasks.spawn(async move {
-            let _ = timeout(CLOSE_LIMIT, socket.finish()).await;
-        });
-    }
-    tracing::info!(reason = end_reason, "the call is over");
-    if let Some(mut closed) = closed
-        && timeout(DISK_PATIENCE, &mut closed).await.is_err()
-    {
-        // The disk does not take it; it is tried on, but the store may be faster. Twice is as good as once.
-        tracing::warn!("the session goes to the store at once: the disk does not take it");
-        tokio::select! {
-            Ok(()) = app.spool.deliver_at_once(caller, document) => (),
-            _ = closed => (),
-        }
-    }
-}
-
-/// What was said before the stream broke, if it is found in time.
-async fn taken_up(resumed: Option<oneshot::Receiver<OpenCall>>) -> Option<OpenCall> {
-    timeout(resume::PATIENCE, resumed?).await.ok()?.ok()
-}
-
-fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// The carrier's event that the stored document names as the last.
-const fn last_event(reason: EndReason) -> &'static str {
-    match reason {
-        EndReason::CallerHungUp => "stop",
-        EndReason::Disconnected | EndReason::HandedOver => "close",
-        EndReason::AgentHungUp | EndReason::Silence | EndReason::MaxDuration | EndReason::Shutdown => "hang_up",
-    }
 }

@@ -1,7 +1,7 @@
 //! What comes from the carrier: how much of it is taken, and what it means.
 
 use redial_call::{EndSignal, Event};
-use redial_carrier::twilio::{self, Incoming};
+use redial_carrier::line::{self, LineEvent, ReadError};
 use tokio::time::Instant;
 
 use super::budget::Verdict;
@@ -11,17 +11,8 @@ use crate::media_stream::{Fault, Inbound};
 impl Session {
     pub(super) fn on_message(&mut self, message: Inbound) {
         match message {
-            Inbound::Text(text) => match twilio::decode(&text) {
-                Ok(message) => self.on_carrier(message),
-                Err(error) => {
-                    refuse("undecodable", &error);
-                    self.spend_on_other();
-                }
-            },
-            Inbound::Binary => {
-                refuse("binary", &"the protocol has text messages only");
-                self.spend_on_other();
-            }
+            Inbound::Text(text) => self.on_payload(line::Inbound::Text(&text)),
+            Inbound::Binary(bytes) => self.on_payload(line::Inbound::Binary(&bytes)),
             Inbound::Control => {
                 self.spend_on_other();
             }
@@ -69,56 +60,57 @@ impl Session {
         false
     }
 
-    fn on_carrier(&mut self, message: twilio::Message<'_>) {
+    fn on_payload(&mut self, payload: line::Inbound<'_>) {
+        let error = match self.codec.read(payload) {
+            Ok(message) => return self.on_line(message),
+            Err(error) => error,
+        };
+        self.spend_on_other();
+        refuse(error.what(), &error);
+        if matches!(error, ReadError::OtherStart) {
+            // A second start that names another stream or call is worse than a message that is lost.
+            self.close(1008, "a second start");
+        }
+    }
+
+    fn on_line(&mut self, message: line::Message) {
         if let Some(gap) = self.record.sequence_gap(message.sequence_number) {
             metrics::counter!("redial_sequence_gaps_total").increment(gap);
         }
         let now = Instant::now();
         let within = match &message.event {
-            Incoming::Media(media) if !media.ulaw().is_empty() => {
-                let verdict = self.budget.audio(now, media.length());
+            LineEvent::Audio(audio) if !audio.ulaw.is_empty() => {
+                let verdict = self.budget.audio(now, audio.length());
                 self.judge(verdict, "audio")
             }
-            Incoming::Stop => true, // the last one, and a flood does not hide it
+            LineEvent::Stopped => true, // the last one, and a flood does not hide it
             _ => self.spend_on_other(),
         };
-        // A second start that names another stream is worse than lost, and ends the call below.
-        if !message.is_of(&self.stream_sid) && !matches!(message.event, Incoming::Start(_)) {
-            refuse("other_stream", &"it names another stream");
-            return;
-        }
-        if !matches!(message.event, Incoming::Unknown(_)) {
+        if !matches!(message.event, LineEvent::Unknown(_)) {
             self.last_message = now;
         }
         if !within {
             return;
         }
         match message.event {
-            Incoming::Media(media) => {
-                if media.is_inbound() {
-                    self.on_audio(now, &media);
+            LineEvent::Audio(audio) => {
+                if audio.inbound {
+                    self.on_audio(now, &audio);
                 }
             }
-            Incoming::Mark { name } => self.handle(Event::Marked { name: name.into_owned() }),
-            Incoming::Dtmf { digit } => self.handle(Event::Dtmf { digit }),
-            Incoming::Stop => self.end(EndSignal::Stop),
-            Incoming::Start(start) => {
-                if start.stream_sid != self.stream_sid || start.call_sid != self.call_sid {
-                    refuse("start", &"a second start names another stream or call");
-                    self.close(1008, "a second start");
-                } else {
-                    refuse("start", &"the stream has started already");
-                }
-            }
-            Incoming::Connected => (),
-            Incoming::Unknown(name) => tracing::debug!(%name, "an event that this build does not know"),
+            LineEvent::Played { mark } => self.handle(Event::Marked { name: mark }),
+            LineEvent::Dtmf { digit } => self.handle(Event::Dtmf { digit }),
+            LineEvent::Stopped => self.end(EndSignal::Stop),
+            LineEvent::Connected | LineEvent::Started(_) => (),
+            LineEvent::Words { .. } | LineEvent::Interrupted { .. } => refuse("words", &"this call is one of audio"),
+            LineEvent::Unknown(name) => tracing::debug!(%name, "an event that this build does not know"),
         }
     }
 
-    fn on_audio(&mut self, now: Instant, media: &twilio::Media) {
+    fn on_audio(&mut self, now: Instant, audio: &line::Audio) {
         self.look_at_clock(); // as the line was until now
-        self.line.on_audio(now, media.length(), media.timestamp_ms());
-        let mut ulaw = media.ulaw();
+        self.line.on_audio(now, audio.length(), audio.timestamp_ms);
+        let mut ulaw = audio.ulaw.as_slice();
         while let Some(frame) = self.reframer.next(&mut ulaw) {
             self.on_frame(frame);
         }

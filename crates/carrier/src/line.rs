@@ -199,6 +199,18 @@ pub enum ReadError {
     OtherStart,
 }
 
+impl ReadError {
+    /// What kind of message it was, as a metric's label.
+    pub const fn what(&self) -> &'static str {
+        match self {
+            Self::Undecodable(_) => "undecodable",
+            Self::Unusable(_) | Self::SecondStart | Self::OtherStart => "start",
+            Self::Kind(_) => "binary",
+            Self::OtherStream => "other_stream",
+        }
+    }
+}
+
 /// Why something cannot be sent.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

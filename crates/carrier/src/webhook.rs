@@ -75,6 +75,9 @@ pub struct Document {
 
 /// A carrier's webhooks.
 pub trait Webhook: Send + Sync {
+    /// Whether the headers carry a signature of this carrier's, right or wrong.
+    fn is_signed(&self, headers: &HeaderMap) -> bool;
+
     /// Whether the headers alone show a stranger: then no body is read.
     ///
     /// # Errors

@@ -58,6 +58,7 @@ impl Setup {
             tts: Arc::new(ScriptedTts::new().per_char_ms(20)),
             agent: Arc::new(BuiltIn),
             vad: silero(),
+            carriers: Vec::new(),
         };
         let setup = Self { vars: Map::default(), providers };
         setup.var("BIND_ADDR", "127.0.0.1:0").var("ADMIN_ADDR", "127.0.0.1:0").var("TWILIO_AUTH_TOKEN", TOKEN)
@@ -66,7 +67,7 @@ impl Setup {
     /// The same with the ears and the voice of this machine, and the built-in agent.
     pub(crate) fn with_local_speech() -> Self {
         let LocalSpeech { stt, tts, vad } = LocalSpeech::load(Path::new("models"), VoiceConfig::default()).unwrap();
-        let providers = Providers { stt, tts, agent: Arc::new(BuiltIn), vad };
+        let providers = Providers { stt, tts, agent: Arc::new(BuiltIn), vad, carriers: Vec::new() };
         Self { providers, ..Self::hearing([""]) }
     }
 

@@ -11,6 +11,9 @@ use crate::carrier::Carrier;
 use crate::line::Codec;
 use crate::webhook::{Answer, Document, IncomingCall, Refused, Request, Webhook};
 
+/// The header that carries a signature.
+const SIGNATURE: &str = "x-twilio-signature";
+
 /// Twilio, and whoever speaks its dialect.
 #[derive(Debug)]
 pub struct Twilio {
@@ -56,6 +59,10 @@ impl Carrier for Twilio {
 }
 
 impl Webhook for Twilio {
+    fn is_signed(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(SIGNATURE)
+    }
+
     fn look_at(&self, headers: &HeaderMap) -> Result<(), Refused> {
         match &self.verifier {
             Some(verifier) => Ok(verifier.look_at(signature_headers(headers))?),
@@ -122,5 +129,5 @@ fn is_form(headers: &HeaderMap) -> bool {
 
 fn signature_headers(headers: &HeaderMap) -> SignatureHeaders<'_> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    SignatureHeaders { signature: text("x-twilio-signature"), settings: text("x-twilio-webhooks-signature-settings") }
+    SignatureHeaders { signature: text(SIGNATURE), settings: text("x-twilio-webhooks-signature-settings") }
 }

@@ -31,7 +31,13 @@ pub(super) fn evenly(threads: &Arc<WorkerPool>) -> Providers {
     let ears = Moonshine::load(&models(), Arc::clone(threads)).unwrap();
     let ears = ears.with_turn_end(TurnEnd::load(&models()).unwrap());
     let voice = Hibari::load(&models(), 1.0, Arc::clone(threads)).unwrap();
-    Providers { stt: Arc::new(EvenStt(ears)), tts: Arc::new(EvenTts(voice)), agent: Arc::new(BuiltIn), vad: silero() }
+    Providers {
+        stt: Arc::new(EvenStt(ears)),
+        tts: Arc::new(EvenTts(voice)),
+        agent: Arc::new(BuiltIn),
+        vad: silero(),
+        carriers: Vec::new(),
+    }
 }
 
 struct EvenStt<S>(S);

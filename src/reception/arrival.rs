@@ -12,8 +12,8 @@ use super::clock::unix_seconds;
 use super::lookup::{self, Heard};
 use crate::app::App;
 use crate::calls::{Control, NoCall, Ringing};
-use crate::reception::token::Grant;
 use crate::telemetry::limited::Limited;
+use crate::token::Grant;
 
 /// How long other instances' knowledge is waited for while a caller hears nothing, when the call rings here.
 const OTHERS_LIMIT: Duration = Duration::from_millis(150);

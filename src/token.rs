@@ -10,8 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use data_encoding::BASE64URL_NOPAD;
 use redial_call::CallSid;
-use redial_identity::Attestation;
-use redial_identity::{Caller, PhoneHash, UserId};
+use redial_identity::{Attestation, Caller, PhoneHash, UserId};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 /// How long a token is good for, in seconds. Twilio connects within one or two.

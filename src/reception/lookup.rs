@@ -16,8 +16,8 @@ use tracing::Instrument as _;
 use super::clock::unix_seconds;
 use crate::app::App;
 use crate::calls::{Lookup, Ringing};
-use crate::reception::token::Grant;
 use crate::telemetry::limited::Limited;
+use crate::token::Grant;
 
 /// Whether a caller who comes back has heard us, as far as is known before what was said is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,224 @@
+//! A stream has come: the call from its beginning to what is kept of it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use redial_call::EndReason;
+use redial_carrier::line::{self, Codec, LineEvent, ReadError, Started};
+use redial_speech::vad::Vad;
+use redial_store::fate::may_go_on;
+use redial_store::mirror::LiveCall;
+use redial_store::mirror::feed::Feed;
+use redial_store::resume;
+use redial_store::spool::OpenCall;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+use super::arrival;
+use crate::app::App;
+use crate::calls::{Control, Ringing};
+use crate::media_stream::{Inbound, MediaStream};
+use crate::session::log::CallLog;
+use crate::session::record::Record;
+use crate::session::{Opening, Resumed, Session};
+use crate::telemetry::limited::Limited;
+use crate::telemetry::millis;
+
+/// The name of the parameter that carries the one-time token.
+pub(crate) const TOKEN_PARAMETER: &str = "token";
+
+/// A stranger may hold a socket for this long without a valid `start`.
+const START_LIMIT: Duration = Duration::from_secs(3);
+/// How long the disk may take to keep a finished session before the store is asked directly.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the carrier may take to close its side.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// Messages that a stranger may send without a `start`: a carrier sends two, and at most 3 s of audio in short pieces.
+const MAX_FIRST_MESSAGES: u32 = 3000;
+
+/// Serves a socket, whoever is at its other end. `believed` is told once that is a call.
+pub(crate) async fn serve(
+    app: Arc<App>,
+    mut socket: MediaStream,
+    mut codec: Box<dyn Codec>,
+    believed: impl FnOnce() + Send,
+) {
+    let start = match timeout(START_LIMIT, first_start(&mut socket, codec.as_mut())).await {
+        Ok(Ok(start)) => start,
+        Ok(Err((code, reason))) => return refuse(socket, code, reason).await,
+        Err(_) => return refuse(socket, POLICY, "no start").await,
+    };
+    let token = start.parameter(TOKEN_PARAMETER).unwrap_or_default();
+    // A handful of messages at most: the status callback, one drain, one shutdown.
+    let (control, inbox) = mpsc::channel(4);
+    let ringing = match arrival::arrive(&app, token, &start.call, control).await {
+        Ok(ringing) => ringing,
+        Err(reason) => return refuse(socket, POLICY, reason).await,
+    };
+    believed();
+    let span = tracing::info_span!("call", call.sid = %start.call);
+    live(app, Stream { socket, codec, start }, ringing, inbox).instrument(span).await;
+}
+
+/// Reads up to the `start`. Media before it is dropped: nobody is known to whom it could belong. Else: the close code, and why.
+async fn first_start(socket: &mut MediaStream, codec: &mut dyn Codec) -> Result<Started, (u16, &'static str)> {
+    for _ in 0..MAX_FIRST_MESSAGES {
+        let message = socket.next().await;
+        let inbound = match &message {
+            Inbound::Text(text) => line::Inbound::Text(text),
+            Inbound::Binary(bytes) => line::Inbound::Binary(bytes),
+            Inbound::Control => continue,
+            Inbound::Broken(fault) => {
+                metrics::counter!("redial_stream_faults_total", "what" => fault.as_str()).increment(1);
+                return Err((fault.code(), fault.as_str()));
+            }
+            Inbound::Closed => return Err((POLICY, "closed before start")),
+        };
+        match codec.read(inbound).map(|message| message.event) {
+            Ok(LineEvent::Started(start)) => return Ok(start),
+            Ok(LineEvent::Stopped) => return Err((POLICY, "stopped before start")),
+            Ok(_) => (),
+            Err(error) => {
+                tracing::debug!(%error, "before start");
+                if matches!(error, ReadError::Unusable(_)) {
+                    return Err((POLICY, "unsupported start"));
+                }
+            }
+        }
+    }
+    Err((POLICY, "too many messages before start"))
+}
+
+/// The close code for who is not let in.
+const POLICY: u16 = 1008;
+
+async fn refuse(mut socket: MediaStream, code: u16, reason: &'static str) {
+    static CLOSED: Limited = Limited::new();
+    if let Some(left_out) = CLOSED.due() {
+        tracing::warn!(code, reason, left_out, "a media stream is closed");
+    }
+    socket.close(code, reason);
+    // Whether the stranger says goodbye does not matter.
+    let _ = timeout(CLOSE_LIMIT, socket.finish()).await;
+}
+
+/// A stream that has begun.
+struct Stream {
+    socket: MediaStream,
+    codec: Box<dyn Codec>,
+    start: Started,
+}
+
+/// The call, and what is kept when it is over.
+async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: mpsc::Receiver<Control>) {
+    let Stream { socket, codec, start } = stream;
+    let (record, resumed) = match taken_up(ringing.resumed).await {
+        Some(call) => {
+            let before = call.lasted(unix_ms());
+            let turns = call.turns.iter().map(|message| message.turn.clone()).collect();
+            tracing::info!(turns = call.turns.len(), before_ms = millis(before), "the call goes on");
+            metrics::counter!("redial_calls_resumed_total").increment(1);
+            let summary = call.summary.clone();
+            (Record::resumed(call), Some(Resumed { before, turns, summary }))
+        }
+        None => {
+            let record = Record::new(start.call.to_string(), ringing.caller, start.parameter_names());
+            (record, None)
+        }
+    };
+    let open = record.open_call();
+    let mirror = app.mirror.as_ref().map(|mirror| {
+        let call = LiveCall {
+            session_id: open.sid.clone(),
+            user_id: open.caller.user_id.clone(),
+            hash: open.caller.hash.clone(),
+            started_at: open.started_at,
+            instance: app.spool.instance().to_owned(),
+            summary: resumed.as_ref().map(|resumed| resumed.summary.clone()).unwrap_or_default(),
+        };
+        Feed::start(Arc::clone(mirror), call, open.turns.clone())
+    });
+    app.spool.begin(open);
+    let settings = app.parts.settings.clone();
+    let log = app.config.call_log.then(|| {
+        // First, so that whoever erases the caller looks for it.
+        app.spool.logged(start.call.as_str(), &record.caller());
+        CallLog::start(&app.config.server.data_dir, start.call.as_str(), &settings)
+    });
+    let session = Session::new(
+        app.parts.clone(),
+        Opening {
+            call_sid: start.call.clone(),
+            socket,
+            codec,
+            control,
+            lookup: ringing.lookup,
+            vad: Vad::new(Arc::clone(&app.vad)),
+            record: record.clone(),
+            log,
+            spool: Arc::clone(&app.spool),
+            mirror,
+            resumed,
+        },
+    );
+    // A task of its own: a panic in it ends this call only, and what was said until then is written all the same.
+    let (end_reason, last_event, socket) = match tokio::spawn(session.run().in_current_span()).await {
+        Ok((reason, socket)) => (reason.as_str(), last_event(reason), Some(socket)),
+        Err(error) => {
+            metrics::counter!("redial_panics_total").increment(1);
+            tracing::error!(%error, "the call's task died");
+            ("internal_error", "error", None)
+        }
+    };
+    // Queued before the call counts as finished: whoever takes it up again finds it there.
+    let caller = record.caller();
+    let forgotten = record.is_forgotten();
+    let document = record.into_session(end_reason, last_event);
+    let closed = (!forgotten).then(|| app.spool.close(&caller, document.clone()));
+    let hung_up = !may_go_on(end_reason);
+    if hung_up
+        && end_reason != EndReason::CallerHungUp.as_str()
+        && let Some(mirror) = &app.mirror
+    {
+        // Also of a call of which nothing is kept.
+        let (mirror, sid) = (Arc::clone(mirror), start.call.clone());
+        app.tasks.spawn(async move { mirror.over(sid.as_str()).await });
+    }
+    app.calls.finish(&start.call, hung_up);
+    if let Some(mut socket) = socket {
+        socket.close(1000, "goodbye");
+        app.tasks.spawn(async move {
+            let _ = timeout(CLOSE_LIMIT, socket.finish()).await;
+        });
+    }
+    tracing::info!(reason = end_reason, "the call is over");
+    if let Some(mut closed) = closed
+        && timeout(DISK_PATIENCE, &mut closed).await.is_err()
+    {
+        // The disk does not take it; it is tried on, but the store may be faster. Twice is as good as once.
+        tracing::warn!("the session goes to the store at once: the disk does not take it");
+        tokio::select! {
+            Ok(()) = app.spool.deliver_at_once(caller, document) => (),
+            _ = closed => (),
+        }
+    }
+}
+
+/// What was said before the stream broke, if it is found in time.
+async fn taken_up(resumed: Option<oneshot::Receiver<OpenCall>>) -> Option<OpenCall> {
+    timeout(resume::PATIENCE, resumed?).await.ok()?.ok()
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The carrier's event that the stored document names as the last.
+const fn last_event(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::CallerHungUp => "stop",
+        EndReason::Disconnected | EndReason::HandedOver => "close",
+        EndReason::AgentHungUp | EndReason::Silence | EndReason::MaxDuration | EndReason::Shutdown => "hang_up",
+    }
+}

@@ -1,0 +1,45 @@
+//! A carrier, and the paths it is told.
+
+use std::sync::Arc;
+
+use redial_carrier::Carrier;
+
+/// One carrier's routes. The first carrier's have no prefix.
+#[derive(Clone)]
+pub(crate) struct Routes {
+    pub(crate) carrier: Arc<dyn Carrier>,
+    prefix: String,
+}
+
+impl Routes {
+    /// Those of the gateway's first carrier: `/voice`, `/media-stream`.
+    pub(crate) fn first(carrier: Arc<dyn Carrier>) -> Self {
+        Self { carrier, prefix: String::new() }
+    }
+
+    /// Those of one beside it: `/NAME/voice`, `/NAME/media-stream`.
+    pub(crate) fn named(carrier: Arc<dyn Carrier>) -> Self {
+        let prefix = format!("/{}", carrier.name());
+        Self { carrier, prefix }
+    }
+
+    /// Where a call comes in.
+    pub(crate) fn voice(&self) -> String {
+        format!("{}/voice", self.prefix)
+    }
+
+    /// Where the carrier asks what comes next when a stream is over.
+    pub(crate) fn resume(&self) -> String {
+        format!("{}/voice/resume", self.prefix)
+    }
+
+    /// Where the carrier says that a call is over.
+    pub(crate) fn status(&self) -> String {
+        format!("{}/voice/status", self.prefix)
+    }
+
+    /// Where streams are opened.
+    pub(crate) fn stream(&self) -> String {
+        format!("{}/media-stream", self.prefix)
+    }
+}
