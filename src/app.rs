@@ -1,6 +1,7 @@
 //! The running gateway: what every handler shares, built once from the configuration.
 
-use std::sync::Arc;
+use std::future::pending;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use redial_agent::builtin::BuiltIn;
@@ -28,9 +29,9 @@ use redial_store::settings::StoreSettings;
 use redial_store::spool::{Drain, LiveCalls, Sinks, Spool, home};
 use redial_store::sqlite::{Database, SqliteStore};
 use redial_store::store::{MemoryError, Store as _};
+use redial_supervision::{Part, Supervisor};
 use redial_vendors::chat::ChatSummarizer;
 use secrecy::ExposeSecret as _;
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -45,6 +46,9 @@ use crate::token::Tokens;
 
 /// Memory for phrases that are spoken again and again: about four minutes of speech.
 const PHRASE_CACHE_BYTES: usize = 2 * 1024 * 1024;
+
+/// How often the table of calls is swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Journal, outbox and embedded store, in the data directory.
 pub(crate) const DATABASE_FILE: &str = home::FILE;
@@ -102,15 +106,10 @@ pub struct App {
     pub(crate) vad: Arc<Silero>,
     /// Sessions and what they write: waited for at shutdown.
     pub(crate) tasks: TaskTracker,
-    pub(crate) background: Background,
-}
-
-/// What runs beside the calls.
-#[derive(Default)]
-pub(crate) struct Background {
-    /// Ends all of it.
-    pub(crate) stop: CancellationToken,
-    pub(crate) tasks: TaskTracker,
+    /// What runs beside the calls.
+    pub(crate) background: Supervisor,
+    /// Stopped first when calls are handed over, else last.
+    pub(crate) listeners: Supervisor,
 }
 
 impl App {
@@ -160,7 +159,6 @@ impl App {
         let public_url = config.server.public_url.clone().unwrap_or(local_url);
         let tasks = TaskTracker::new();
         let vad = providers.vad;
-        let background = Background::default();
         let app = Self {
             config,
             public_url,
@@ -177,7 +175,8 @@ impl App {
             phrases,
             vad,
             tasks,
-            background,
+            background: Supervisor::default(),
+            listeners: Supervisor::default(),
         };
         Ok(Arc::new(app))
     }
@@ -198,6 +197,11 @@ impl App {
     /// was given to them.
     pub(crate) fn shares_calls(&self) -> bool {
         self.mirror.is_some() || self.config.memory.pepper.is_some()
+    }
+
+    /// The parts of this process that do not stay up. While there are any, no calls are taken.
+    pub(crate) fn failing(&self) -> Vec<&'static str> {
+        [self.background.failing(), self.listeners.failing(), self.spool.failing()].concat()
     }
 
     /// A URL of ours as the carrier knows it.
@@ -221,42 +225,18 @@ impl App {
             consent: self.config.memory.consent,
             live: Arc::clone(&self.calls) as Arc<dyn LiveCalls>,
         };
-        let drain = Drain::new(Arc::clone(&self.spool), sinks);
-        let stop = self.background.stop.clone();
+        let spool = Arc::clone(&self.spool);
         // On a thread of its own: what a long call leaves in a profile takes some ms to work out, and frames are due
         // every 20 ms. Not one of the runtime's, which waits for those even when nobody told them to stop.
-        let (done, ended) = oneshot::channel::<()>();
-        let started = std::thread::Builder::new().name("outbox".to_owned()).spawn(move || {
-            let _done = done;
+        self.background.keep_thread(Part::vital("outbox"), move |stop| {
+            let drain = Drain::new(Arc::clone(&spool), sinks.clone());
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime.block_on(drain.run(stop)),
                 Err(error) => tracing::error!(%error, "finished calls are not delivered: no runtime can be had"),
             }
         });
-        if let Err(error) = started {
-            tracing::error!(%error, "finished calls are not delivered: no thread can be had");
-        }
-        self.background.tasks.spawn(async move {
-            // Dropped when the thread ends.
-            let _ = ended.await;
-        });
-        let (app, stop) = (Arc::clone(self), self.background.stop.clone());
-        self.background.tasks.spawn(async move {
-            loop {
-                // Calls of instances that died meanwhile, as during a deploy, get the same time as those from before.
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(app.config.memory.spool.resume_grace) => (),
-                }
-                match app.spool.finish_orphans().await {
-                    Ok(sids) if sids.is_empty() => (),
-                    Ok(sids) => {
-                        tracing::warn!(calls = sids.len(), "calls of a dead instance are over; what was said is kept")
-                    }
-                    Err(error) => tracing::warn!(%error, "calls of a dead instance cannot be finished yet"),
-                }
-            }
-        });
+        let (spool, grace) = (Arc::clone(&self.spool), self.config.memory.spool.resume_grace);
+        self.background.keep(Part::helpful("orphans"), move |stop| finish_orphans(Arc::clone(&spool), grace, stop));
     }
 
     /// Says that an answered call has had no stream here, unless another instance has served it.
@@ -278,18 +258,40 @@ impl App {
     /// Sweeps the table of calls every few seconds, until the process ends.
     pub(crate) fn spawn_sweeper(self: &Arc<Self>) {
         let app = Arc::downgrade(self);
-        tokio::spawn(async move {
-            let mut tick = tokio::time::interval(Duration::from_secs(5));
-            loop {
-                tick.tick().await;
-                let Some(app) = app.upgrade() else { return };
-                // A few say it for all.
-                for sid in app.calls.sweep(Instant::now()).into_iter().take(20) {
-                    app.never_came(&sid).await;
-                }
-                metrics::gauge!("redial_calls").set(app.calls.count() as f64);
-            }
+        self.background.keep(Part::vital("sweeper"), move |stop| {
+            let app = app.clone();
+            async move { _ = stop.run_until_cancelled(sweep(app)).await }
         });
+    }
+}
+
+async fn sweep(app: Weak<App>) {
+    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tick.tick().await;
+        let Some(app) = app.upgrade() else { return pending().await }; // it takes its supervisor along
+        // A few say it for all.
+        for sid in app.calls.sweep(Instant::now()).into_iter().take(20) {
+            app.never_came(&sid).await;
+        }
+        metrics::gauge!("redial_calls").set(app.calls.count() as f64);
+    }
+}
+
+/// Closes the calls of instances that died meanwhile, as during a deploy: they get the same time as those from before.
+async fn finish_orphans(spool: Arc<Spool>, every: Duration, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every) => (),
+        }
+        match spool.finish_orphans().await {
+            Ok(sids) if sids.is_empty() => (),
+            Ok(sids) => {
+                tracing::warn!(calls = sids.len(), "calls of a dead instance are over; what was said is kept")
+            }
+            Err(error) => tracing::warn!(%error, "calls of a dead instance cannot be finished yet"),
+        }
     }
 }
 

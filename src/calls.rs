@@ -2,6 +2,8 @@
 //!
 //! A call is admitted at the webhook, before it is answered, and keeps its place until it ends.
 
+mod control;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,9 +14,10 @@ use redial_memory::greeting::GreetingLevel;
 use redial_store::spool::{LiveCalls, OpenCall};
 use redial_store::store::Known;
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use self::control::{Control, ControlReceiver, ControlSender, channel};
 use crate::config::Limits;
 
 /// How long an answered webhook may wait for its stream: the life of its newest token and some travelling time.
@@ -48,23 +51,6 @@ pub struct Ringing {
     pub resumed: Option<oneshot::Receiver<OpenCall>>,
 }
 
-/// What a live call is told from outside its stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// The status callback named a terminal state.
-    Completed,
-    /// Say goodbye and hang up.
-    Drain,
-    /// Stop now.
-    Shutdown,
-    /// Let the call go between two turns; another process takes it up.
-    HandOver,
-    /// The carrier has given this stream up and is about to open another one for the call.
-    Displaced,
-    /// The caller was erased: keep nothing of this call.
-    Forget,
-}
-
 /// Why a call is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -80,6 +66,9 @@ pub enum Refusal {
     /// The process is about to stop.
     #[error("shutting down")]
     ShuttingDown,
+    /// A part of this process does not stay up; [`App::failing`](crate::app::App::failing) names it.
+    #[error("a part of this program keeps dying")]
+    PartFailing,
     /// The data directory was taken away: what is said would be lost with this process.
     #[error("the data directory is gone")]
     DataDirGone,
@@ -164,7 +153,7 @@ enum State {
         ringing: Ringing,
     },
     Live {
-        control: mpsc::Sender<Control>,
+        control: ControlSender,
     },
 }
 
@@ -262,7 +251,7 @@ impl Calls {
         &self,
         sid: &CallSid,
         (caller, leg): (&Caller, u32),
-        control: mpsc::Sender<Control>,
+        control: ControlSender,
         ring: impl FnOnce() -> Ringing,
     ) -> Result<Ringing, NoCall> {
         let mut inner = self.lock();
@@ -295,10 +284,7 @@ impl Calls {
     pub fn completed(&self, sid: &CallSid) {
         let mut inner = self.lock();
         match inner.open.get(sid).map(|open| &open.state) {
-            Some(State::Live { control }) => {
-                // A full queue means that it has been told before.
-                let _ = control.try_send(Control::Completed);
-            }
+            Some(State::Live { control }) => control.tell(Control::Completed),
             Some(State::Ringing { .. }) => inner.finish(sid, true),
             None => (),
         }
@@ -314,9 +300,7 @@ impl Calls {
     pub async fn displace(&self, sid: &CallSid) {
         for _ in 0..50 {
             match self.lock().open.get(sid).map(|open| &open.state) {
-                Some(State::Live { control }) => {
-                    let _ = control.try_send(Control::Displaced);
-                }
+                Some(State::Live { control }) => control.tell(Control::Displaced),
                 Some(State::Ringing { .. }) | None => return,
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -348,7 +332,7 @@ impl Calls {
     pub fn tell_all(&self, message: Control) {
         for open in self.lock().open.values() {
             if let State::Live { control } = &open.state {
-                let _ = control.try_send(message);
+                control.tell(message);
             }
         }
     }
@@ -401,7 +385,7 @@ impl LiveCalls for Calls {
     fn forget(&self, user: &UserId) {
         for open in self.lock().open.values().filter(|open| open.caller.user_id == *user) {
             if let State::Live { control } = &open.state {
-                let _ = control.try_send(Control::Forget);
+                control.tell(Control::Forget);
             }
         }
     }

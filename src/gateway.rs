@@ -9,9 +9,8 @@ use redial_identity::CallerAddress;
 use redial_memory::model::{Profile, Session};
 use redial_outgoing::tls;
 use redial_store::store::MemoryError;
+use redial_supervision::Part;
 use secrecy::SecretString;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::app::{App, Providers};
@@ -19,7 +18,7 @@ use crate::calls::Control;
 use crate::config::Config;
 use crate::http;
 use crate::http::api::door::{Door, Sign};
-use crate::http::listener::{self, Rules};
+use crate::http::listener::{self, Places, Rules};
 use crate::telemetry::metrics;
 
 /// The last part of the grace period: running calls say goodbye.
@@ -40,10 +39,8 @@ pub enum RunningCalls {
 pub struct Gateway {
     app: Arc<App>,
     address: SocketAddr,
-    stop: CancellationToken,
-    server: JoinHandle<()>,
-    /// The operators' API: where it is, and the task.
-    admin: Option<(Sign, JoinHandle<()>)>,
+    /// Where the operators' API is.
+    admin: Option<Sign>,
 }
 
 impl Gateway {
@@ -62,16 +59,23 @@ impl Gateway {
         }
         let door = config.admin.as_ref().map(|admin| Door::open(admin, &config.server.data_dir)).transpose()?;
         let local_url = Url::parse(&format!("http://{address}"))?;
-        let rules = Rules::public(listener::places_beside(config.limits.calls));
+        let places = Places::new(Rules::public(listener::places_beside(config.limits.calls)));
         let app = App::build(config, providers, local_url).await?;
         app.spawn_sweeper();
         app.spawn_deliveries();
-        app.background.tasks.spawn(metrics::keep_up(app.background.stop.clone()));
-        let stop = CancellationToken::new();
-        let router = http::router(Arc::clone(&app));
-        let server = tokio::spawn(listener::serve(listener, router, rules, stop.clone()));
-        let admin = door.map(|door| (door.sign(), tokio::spawn(door.serve(Arc::clone(&app), stop.clone()))));
-        Ok(Self { app, address, stop, server, admin })
+        app.background.keep(Part::helpful("upkeep"), metrics::keep_up);
+        let (listener, router) = (Arc::new(listener), http::router(Arc::clone(&app)));
+        app.listeners.keep(Part::vital("public listener"), move |stop| {
+            let (listener, places, router) = (Arc::clone(&listener), Arc::clone(&places), router.clone());
+            async move { listener::serve(&listener, &places, router, stop).await }
+        });
+        let admin = door.as_ref().map(Door::sign);
+        if let Some(door) = door.map(Arc::new) {
+            let app_of_door = Arc::clone(&app);
+            let serve = move |stop| Arc::clone(&door).serve(Arc::clone(&app_of_door), stop);
+            app.listeners.keep(Part::helpful("operators listener"), serve);
+        }
+        Ok(Self { app, address, admin })
     }
 
     /// Where it listens.
@@ -81,12 +85,12 @@ impl Gateway {
 
     /// Where the operators' API listens; `None` when it is off, or another process has its port still.
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().and_then(|(sign, _)| sign.address.get().copied())
+        self.admin.as_ref().and_then(|sign| sign.address.get().copied())
     }
 
     /// The token of the operators' API, if it was made at this start.
     pub fn generated_admin_token(&self) -> Option<&SecretString> {
-        self.admin.as_ref().and_then(|(sign, _)| sign.generated.as_ref())
+        self.admin.as_ref().and_then(|sign| sign.generated.as_ref())
     }
 
     /// Calls that ring or are live.
@@ -122,7 +126,7 @@ impl Gateway {
         tracing::info!(calls = self.app.calls.count(), grace_s = grace.as_secs(), "shutting down: no new calls");
         if calls == RunningCalls::HandOver {
             // First of all the carrier's next question goes to whoever else listens.
-            self.stop.cancel();
+            self.app.listeners.stop().cancel();
             self.app.calls.tell_all(Control::HandOver);
         }
         let goodbye = grace.min(GOODBYE);
@@ -150,15 +154,11 @@ impl Gateway {
                 tracing::error!(open, waiting, "sessions are lost: neither the disk nor the store took them in time");
             }
         }
-        self.app.background.stop.cancel();
-        self.app.background.tasks.close();
-        let _ = tokio::time::timeout(WRITE_LIMIT, self.app.background.tasks.wait()).await;
-        self.stop.cancel();
-        // The accept loop ends at once; a panic in it was logged.
-        let _ = self.server.await;
-        if let Some((_, admin)) = self.admin {
-            let _ = admin.await;
-        }
+        self.app.background.stop().cancel();
+        let _ = tokio::time::timeout(WRITE_LIMIT, self.app.background.stopped()).await;
+        self.app.listeners.stop().cancel();
+        // The accept loops end at once.
+        self.app.listeners.stopped().await;
         kept
     }
 }

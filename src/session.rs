@@ -35,7 +35,6 @@ use redial_speech::tone;
 use redial_speech::vad::{Vad, VadEdge};
 use redial_store::mirror::feed::Feed;
 use redial_store::spool::Spool;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -46,7 +45,7 @@ use self::line::{Clock, Line};
 use self::log::CallLog;
 use self::loopback::Loopback;
 use self::record::Record;
-use crate::calls::{Calls, Control, Lookup};
+use crate::calls::{Calls, Control, ControlReceiver, Lookup};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::telemetry::limited::Limited;
 use crate::telemetry::millis;
@@ -91,7 +90,7 @@ pub(crate) struct Session {
     ends: bool,
     /// The core has ended the call.
     over: Option<EndReason>,
-    control: mpsc::Receiver<Control>,
+    control: ControlReceiver,
     reframer: Reframer,
     vad: Vad,
     hearing: Hearing,
@@ -183,7 +182,7 @@ pub(crate) struct Opening {
     pub(crate) call_sid: CallSid,
     pub(crate) socket: MediaStream,
     pub(crate) codec: Box<dyn Codec>,
-    pub(crate) control: mpsc::Receiver<Control>,
+    pub(crate) control: ControlReceiver,
     pub(crate) lookup: JoinHandle<Lookup>,
     pub(crate) vad: Vad,
     pub(crate) record: Record,

@@ -25,7 +25,7 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// Whether calls are taken. Asked by strangers: it must cost nothing.
 fn is_ready(app: &App) -> bool {
-    app.calls.is_open() && !app.spool.is_gone()
+    app.calls.is_open() && !app.spool.is_gone() && app.failing().is_empty()
 }
 
 /// `GET /healthz`: the process runs.
@@ -59,13 +59,20 @@ pub(super) fn probes(app: Arc<App>) -> Router {
         .with_state(Arc::new(probe))
 }
 
-/// `GET /readyz` for operators. A store or a disk that is down is told, but does not make us unready: calls go on without it.
+/// `GET /readyz` for operators. A store or a disk that is down is told, but does not make us unready: calls go on without it. A
+/// part of the process that does not stay up does.
 async fn condition(State(probe): State<Arc<Probe>>) -> Response {
     let app = &probe.app;
     let (memory, journal) = probe.condition.or_look(look(app)).await;
     let ready = is_ready(app);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "accepting_calls": ready, "calls": app.calls.count(), "memory": memory, "journal": journal });
+    let body = json!({
+        "accepting_calls": ready,
+        "calls": app.calls.count(),
+        "failing": app.failing(),
+        "memory": memory,
+        "journal": journal,
+    });
     (status, Json(body)).into_response()
 }
 

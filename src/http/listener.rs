@@ -29,8 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::files::places_beside;
 pub(crate) use self::peer::{Believed, Peer};
-use self::places::Places;
-pub(crate) use self::places::{Place, Rules, network};
+pub(crate) use self::places::{Place, Places, Rules, network};
 use self::watched::{Watched, answered, asked};
 use crate::telemetry::limited::Limited;
 
@@ -72,9 +71,9 @@ pub(crate) fn bind_anew(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `stop`. Upgraded connections go on; they belong to their calls.
-pub(crate) async fn serve(listener: TcpListener, router: Router, rules: Rules, stop: CancellationToken) {
-    let places = Places::new(rules);
+/// Serves until `stop`. Upgraded connections go on; they belong to their calls. Should it die, another one may go on with the
+/// same listener and the same places.
+pub(crate) async fn serve(listener: &TcpListener, places: &Arc<Places>, router: Router, stop: CancellationToken) {
     let failures = Limited::new();
     let mut sweep = interval(SWEEP_EVERY);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -83,7 +82,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, rules: Rules, s
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     // Dropped otherwise: the kernel resets it.
-                    if let Some(place) = a_place(&places, peer.ip()).await {
+                    if let Some(place) = a_place(places, peer.ip()).await {
                         tokio::spawn(connection(stream, place, Peer(peer.ip()), router.clone(), stop.clone()));
                     }
                 }

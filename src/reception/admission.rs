@@ -61,6 +61,9 @@ pub(crate) async fn decide(app: &Arc<App>, request: &IncomingCall, entry: Entry)
     if app.spool.is_gone() {
         return refused(sid, Refusal::DataDirGone, goes_on);
     }
+    if !app.failing().is_empty() {
+        return refused(sid, Refusal::PartFailing, goes_on);
+    }
     if goes_on {
         app.calls.displace(sid).await;
     }
@@ -172,7 +175,7 @@ fn grant_stream(app: &App, grant: &Grant) -> Decision {
 /// Takes a call back that was given a place while nobody could say whether it had been had before, once somebody says so.
 fn withdraw_if_had(app: &Arc<App>, sid: &CallSid, goes_on: bool) {
     let (app, sid) = (Arc::clone(app), sid.clone());
-    let (tasks, stop) = (app.background.tasks.clone(), app.background.stop.clone());
+    let (tasks, stop) = (app.background.tasks().clone(), app.background.stop().clone());
     tasks.spawn(async move {
         let mirror = app.mirror.as_deref();
         let fate = tokio::select! {
@@ -194,7 +197,7 @@ fn refused(sid: &CallSid, refusal: Refusal, goes_on: bool) -> Decision {
     }
     match refusal {
         // The carrier then asks the fallback URL, which is another instance.
-        Refusal::ShuttingDown | Refusal::DataDirGone => Decision::Elsewhere(refusal),
+        Refusal::ShuttingDown | Refusal::DataDirGone | Refusal::PartFailing => Decision::Elsewhere(refusal),
         Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy if !goes_on => Decision::Busy,
         // Answered already, so that it cannot be rejected any more.
         Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy | Refusal::TooManyLegs => {
@@ -210,6 +213,7 @@ const fn reason(refusal: Refusal) -> &'static str {
         Refusal::CallerBusy => "caller_busy",
         Refusal::ShuttingDown => "shutting_down",
         Refusal::DataDirGone => "data_dir_gone",
+        Refusal::PartFailing => "part_failing",
         Refusal::TooManyLegs => "too_many_legs",
     }
 }

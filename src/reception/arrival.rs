@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use redial_call::CallSid;
 use redial_store::fate::{self, Fate};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::clock::unix_seconds;
 use super::lookup::{self, Heard};
 use crate::app::App;
-use crate::calls::{Control, NoCall, Ringing};
+use crate::calls::{ControlSender, NoCall, Ringing};
 use crate::telemetry::limited::Limited;
 use crate::token::Grant;
 
@@ -28,7 +27,7 @@ pub(super) async fn arrive(
     app: &Arc<App>,
     token: &str,
     call: &CallSid,
-    control: mpsc::Sender<Control>,
+    control: ControlSender,
 ) -> Result<Ringing, &'static str> {
     static REFUSED: Limited = Limited::new();
     static NO_CALL: Limited = Limited::new();

@@ -1,5 +1,6 @@
 //! A stream has come: the call from its beginning to what is kept of it.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,13 +12,13 @@ use redial_store::mirror::LiveCall;
 use redial_store::mirror::feed::Feed;
 use redial_store::resume;
 use redial_store::spool::OpenCall;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::arrival;
 use crate::app::App;
-use crate::calls::{Control, Ringing};
+use crate::calls::{self, ControlReceiver, Ringing};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::session::log::CallLog;
 use crate::session::record::Record;
@@ -50,8 +51,7 @@ pub(crate) async fn serve(
         Err(_) => return refuse(socket, POLICY, "no start").await,
     };
     let token = start.parameter(TOKEN_PARAMETER).unwrap_or_default();
-    // A handful of messages at most: the status callback, one drain, one shutdown.
-    let (control, inbox) = mpsc::channel(4);
+    let (control, inbox) = calls::channel();
     let ringing = match arrival::arrive(&app, token, &start.call, control).await {
         Ok(ringing) => ringing,
         Err(reason) => return refuse(socket, POLICY, reason).await,
@@ -111,7 +111,7 @@ struct Stream {
 }
 
 /// The call, and what is kept when it is over.
-async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: mpsc::Receiver<Control>) {
+async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlReceiver) {
     let Stream { socket, codec, start } = stream;
     let (record, resumed) = match taken_up(ringing.resumed).await {
         Some(call) => {
@@ -193,14 +193,19 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: mpsc::Re
         });
     }
     tracing::info!(reason = end_reason, "the call is over");
-    if let Some(mut closed) = closed
-        && timeout(DISK_PATIENCE, &mut closed).await.is_err()
-    {
+    let Some(closed) = closed else { return };
+    let on_disk = async {
+        if closed.await.is_err() {
+            pending().await // nobody writes it any more
+        }
+    };
+    tokio::pin!(on_disk);
+    if timeout(DISK_PATIENCE, on_disk.as_mut()).await.is_err() {
         // The disk does not take it; it is tried on, but the store may be faster. Twice is as good as once.
         tracing::warn!("the session goes to the store at once: the disk does not take it");
         tokio::select! {
             Ok(()) = app.spool.deliver_at_once(caller, document) => (),
-            _ = closed => (),
+            () = on_disk => (),
         }
     }
 }

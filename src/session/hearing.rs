@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use redial_call::Load;
 use redial_provider::stt::{Stt, SttInput, SttOutput, SttStream};
+use redial_supervision::Backoff;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep_until};
 
@@ -17,8 +18,8 @@ use crate::telemetry::limited::Limited;
 const MOST_WAITING: usize = 750;
 /// Times in a row that a recogniser may end without an answer. Then the call goes on without: its callers are asked to repeat.
 const MOST_DEATHS: u32 = 8;
-/// From the first death to the next attempt; doubled with each.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// From a death to the next attempt.
+const REOPENINGS: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(3));
 
 /// One call's recogniser, as long as it lives.
 pub(super) struct Hearing {
@@ -26,7 +27,8 @@ pub(super) struct Hearing {
     /// `None` until it is opened again.
     stream: Option<SttStream>,
     waiting: VecDeque<SttInput>,
-    deaths: u32,
+    /// Its failures are deaths in a row.
+    backoff: Backoff,
     /// `None`: it is open, or never will be.
     opens_at: Option<Instant>,
     told: Limited,
@@ -43,7 +45,7 @@ impl Hearing {
     pub(super) fn open(provider: Arc<dyn Stt>) -> Self {
         let stream = Some(provider.open());
         let told = Limited::to(1, Duration::from_secs(10));
-        Self { provider, stream, waiting: VecDeque::new(), deaths: 0, opens_at: None, told }
+        Self { provider, stream, waiting: VecDeque::new(), backoff: REOPENINGS, opens_at: None, told }
     }
 
     pub(super) fn load(&self) -> Load {
@@ -96,7 +98,7 @@ impl Hearing {
             };
             match happened {
                 Happened::Heard(Some(output)) => {
-                    self.deaths = 0;
+                    self.backoff.succeeded();
                     return output;
                 }
                 Happened::Heard(None) => self.on_death(),
@@ -110,15 +112,15 @@ impl Hearing {
         self.stream = None;
         self.waiting.clear();
         metrics::counter!("redial_stt_deaths_total").increment(1);
-        let pause = FIRST_PAUSE * 2_u32.saturating_pow(self.deaths);
-        self.deaths += 1;
-        if self.deaths == MOST_DEATHS {
-            tracing::error!(deaths = self.deaths, "speech recognition does not come back; the call goes on without");
+        let pause = self.backoff.failed();
+        let deaths = self.backoff.failures();
+        if deaths >= MOST_DEATHS {
+            tracing::error!(deaths, "speech recognition does not come back; the call goes on without");
             return;
         }
         self.opens_at = Some(Instant::now() + pause);
         if let Some(left_out) = self.told.due() {
-            tracing::error!(deaths = self.deaths, left_out, "speech recognition ended; it is opened again");
+            tracing::error!(deaths, left_out, "speech recognition ended; it is opened again");
         }
     }
 }

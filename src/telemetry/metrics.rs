@@ -20,6 +20,20 @@ const WAITS: &[f64] = &[0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0,
 /// The priorities of the models' threads.
 const PRIORITIES: &[&str] = &["final", "turn", "partial"];
 
+/// The threads and tasks that must not end.
+const PARTS: &[&str] = &[
+    "public listener",
+    "operators listener",
+    "sweeper",
+    "orphans",
+    "outbox",
+    "journal",
+    "sqlite",
+    "redis",
+    "speech",
+    "upkeep",
+];
+
 /// Every metric that is recorded anywhere.
 const METRICS: &[Metric] = &[
     gauge("redial_build_info", Unit::Count, "Always 1; its label is the version that runs.")
@@ -30,9 +44,23 @@ const METRICS: &[Metric] = &[
     counter("redial_calls_resumed_total", "Calls that went on after their stream or their process had ended."),
     counter("redial_calls_refused_total", "Calls that were declined before they were answered.").with(
         "reason",
-        &["full", "overloaded", "caller_busy", "shutting_down", "data_dir_gone", "too_many_legs", "had_before"],
+        &[
+            "full",
+            "overloaded",
+            "caller_busy",
+            "shutting_down",
+            "data_dir_gone",
+            "part_failing",
+            "too_many_legs",
+            "had_before",
+        ],
     ),
     counter("redial_panics_total", "Calls that ended by a fault of this program. Must stay 0."),
+    counter(
+        "redial_restarts_total",
+        "Threads and tasks of this program that died and were started again. Should stay 0.",
+    )
+    .with("part", PARTS),
     // the carrier's side
     gauge("redial_connections", Unit::Count, "Connections that are open, calls as well.")
         .with("listener", &["public", "operators"]),
@@ -164,7 +192,7 @@ pub(crate) fn render() -> String {
 
 /// Keeps what histograms hold small, until `stop`.
 pub(crate) async fn keep_up(stop: CancellationToken) {
-    let Some(recorder) = recorder() else { return };
+    let Some(recorder) = recorder() else { return stop.cancelled().await };
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -107,7 +107,7 @@ impl Bench {
     async fn hang_up(&self, caller: &Caller, session: Session) -> Written {
         let known = self.known(caller).await;
         let hang_up = HangUp { caller: caller.clone(), session, base: Some((known.revision, known.profile)) };
-        hang_up::write(self.store.as_ref(), hang_up, fold).await.unwrap()
+        hang_up::write(self.store.as_ref(), hang_up, fold).await.unwrap().0
     }
 
     fn advance_ms(&self, ms: u64) {

@@ -28,6 +28,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "redial-provider",
             "redial-speech",
             "redial-store",
+            "redial-supervision",
             "redial-vendors",
         ],
     ),
@@ -42,8 +43,29 @@ const CRATES: &[(&str, &[&str])] = &[
     ("redial-phonemes", &[]),
     ("redial-provider", &["redial-call", "redial-memory"]),
     ("redial-smart-turn", &[]),
-    ("redial-speech", &["redial-call", "redial-hibari", "redial-phonemes", "redial-provider", "redial-smart-turn"]),
-    ("redial-store", &["redial-call", "redial-identity", "redial-language", "redial-memory", "redial-outgoing"]),
+    (
+        "redial-speech",
+        &[
+            "redial-call",
+            "redial-hibari",
+            "redial-phonemes",
+            "redial-provider",
+            "redial-smart-turn",
+            "redial-supervision",
+        ],
+    ),
+    (
+        "redial-store",
+        &[
+            "redial-call",
+            "redial-identity",
+            "redial-language",
+            "redial-memory",
+            "redial-outgoing",
+            "redial-supervision",
+        ],
+    ),
+    ("redial-supervision", &[]),
     ("redial-vendors", &["redial-identity", "redial-memory", "redial-outgoing"]),
 ];
 

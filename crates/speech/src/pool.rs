@@ -18,6 +18,7 @@ use std::{io, thread};
 
 use redial_call::Load;
 use redial_provider::ProviderError;
+use redial_supervision::{Condition, Part, keep_going};
 use tokio::sync::oneshot;
 
 use self::load::Meter;
@@ -54,6 +55,8 @@ impl Priority {
 /// that wait.
 pub struct WorkerPool {
     shared: Arc<Shared>,
+    /// That of all threads together.
+    condition: Condition,
 }
 
 impl WorkerPool {
@@ -87,10 +90,11 @@ impl WorkerPool {
             measured,
         };
         // Made before the threads: when one cannot be had, dropping the pool ends the others.
-        let pool = Self { shared: Arc::new(shared) };
+        let pool = Self { shared: Arc::new(shared), condition: Condition::of(Part::vital("speech")) };
         for index in 0..threads {
-            let shared = Arc::clone(&pool.shared);
-            thread::Builder::new().name(format!("speech-{index}")).spawn(move || shared.work())?;
+            let (shared, condition) = (Arc::clone(&pool.shared), pool.condition.clone());
+            let work = move || keep_going(&condition, || shared.work());
+            thread::Builder::new().name(format!("speech-{index}")).spawn(work)?;
         }
         Ok(pool)
     }
@@ -142,8 +146,10 @@ impl WorkerPool {
     }
 
     /// What there is room for, from how long final jobs waited lately. Changes at most every few seconds, except upwards.
+    /// Full while the threads keep dying.
     pub fn load(&self) -> Load {
         let load = self.shared.lock().load(Instant::now());
+        let load = if self.condition.is_failing() { Load::Full } else { load };
         if self.shared.measured {
             metrics::gauge!("redial_speech_load").set(f64::from(load as u8));
         }
@@ -262,7 +268,7 @@ impl Queue {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        // No code that can panic runs under this lock, so the queue is whole even if it is said to be poisoned.
+        // What may panic under this lock is the drop of work that nobody wants; it was taken out of the queue before.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -288,12 +294,8 @@ impl Shared {
     fn work(&self) {
         let rten = OnceLock::new();
         while let Some((priority, task)) = self.next() {
+            let _busy = Busy { shared: self, priority };
             task.run(&rten, &self.pressed);
-            let mut queue = self.lock();
-            queue.idle += 1;
-            if priority == Priority::Turn {
-                queue.turns -= 1;
-            }
         }
     }
 
@@ -337,6 +339,22 @@ impl Shared {
                 .find(|waiting| !waiting.task.is_cancelled())
                 .map(|task| (priority, task))
         })
+    }
+}
+
+/// A thread that has work. Dropped, however the work has ended, it is idle again.
+struct Busy<'a> {
+    shared: &'a Shared,
+    priority: Priority,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.shared.lock();
+        queue.idle += 1;
+        if self.priority == Priority::Turn {
+            queue.turns -= 1;
+        }
     }
 }
 
@@ -470,6 +488,35 @@ mod tests {
         begins.recv().unwrap();
         drop(job);
         ends.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
+
+    /// Something that a job holds.
+    struct Falls(mpsc::Sender<()>);
+
+    impl Drop for Falls {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+            panic!("what a job holds breaks as it is dropped, as the test wants it");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_dies_beside_its_work_does_the_next() {
+        let (pool, release, first) = busy(4);
+        let (fallen, falls) = mpsc::channel();
+        let held = Falls(fallen);
+        drop(pool.submit(move |_| drop(held)).unwrap());
+        let third = pool.submit(|_| 3).unwrap();
+        drop(release);
+        first.await.unwrap();
+        assert_eq!(
+            tokio::time::timeout(Duration::from_secs(30), third).await.expect("nobody works any more").unwrap(),
+            3
+        );
+        falls.try_recv().expect("the thread has not died");
+        while !pool.is_idle() {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

@@ -1,16 +1,12 @@
-//! Writing a finished call: in order for each caller, merged with what others wrote, and until it is written.
+//! Writing a finished call: in order for each caller, merged with what others wrote.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use redial_identity::{Caller, UserId};
 use redial_memory::model::{Profile, Session};
 use redial_memory::unite::unite;
-use tracing::{error, warn};
 
-use super::jitter;
 use super::store::{Commit, MemoryError, Outcome, Store};
 
 /// A finished call.
@@ -38,63 +34,18 @@ pub enum Written {
     Erased,
 }
 
-/// Writes a finished call and what `fold` makes of the profile with it.
+/// Writes a finished call and what `fold` makes of the profile with it. Answers also whose call it turned out to be.
 ///
 /// One write at a time for each caller of a store, in the order of the calls to this function. Another copy of the call that is
 /// stored is united with this one, a number that belongs to another user takes the call to that one unless it was split
-/// off after the call, and a profile that has moved on is folded again, so `fold` may run several times. A store that is not reachable is tried again, without
-/// end, after 20 ms to 10 s: whoever waits for this bounds it by the shutdown.
+/// off after the call, and a profile that has moved on is folded again, so `fold` may run several times.
 ///
 /// # Errors
-/// What trying again would not help. It is logged here.
+/// [`MemoryError::Unavailable`]: writing it again later is harmless. What else there is, trying again would not help.
 ///
 /// # Cancel safety
 /// Dropped, this write may be lost or half-way, never another one; writing it again is harmless.
 pub async fn write(
-    store: &dyn Store,
-    mut hang_up: HangUp,
-    fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
-) -> Result<Written, MemoryError> {
-    let mut tries = 0;
-    loop {
-        let lane = Lane::of(store, &hang_up.caller.user_id);
-        let _turn = lane.mutex.lock().await;
-        let owner = loop {
-            match attempt(store, hang_up.clone(), &fold).await {
-                Ok(Attempt::Written(written)) => return Ok(written),
-                Ok(Attempt::Mapped(owner)) => break owner,
-                Err(error @ MemoryError::Unavailable { .. }) => {
-                    if tries == 0 {
-                        warn!(
-                            call.sid = hang_up.session.chat_id,
-                            error = &error as &dyn Error,
-                            "a finished call waits to be written"
-                        );
-                    }
-                    tokio::time::sleep(Duration::from_millis(pause_after(tries))).await;
-                    tries += 1;
-                }
-                Err(error @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
-                    // An id that was refused may hold anything; as a text it is quoted, so it breaks no line.
-                    error!(
-                        call.sid = hang_up.session.chat_id,
-                        error = &error as &dyn Error,
-                        "a finished call is not taken"
-                    );
-                    return Err(error);
-                }
-            }
-        };
-        // This lane is left before the next one is entered, so two calls cannot wait for each other.
-        hang_up = hang_up.of(owner);
-    }
-}
-
-/// As [`write()`], but gives up when the store is not reachable. Answers also whose call it turned out to be.
-///
-/// # Errors
-/// [`MemoryError::Unavailable`]: writing it again later is harmless. What else there is, trying again would not help.
-pub async fn write_once(
     store: &dyn Store,
     mut hang_up: HangUp,
     fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
@@ -104,6 +55,7 @@ pub async fn write_once(
         let _turn = lane.mutex.lock().await;
         match attempt(store, hang_up.clone(), &fold).await? {
             Attempt::Written(written) => return Ok((written, hang_up.caller.user_id)),
+            // This lane is left before the next one is entered, so two calls cannot wait for each other.
             Attempt::Mapped(owner) => hang_up = hang_up.of(owner),
         }
     }
@@ -167,17 +119,6 @@ async fn attempt(
     }
 }
 
-/// The longest wait between two attempts, in ms.
-pub(super) const LONGEST_PAUSE_MS: u64 = 10_000;
-
-/// How long to wait after so many failed attempts, in ms: 20, doubled up to 10 s, with up to half of it taken off at
-/// random so that many that wait do not come back at once.
-pub(super) fn pause_after(tries: u32) -> u64 {
-    const FIRST_MS: u64 = 20;
-    let full = FIRST_MS.saturating_mul(1 << tries.min(20)).min(LONGEST_PAUSE_MS);
-    full / 2 + (jitter::share() * (full - full / 2) as f64) as u64
-}
-
 /// Whose calls, and in which store: its address, as a simulation has several instances in one process.
 type Whose = (usize, UserId);
 
@@ -218,12 +159,12 @@ impl Drop for Lane {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::time::Duration;
 
     use async_trait::async_trait;
     use redial_call::{Role, Turn, TurnId, Via};
     use redial_memory::digest::SessionDigest;
     use redial_memory::model::{Episode, Message, Metadata};
-    use tokio::time::Instant;
 
     use super::*;
     use crate::store::{Health, Known};
@@ -232,11 +173,18 @@ mod tests {
     struct Scripted {
         answers: Mutex<VecDeque<Result<Outcome, MemoryError>>>,
         asked: Mutex<Vec<Commit>>,
+        is_stuck: bool,
     }
 
     impl Scripted {
         fn new(answers: impl IntoIterator<Item = Result<Outcome, MemoryError>>) -> Self {
-            Self { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() }
+            let answers = Mutex::new(answers.into_iter().collect());
+            Self { answers, asked: Mutex::default(), is_stuck: false }
+        }
+
+        /// Never answers.
+        fn stuck() -> Self {
+            Self { is_stuck: true, ..Self::new([]) }
         }
     }
 
@@ -244,6 +192,9 @@ mod tests {
     impl Store for Scripted {
         async fn commit_session(&self, commit: &Commit) -> Result<Outcome, MemoryError> {
             self.asked.lock().unwrap().push(commit.clone());
+            if self.is_stuck {
+                std::future::pending::<()>().await;
+            }
             tokio::task::yield_now().await; // lets another writer in, if nothing keeps it out
             self.answers.lock().unwrap().pop_front().expect("no more commits than answers")
         }
@@ -291,27 +242,27 @@ mod tests {
         profile
     }
 
+    async fn written(store: &Scripted, hang_up: HangUp) -> Written {
+        write(store, hang_up, fold).await.unwrap().0
+    }
+
     fn has_lane(user: &str) -> bool {
         lanes().keys().any(|(_, user_id)| user_id.as_str() == user)
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_store_that_is_away_is_tried_until_it_is_back() {
-        let store = Scripted::new((0..20).map(|_| away()).chain([applied(1)]));
-        let began = Instant::now();
-        let written = write(&store, hang_up("u_away", "CA1"), fold).await;
-        assert!(matches!(written, Ok(Written::Applied { revision: 1 })));
-        // 20 ms doubled nine times, then eleven times 10 s; up to half of it is taken off.
-        let full = Duration::from_millis((0..9).map(|n| 20 << n).sum::<u64>() + 11 * 10_000);
-        assert!((full / 2..=full + Duration::from_millis(100)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    #[tokio::test]
+    async fn a_store_that_is_away_is_told_and_the_call_written_later() {
+        let store = Scripted::new([away(), applied(1)]);
+        let missed = write(&store, hang_up("u_away", "CA1"), fold).await;
+        assert!(matches!(missed, Err(MemoryError::Unavailable { .. })), "{missed:?}");
+        assert_eq!(written(&store, hang_up("u_away", "CA1")).await, Written::Applied { revision: 1 });
     }
 
     #[tokio::test]
     async fn a_profile_that_moved_on_is_folded_again() {
         let theirs = fold(Profile::default(), &hang_up("u_moved", "CA0").session);
         let store = Scripted::new([Ok(Outcome::Conflict { revision: 7, profile: theirs }), applied(8)]);
-        let written = write(&store, hang_up("u_moved", "CA1"), fold).await;
-        assert!(matches!(written, Ok(Written::Applied { revision: 8 })));
+        assert_eq!(written(&store, hang_up("u_moved", "CA1")).await, Written::Applied { revision: 8 });
         let asked = store.asked.into_inner().unwrap();
         assert_eq!(asked.iter().map(|commit| commit.base_revision).collect::<Vec<_>>(), [0, 7]);
         let sids: Vec<_> = asked[1].profile.episodes.iter().map(|episode| episode.sid.as_str()).collect();
@@ -347,7 +298,7 @@ mod tests {
             profile
         };
         let written = write(&store, ours, fold).await;
-        assert_eq!(written.unwrap(), Written::Applied { revision: 4 });
+        assert_eq!(written.unwrap().0, Written::Applied { revision: 4 });
         let asked = store.asked.into_inner().unwrap();
         let replaces: Vec<_> = asked.iter().map(|commit| commit.replaces).collect();
         assert_eq!(replaces, [None, Some(digest), Some(digest)]);
@@ -361,7 +312,7 @@ mod tests {
     async fn a_copy_that_nothing_is_left_of_is_replaced_by_name() {
         let digest = SessionDigest::of(&hang_up("u_expired", "CA1").session);
         let store = Scripted::new([Ok(Outcome::Differs { stored: None, digest }), applied(2)]);
-        assert_eq!(write(&store, hang_up("u_expired", "CA1"), fold).await.unwrap(), Written::Applied { revision: 2 });
+        assert_eq!(written(&store, hang_up("u_expired", "CA1")).await, Written::Applied { revision: 2 });
         assert_eq!(store.asked.into_inner().unwrap()[1].replaces, Some(digest));
     }
 
@@ -376,7 +327,8 @@ mod tests {
         ]);
         let guessed = fold(Profile::default(), &hang_up("u_guessed", "CA9").session);
         let hang_up = HangUp { base: Some((3, guessed)), ..hang_up("u_guessed", "CA1") };
-        assert_eq!(write(&store, hang_up, fold).await.unwrap(), Written::Applied { revision: 6 });
+        let (written, whose) = write(&store, hang_up, fold).await.unwrap();
+        assert_eq!((written, &whose), (Written::Applied { revision: 6 }, &user_id));
         let asked = store.asked.into_inner().unwrap();
         assert_eq!(asked.iter().map(|commit| commit.base_revision).collect::<Vec<_>>(), [3, 0, 5]);
         assert!(asked[1..].iter().all(|commit| commit.user_id == user_id && commit.session.user_id == "u_linked"));
@@ -405,32 +357,31 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_callers_hang_ups_are_written_one_after_the_other() {
-        let store = Scripted::new([away(), applied(1), applied(2)]);
-        let (first, second) = tokio::join!(
-            write(&store, hang_up("u_order", "CA1"), fold),
-            write(&store, hang_up("u_order", "CA2"), fold)
-        );
-        assert!(matches!(first, Ok(Written::Applied { revision: 1 })));
-        assert!(matches!(second, Ok(Written::Applied { revision: 2 })));
+        // Each answers a second attempt of the same call before the other one may begin.
+        let moved_on = || Ok(Outcome::Conflict { revision: 1, profile: Profile::default() });
+        let store = Scripted::new([moved_on(), applied(1), moved_on(), applied(2)]);
+        let (first, second) =
+            tokio::join!(written(&store, hang_up("u_order", "CA1")), written(&store, hang_up("u_order", "CA2")));
+        assert_eq!((first, second), (Written::Applied { revision: 1 }, Written::Applied { revision: 2 }));
         let asked = store.asked.into_inner().unwrap();
         let order: Vec<_> = asked.iter().map(|commit| commit.session.chat_id.as_str()).collect();
-        assert_eq!(order, ["CA1", "CA1", "CA2"]);
+        assert_eq!(order, ["CA1", "CA1", "CA2", "CA2"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_who_waits_keeps_no_other_waiting() {
-        let stuck = Scripted::new((0..1000).map(|_| away()));
+        let stuck = Scripted::stuck();
         let works = Scripted::new([applied(1)]);
         tokio::select! {
             biased;
-            _ = write(&stuck, hang_up("u_stuck", "CA1"), fold) => panic!("the store is away"),
-            written = write(&works, hang_up("u_works", "CA2"), fold) => assert!(written.is_ok()),
+            _ = write(&stuck, hang_up("u_stuck", "CA1"), fold) => panic!("the store does not answer"),
+            _ = written(&works, hang_up("u_works", "CA2")) => (),
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_lane_is_forgotten_even_if_its_writers_were_dropped() {
-        let store = Scripted::new((0..1000).map(|_| away()));
+        let store = Scripted::stuck();
         {
             let both = async {
                 tokio::join!(
@@ -442,11 +393,11 @@ mod tests {
         }
         assert!(!has_lane("u_idle"));
 
-        let store = Scripted::new([away(), applied(1)]);
-        let written = tokio::spawn(async move { write(&store, hang_up("u_idle", "CA3"), fold).await });
+        let store = Scripted::new([applied(1)]);
+        let writing = tokio::spawn(async move { write(&store, hang_up("u_idle", "CA3"), fold).await });
         tokio::task::yield_now().await;
         assert!(has_lane("u_idle"));
-        assert!(written.await.unwrap().is_ok());
+        assert!(writing.await.unwrap().is_ok());
         assert!(!has_lane("u_idle"));
     }
 }

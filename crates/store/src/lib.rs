@@ -17,7 +17,6 @@ pub mod directory;
 pub mod fate;
 pub mod hang_up;
 pub mod import;
-pub mod jitter;
 pub mod mirror;
 pub mod process;
 pub mod redis;

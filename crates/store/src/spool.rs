@@ -172,6 +172,12 @@ impl Spool {
         self.writer.is_degraded()
     }
 
+    /// The threads and tasks of the journal and its file that do not stay up.
+    pub fn failing(&self) -> Vec<&'static str> {
+        let file = self.database.condition().filter(|condition| condition.is_failing());
+        self.writer.failing().into_iter().chain(file.map(|condition| condition.part().name())).collect()
+    }
+
     /// True when the data directory was taken away, or replaced, under this process: what is said from now on could not be
     /// found by the next one. As of a look some seconds ago, while deliveries run.
     pub fn is_gone(&self) -> bool {

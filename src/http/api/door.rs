@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::AdminConfig;
-use crate::http::listener::{self, Rules};
+use crate::http::listener::{self, Places, Rules};
 
 /// Bytes of a token that is made here.
 const TOKEN_BYTES: usize = 32;
@@ -27,8 +27,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// The API's port, and what opens it.
 pub(crate) struct Door {
     bind: SocketAddr,
-    /// `None` while another process has the port.
-    listener: Option<TcpListener>,
+    /// Not set while another process has the port.
+    listener: OnceLock<TcpListener>,
+    places: Arc<Places>,
     token: SecretString,
     /// Where the token is left once the port is ours, if it is made here.
     token_file: Option<PathBuf>,
@@ -54,7 +55,7 @@ impl Door {
     /// When the address can never be bound, or the system has no randomness for a token.
     pub(crate) fn open(config: &AdminConfig, data_dir: &Path) -> anyhow::Result<Self> {
         let bind = config.bind;
-        let listener = match listener::bind_anew(bind) {
+        let bound = match listener::bind_anew(bind) {
             Ok(listener) => Some(listener),
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
                 tracing::warn!(
@@ -69,15 +70,17 @@ impl Door {
             Some(token) => (token.clone(), None),
             None => (new_token()?, Some(data_dir.join(TOKEN_FILE))),
         };
-        let door = Self { bind, listener, token, token_file, address: Arc::new(OnceLock::new()) };
-        if let Some(listener) = &door.listener {
-            door.is_open(listener);
+        let (listener, places, address) = (OnceLock::new(), Places::new(Rules::operators()), Arc::default());
+        let door = Self { bind, listener, places, token, token_file, address };
+        if let Some(bound) = bound {
+            door.is_open(bound);
         }
         Ok(door)
     }
 
     /// The port is ours. Not before: the file says what opens the port, and another process may still have it.
-    fn is_open(&self, listener: &TcpListener) {
+    fn is_open(&self, listener: TcpListener) {
+        let listener = self.listener.get_or_init(|| listener);
         self.address.get_or_init(|| listener.local_addr().unwrap_or(self.bind));
         let Some(file) = &self.token_file else { return };
         match leave(file, &self.token) {
@@ -99,22 +102,21 @@ impl Door {
         Sign { address: Arc::clone(&self.address), generated: self.token_file.is_some().then(|| self.token.clone()) }
     }
 
-    /// Answers operators until `stop`.
-    pub(crate) async fn serve(mut self, app: Arc<App>, stop: CancellationToken) {
-        let listener = match self.listener.take() {
-            Some(listener) => listener,
-            None => loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(TRY_AGAIN) => (),
-                }
-                if let Ok(listener) = listener::bind_anew(self.bind) {
-                    self.is_open(&listener);
-                    break listener;
-                }
-            },
+    /// Answers operators until `stop`. Should it die, it may be called again.
+    pub(crate) async fn serve(self: Arc<Self>, app: Arc<App>, stop: CancellationToken) {
+        let listener = loop {
+            if let Some(listener) = self.listener.get() {
+                break listener;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(TRY_AGAIN) => (),
+            }
+            if let Ok(listener) = listener::bind_anew(self.bind) {
+                self.is_open(listener);
+            }
         };
-        listener::serve(listener, super::router(app, self.token), Rules::operators(), stop).await;
+        listener::serve(listener, &self.places, super::router(app, self.token.clone()), stop).await;
     }
 }
 

@@ -127,7 +127,7 @@ async fn of_200_hang_ups_at_once_none_is_lost(bench: Bench) {
             // All from the same start: each but the first meets a profile that has moved on.
             let base = Some((known.revision, known.profile.clone()));
             let hang_up = HangUp { caller: ana.clone(), session, base };
-            tokio::spawn(async move { hang_up::write(store.as_ref(), hang_up, fold).await.unwrap() })
+            tokio::spawn(async move { hang_up::write(store.as_ref(), hang_up, fold).await.unwrap().0 })
         })
         .collect();
     for write in writes {
@@ -143,7 +143,7 @@ async fn a_hang_up_whose_start_was_not_known_is_merged(bench: Bench) {
     let ana = caller("ana");
     bench.call(&ana, "CA1").await;
     let hang_up = HangUp { caller: ana.clone(), session: session("CA2", &ana, &["again"], NOON + 1), base: None };
-    let written = hang_up::write(bench.store.as_ref(), hang_up, fold).await.unwrap();
+    let (written, _) = hang_up::write(bench.store.as_ref(), hang_up, fold).await.unwrap();
     assert_eq!(written, Written::Applied { revision: 2 });
     let known = bench.known(&ana).await;
     assert_eq!((known.calls, episodes(&known.profile)), (2, vec!["CA1", "CA2"]));
@@ -250,14 +250,14 @@ async fn a_number_that_was_linked_meanwhile_takes_the_call_to_its_user(bench: Be
     assert_eq!(bench.known(&home).await.calls, 1);
 
     let hang_up = HangUp { caller: derived.clone(), session, base: None };
-    let written = hang_up::write(bench.store.as_ref(), hang_up.clone(), fold).await.unwrap();
+    let (written, _) = hang_up::write(bench.store.as_ref(), hang_up.clone(), fold).await.unwrap();
     assert_eq!(written, Written::Applied { revision: 2 });
     let known = bench.known(&home).await;
     assert_eq!((known.calls, episodes(&known.profile)), (2, vec!["CA1", "CA2"]));
     assert_eq!(bench.store.load_session("CA2").await.unwrap().unwrap().user_id, home.user_id.as_str());
     assert_eq!(bench.known(&derived).await.user_id, home.user_id, "the number is still hers");
     // Sent again it is known, whatever user it names.
-    let again = hang_up::write(bench.store.as_ref(), hang_up, fold).await.unwrap();
+    let (again, _) = hang_up::write(bench.store.as_ref(), hang_up, fold).await.unwrap();
     assert_eq!(again, Written::Duplicate);
     assert_eq!(bench.known(&home).await, known);
 }

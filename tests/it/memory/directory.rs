@@ -129,7 +129,7 @@ async fn a_call_that_ended_before_its_number_was_split_off_is_the_former_users(b
         // It waited in an outbox; no profile is known to it.
         let session = session(sid, &caller("ana"), &["I would like my boiler serviced."], ended_at);
         let hang_up = HangUp { caller: caller("ana"), session, base: None };
-        let (written, owner) = hang_up::write_once(bench.store.as_ref(), hang_up, super::fold).await.unwrap();
+        let (written, owner) = hang_up::write(bench.store.as_ref(), hang_up, super::fold).await.unwrap();
         assert!(matches!(written, Written::Applied { .. }), "{written:?}");
         assert_eq!(owner, expected, "{sid}");
         assert_eq!(bench.store.load_session(sid).await.unwrap().unwrap().user_id, expected.as_str());

@@ -191,7 +191,7 @@ async fn who_became_one_is_erased_as_one_also_where_something_waits(desk: Desk) 
     let erased: Vec<&str> = receipt.erased.iter().map(|erasure| erasure.user_id.as_str()).collect();
     assert_eq!((receipt.complete, erased), (true, vec![into.as_str(), former.as_str()]), "{receipt:?}");
     let hang_up = HangUp { caller: bob.clone(), session: waits, base: None };
-    let (written, _) = hang_up::write_once(desk.store.as_ref(), hang_up, redial_memory::fold::fold).await.unwrap();
+    let (written, _) = hang_up::write(desk.store.as_ref(), hang_up, redial_memory::fold::fold).await.unwrap();
     assert_eq!(written, Written::Erased);
     assert_eq!(desk.store.owner(bob.hash.as_ref().unwrap()).await.unwrap(), None);
     assert_eq!(desk.store.user(&bob.user_id).await.unwrap(), None);

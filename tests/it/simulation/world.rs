@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
-use redial_store::jitter;
+use redial_supervision::jitter;
 use tempfile::TempDir;
 use turmoil::Sim;
 use turmoil::net::TcpListener;

@@ -235,7 +235,7 @@ impl<'a> Writer<'a> {
         let hang_up = HangUp { caller, session, base };
         let until = Instant::now() + PATIENCE;
         loop {
-            return Ok(match hang_up::write_once(self.store, hang_up.clone(), fold).await {
+            return Ok(match hang_up::write(self.store, hang_up.clone(), fold).await {
                 Ok((Written::Applied { .. }, _)) => Done::Written,
                 Ok((Written::Duplicate, _)) => Done::Unchanged,
                 Ok((Written::Erased, _)) => Done::Skipped(ERASED.to_owned()),

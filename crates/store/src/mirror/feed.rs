@@ -18,6 +18,9 @@ const NEWEST: usize = 64;
 /// Tells the mirror of a live call what happens, in order, from a task of its own.
 pub struct Feed {
     notes: mpsc::Sender<Note>,
+    mirror: Arc<dyn Mirror>,
+    session_id: String,
+    instance: String,
 }
 
 enum Note {
@@ -32,8 +35,9 @@ impl Feed {
     /// Begins to mirror a call that has had these turns so far.
     pub fn start(mirror: Arc<dyn Mirror>, call: LiveCall, before: Vec<Message>) -> Self {
         let (notes, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(run(mirror, call, before, queue));
-        Self { notes }
+        let (session_id, instance) = (call.session_id.clone(), call.instance.clone());
+        tokio::spawn(run(Arc::clone(&mirror), call, before, queue));
+        Self { notes, mirror, session_id, instance }
     }
 
     /// Notes who memory says the caller is.
@@ -53,7 +57,12 @@ impl Feed {
 
     /// Takes the call out of the mirror, for good: its caller was erased. A queue that is full is not waited for here.
     pub fn forget(self) {
-        tokio::spawn(async move { self.notes.send(Note::Forget).await });
+        tokio::spawn(async move {
+            if self.notes.send(Note::Forget).await.is_err() {
+                // The task has died, of what the log says; an erasure does not depend on it.
+                self.mirror.end(&self.session_id, &self.instance).await;
+            }
+        });
     }
 
     /// Adds a turn, the `turns`th of the call.

@@ -7,13 +7,14 @@
 //! does not, it makes new connections beside the old ones, which serve the other masters' callers meanwhile.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use redial_supervision::jitter::jittered;
+use redial_supervision::{Backoff, Part, Supervisor};
 use redis::RedisResult;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::advice::{Scheme, Trouble};
@@ -21,13 +22,12 @@ use super::dial::{Dialled, Dialler, Driver};
 use super::inspect::{self, Inspection};
 use super::rights;
 use super::route::Connection;
-use crate::jitter;
 use crate::store::ServerId;
 
-const BACKOFF_MIN: Duration = Duration::from_millis(20);
-const BACKOFF_MAX: Duration = Duration::from_millis(500);
+/// Between attempts to connect.
+const RECONNECTS: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(500));
 /// Another pepper is not put right within seconds, and each attempt is a new connection to somebody else's server.
-const BACKOFF_OTHER_PEPPER: Duration = Duration::from_secs(5);
+const OTHER_PEPPER_PAUSE: Duration = Duration::from_secs(5);
 /// How often an idle connection is tried, so that it is the supervisor who finds it dead and not a caller.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Two deadlines missed in a row: the server may be fine and the path to it dead (a proxy that swallows replies).
@@ -38,7 +38,7 @@ const CLUSTER_BEATS_IN_A_ROW: u32 = 3;
 /// A connection that comes back by itself. Dropping it stops the supervisor and closes the connection.
 pub(super) struct Link {
     state: watch::Sender<State>,
-    supervisor: AbortHandle,
+    _supervisor: Supervisor,
     scheme: Scheme,
 }
 
@@ -72,9 +72,14 @@ impl Link {
     pub(super) fn open(name: &'static str, dialler: Arc<Dialler>, server: Option<Arc<Server>>) -> Self {
         let scheme = dialler.address().scheme;
         let (state, _) = watch::channel(State::Connecting);
-        let supervisor = Supervisor { name, dialler, server, scheme, state: state.clone() };
-        let supervisor = tokio::spawn(supervisor.run()).abort_handle();
-        Self { state, supervisor, scheme }
+        let generations = AtomicU64::new(0);
+        let connector = Arc::new(Connector { name, dialler, server, scheme, state: state.clone(), generations });
+        let supervisor = Supervisor::default();
+        supervisor.keep(Part::helpful("redis"), move |stop| {
+            let connector = Arc::clone(&connector);
+            async move { _ = stop.run_until_cancelled(connector.run()).await }
+        });
+        Self { state, _supervisor: supervisor, scheme }
     }
 
     pub(super) fn scheme(&self) -> Scheme {
@@ -109,12 +114,6 @@ impl Link {
         answer: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, Trouble> {
         ask(&self.state, live, until, answer).await
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.supervisor.abort();
     }
 }
 
@@ -240,12 +239,14 @@ impl Server {
 }
 
 /// Connects, watches, connects again.
-struct Supervisor {
+struct Connector {
     name: &'static str,
     dialler: Arc<Dialler>,
     server: Option<Arc<Server>>,
     scheme: Scheme,
     state: watch::Sender<State>,
+    /// Connections so far.
+    generations: AtomicU64,
 }
 
 /// One connection's life, as its supervisor sees it.
@@ -259,11 +260,12 @@ struct Watch<'a> {
     answered: bool,
 }
 
-impl Supervisor {
-    async fn run(self) {
-        let mut backoff = BACKOFF_MIN;
+impl Connector {
+    async fn run(&self) {
+        let mut backoff = RECONNECTS;
         let mut reported = None;
-        for generation in 0.. {
+        loop {
+            let generation = self.generations.fetch_add(1, Ordering::Relaxed);
             let trouble = match self.dialler.dial().await {
                 Ok(dialled) => {
                     self.established(&dialled.name);
@@ -273,8 +275,8 @@ impl Supervisor {
                     self.state.send_replace(State::Up(live.clone()));
                     let (trouble, answered) = self.watch_over(&live, &name).await;
                     self.report(&trouble, &mut reported);
-                    if answered && since.elapsed() > BACKOFF_MAX {
-                        backoff = BACKOFF_MIN;
+                    if answered && since.elapsed() > backoff.longest() {
+                        backoff.succeeded();
                         reported = None;
                     }
                     trouble
@@ -291,9 +293,8 @@ impl Supervisor {
             {
                 server.is(None);
             }
-            let pause = if trouble == Trouble::OtherPepper { BACKOFF_OTHER_PEPPER } else { backoff };
-            sleep(jittered(pause)).await;
-            backoff = (backoff * 2).min(BACKOFF_MAX);
+            let pause = backoff.failed();
+            sleep(if trouble == Trouble::OtherPepper { jittered(OTHER_PEPPER_PAUSE) } else { pause }).await;
         }
     }
 
@@ -446,23 +447,5 @@ impl Supervisor {
             }
         }
         *reported = Some(trouble.clone());
-    }
-}
-
-/// Between half of the delay and all of it, so that many instances do not come back in step.
-fn jittered(delay: Duration) -> Duration {
-    delay / 2 + (delay / 2).mul_f64(jitter::share())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_delay_is_between_half_and_all() {
-        for _ in 0..1000 {
-            let delay = jittered(BACKOFF_MAX);
-            assert!((BACKOFF_MAX / 2..=BACKOFF_MAX).contains(&delay), "{delay:?}");
-        }
     }
 }

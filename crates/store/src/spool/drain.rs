@@ -25,15 +25,13 @@ use super::super::mirror::Mirror;
 use super::super::sqlite::Rows;
 use super::super::store::{Mark, MemoryError, ServerId, Store};
 use super::super::whose;
-use super::outbox::{self, Entry, Kind, Taker};
+use super::outbox::{self, Entry, Kind, PAUSES, SUMMARY_PAUSES, Taker};
 use super::{Finished, Forgotten, PATIENCE, Spool, journal, mark};
 
 /// Deliveries at the same time, each of another lane.
 const AT_ONCE: usize = 16;
 /// Attempts to have one call summarised by a model, over about a quarter of an hour.
 const SUMMARY_TRIES: u32 = 8;
-/// A model costs money and time, so it is asked again this many times later than a store: after 2.5 to 5 s at first.
-pub(super) const SUMMARY_PATIENCE: u64 = 250;
 /// How far deliveries may lag behind their rate and still make up for it.
 const CATCH_UP: Duration = Duration::from_millis(100);
 /// How often it is looked whether something is due when nobody has said so.
@@ -131,14 +129,13 @@ impl Drain {
     /// when the disk has taken the session and it is delivered once more.
     async fn carry_past_the_disk(self: Arc<Self>, finished: Finished) {
         let Finished { caller, session, mut stored } = finished;
-        let mut tries = 0;
+        let mut backoff = PAUSES;
         let delivery = async {
             loop {
                 match self.deliver_session(caller.clone(), session.clone(), Some(self.spool.instance())).await {
                     Ok(_) => return Ok(()),
                     Err(MemoryError::Unavailable { .. }) => {
-                        sleep(Duration::from_millis(hang_up::pause_after(tries))).await;
-                        tries += 1;
+                        sleep(backoff.failed()).await;
                     }
                     Err(final_error) => return Err(final_error),
                 }
@@ -184,7 +181,7 @@ impl Drain {
                     let times = deaths.entry(seq).or_default();
                     *times += 1;
                     if *times < DEATHS {
-                        self.put_off(seq, hang_up::pause_after(u32::MAX)).await;
+                        self.put_off(seq, PAUSES.pause_after(u32::MAX)).await;
                     } else {
                         deaths.remove(&seq);
                         self.bury(seq).await;
@@ -344,9 +341,9 @@ impl Drain {
             Err(failure @ MemoryError::Unavailable { .. }) => {
                 self.say_why(&entry, &failure);
                 let pause = match entry.kind {
-                    Kind::Summary => hang_up::pause_after(entry.tries) * SUMMARY_PATIENCE,
+                    Kind::Summary => SUMMARY_PAUSES.pause_after(entry.tries),
                     Kind::Session | Kind::Erase | Kind::EraseNumber | Kind::Archive | Kind::EraseArchived => {
-                        hang_up::pause_after(entry.tries)
+                        PAUSES.pause_after(entry.tries)
                     }
                 };
                 self.put_off(entry.seq, pause).await;
@@ -367,8 +364,9 @@ impl Drain {
         self.check_noted(noted).await;
     }
 
-    /// Notes a failed attempt; the next one is not before `pause_ms` are over.
-    async fn put_off(&self, seq: i64, pause_ms: u64) {
+    /// Notes a failed attempt; the next one is not before the pause is over.
+    async fn put_off(&self, seq: i64, pause: Duration) {
+        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         let later = move |rows: &mut Rows<'_>| outbox::failed(rows, seq, rows.now.saturating_add(pause_ms));
         let noted = self.spool.database.ask(PATIENCE, later).await;
         self.check_noted(noted).await;
@@ -513,7 +511,7 @@ impl Drain {
         };
         let base = known.and_then(|known| Some((known.revision, known.profile?)));
         let (written, owner) =
-            hang_up::write_once(self.sinks.store.as_ref(), HangUp { caller, session, base }, fold).await?;
+            hang_up::write(self.sinks.store.as_ref(), HangUp { caller, session, base }, fold).await?;
         self.end_mirror(sid, instance).await;
         Ok((Some(written), owner))
     }

@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
 use redial_memory::model::Session;
+use redial_supervision::Backoff;
 use rusqlite::{Row, params};
 
 use super::super::directory::ERASED_FOR;
-use super::super::hang_up::LONGEST_PAUSE_MS;
 use super::super::rules::{Records as _, expiry};
 use super::super::sqlite::{Rows, cells};
 use super::super::store::MemoryError;
 pub(super) use super::dead::park;
-use super::drain::SUMMARY_PATIENCE;
 use super::{Forgotten, OpenCall, dead, journal, mark, sealed};
+
+/// Between attempts to deliver to a store.
+pub(super) const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(10));
+/// A model costs money and time, so it is asked again much later than a store.
+pub(super) const SUMMARY_PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(2500));
 
 /// The body of an erasure of somebody who was erased before: where the store knows that, nothing is to be done.
 pub(super) const ERASED_BEFORE: &str = "before";
@@ -185,10 +189,11 @@ pub(super) fn follow_clock(rows: &Rows<'_>, jump_ms: i64) -> Result<(), MemoryEr
 /// What is to wait longer than any pause does so because the clock was set back while no process ran: it is due. For the
 /// same reason nothing was delivered later than now.
 pub(super) fn catch_up_with_clock(rows: &Rows<'_>) -> Result<(), MemoryError> {
+    let longest_ms = |backoff: &Backoff| u64::try_from(backoff.longest().as_millis()).unwrap_or(u64::MAX);
     rows.change(
         "UPDATE outbox SET next_at = 0 WHERE delivered IS NULL
          AND next_at > ?1 + CASE kind WHEN 'summary' THEN ?2 ELSE ?3 END",
-        params![rows.now, LONGEST_PAUSE_MS * SUMMARY_PATIENCE, LONGEST_PAUSE_MS],
+        params![rows.now, longest_ms(&SUMMARY_PAUSES), longest_ms(&PAUSES)],
     )?;
     rows.change("UPDATE outbox SET delivered = ?1 WHERE delivered > ?1", params![rows.now])?;
     Ok(())

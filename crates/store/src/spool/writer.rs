@@ -2,14 +2,15 @@
 //! in one transaction, and tries again until the disk takes it.
 
 use std::error::Error;
-use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use std::{iter, thread};
 
 use redial_identity::Caller;
 use redial_memory::model::{Message, Session};
-use tokio::sync::{Notify, mpsc, oneshot};
+use redial_supervision::{Part, Supervisor};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
 use super::super::sqlite::{Database, Rows};
@@ -93,6 +94,8 @@ struct Queued {
 
 /// The queue's handle. What is in the queue when it is dropped is still written, as long as the runtime goes on.
 pub(super) struct Writer {
+    /// Dropped first: then the task ends with the queue.
+    supervisor: Supervisor,
     queue: mpsc::UnboundedSender<Queued>,
     degraded: Arc<AtomicBool>,
 }
@@ -104,13 +107,20 @@ impl Writer {
         // calls is limited, and so are a turn's words; a full disk for an hour at 500 calls is some 100 MB.
         let (queue, ops) = mpsc::unbounded_channel();
         let degraded = Arc::new(AtomicBool::new(false));
-        tokio::spawn(run(database, ops, Arc::clone(&degraded), wake));
-        Self { queue, degraded }
+        let intake = Arc::new(Mutex::new(Intake { ops, work: Arc::default(), acks: Vec::new() }));
+        let supervisor = Supervisor::default();
+        supervisor.keep(Part::vital("journal"), {
+            let degraded = Arc::clone(&degraded);
+            move |_| run(Arc::clone(&database), Arc::clone(&intake), Arc::clone(&degraded), Arc::clone(&wake))
+        });
+        Self { supervisor, queue, degraded }
     }
 
     pub(super) fn push(&self, op: Op, ack: Option<oneshot::Sender<()>>) {
-        // The task ends only with the runtime, and then nobody is left to be told.
-        let _ = self.queue.send(Queued { op, since: Instant::now(), ack });
+        if self.queue.send(Queued { op, since: Instant::now(), ack }).is_err() {
+            // Its runtime has ended. Whoever waits for the answer learns that there is none.
+            error!("the journal is not written any more, and something that was said is not kept");
+        }
     }
 
     /// Waits until all that was pushed before is written, but no longer than `limit`.
@@ -121,34 +131,75 @@ impl Writer {
     }
 
     pub(super) fn is_degraded(&self) -> bool {
-        self.degraded.load(Ordering::Relaxed)
+        self.degraded.load(Ordering::Relaxed) || self.queue.is_closed()
+    }
+
+    /// The task, if it does not stay up.
+    pub(super) fn failing(&self) -> Vec<&'static str> {
+        self.supervisor.failing()
     }
 }
 
-async fn run(
-    database: Arc<Database>,
-    mut ops: mpsc::UnboundedReceiver<Queued>,
-    degraded: Arc<AtomicBool>,
-    wake: Arc<Notify>,
-) {
-    let mut batch = Vec::new();
-    while ops.recv_many(&mut batch, BATCH).await > 0 {
-        let (work, acks): (Vec<Op>, Vec<_>) =
-            batch.drain(..).map(|Queued { op, since, ack }| (op, (since, ack))).unzip();
-        let closes = work.iter().any(|op| matches!(op, Op::Close { .. }));
-        let work = Arc::new(work);
-        write_all(&database, &work, &degraded).await;
-        for (since, ack) in acks {
-            metrics::histogram!("redial_journal_seconds").record(since.elapsed().as_secs_f64());
+/// The other end of the queue, and what was taken from it and may not be on the disk yet: should the task die, the next one
+/// begins with that.
+struct Intake {
+    ops: mpsc::UnboundedReceiver<Queued>,
+    work: Arc<Vec<Op>>,
+    /// Since when each of `work` has waited, and who is told.
+    acks: Vec<(Instant, Option<oneshot::Sender<()>>)>,
+}
+
+impl Intake {
+    /// What is to be written next; `None` when there will be nothing.
+    async fn next(&mut self) -> Option<Arc<Vec<Op>>> {
+        if self.work.is_empty() {
+            let mut batch = Vec::new();
+            self.ops.recv_many(&mut batch, BATCH).await;
+            let (work, acks): (Vec<Op>, Vec<_>) =
+                batch.into_iter().map(|Queued { op, since, ack }| (op, (since, ack))).unzip();
+            (self.work, self.acks) = (Arc::new(work), acks);
+        }
+        (!self.work.is_empty()).then(|| Arc::clone(&self.work))
+    }
+
+    /// It is on the disk.
+    fn written(&mut self) {
+        while let Some((since, ack)) = self.acks.pop() {
             // Whoever asked may have stopped waiting.
             let _ = ack.map(|ack| ack.send(()));
+            metrics::histogram!("redial_journal_seconds").record(since.elapsed().as_secs_f64());
         }
+        self.work = Arc::default();
+    }
+}
+
+/// Says that nothing is written, when the task dies.
+struct Alarm<'a>(&'a AtomicBool);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+async fn run(database: Arc<Database>, intake: Arc<Mutex<Intake>>, degraded: Arc<AtomicBool>, wake: Arc<Notify>) {
+    let mut intake: OwnedMutexGuard<Intake> = intake.lock_owned().await;
+    let _alarm = Alarm(&degraded);
+    if degraded.load(Ordering::Relaxed) {
+        // The task before this one has died. A file that takes nothing at all is a file that works.
+        let _ = write(&database, |_| Ok(()), &degraded).await;
+    }
+    while let Some(work) = intake.next().await {
+        write_all(&database, &work, &degraded).await;
+        intake.written();
         for op in work.iter() {
             if let Op::Turn { sid, message } = op {
                 debug!(call.sid = sid, turn = message.turn.id.0, "turn kept");
             }
         }
-        if closes {
+        if work.iter().any(|op| matches!(op, Op::Close { .. })) {
             wake.notify_one();
         }
     }

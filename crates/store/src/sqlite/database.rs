@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use redial_supervision::Condition;
 use rusqlite::Connection;
 
 use super::super::clock::Clock;
@@ -53,6 +54,14 @@ impl Database {
     pub fn open_in_memory(clock: Clock) -> Result<Self, MemoryError> {
         let worker = Worker::start(file::open_in_memory()?, PathBuf::from(":memory:"), clock)?;
         Ok(Self { hands: Hands::Thread(worker) })
+    }
+
+    /// How its thread does; `None`: it has none.
+    pub(crate) const fn condition(&self) -> Option<&Condition> {
+        match &self.hands {
+            Hands::Thread(worker) => Some(worker.condition()),
+            Hands::Callers(_) => None,
+        }
     }
 
     /// Runs `work` in a transaction, together with others that wait, and answers once it is on the disk.

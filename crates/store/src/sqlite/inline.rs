@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use redial_supervision::jitter;
 use rusqlite::Connection;
 use tokio::sync::Mutex;
 
 use super::super::clock::Clock;
-use super::super::jitter;
 use super::super::store::MemoryError;
 use super::rows::Rows;
 use super::worker::{Desk, request, stopped};

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use redial_supervision::{Condition, Part, keep_going};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
@@ -36,18 +37,29 @@ const LOG_PATIENCE: Duration = Duration::from_millis(50);
 pub(super) struct Worker {
     jobs: Option<SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    condition: Condition,
 }
 
 impl Worker {
     /// Starts the thread, on a connection that was swept just now.
     pub(super) fn start(connection: Connection, path: PathBuf, clock: Clock) -> Result<Self, MemoryError> {
         let (jobs, queue) = sync_channel(QUEUE);
-        let desk = Desk::new(connection, path, clock);
-        let thread =
-            thread::Builder::new().name("memory-sqlite".to_owned()).spawn(move || desk.serve(&queue)).map_err(
-                |error| unavailable("no thread could be started; raise the limit of threads", Some(error.into())),
-            )?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        let mut desk = Desk::new(connection, path, clock);
+        let condition = Condition::of(Part::vital("sqlite"));
+        let thread = {
+            let condition = condition.clone();
+            // Where it panics, the transaction is rolled back, and whoever asked is told.
+            let serve = move || keep_going(&condition, || desk.serve(&queue));
+            thread::Builder::new().name("memory-sqlite".to_owned()).spawn(serve).map_err(|error| {
+                unavailable("no thread could be started; raise the limit of threads", Some(error.into()))
+            })?
+        };
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), condition })
+    }
+
+    /// How the thread does.
+    pub(super) const fn condition(&self) -> &Condition {
+        &self.condition
     }
 
     /// Runs `work` in a transaction and answers once it is on the disk.
@@ -69,7 +81,7 @@ impl Worker {
         })?;
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(stopped()),
+            Ok(Err(_)) => Err(unavailable("its thread died while at it; the log says of what", None)),
             Err(elapsed) => Err(unavailable("the disk is slow; use a faster one", Some(elapsed.into()))),
         }
     }
@@ -104,7 +116,7 @@ impl Desk {
         Self { connection, path, clock, next_sweep_at, log_is_due: false }
     }
 
-    fn serve(mut self, queue: &Receiver<Box<dyn Job>>) {
+    fn serve(&mut self, queue: &Receiver<Box<dyn Job>>) {
         loop {
             let until_sweep = self.next_sweep_at.saturating_sub((self.clock)()).min(SWEEP_EVERY_MS);
             match queue.recv_timeout(Duration::from_millis(until_sweep)) {
@@ -262,6 +274,9 @@ fn unavailable(advice: &str, source: Option<crate::BoxError>) -> MemoryError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::super::super::clock;
     use super::super::Database;
     use super::*;
@@ -279,5 +294,32 @@ mod tests {
         let logs =
             database.ask(WITHIN, |rows| rows.one("SELECT count(*) FROM log", [], |row| row.get::<_, i64>(0))).await;
         assert_eq!(logs.unwrap(), Some(0));
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_dies_between_requests_serves_the_next_one() {
+        const WITHIN: Duration = Duration::from_secs(30);
+        let (right, breaks) = (clock::system(), Arc::new(AtomicU32::new(0)));
+        let broken = Arc::clone(&breaks);
+        let database = Database::open_in_memory(Arc::new(move || {
+            let breaks = broken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            assert!(!breaks, "a clock breaks, as the test wants it");
+            right()
+        }))
+        .unwrap();
+        let ask = || database.ask(WITHIN, |rows| rows.one("SELECT 1", [], |row| row.get::<_, i64>(0)));
+        assert_eq!(ask().await.unwrap(), Some(1));
+        breaks.store(1, Ordering::SeqCst);
+        while breaks.load(Ordering::SeqCst) > 0 {
+            // Who asks while it dies is told that nothing is stored, and asks again.
+            let asked = ask().await;
+            assert!(matches!(asked, Ok(_) | Err(MemoryError::Unavailable { .. })), "{asked:?}");
+        }
+        let answered = async {
+            while ask().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(WITHIN, answered).await.expect("nobody serves any more");
     }
 }

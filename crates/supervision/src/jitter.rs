@@ -1,6 +1,7 @@
 //! Chance in the pauses between attempts, so that many who wait do not come back in step; repeatable in a simulation.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 thread_local! {
     /// The state of this thread's sequence, if it was asked to be repeatable.
@@ -13,8 +14,13 @@ pub fn repeatable(seed: u64) {
     SEQUENCE.set(Some(seed));
 }
 
+/// Between half of a pause and all of it.
+pub fn jittered(pause: Duration) -> Duration {
+    pause / 2 + (pause / 2).mul_f64(share())
+}
+
 /// A share of a pause, from 0 to 1. 1 where the system has no randomness; nothing depends on it.
-pub(super) fn share() -> f64 {
+pub fn share() -> f64 {
     let random = match SEQUENCE.get() {
         Some(state) => {
             SEQUENCE.set(Some(state.wrapping_add(GAMMA)));
@@ -48,5 +54,14 @@ mod tests {
         assert_eq!(drawn(7), drawn(7));
         assert_ne!(drawn(7), drawn(8));
         assert!(drawn(7).iter().all(|share| (0.0..=1.0).contains(share)));
+    }
+
+    #[test]
+    fn a_pause_is_between_half_and_all_of_what_it_may_be() {
+        const ALL: Duration = Duration::from_millis(500);
+        for _ in 0..1000 {
+            let pause = jittered(ALL);
+            assert!((ALL / 2..=ALL).contains(&pause), "{pause:?}");
+        }
     }
 }
