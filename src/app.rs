@@ -11,6 +11,8 @@ use redial_call::{CallSid, Settings};
 use redial_carrier::Carrier;
 use redial_carrier::twilio::Twilio;
 use redial_identity::{Keys, load_or_create_pepper, warm_up};
+use redial_memory::greeting::{self, GreetingLevel, Opening};
+use redial_memory::model::Profile;
 use redial_memory::summarizer::Summarizer;
 use redial_provider::agent::Agent;
 use redial_provider::stt::Stt;
@@ -112,6 +114,17 @@ pub struct App {
     pub(crate) listeners: Supervisor,
 }
 
+/// The greetings that tell nothing of anybody.
+fn to_strangers(config: &Config) -> Vec<String> {
+    let consent = config.memory.consent;
+    let words = |(level, withheld)| {
+        let opening = Opening { level, days_since_last_call: None, consent, withheld };
+        greeting::opening(&Profile::default(), opening)
+    };
+    let levels = [(GreetingLevel::Neutral, true), (GreetingLevel::Neutral, false), (GreetingLevel::Known, false)];
+    levels.into_iter().map(words).collect()
+}
+
 impl App {
     /// Builds the gateway. `local_url` is how it is reached when no public URL is configured.
     ///
@@ -132,7 +145,6 @@ impl App {
             None => None,
         };
         let calls = Arc::new(Calls::new(config.limits.clone()));
-        let phrases = Arc::new(Cached::new(providers.tts, PHRASE_CACHE_BYTES));
         let settings = Settings {
             verdict_wait: providers.stt.verdict_wait(),
             max_duration: config.limits.call_duration,
@@ -141,9 +153,10 @@ impl App {
             ..Settings::default()
         }
         .patient(config.manner.patience);
-        for prompt in prompts::fixed(&settings.prompts) {
-            phrases.warm(prompt);
-        }
+        let fixed = prompts::fixed(&settings.prompts).map(str::to_owned);
+        let phrases = Cached::new(providers.tts, PHRASE_CACHE_BYTES, fixed.into_iter().chain(to_strangers(&config)));
+        phrases.warm();
+        let phrases = Arc::new(phrases);
         let parts = Parts {
             agent: Arc::new(WithBuiltIn::new(providers.agent)),
             stt: providers.stt,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use redial_call::{CallSid, Load};
 use redial_identity::{Caller, UserId};
 use redial_memory::greeting::GreetingLevel;
+use redial_provider::tts::cache::Held;
 use redial_store::spool::{LiveCalls, OpenCall};
 use redial_store::store::Known;
 use serde::Serialize;
@@ -38,6 +39,8 @@ pub struct Lookup {
     pub level: GreetingLevel,
     /// The words to greet with; they are being synthesised already.
     pub greeting: String,
+    /// Their speech, kept as long as this is.
+    pub speech: Held,
 }
 
 /// An admitted call that waits for its stream.

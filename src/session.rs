@@ -11,7 +11,9 @@ mod line;
 pub(crate) mod log;
 mod loopback;
 pub(crate) mod record;
+mod sequence;
 mod time;
+mod turn_audio;
 
 use std::future::pending;
 use std::sync::Arc;
@@ -45,6 +47,8 @@ use self::line::{Clock, Line};
 use self::log::CallLog;
 use self::loopback::Loopback;
 use self::record::Record;
+use self::sequence::Sequence;
+use self::turn_audio::TurnAudio;
 use crate::calls::{Calls, Control, ControlReceiver, Lookup};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::telemetry::limited::Limited;
@@ -107,6 +111,7 @@ pub(crate) struct Session {
     /// Since when the line has stood still.
     stalled: Option<Instant>,
     budget: Budget,
+    sequence: Sequence,
     lines: Lines,
     gap: Gap,
     loopback: Loopback,
@@ -140,10 +145,10 @@ struct Reply {
     hang_up: bool,
 }
 
-/// The audio of the agent's turn: kept until the turn is over, as an interruption may send a part of it again.
+/// The voice of the agent's turn.
 struct Voice {
     turn: TurnId,
-    ulaw: Vec<u8>,
+    audio: TurnAudio,
     frames: Option<BoxStream<'static, Result<Frame, ProviderError>>>,
     /// Where what fills the wait for the answer ends, in bytes: it comes before all else.
     filler_until: usize,
@@ -235,6 +240,7 @@ impl Session {
             line: Line::new(now),
             stalled: None,
             budget: Budget::new(now),
+            sequence: Sequence::default(),
             lines: Lines::default(),
             gap: Gap::default(),
             loopback: Loopback::default(),
@@ -427,13 +433,13 @@ impl Session {
     fn on_voiced(&mut self, frames: &[Frame], state: VoiceState) {
         let Some(voice) = &mut self.voice else { return };
         let turn = voice.turn;
-        let before = voice.ulaw.len();
+        let before = voice.audio.size_bytes();
         for frame in frames {
-            voice.ulaw.extend_from_slice(frame.as_bytes());
+            voice.audio.push(frame.as_bytes());
         }
-        let size_bytes = u32::try_from(voice.ulaw.len() - before).unwrap_or(u32::MAX);
+        let size_bytes = u32::try_from(voice.audio.size_bytes() - before).unwrap_or(u32::MAX);
         if voice.fills {
-            voice.filler_until = voice.ulaw.len();
+            voice.filler_until = voice.audio.size_bytes();
         }
         if !matches!(state, VoiceState::More) {
             voice.frames = None;
@@ -485,16 +491,12 @@ impl Session {
                 }
             }
             Action::Speak { turn, text } => {
-                let frames = self.parts.tts.speak(&text);
-                self.voice(turn).begin(frames, false);
+                self.speak(turn, &text, false);
             }
-            Action::Fill { turn, text } => {
-                let frames = match text {
-                    Some(text) => self.parts.tts.speak(&text),
-                    None => tone::soft(),
-                };
-                self.voice(turn).begin(frames, true);
-            }
+            Action::Fill { turn, text } => match text {
+                Some(text) => self.speak(turn, &text, true),
+                None => self.voice(turn).begin(tone::soft(), true),
+            },
             Action::CancelSpeech { turn } => self.drop_voice(turn),
             Action::Play { turn, offset_bytes, size_bytes } => self.play(turn, offset_bytes, size_bytes),
             Action::Mark { name } => {
@@ -541,19 +543,45 @@ impl Session {
         if self.voice.as_ref().is_none_or(|voice| voice.turn != turn) {
             self.voice = None;
         }
-        self.voice.get_or_insert_with(|| Voice { turn, ulaw: Vec::new(), frames: None, filler_until: 0, fills: false })
+        self.voice.get_or_insert_with(|| Voice {
+            turn,
+            audio: TurnAudio::default(),
+            frames: None,
+            filler_until: 0,
+            fills: false,
+        })
+    }
+
+    /// Has a sentence spoken: at once, where it is kept.
+    fn speak(&mut self, turn: TurnId, text: &str, fills: bool) {
+        let Some(ulaw) = self.parts.tts.kept(text) else {
+            let frames = self.parts.tts.speak(text);
+            return self.voice(turn).begin(frames, fills);
+        };
+        let size_bytes = u32::try_from(ulaw.len()).unwrap_or(u32::MAX);
+        let voice = self.voice(turn);
+        voice.frames = None;
+        voice.fills = fills;
+        voice.audio.share(ulaw);
+        if fills {
+            voice.filler_until = voice.audio.size_bytes();
+        }
+        if size_bytes > 0 {
+            self.handle(Event::Synthesized { turn, size_bytes });
+        }
+        self.handle(Event::SentenceDone { turn });
     }
 
     fn play(&mut self, turn: TurnId, offset_bytes: u64, size_bytes: u64) {
         let Some(voice) = self.voice.as_ref().filter(|voice| voice.turn == turn) else { return };
         let range = offset_bytes as usize..(offset_bytes + size_bytes) as usize;
         self.gap.on_play(turn, range.end <= voice.filler_until);
-        let Some(ulaw) = voice.ulaw.get(range) else {
+        let Some(ulaw) = voice.audio.part(range) else {
             tracing::error!(turn = turn.0, "the core wants audio that is not there");
             return;
         };
-        self.loopback.played(turn, ulaw);
-        let sent = send(self.codec.as_mut(), &mut self.socket, LineCommand::Audio(ulaw));
+        self.loopback.played(turn, &ulaw);
+        let sent = send(self.codec.as_mut(), &mut self.socket, LineCommand::Audio(&ulaw));
         self.look_at_send(sent);
     }
 

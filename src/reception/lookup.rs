@@ -140,10 +140,10 @@ async fn look_up(
         Opening::Repair => prompts::RESUMED.to_owned(),
         Opening::RepairBeforeAnswer => prompts::RESUMED_ANSWER_FOLLOWS.to_owned(),
     };
-    app.phrases.warm(&greeting);
+    let speech = app.phrases.hold(&greeting);
     let caller = match &known {
         Some(known) => Caller { user_id: known.user_id.clone(), ..caller },
         None => caller,
     };
-    Lookup { caller, known, level, greeting }
+    Lookup { caller, known, level, greeting, speech }
 }

@@ -74,7 +74,7 @@ impl Session {
     }
 
     fn on_line(&mut self, message: line::Message) {
-        if let Some(gap) = self.record.sequence_gap(message.sequence_number) {
+        if let Some(gap) = self.sequence.gap(message.sequence_number) {
             metrics::counter!("redial_sequence_gaps_total").increment(gap);
         }
         let now = Instant::now();

@@ -32,7 +32,6 @@ struct Inner {
     started_at: SystemTime,
     parameters: Vec<String>,
     turns: Vec<Turn>,
-    last_sequence: Option<u64>,
     forgotten: bool,
     /// Turns that were too many.
     unkept: u64,
@@ -68,8 +67,8 @@ impl Record {
         parameters: Vec<String>,
         turns: Vec<Turn>,
     ) -> Self {
-        let (last_sequence, forgotten, unkept) = (None, false, 0);
-        let inner = Inner { session_id, caller, started_at, parameters, turns, last_sequence, forgotten, unkept };
+        let (forgotten, unkept) = (false, 0);
+        let inner = Inner { session_id, caller, started_at, parameters, turns, forgotten, unkept };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -140,16 +139,6 @@ impl Record {
     /// True once the caller was erased.
     pub(crate) fn is_forgotten(&self) -> bool {
         self.lock().forgotten
-    }
-
-    /// How many messages are missing before this sequence number, which all events share. Over one TCP connection it
-    /// should be none.
-    pub(crate) fn sequence_gap(&self, number: Option<u64>) -> Option<u64> {
-        let number = number?;
-        let mut inner = self.lock();
-        let last = inner.last_sequence.replace(number)?;
-        // Saturating, as the numbers are the peer's.
-        Some(number.saturating_sub(last).saturating_sub(1)).filter(|gap| *gap > 0)
     }
 
     /// The caller, as far as is known by now.
@@ -332,14 +321,5 @@ mod tests {
         record.keep(turn);
         let session = record.into_session("caller_hung_up", "stop");
         assert_eq!((session.started_at, session.ended_at), (in_an_hour, in_an_hour + 5000));
-    }
-
-    #[test]
-    fn missing_messages_are_counted_whatever_numbers_the_peer_sends() {
-        let caller = Caller { user_id: UserId::parse("anon_1").unwrap(), hash: None };
-        let record = Record::new("session".to_owned(), caller, Vec::new());
-        let gaps = [Some(2), Some(3), None, Some(7), Some(7), Some(1), Some(u64::MAX), Some(u64::MAX), Some(0)]
-            .map(|number| record.sequence_gap(number));
-        assert_eq!(gaps, [None, None, None, Some(3), None, None, Some(u64::MAX - 2), None, None]);
     }
 }

@@ -5,6 +5,8 @@
 pub mod cache;
 pub mod fallback;
 
+use std::sync::Arc;
+
 use futures_util::stream::BoxStream;
 use redial_call::Frame;
 
@@ -17,4 +19,10 @@ pub trait Tts: Send + Sync {
     /// # Cancel safety
     /// Dropping the stream cancels the request.
     fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>>;
+
+    /// The whole speech as μ-law, where it is there already: to be shared, not copied.
+    fn kept(&self, text: &str) -> Option<Arc<[u8]>> {
+        let _ = text;
+        None
+    }
 }

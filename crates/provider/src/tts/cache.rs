@@ -1,6 +1,6 @@
-//! What was said before, or will be said soon, kept as audio.
+//! Fixed phrases, and what will be said soon, kept as audio.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -11,32 +11,64 @@ use tokio::sync::watch;
 use super::Tts;
 use crate::ProviderError;
 
-/// Keeps what a voice has spoken, up to a number of bytes; what was not asked for the longest makes room first.
+/// Keeps what a voice says again and again, and what it is about to say; nothing else, as sentences may be about somebody.
 ///
-/// A text that is spoken to its end is kept. Requests for a text that is being spoken share the one synthesis. A kept text streams
-/// at once, all its frames ready, without waiting for any other task. What fails is not kept. [`Tts::speak`] must
-/// be called on a tokio runtime; dropping the last stream of a text cancels its synthesis, unless it is [warmed](Cached::warm).
+/// Fixed phrases are kept once they were spoken, up to a number of bytes; what was not asked for the longest makes room first. Any
+/// other text is kept as long as somebody [holds](Cached::hold) it. Requests for a kept text that is being spoken share the one synthesis.
+/// What fails is not kept. Must be used on a tokio runtime; dropping the last stream of a text cancels its synthesis, unless
+/// it is held.
 pub struct Cached {
     voice: Arc<dyn Tts>,
+    fixed: HashSet<String>,
     shelf: Arc<Mutex<Shelf>>,
 }
 
+/// Somebody is about to say this. Dropped, it is forgotten, unless it is a fixed phrase or somebody else's as well.
+#[derive(Debug)]
+pub struct Held {
+    text: String,
+    shelf: Arc<Mutex<Shelf>>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut shelf = lock(&self.shelf);
+        let Some(entry) = shelf.entries.get_mut(&self.text) else { return };
+        entry.holders = entry.holders.saturating_sub(1);
+        if entry.holders > 0 {
+            return;
+        }
+        if let Speech::Coming { warmed, .. } = &mut entry.speech {
+            *warmed = None;
+        }
+        if !entry.is_fixed {
+            shelf.remove(&self.text);
+        }
+    }
+}
+
 impl Cached {
-    /// Keeps at most `capacity_bytes` of what `voice` has spoken. One second is 8000 bytes.
-    pub fn new(voice: Arc<dyn Tts>, capacity_bytes: usize) -> Self {
+    /// Keeps at most `capacity_bytes` of what `voice` has spoken of the `fixed` phrases. One second is 8000 bytes.
+    pub fn new(voice: Arc<dyn Tts>, capacity_bytes: usize, fixed: impl IntoIterator<Item = String>) -> Self {
         let shelf = Shelf { capacity_bytes, size_bytes: 0, clock: 0, entries: HashMap::new() };
-        Self { voice, shelf: Arc::new(Mutex::new(shelf)) }
+        Self { voice, fixed: fixed.into_iter().collect(), shelf: Arc::new(Mutex::new(shelf)) }
     }
 
-    /// Starts to speak `text` now, for a [`Tts::speak`] that comes later. Does nothing when the text is kept already.
-    /// Must be called on a tokio runtime.
-    pub fn warm(&self, text: &str) {
+    /// Starts to speak all fixed phrases now, so that they are there when they are needed.
+    pub fn warm(&self) {
+        let mut shelf = lock(&self.shelf);
+        for text in &self.fixed {
+            self.entry(&mut shelf, text).go_on_alone();
+        }
+    }
+
+    /// Starts to speak `text` now, for a [`Tts::speak`] that comes later, and keeps it as long as the answer is.
+    pub fn hold(&self, text: &str) -> Held {
         let mut shelf = lock(&self.shelf);
         let entry = self.entry(&mut shelf, text);
-        if let Speech::Coming { progress, warmed } = &mut entry.speech {
-            // A listener of our own: the synthesis goes on when nobody else listens.
-            warmed.get_or_insert_with(|| progress.subscribe());
-        }
+        entry.holders += 1;
+        entry.go_on_alone();
+        Held { text: text.to_owned(), shelf: Arc::clone(&self.shelf) }
     }
 
     fn entry<'a>(&self, shelf: &'a mut Shelf, text: &str) -> &'a mut Entry {
@@ -51,7 +83,8 @@ impl Cached {
                 ended: false,
             };
             tokio::spawn(reading.run(self.voice.speak(text)));
-            Entry { asked_at: clock, speech: Speech::Coming { progress, warmed: None } }
+            let is_fixed = self.fixed.contains(text);
+            Entry { asked_at: clock, is_fixed, holders: 0, speech: Speech::Coming { progress, warmed: None } }
         });
         entry.asked_at = clock;
         entry
@@ -61,12 +94,30 @@ impl Cached {
 impl Tts for Cached {
     fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
         let mut shelf = lock(&self.shelf);
+        if !self.fixed.contains(text) && !shelf.entries.contains_key(text) {
+            drop(shelf);
+            return self.voice.speak(text);
+        }
         match &self.entry(&mut shelf, text).speech {
-            Speech::Kept(frames) => {
-                let frames = Arc::clone(frames);
-                stream::iter((0..frames.len()).map(move |at| Ok(frames[at]))).boxed()
+            Speech::Kept(ulaw) => {
+                let ulaw = Arc::clone(ulaw);
+                let frames = ulaw.len() / FRAME_BYTES;
+                stream::iter((0..frames).map(move |at| Ok(Frame::padded(&ulaw[at * FRAME_BYTES..][..FRAME_BYTES]))))
+                    .boxed()
             }
             Speech::Coming { progress, .. } => stream::unfold((progress.subscribe(), 0), follow).boxed(),
+        }
+    }
+
+    fn kept(&self, text: &str) -> Option<Arc<[u8]>> {
+        let mut shelf = lock(&self.shelf);
+        shelf.clock += 1;
+        let clock = shelf.clock;
+        let entry = shelf.entries.get_mut(text)?;
+        entry.asked_at = clock;
+        match &entry.speech {
+            Speech::Kept(ulaw) => Some(Arc::clone(ulaw)),
+            Speech::Coming { .. } => None,
         }
     }
 }
@@ -87,6 +138,7 @@ async fn follow(
     Some((item, (progress, at + 1)))
 }
 
+#[derive(Debug)]
 struct Shelf {
     capacity_bytes: usize,
     /// Of all speeches that are kept.
@@ -96,37 +148,53 @@ struct Shelf {
     entries: HashMap<String, Entry>,
 }
 
+#[derive(Debug)]
 struct Entry {
     asked_at: u64,
+    is_fixed: bool,
+    /// Those who are about to say it.
+    holders: usize,
     speech: Speech,
 }
 
+impl Entry {
+    /// The synthesis goes on when nobody listens.
+    fn go_on_alone(&mut self) {
+        if let Speech::Coming { progress, warmed } = &mut self.speech {
+            // A listener of our own.
+            warmed.get_or_insert_with(|| progress.subscribe());
+        }
+    }
+}
+
+#[derive(Debug)]
 enum Speech {
     /// Being spoken.
     Coming { progress: Arc<watch::Sender<Progress>>, warmed: Option<watch::Receiver<Progress>> },
-    /// Spoken.
-    Kept(Arc<[Frame]>),
+    /// Spoken: μ-law, whole frames.
+    Kept(Arc<[u8]>),
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Progress {
     frames: Vec<Frame>,
     end: Option<Result<(), Shared>>,
 }
 
 impl Shelf {
-    /// Puts a speech on the shelf and takes off what has to go for it. One larger than the shelf is not kept.
+    /// Puts a speech on the shelf, if it is still wanted, and takes off what has to go for it. One larger than the shelf is not kept.
     fn keep(&mut self, text: &str, frames: &[Frame]) {
-        self.remove(text);
-        let size_bytes = size_bytes(frames);
-        if size_bytes > self.capacity_bytes {
+        let Some(mut entry) = self.remove(text).filter(|entry| entry.is_fixed || entry.holders > 0) else { return };
+        let ulaw: Arc<[u8]> = frames.iter().flat_map(Frame::as_bytes).copied().collect();
+        if ulaw.len() > self.capacity_bytes {
             return;
         }
-        self.size_bytes += size_bytes;
-        let entry = Entry { asked_at: self.clock, speech: Speech::Kept(frames.into()) };
+        self.size_bytes += ulaw.len();
+        entry.speech = Speech::Kept(ulaw);
         self.entries.insert(text.to_owned(), entry);
         while self.size_bytes > self.capacity_bytes {
-            let kept = self.entries.iter().filter(|(_, entry)| matches!(entry.speech, Speech::Kept(_)));
+            let kept =
+                self.entries.iter().filter(|(_, entry)| entry.holders == 0 && matches!(entry.speech, Speech::Kept(_)));
             let Some((oldest, _)) = kept.min_by_key(|(_, entry)| entry.asked_at) else {
                 return;
             };
@@ -135,15 +203,13 @@ impl Shelf {
         }
     }
 
-    fn remove(&mut self, text: &str) {
-        if let Some(Entry { speech: Speech::Kept(frames), .. }) = self.entries.remove(text) {
-            self.size_bytes -= size_bytes(&frames);
+    fn remove(&mut self, text: &str) -> Option<Entry> {
+        let entry = self.entries.remove(text)?;
+        if let Speech::Kept(ulaw) = &entry.speech {
+            self.size_bytes -= ulaw.len();
         }
+        Some(entry)
     }
-}
-
-fn size_bytes(frames: &[Frame]) -> usize {
-    frames.len() * FRAME_BYTES
 }
 
 /// The one synthesis of a text. However it ends, its place on the shelf is settled and its listeners are told.
@@ -190,7 +256,7 @@ impl Reading {
         let mut shelf = lock(&self.shelf);
         match end {
             Ok(()) => shelf.keep(&self.text, &self.progress.borrow().frames),
-            Err(_) => shelf.remove(&self.text),
+            Err(_) => drop(shelf.remove(&self.text)),
         }
         drop(shelf);
         self.progress.send_modify(|progress| progress.end = Some(end));
@@ -281,12 +347,47 @@ mod tests {
         cached.speak(text).try_fold(0, async |count, _| Ok(count + 1)).await
     }
 
+    /// Texts that are phrases of every test.
+    const PHRASES: [&str; 4] = ["hello", "first", "other", "third"];
+
+    fn cached(voice: Arc<dyn Tts>, capacity_bytes: usize) -> Cached {
+        Cached::new(voice, capacity_bytes, PHRASES.map(str::to_owned))
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn what_was_warmed_streams_without_waiting() {
+    async fn what_is_held_streams_without_waiting_and_is_forgotten_with_its_last_holder() {
         let counting = Counting::new(voice().delayed(Duration::from_secs(1)));
-        let cached = Cached::new(counting.clone(), 10_000);
-        cached.warm("hello");
-        cached.warm("hello");
+        let cached = cached(counting.clone(), 10_000);
+        let held = [cached.hold("hello, Ana"), cached.hold("hello, Ana")];
+        assert_eq!(say(&cached, "hello, Ana").await.unwrap(), 10);
+        assert_eq!(cached.speak("hello, Ana").collect::<Vec<_>>().now_or_never().expect("no wait").len(), 10);
+        assert_eq!(cached.kept("hello, Ana").expect("it is kept").len(), 10 * FRAME_BYTES);
+        assert_eq!(counting.asked(), 1);
+        let [one, other] = held;
+        drop(one);
+        assert!(cached.kept("hello, Ana").is_some());
+        drop(other);
+        assert!(cached.kept("hello, Ana").is_none());
+        assert_eq!(lock(&cached.shelf).size_bytes, 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_said_once_is_not_kept() {
+        let counting = Counting::new(voice());
+        let cached = cached(counting.clone(), 10_000);
+        for _ in 0..2 {
+            say(&cached, "your number is 555").await.unwrap();
+        }
+        assert_eq!(counting.asked(), 2);
+        assert!(lock(&cached.shelf).entries.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn phrases_that_were_warmed_stream_without_waiting() {
+        let counting = Counting::new(voice().delayed(Duration::from_secs(1)));
+        let cached = Cached::new(counting.clone(), 10_000, ["hello".to_owned()]);
+        cached.warm();
+        cached.warm();
         assert_eq!(say(&cached, "hello").await.unwrap(), 5);
         assert_eq!(cached.speak("hello").collect::<Vec<_>>().now_or_never().expect("no wait").len(), 5);
         assert_eq!(counting.asked(), 1);
@@ -295,22 +396,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn those_who_ask_at_once_share_one_synthesis() {
         let counting = Counting::new(voice().delayed(Duration::from_secs(1)));
-        let cached = Cached::new(counting.clone(), 10_000);
+        let cached = cached(counting.clone(), 10_000);
         let (a, b) = tokio::join!(say(&cached, "hello"), say(&cached, "hello"));
         assert_eq!((a.unwrap(), b.unwrap()), (5, 5));
         assert_eq!(counting.asked(), 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_text_that_nobody_waits_for_is_cancelled_unless_it_was_warmed() {
+    async fn a_text_that_nobody_waits_for_is_cancelled_unless_it_is_held() {
         let counting = Counting::new(voice().delayed(Duration::from_secs(1)));
-        let cached = Cached::new(counting.clone(), 10_000);
+        let cached = cached(counting.clone(), 10_000);
         drop(cached.speak("hello"));
         counting.dropped.notified().await;
         assert_eq!(say(&cached, "hello").await.unwrap(), 5);
         assert_eq!(counting.asked(), 2);
 
-        cached.warm("goodbye");
+        let _held = cached.hold("goodbye");
         drop(cached.speak("goodbye"));
         assert_eq!(say(&cached, "goodbye").await.unwrap(), 7);
         assert_eq!(counting.asked(), 3);
@@ -319,7 +420,7 @@ mod tests {
     #[tokio::test]
     async fn a_failure_reaches_every_listener_and_is_not_kept() {
         let counting = Counting::new(voice().failing_after(2));
-        let cached = Cached::new(counting.clone(), 10_000);
+        let cached = cached(counting.clone(), 10_000);
         let (a, b) = tokio::join!(cached.speak("hello").collect::<Vec<_>>(), cached.speak("hello").collect::<Vec<_>>());
         for frames in [a, b] {
             assert_eq!(frames.len(), 3);
@@ -332,7 +433,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_not_asked_for_the_longest_makes_room() {
         let counting = Counting::new(voice());
-        let cached = Cached::new(counting.clone(), 2 * 5 * FRAME_BYTES);
+        let cached = cached(counting.clone(), 2 * 5 * FRAME_BYTES);
         for text in ["first", "other", "first", "third"] {
             say(&cached, text).await.unwrap();
         }
@@ -341,6 +442,7 @@ mod tests {
         assert_eq!(counting.asked(), 3, "it was asked for after the other one");
         say(&cached, "other").await.unwrap();
         assert_eq!(counting.asked(), 4, "it made room for the third");
+        let _held = cached.hold("longer than the shelf");
         say(&cached, "longer than the shelf").await.unwrap();
         say(&cached, "longer than the shelf").await.unwrap();
         assert_eq!(counting.asked(), 6);
@@ -357,7 +459,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_voice_that_panics_leaves_nobody_waiting() {
-        let cached = Cached::new(Arc::new(Panicking), 10_000);
+        let cached = cached(Arc::new(Panicking), 10_000);
         assert!(say(&cached, "hello").await.is_err());
     }
 }
