@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::gateway::{ACCOUNT_SID, Setup, TOKEN, TestGateway, audio};
-use crate::support::line::call_sid;
+use crate::support::line::{call_sid, media};
 use crate::support::process::{GatewayProcess, PROCESS_SCRIPT};
 use crate::support::proxy::{Mode, Proxy};
 
@@ -215,5 +215,35 @@ async fn a_flood_ends_its_call_with_a_few_lines_of_log() {
         let log = gateway.log()[before..].to_owned();
         assert_eq!(log.matches("not a carrier").count(), 1, "{log}");
         assert!(log.len() < MOST_LOG_BYTES, "{} bytes: {}", log.len(), &log[..MOST_LOG_BYTES]);
+    }
+}
+
+/// The call does not end at once: its last words are awaited, and meanwhile the socket is closed, and read no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_in_the_middle_of_a_sentence_ends_its_call_with_a_few_lines_of_log_as_well() {
+    use futures_util::SinkExt as _;
+    let dir = TempDir::new().unwrap();
+    let gateway = GatewayProcess::start(dir.path(), &[("RUST_LOG", "info"), ("TEST_EARS_MS", "1500")]).await;
+    gateway.ready().await;
+    let speech = audio("goforward").unwrap();
+    for flood in [Message::text(r#"{"event":"x"}"#), Message::Ping(Vec::new().into())] {
+        let before = gateway.log().len();
+        let sid = call_sid();
+        let mut socket = gateway.wire().stream(&sid, "+14155550123").await;
+        socket.expect("media").await;
+        let mut pace = tokio::time::interval(Duration::from_millis(20));
+        for (n, frame) in (0..).zip(speech.chunks(160).take(80)) {
+            pace.tick().await;
+            socket.send(&media(Some(n * 20), frame)).await;
+        }
+        let flooding = async { while socket.0.send(flood.clone()).await.is_ok() {} };
+        tokio::time::timeout(Duration::from_secs(30), flooding).await.expect("the flood is stopped");
+        drop(socket);
+        let session = stored(&dir, &sid).await;
+        assert_eq!(session.end_reason, "disconnected");
+        assert_eq!(words(&session, Role::Caller), [PROCESS_SCRIPT[0]], "its last words are awaited");
+        let log = gateway.log()[before..].to_owned();
+        assert!(log.len() < MOST_LOG_BYTES, "{} bytes: {}", log.len(), &log[..MOST_LOG_BYTES]);
+        assert_eq!(log.matches("not a carrier").count(), 1, "{log}");
     }
 }

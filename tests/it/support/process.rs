@@ -19,6 +19,7 @@ use redial::gateway::{Gateway, RunningCalls};
 use redial::simulate::Simulator;
 use redial_provider::ProviderError;
 use redial_provider::agent::{Agent, Delta, Prompt};
+use redial_provider::scripted::ScriptedStt;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Resource, Rlimit, prlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -284,6 +285,10 @@ fn child() {
     let vars: BTreeMap<String, String> = serde_json::from_str(&vars).unwrap();
     let hand_over = vars.contains_key("TEST_HAND_OVER");
     let mut providers = Setup::hearing(PROCESS_SCRIPT).providers;
+    if let Some(delay) = vars.get("TEST_EARS_MS") {
+        let delay = Duration::from_millis(delay.parse().unwrap());
+        providers.stt = Arc::new(ScriptedStt::new(PROCESS_SCRIPT).delayed(delay));
+    }
     if vars.contains_key("TEST_LISTENS") {
         providers.agent = Arc::new(Listens);
     }
