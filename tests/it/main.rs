@@ -5,6 +5,7 @@ mod agent;
 mod ancestor;
 mod calls;
 mod commands;
+mod deaths;
 mod doors;
 mod faults;
 mod import;

@@ -5,6 +5,7 @@ pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod line;
+pub(crate) mod metrics;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod proxy;

@@ -166,3 +166,63 @@ impl Feeding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use redial_identity::UserId;
+
+    use super::*;
+    use crate::mirror::Mirrored;
+    use crate::store::MemoryError;
+
+    /// Dies whenever it is to show something; keeps which calls it was to forget.
+    #[derive(Default)]
+    struct Dying(Mutex<Vec<(String, String)>>);
+
+    #[async_trait]
+    impl Mirror for Dying {
+        async fn begin(&self, _: &LiveCall, _: &[Message], _: u64) -> Shown {
+            panic!("a mirror dies, as the test wants it");
+        }
+
+        async fn turn(&self, _: &str, _: &str, _: &Message, _: u64) -> Shown {
+            unreachable!("it has not begun");
+        }
+
+        async fn load(&self, _: &str) -> Result<Option<Mirrored>, MemoryError> {
+            unreachable!("nobody asks");
+        }
+
+        async fn end(&self, sid: &str, instance: &str) {
+            self.0.lock().unwrap().push((sid.to_owned(), instance.to_owned()));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_erased_caller_leaves_a_mirror_whose_task_has_died() {
+        let mirror = Arc::new(Dying::default());
+        let call = LiveCall {
+            session_id: "CA1".to_owned(),
+            user_id: UserId::parse("u_a").unwrap(),
+            hash: None,
+            started_at: 0,
+            instance: "i1".to_owned(),
+            summary: String::new(),
+        };
+        let feed = Feed::start(Arc::clone(&mirror) as Arc<dyn Mirror>, call, Vec::new());
+        let died = tokio::time::timeout(Duration::from_secs(30), feed.notes.closed());
+        died.await.expect("the task lives");
+        feed.forget();
+        let forgotten = async {
+            while mirror.0.lock().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), forgotten).await.expect("it is still shown");
+        assert_eq!(*mirror.0.lock().unwrap(), [("CA1".to_owned(), "i1".to_owned())]);
+    }
+}
