@@ -2,18 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::caller_turn::VoiceQuality;
 use crate::ids::{TurnId, UtteranceId};
-use crate::turn::Turn;
 
 /// Something that happened, as the shell tells it. Whatever could be malformed was parsed before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
-    /// The call goes on after its stream broke: this was said before. Comes before `Started`, or not at all.
-    Resumed {
-        /// Finished turns, oldest first, with times of the same call.
-        turns: Vec<Turn>,
-    },
     /// The carrier's `start` was accepted: audio may be sent from now on.
     Started,
     /// Memory has answered: this is what to greet the caller with.
@@ -23,13 +18,15 @@ pub enum Event {
     },
     /// The caller's voice began.
     SpeechStarted,
-    /// The caller's voice, which stops now, was hardly one: a hum or a noise. Comes before `SpeechStopped`, or not at all.
-    Murmur,
-    /// The caller's voice, which stops now, came late: it was said while the line stood still, and is no answer to what is said now.
-    /// Comes before `SpeechStopped`, or not at all.
-    Late,
     /// The caller's voice stopped.
-    SpeechStopped,
+    SpeechStopped {
+        /// How much of a voice it was.
+        #[serde(default, skip_serializing_if = "VoiceQuality::is_clear")]
+        quality: VoiceQuality,
+        /// It came late: it was said while the line stood still, and is no answer to what is said now.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        late: bool,
+    },
     /// The words of an utterance up to the latest `Transcribe` answered; empty if there were none.
     Transcript {
         /// Which utterance.
@@ -82,8 +79,8 @@ pub enum Event {
     ReplyDone {
         /// The agent's turn that asked for it.
         turn: TurnId,
-        /// Hang up once it has been heard.
-        hang_up: bool,
+        /// What follows once it has been heard.
+        end: ReplyEnd,
     },
     /// No answer, or no more of it, will come.
     ReplyFailed {
@@ -131,6 +128,16 @@ pub enum Event {
         /// Who said so.
         by: EndSignal,
     },
+}
+
+/// What follows an answer that is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyEnd {
+    /// It is the caller's turn.
+    Listen,
+    /// Nothing: the agent said goodbye.
+    HangUp,
 }
 
 /// How much the recogniser has to do, over all calls. Ordered by how little it has room for.

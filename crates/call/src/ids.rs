@@ -5,16 +5,18 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A carrier identifier that is not what the carrier documents.
+/// The longest identifier of a carrier, in bytes. Known ones have up to 64.
+const MAX_BYTES: usize = 128;
+
+/// Text that cannot be a carrier's identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a {kind}: two letters and 32 hex digits are expected, as in {example}")]
+#[error("not a {kind}: 1 to {MAX_BYTES} bytes of visible ASCII are expected")]
 pub struct IdError {
     kind: &'static str,
-    example: &'static str,
 }
 
-macro_rules! sid {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal, $example:literal) => {
+macro_rules! opaque_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -31,11 +33,11 @@ macro_rules! sid {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                match text.strip_prefix($prefix) {
-                    Some(hex) if hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                        Ok(Self(text.to_owned()))
-                    }
-                    Some(_) | None => Err(IdError { kind: stringify!($name), example: $example }),
+                let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+                if visible && (1..=MAX_BYTES).contains(&text.len()) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(IdError { kind: $kind })
                 }
             }
         }
@@ -68,13 +70,13 @@ macro_rules! sid {
     };
 }
 
-sid! {
-    /// One leg of a call, `CA…`.
-    CallSid, "CA", "CA5f2b7c9e0d1a4b3c8e7f6a5b4c3d2e1f"
+opaque_id! {
+    /// One leg of a call, in whatever form its carrier writes it.
+    CallId, "call id"
 }
-sid! {
-    /// One media stream, `MZ…`. Not the call.
-    StreamSid, "MZ", "MZ9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f"
+opaque_id! {
+    /// One media stream of a call. Not the call.
+    StreamId, "stream id"
 }
 
 /// One turn of the conversation, counted from 1 over both sides.
@@ -86,3 +88,28 @@ pub struct TurnId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UtteranceId(pub u32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_any_visible_text_of_a_carrier() {
+        let longest = "x".repeat(128);
+        for text in ["CA5f2b7c9e0d1a4b3c8e7f6a5b4c3d2e1f", "v3:abc-DEF_1@host", "7", longest.as_str()] {
+            let id: CallId = text.parse().unwrap();
+            assert_eq!((id.as_str(), id.to_string().as_str(), format!("{id:?}").as_str()), (text, text, text));
+            let json = serde_json::to_string(&id).unwrap();
+            assert_eq!(serde_json::from_str::<CallId>(&json).unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn an_id_has_no_space_no_line_break_and_an_end() {
+        for text in ["", " ", "a b", "a\n", "a\u{7f}", "é", &"x".repeat(129)] {
+            let error = text.parse::<StreamId>().unwrap_err();
+            assert_eq!(error.to_string(), "not a stream id: 1 to 128 bytes of visible ASCII are expected");
+            assert!(serde_json::from_str::<StreamId>(&serde_json::to_string(text).unwrap()).is_err());
+        }
+    }
+}

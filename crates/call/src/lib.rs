@@ -2,13 +2,15 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`call`] | the call itself: whose turn it is, interruptions, silence, the end |
+//! | [`call`] | the call itself: its contract, its phases, its end |
 //! | [`event`], [`action`] | what happens to it, and what it wants done |
 //! | [`settings`] | the numbers and sentences behind its behaviour |
 //! | [`patience`] | how long a caller is waited for, in one word |
-//! | `ear` | endpointing: from voice and transcripts to "the caller has finished" |
-//! | `saying`, `playout` | the agent's turn in progress; how much of it was heard |
-//! | `timer` | its deadlines, one named slot each |
+//! | `conversation` | what is said next, interruptions, silence, the last words |
+//! | `floor` | whose turn it is |
+//! | `endpointer`, [`caller_turn`] | from voice and transcripts to "the caller has finished, and said this" |
+//! | `agent_turn`, `script`, `playout` | the agent's turn in progress: its stages, its words, how much of it was heard |
+//! | `context`, `transcript`, `timer` | what all of these work with: the turns so far; a named slot for each deadline |
 //! | `words` | attention sounds, goodbyes, our own words come back |
 //! | `completeness` | whether a pause is an end |
 //! | [`turn`], [`ids`] | what was said; the typed identifiers |
@@ -20,6 +22,7 @@
 pub mod action;
 pub mod audio;
 pub mod call;
+pub mod caller_turn;
 pub mod event;
 pub mod ids;
 pub mod log;
@@ -27,18 +30,24 @@ pub mod patience;
 pub mod settings;
 pub mod turn;
 
+mod agent_turn;
 mod completeness;
-mod ear;
+mod context;
+mod conversation;
+mod endpointer;
+mod floor;
 mod playout;
-mod saying;
+mod script;
 mod timer;
+mod transcript;
 mod words;
 
 pub use action::{Action, Cue, EndReason};
 pub use audio::Frame;
 pub use call::Call;
-pub use event::{EndSignal, Event, Load};
-pub use ids::{CallSid, IdError, StreamSid, TurnId, UtteranceId};
+pub use caller_turn::VoiceQuality;
+pub use event::{EndSignal, Event, Load, ReplyEnd};
+pub use ids::{CallId, IdError, StreamId, TurnId, UtteranceId};
 pub use patience::Patience;
 pub use settings::{DeadAir, Prompts, Settings};
 pub use turn::{Role, Turn, Via};

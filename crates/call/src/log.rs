@@ -1,4 +1,8 @@
-//! The log of a call: its settings and every (time, event), as NDJSON. The log is the call: replayed, it gives the same actions.
+//! The log of a call: its settings, the turns it goes on from, and every (time, event), as NDJSON. The log is the call: replayed, it
+//! gives the same actions.
+
+mod render;
+mod v1;
 
 use std::time::Duration;
 
@@ -8,9 +12,12 @@ use crate::action::Action;
 use crate::call::Call;
 use crate::event::Event;
 use crate::settings::Settings;
+use crate::turn::Turn;
 
-/// The format that this build writes and reads.
-const VERSION: u32 = 1;
+pub use self::render::render;
+
+/// The format that this build writes. It reads version 1 as well.
+const VERSION: u32 = 2;
 
 /// A log line that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +42,8 @@ pub struct Step {
 pub struct Log {
     /// How the call was set.
     pub settings: Settings,
+    /// What was said before, of a call that goes on.
+    pub turns: Vec<Turn>,
     /// What happened, in order.
     pub steps: Vec<Step>,
 }
@@ -43,11 +52,13 @@ pub struct Log {
 struct Header {
     redial_call_log: u32,
     settings: Settings,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    turns: Vec<Turn>,
 }
 
-/// The first line of a log, without the line's end.
-pub fn header_line(settings: &Settings) -> String {
-    json(&Header { redial_call_log: VERSION, settings: settings.clone() })
+/// The first line of a log, without the line's end. `turns`: what was said before, of a call that goes on.
+pub fn header_line(settings: &Settings, turns: &[Turn]) -> String {
+    json(&Header { redial_call_log: VERSION, settings: settings.clone(), turns: turns.to_vec() })
 }
 
 /// One further line of a log, without the line's end.
@@ -70,19 +81,28 @@ impl Log {
         let (at, first) = lines.next().ok_or_else(|| fault(0, "the log is empty".to_owned()))?;
         let header: Header = serde_json::from_str(first)
             .map_err(|error| fault(at, format!("not the header of a call log ({error})")))?;
-        if header.redial_call_log != VERSION {
-            return Err(fault(at, format!("log version {} is not {VERSION}", header.redial_call_log)));
-        }
+        let mut old = match header.redial_call_log {
+            VERSION => None,
+            v1::VERSION => Some(v1::Reader::default()),
+            other => return Err(fault(at, format!("log version {other} is not {VERSION}"))),
+        };
         let mut steps: Vec<Step> = Vec::new();
+        let mut last_ms = 0;
         for (at, line) in lines {
-            let step: Step =
-                serde_json::from_str(line).map_err(|error| fault(at, format!("not an event ({error})")))?;
-            if steps.last().is_some_and(|last| last.at_ms > step.at_ms) {
+            let step = match &mut old {
+                Some(old) => old.step(line),
+                None => serde_json::from_str(line).map(Some),
+            };
+            let step = step.map_err(|error| fault(at, format!("not an event ({error})")))?;
+            let Some(step) = step else { continue };
+            if last_ms > step.at_ms {
                 return Err(fault(at, "time goes back".to_owned()));
             }
+            last_ms = step.at_ms;
             steps.push(step);
         }
-        Ok(Self { settings: header.settings, steps })
+        let turns = old.map_or(header.turns, v1::Reader::into_turns);
+        Ok(Self { settings: header.settings, turns, steps })
     }
 
     /// Lives the call again and returns every action with its time.
@@ -90,7 +110,7 @@ impl Log {
     /// Deadlines pass at the moment they are due. After the last event the call goes on by its deadlines
     /// alone until it has ended or waits for something.
     pub fn replay(&self) -> Vec<(Duration, Action)> {
-        let mut call = Call::new(self.settings.clone());
+        let mut call = Call::resumed(self.settings.clone(), self.turns.clone());
         let mut actions = Vec::new();
         for step in &self.steps {
             let now = Duration::from_millis(step.at_ms);
@@ -113,70 +133,5 @@ fn pass_until(call: &mut Call, now: Duration, actions: &mut Vec<(Duration, Actio
 fn drain(call: &mut Call, now: Duration, actions: &mut Vec<(Duration, Action)>) {
     while let Some(action) = call.poll_action() {
         actions.push((now, action));
-    }
-}
-
-/// Writes actions one a line with their times, runs of audio folded: for people and snapshots.
-pub fn render(actions: &[(Duration, Action)]) -> String {
-    use std::fmt::Write as _;
-
-    let mut out = String::new();
-    let mut run: Option<(Duration, u32, u32, u64)> = None; // since, turn, pieces, bytes
-    let flush = |out: &mut String, run: &mut Option<(Duration, u32, u32, u64)>| {
-        if let Some((since, turn, pieces, bytes)) = run.take() {
-            let audio_ms = crate::audio::duration_of(bytes).as_millis();
-            let _ = writeln!(out, "{:>7} ms  play t{turn} x{pieces} ({audio_ms} ms)", since.as_millis());
-        }
-    };
-    for (at, action) in actions {
-        match action {
-            Action::Play { turn, size_bytes, .. } => match &mut run {
-                Some((_, of, pieces, bytes)) if *of == turn.0 => {
-                    *pieces += 1;
-                    *bytes += size_bytes;
-                }
-                _ => {
-                    flush(&mut out, &mut run);
-                    run = Some((*at, turn.0, 1, *size_bytes));
-                }
-            },
-            Action::Mark { .. } if run.is_some() => (), // folded with the audio it belongs to
-            other => {
-                flush(&mut out, &mut run);
-                let _ = writeln!(out, "{:>7} ms  {}", at.as_millis(), describe(other));
-            }
-        }
-    }
-    flush(&mut out, &mut run);
-    out
-}
-
-fn describe(action: &Action) -> String {
-    match action {
-        Action::Listen { utterance } => format!("listen u{}", utterance.0),
-        Action::Transcribe { utterance } => format!("transcribe u{}", utterance.0),
-        Action::Guess { utterance } => format!("guess u{}", utterance.0),
-        Action::Discard { utterance } => format!("discard u{}", utterance.0),
-        Action::Think { turn, cue } => format!("think t{} {cue:?}", turn.0),
-        Action::CancelReply { turn } => format!("cancel reply t{}", turn.0),
-        Action::Speak { turn, text } => format!("speak t{} {text:?}", turn.0),
-        Action::Fill { turn, text: Some(text) } => format!("fill t{} {text:?}", turn.0),
-        Action::Fill { turn, text: None } => format!("fill t{} with a tone", turn.0),
-        Action::CancelSpeech { turn } => format!("cancel speech t{}", turn.0),
-        Action::Play { turn, offset_bytes, size_bytes } => format!("play t{} {offset_bytes}+{size_bytes}", turn.0),
-        Action::Mark { name } => format!("mark {name}"),
-        Action::Clear => "clear".to_owned(),
-        Action::TurnDone(turn) => {
-            let mut line = format!("turn t{} {:?} {:?}", turn.id.0, turn.role, turn.text);
-            if !turn.cut.is_empty() {
-                line.push_str(&format!(" cut {:?}", turn.cut));
-            }
-            if !turn.never_sent.is_empty() {
-                line.push_str(&format!(" never sent {:?}", turn.never_sent));
-            }
-            line
-        }
-        Action::HangUp => "hang up".to_owned(),
-        Action::End { reason } => format!("end {}", reason.as_str()),
     }
 }

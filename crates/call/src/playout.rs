@@ -11,13 +11,29 @@ use crate::audio::{FRAME_BYTES, bytes_in, duration_of};
 use crate::ids::TurnId;
 use crate::settings::Settings;
 
-/// The playback of one agent turn after another.
-#[derive(Debug)]
-pub(crate) struct Playout {
-    turn: TurnId,
+/// The marks of a call, over all its turns.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
     /// Counts `clear`s, so that no two marks of a call have one name.
     generation: u32,
-    marks_named: u32,
+    named: u32,
+    echoes: Echoes,
+}
+
+/// Whether this carrier echoes marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Echoes {
+    #[default]
+    Untried,
+    /// One came at a plausible time, so a missing echo means "not yet".
+    Work,
+    /// None came for all of a turn: only the clock counts, until one comes after all.
+    Missing,
+}
+
+/// Where one agent turn's audio is: made, sent, heard.
+#[derive(Debug, Default)]
+pub(crate) struct Playhead {
     /// Bytes of the turn handed to the carrier and not cleared.
     sent: u64,
     /// The most that was ever sent of the turn.
@@ -26,17 +42,6 @@ pub(crate) struct Playout {
     anchor: Option<(Duration, u64)>,
     outstanding: VecDeque<Mark>,
     last_mark: u64,
-    marks: Marks,
-}
-
-/// Whether this carrier echoes marks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Marks {
-    Untried,
-    /// One came at a plausible time, so a missing echo means "not yet".
-    Work,
-    /// None came for all of a turn: only the clock counts, until one comes after all.
-    Missing,
 }
 
 #[derive(Debug)]
@@ -65,33 +70,29 @@ pub(crate) enum Next {
     Audio,
 }
 
-impl Playout {
-    pub(crate) fn new() -> Self {
-        Self {
-            turn: TurnId(0),
-            generation: 0,
-            marks_named: 0,
-            sent: 0,
-            sent_most: 0,
-            anchor: None,
-            outstanding: VecDeque::new(),
-            last_mark: 0,
-            marks: Marks::Untried,
-        }
+impl Marks {
+    /// `clear` is being sent: marks of before it have other names than those after it.
+    pub(crate) fn clear(&mut self) {
+        self.generation += 1;
     }
 
-    /// Starts a turn. What is still outstanding of the one before no longer counts.
-    pub(crate) fn begin(&mut self, turn: TurnId) {
-        self.turn = turn;
-        self.sent = 0;
-        self.sent_most = 0;
-        self.last_mark = 0;
-        self.anchor = None;
-        self.outstanding.clear();
+    fn name(&mut self, turn: TurnId) -> String {
+        self.named += 1;
+        format!("t{}.g{}.{}", turn.0, self.generation, self.named)
     }
+}
 
+impl Playhead {
     /// Takes the next piece of a turn of which `available` bytes exist; `complete` when no more will come.
-    pub(crate) fn take(&mut self, now: Duration, available: u64, complete: bool, settings: &Settings) -> Option<Piece> {
+    pub(crate) fn take(
+        &mut self,
+        now: Duration,
+        turn: TurnId,
+        available: u64,
+        complete: bool,
+        marks: &mut Marks,
+        settings: &Settings,
+    ) -> Option<Piece> {
         let unsent = available.saturating_sub(self.sent);
         if unsent == 0 {
             return None;
@@ -111,12 +112,16 @@ impl Playout {
         self.sent += size;
         self.sent_most = self.sent_most.max(self.sent);
         let due = self.sent - self.last_mark >= bytes_in(settings.mark_interval);
-        let mark = (due || (complete && is_tail)).then(|| self.mark());
+        let mark = (due || (complete && is_tail)).then(|| marks.name(turn));
+        if let Some(name) = &mark {
+            self.last_mark = self.sent;
+            self.outstanding.push_back(Mark { name: name.clone(), at: self.sent });
+        }
         Some(Piece { offset_bytes: piece_start, size_bytes: size, mark })
     }
 
-    /// What to wait for after [`Playout::take`] gave nothing more.
-    pub(crate) fn next(&self, available: u64, complete: bool, settings: &Settings) -> Next {
+    /// What to wait for after [`Playhead::take`] gave nothing more.
+    pub(crate) fn next(&self, available: u64, complete: bool, marks: &Marks, settings: &Settings) -> Next {
         let Some((since, base)) = self.anchor else { return Next::Audio };
         if self.sent < available {
             // Enough room for one message: the clock has to be this far.
@@ -128,7 +133,7 @@ impl Playout {
             return Next::Audio;
         }
         let end = since + duration_of(self.sent - base);
-        let waits_for_mark = !self.outstanding.is_empty() && self.marks != Marks::Missing;
+        let waits_for_mark = !self.outstanding.is_empty() && marks.echoes != Echoes::Missing;
         let grace = if waits_for_mark { settings.mark_grace } else { Duration::ZERO };
         Next::Heard(ceil_ms(end + grace))
     }
@@ -146,7 +151,7 @@ impl Playout {
     }
 
     /// The carrier echoed a mark. Names of cleared or unknown marks mean nothing.
-    pub(crate) fn on_mark(&mut self, now: Duration, name: &str) {
+    pub(crate) fn on_mark(&mut self, now: Duration, name: &str, marks: &mut Marks) {
         let Some(index) = self.outstanding.iter().position(|mark| mark.name == name) else { return };
         let mark = self.outstanding.drain(..=index).next_back();
         let Some(mark) = mark else { return };
@@ -156,16 +161,21 @@ impl Playout {
         if clock + EARLY < mark.at {
             return;
         }
-        self.marks = Marks::Work;
+        marks.echoes = Echoes::Work;
         if clock > mark.at {
             self.anchor = Some((now, mark.at)); // the carrier is behind our clock
         }
     }
 
     /// The caller has heard this many bytes of the turn.
-    pub(crate) fn heard(&self, now: Duration) -> u64 {
-        let next_mark = self.outstanding.front().filter(|_| self.marks == Marks::Work);
+    pub(crate) fn heard(&self, now: Duration, marks: &Marks) -> u64 {
+        let next_mark = self.outstanding.front().filter(|_| marks.echoes == Echoes::Work);
         self.clock(now).min(next_mark.map_or(self.sent, |mark| mark.at))
+    }
+
+    /// The same in whole frames: as much as counts when playback stops here.
+    pub(crate) fn heard_frames(&self, now: Duration, marks: &Marks) -> u64 {
+        whole_frames(self.heard(now, marks))
     }
 
     /// The most bytes of the turn that ever left for the carrier.
@@ -174,31 +184,20 @@ impl Playout {
     }
 
     /// `clear` is being sent: playback stops here, and goes on from here if it goes on at all.
-    /// Returns the bytes heard.
-    pub(crate) fn clear(&mut self, now: Duration) -> u64 {
-        let heard = whole_frames(self.heard(now));
-        self.generation += 1;
+    pub(crate) fn clear(&mut self, now: Duration, marks: &mut Marks) {
+        let heard = self.heard_frames(now, marks);
+        marks.clear();
         self.outstanding.clear();
         self.sent = heard;
         self.last_mark = heard;
         self.anchor = None;
-        heard
     }
 
     /// The turn is over; marks that have not come by now never will.
-    pub(crate) fn give_up_marks(&mut self) {
+    pub(crate) fn give_up_marks(&self, marks: &mut Marks) {
         if !self.outstanding.is_empty() {
-            self.marks = Marks::Missing;
-            self.outstanding.clear();
+            marks.echoes = Echoes::Missing;
         }
-    }
-
-    fn mark(&mut self) -> String {
-        self.marks_named += 1;
-        self.last_mark = self.sent;
-        let name = format!("t{}.g{}.{}", self.turn.0, self.generation, self.marks_named);
-        self.outstanding.push_back(Mark { name: name.clone(), at: self.sent });
-        name
     }
 
     fn clock(&self, now: Duration) -> u64 {
@@ -230,121 +229,142 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn settings() -> Settings {
-        Settings::default()
+    /// One turn and the marks of its call.
+    #[derive(Default)]
+    struct Playing {
+        playhead: Playhead,
+        marks: Marks,
+        settings: Settings,
     }
 
-    fn playing(bytes: u64) -> Playout {
-        let mut playout = Playout::new();
-        playout.begin(TurnId(1));
-        while playout.take(Duration::ZERO, bytes, true, &settings()).is_some() {}
-        playout
-    }
+    impl Playing {
+        /// As much of it sent at once as may be.
+        fn of(bytes: u64) -> Self {
+            let mut playing = Self::default();
+            while playing.take(Duration::ZERO, bytes, true).is_some() {}
+            playing
+        }
 
-    /// Sends the rest of the turn as the clock allows, answering no mark; returns the names of all marks.
-    fn send_all(playout: &mut Playout, from: Duration, bytes: u64) -> (Duration, Vec<(Duration, String)>) {
-        let (mut now, mut marks) = (from, Vec::new());
-        loop {
-            while let Some(piece) = playout.take(now, bytes, true, &settings()) {
-                marks.extend(piece.mark.map(|name| (now, name)));
-            }
-            match playout.next(bytes, true, &settings()) {
-                Next::Send(at) => now = now.max(at),
-                Next::Heard(at) => return (at, marks),
-                Next::Audio => unreachable!("all audio is there"),
+        fn take(&mut self, now: Duration, available: u64, complete: bool) -> Option<Piece> {
+            self.playhead.take(now, TurnId(1), available, complete, &mut self.marks, &self.settings)
+        }
+
+        fn next(&self, available: u64) -> Next {
+            self.playhead.next(available, true, &self.marks, &self.settings)
+        }
+
+        fn heard(&self, now: Duration) -> u64 {
+            self.playhead.heard(now, &self.marks)
+        }
+
+        fn mark(&mut self, now: Duration, name: &str) {
+            self.playhead.on_mark(now, name, &mut self.marks);
+        }
+
+        fn last_mark(&self) -> String {
+            self.playhead.outstanding.back().unwrap().name.clone()
+        }
+
+        /// Sends the rest of the turn as the clock allows, answering no mark; returns when it was heard and all marks.
+        fn send_all(&mut self, bytes: u64) -> (Duration, usize) {
+            let (mut now, mut marks) = (Duration::ZERO, 0);
+            loop {
+                while let Some(piece) = self.take(now, bytes, true) {
+                    marks += usize::from(piece.mark.is_some());
+                }
+                match self.next(bytes) {
+                    Next::Send(at) => now = now.max(at),
+                    Next::Heard(at) => return (at, marks),
+                    Next::Audio => unreachable!("all audio is there"),
+                }
             }
         }
     }
 
     #[test]
     fn the_first_piece_is_the_whole_lead() {
-        let mut playout = Playout::new();
-        playout.begin(TurnId(1));
-        let piece = playout.take(Duration::ZERO, 80_000, true, &settings()).unwrap();
+        let mut playing = Playing::default();
+        let piece = playing.take(Duration::ZERO, 80_000, true).unwrap();
         assert_eq!((piece.offset_bytes, piece.size_bytes), (0, 3200));
-        assert_eq!(playout.take(Duration::ZERO, 80_000, true, &settings()), None);
-        assert_eq!(playout.next(80_000, true, &settings()), Next::Send(100 * MS));
+        assert_eq!(playing.take(Duration::ZERO, 80_000, true), None);
+        assert_eq!(playing.next(80_000), Next::Send(100 * MS));
     }
 
     #[test]
     fn without_marks_the_clock_decides_after_a_grace() {
-        let mut playout = Playout::new();
-        playout.begin(TurnId(1));
-        let (heard, marks) = send_all(&mut playout, Duration::ZERO, 16_000);
-        assert_eq!(heard, 2000 * MS + settings().mark_grace);
-        assert!(marks.len() >= 4 && marks.len() <= 5, "{marks:?}");
-        assert_eq!(playout.heard(1000 * MS), 8000);
+        let mut playing = Playing::default();
+        let (heard, marks) = playing.send_all(16_000);
+        assert_eq!(heard, 2000 * MS + playing.settings.mark_grace);
+        assert!((4..=5).contains(&marks), "{marks}");
+        assert_eq!(playing.heard(1000 * MS), 8000);
     }
 
     #[test]
     fn a_late_mark_holds_the_clock_back() {
-        let mut playout = playing(3200);
-        let name = playout.outstanding.back().unwrap().name.clone();
-        playout.on_mark(600 * MS, &name); // 400 ms of audio, heard 200 ms late
-        assert_eq!(playout.heard(600 * MS), 3200);
-        assert_eq!(playout.next(3200, true, &settings()), Next::Heard(600 * MS));
-        assert_eq!(playout.marks, Marks::Work);
+        let mut playing = Playing::of(3200);
+        playing.mark(600 * MS, &playing.last_mark()); // 400 ms of audio, heard 200 ms late
+        assert_eq!(playing.heard(600 * MS), 3200);
+        assert_eq!(playing.next(3200), Next::Heard(600 * MS));
+        assert_eq!(playing.marks.echoes, Echoes::Work);
     }
 
     #[test]
     fn a_mark_that_is_echoed_on_receipt_does_not_count_as_heard() {
-        let mut playout = playing(3200);
-        let name = playout.outstanding.back().unwrap().name.clone();
-        playout.on_mark(10 * MS, &name);
-        assert_eq!(playout.heard(10 * MS), 80);
-        assert_eq!(playout.next(3200, true, &settings()), Next::Heard(400 * MS));
+        let mut playing = Playing::of(3200);
+        playing.mark(10 * MS, &playing.last_mark());
+        assert_eq!(playing.heard(10 * MS), 80);
+        assert_eq!(playing.next(3200), Next::Heard(400 * MS));
     }
 
     #[test]
     fn echoes_after_clear_are_not_heard() {
-        let mut playout = playing(3200);
-        let name = playout.outstanding.back().unwrap().name.clone();
-        assert_eq!(playout.clear(200 * MS), 1600);
-        playout.on_mark(250 * MS, &name);
-        assert_eq!(playout.heard(300 * MS), 1600);
-        assert_eq!(playout.sent_most(), 3200);
+        let mut playing = Playing::of(3200);
+        let name = playing.last_mark();
+        playing.playhead.clear(200 * MS, &mut playing.marks);
+        assert_eq!(playing.heard(200 * MS), 1600);
+        playing.mark(250 * MS, &name);
+        assert_eq!(playing.heard(300 * MS), 1600);
+        assert_eq!(playing.playhead.sent_most(), 3200);
     }
 
     #[test]
     fn after_clear_the_audio_goes_on_where_it_stopped() {
-        let mut playout = playing(3200);
-        playout.clear(200 * MS);
-        let piece = playout.take(1000 * MS, 3200, true, &settings()).unwrap();
+        let mut playing = Playing::of(3200);
+        playing.playhead.clear(200 * MS, &mut playing.marks);
+        let piece = playing.take(1000 * MS, 3200, true).unwrap();
         assert_eq!((piece.offset_bytes, piece.size_bytes), (1600, 1600));
         assert!(piece.mark.unwrap().starts_with("t1.g1."));
     }
 
     #[test]
     fn where_marks_work_an_outstanding_one_bounds_what_was_heard() {
-        let mut playout = playing(3200);
-        let name = playout.outstanding.back().unwrap().name.clone();
-        playout.on_mark(420 * MS, &name);
-        playout.begin(TurnId(2));
-        playout.take(1000 * MS, 8000, false, &settings());
-        playout.take(1200 * MS, 8000, false, &settings());
-        assert_eq!(playout.outstanding.front().map(|mark| mark.at), Some(4800));
-        assert_eq!(playout.heard(9000 * MS), 4800);
+        let mut playing = Playing::of(3200);
+        playing.mark(420 * MS, &playing.last_mark());
+        playing.playhead = Playhead::default();
+        playing.take(1000 * MS, 8000, false);
+        playing.take(1200 * MS, 8000, false);
+        assert_eq!(playing.playhead.outstanding.front().map(|mark| mark.at), Some(4800));
+        assert_eq!(playing.heard(9000 * MS), 4800);
     }
 
     #[test]
     fn what_the_carrier_played_while_the_clock_stood_still_counts_as_played() {
-        let mut playout = playing(3200);
-        let name = playout.outstanding.back().unwrap().name.clone();
-        playout.stood(100 * MS, 3000 * MS);
-        playout.on_mark(110 * MS, &name);
-        assert_eq!(playout.heard(110 * MS), 3200);
-        assert_eq!(playout.marks, Marks::Work);
-        let piece = playout.take(120 * MS, 16_000, false, &settings()).unwrap();
+        let mut playing = Playing::of(3200);
+        let name = playing.last_mark();
+        playing.playhead.stood(100 * MS, 3000 * MS);
+        playing.mark(110 * MS, &name);
+        assert_eq!(playing.heard(110 * MS), 3200);
+        assert_eq!(playing.marks.echoes, Echoes::Work);
+        let piece = playing.take(120 * MS, 16_000, false).unwrap();
         assert_eq!((piece.offset_bytes, piece.size_bytes), (3200, 3200), "the whole lead again");
     }
 
     #[test]
     fn a_gap_in_the_audio_restarts_the_clock() {
-        let mut playout = Playout::new();
-        playout.begin(TurnId(1));
-        playout.take(Duration::ZERO, 800, false, &settings());
-        assert_eq!(playout.next(800, false, &settings()), Next::Audio);
-        playout.take(5000 * MS, 1600, true, &settings());
-        assert_eq!(playout.heard(5050 * MS), 1200);
+        let mut playing = Playing::default();
+        playing.take(Duration::ZERO, 800, false);
+        assert_eq!(playing.playhead.next(800, false, &playing.marks, &playing.settings), Next::Audio);
+        playing.take(5000 * MS, 1600, true);
+        assert_eq!(playing.heard(5050 * MS), 1200);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use redial_call::{Action, Call, EndSignal, Event, Load, Role, Settings, TurnId, UtteranceId};
+use redial_call::{Action, Call, EndSignal, Event, Load, ReplyEnd, Role, Settings, TurnId, UtteranceId, VoiceQuality};
 
 /// Something that may happen; turns and utterances are relative to the newest, so that many hit.
 #[derive(Debug, Clone)]
@@ -29,9 +29,10 @@ fn step() -> impl Strategy<Value = Step> {
         || prop_oneof![Just(""), Just("Okay."), Just("I want to change my visit."), Just("my number is"), Just("bye")];
     prop_oneof![
         3 => Just(Step::Event(Event::SpeechStarted)),
-        3 => Just(Step::Event(Event::SpeechStopped)),
-        1 => Just(Step::Event(Event::Murmur)),
-        1 => Just(Step::Event(Event::Late)),
+        4 => (prop::bool::weighted(0.3), prop::bool::weighted(0.1)).prop_map(|(murmur, late)| {
+            let quality = if murmur { VoiceQuality::Murmur } else { VoiceQuality::Clear };
+            Step::Event(Event::SpeechStopped { quality, late })
+        }),
         1 => (1u64..10_000).prop_map(|ms| Step::Event(Event::Stood { ms })),
         1 => Just(Step::Event(Event::Started)),
         1 => prop::bool::weighted(0.05).prop_map(|now| Step::Event(if now { Event::HandOver } else { Event::Started })),
@@ -103,7 +104,10 @@ impl Driver {
         let event = match step {
             Step::Event(event) => event,
             Step::Reply { back, text } => Event::ReplyText { turn: turn(back), text: text.into() },
-            Step::Done { back, hang_up } => Event::ReplyDone { turn: turn(back), hang_up },
+            Step::Done { back, hang_up } => Event::ReplyDone {
+                turn: turn(back),
+                end: if hang_up { ReplyEnd::HangUp } else { ReplyEnd::Listen },
+            },
             Step::Failed { back } => Event::ReplyFailed { turn: turn(back) },
             Step::Audio { back, size_bytes } => Event::Synthesized { turn: turn(back), size_bytes },
             Step::Sentence { back } => Event::SentenceDone { turn: turn(back) },

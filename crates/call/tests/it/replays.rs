@@ -16,7 +16,7 @@ fn recorded_calls_do_what_their_snapshots_say() {
 fn a_log_is_written_as_it_was_read() {
     insta::glob!("calls/*.ndjson", |path| {
         let log = Log::parse(&fs::read_to_string(path).unwrap()).unwrap();
-        let mut written = header_line(&log.settings);
+        let mut written = header_line(&log.settings, &log.turns);
         for step in &log.steps {
             written.push('\n');
             written.push_str(&step_line(step));
@@ -28,11 +28,11 @@ fn a_log_is_written_as_it_was_read() {
 
 #[test]
 fn a_broken_log_is_refused_by_line() {
-    let header = header_line(&redial_call::Settings::default());
+    let header = header_line(&redial_call::Settings::default(), &[]);
     for (log, fault) in [
         (String::new(), "line 1: the log is empty"),
         ("{}".to_owned(), "line 1: not the header of a call log"),
-        ("{\"redial_call_log\":9,\"settings\":{}}".to_owned(), "line 1: log version 9 is not 1"),
+        ("{\"redial_call_log\":9,\"settings\":{}}".to_owned(), "line 1: log version 9 is not 2"),
         (format!("{header}\n\n{{\"at_ms\":1,\"event\":\"no_such\"}}"), "line 3: not an event"),
         (
             format!("{header}\n{{\"at_ms\":5,\"event\":\"started\"}}\n{{\"at_ms\":4,\"event\":\"drain\"}}"),

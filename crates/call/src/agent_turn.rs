@@ -1,0 +1,388 @@
+//! The agent's turn in progress: what it says, how far that has been heard, and what comes after it.
+
+use std::time::Duration;
+
+use crate::action::{Action, EndReason};
+use crate::audio::bytes_in;
+use crate::context::Context;
+use crate::ids::TurnId;
+use crate::playout::{Marks, Next, Playhead};
+use crate::script::{Piece, Script, Split};
+use crate::timer::Timer;
+use crate::transcript::whole_ms;
+use crate::turn::{Role, Turn, Via};
+
+/// What an agent turn is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Greeting(Then),
+    Reply(Then),
+    Prompt(Then),
+    /// Said to their end whatever the caller says; then we hang up for this reason.
+    LastWords(EndReason),
+}
+
+/// What follows a turn that was heard to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    Listen,
+    /// The caller has said something that is not answered yet.
+    Answer,
+    HangUp(EndReason),
+}
+
+/// An agent turn, from the question for an answer until it is heard, cut or dropped.
+#[derive(Debug)]
+pub(crate) struct AgentTurn {
+    id: TurnId,
+    purpose: Purpose,
+    answer: Answer,
+    script: Script,
+    stage: Stage,
+}
+
+/// How much of the answer is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Nothing; a filler is none.
+    Awaited,
+    /// Some sentences.
+    Coming,
+    /// No more will come.
+    Complete,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    /// There is no sound so far.
+    #[default]
+    Thinking,
+    Speaking(Playback),
+    /// The caller speaks over it; playback stands still until it is clear what they say.
+    Interrupted(Playback),
+}
+
+#[derive(Debug)]
+struct Playback {
+    since: Duration,
+    playhead: Playhead,
+}
+
+/// Whether an agent turn goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    GoesOn,
+    /// It was heard to its end, or nothing of it can be spoken.
+    Over,
+}
+
+/// Where the audio of a turn that ends had come to, in bytes.
+#[derive(Debug, Clone, Copy)]
+struct Reached {
+    heard: u64,
+    sent: u64,
+}
+
+impl Reached {
+    const END: Self = Self { heard: u64::MAX, sent: u64::MAX };
+}
+
+impl AgentTurn {
+    /// An answer that is awaited.
+    pub(crate) fn reply(id: TurnId) -> Self {
+        let purpose = Purpose::Reply(Then::Listen);
+        Self { id, purpose, answer: Answer::Awaited, script: Script::default(), stage: Stage::Thinking }
+    }
+
+    /// Words that need no agent.
+    pub(crate) fn words(id: TurnId, purpose: Purpose, text: &str) -> Self {
+        let mut script = Script::default();
+        script.push(text);
+        Self { id, purpose, answer: Answer::Complete, script, stage: Stage::Thinking }
+    }
+
+    pub(crate) const fn id(&self) -> TurnId {
+        self.id
+    }
+
+    pub(crate) const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    pub(crate) const fn then(&self) -> Then {
+        match self.purpose {
+            Purpose::Greeting(then) | Purpose::Reply(then) | Purpose::Prompt(then) => then,
+            Purpose::LastWords(reason) => Then::HangUp(reason),
+        }
+    }
+
+    /// No interruption counts.
+    pub(crate) const fn is_last_words(&self) -> bool {
+        matches!(self.purpose, Purpose::LastWords(_))
+    }
+
+    pub(crate) const fn is_reply(&self) -> bool {
+        matches!(self.purpose, Purpose::Reply(_))
+    }
+
+    pub(crate) const fn is_thinking(&self) -> bool {
+        matches!(self.stage, Stage::Thinking)
+    }
+
+    pub(crate) const fn is_speaking(&self) -> bool {
+        matches!(self.stage, Stage::Speaking(_))
+    }
+
+    pub(crate) const fn is_interrupted(&self) -> bool {
+        matches!(self.stage, Stage::Interrupted(_))
+    }
+
+    /// All its words, heard or not.
+    pub(crate) fn text(&self) -> String {
+        self.script.text()
+    }
+
+    /// The caller has said something meanwhile that wants an answer of its own.
+    pub(crate) fn owe_answer(&mut self) {
+        match &mut self.purpose {
+            Purpose::Greeting(then) | Purpose::Reply(then) | Purpose::Prompt(then) => {
+                if *then == Then::Listen {
+                    *then = Then::Answer;
+                }
+            }
+            Purpose::LastWords(_) => (), // nothing is answered any more
+        }
+    }
+
+    // The answer
+
+    /// A sentence of the answer. False: there is nothing to be added.
+    pub(crate) fn on_reply_text(&mut self, text: &str) -> bool {
+        if self.answer == Answer::Complete {
+            return false;
+        }
+        self.answer = Answer::Coming;
+        self.script.push(text);
+        true
+    }
+
+    /// The answer has come to its end, or will not come; of one that never began, `trouble` is said instead.
+    pub(crate) fn on_reply_over(&mut self, trouble: &str, hang_up: bool) {
+        match self.answer {
+            Answer::Awaited => self.script.push(trouble),
+            Answer::Coming if hang_up => self.purpose = Purpose::Reply(Then::HangUp(EndReason::AgentHungUp)),
+            Answer::Coming => (),
+            Answer::Complete => return, // said twice
+        }
+        self.answer = Answer::Complete;
+    }
+
+    /// No word of the answer is there.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.answer == Answer::Awaited
+    }
+
+    /// Makes the script longer by words that are no answer; none: a tone.
+    pub(crate) fn fill(&mut self, words: Option<&str>) {
+        match words {
+            Some(words) => self.script.push_filler(words),
+            None => self.script.push_tone(),
+        }
+    }
+
+    // The voice
+
+    pub(crate) fn on_audio(&mut self, size_bytes: u32) {
+        self.script.on_audio(size_bytes.into());
+    }
+
+    pub(crate) fn on_sentence_done(&mut self) {
+        self.script.on_sentence_done();
+    }
+
+    /// All audio there will be is there.
+    fn is_synthesised(&self) -> bool {
+        self.answer == Answer::Complete && self.script.is_made()
+    }
+
+    /// Moves the turn on: asks for synthesis, sends what may be sent, notices that all was heard. A turn that is `held_back` does
+    /// not begin to sound.
+    pub(crate) fn advance(&mut self, now: Duration, held_back: bool, marks: &mut Marks, cx: &mut Context) -> Progress {
+        self.synthesise(cx);
+        let (available, complete) = (self.script.available(), self.is_synthesised());
+        if complete && available == 0 {
+            return Progress::Over;
+        }
+        if self.is_thinking() && available > 0 && !held_back {
+            self.stage = Stage::Speaking(Playback { since: now, playhead: Playhead::default() });
+        }
+        let Stage::Speaking(Playback { playhead, .. }) = &mut self.stage else { return Progress::GoesOn };
+        let turn = self.id;
+        while let Some(piece) = playhead.take(now, turn, available, complete, marks, &cx.settings) {
+            cx.act(Action::Play { turn, offset_bytes: piece.offset_bytes, size_bytes: piece.size_bytes });
+            if let Some(name) = piece.mark {
+                cx.act(Action::Mark { name });
+            }
+        }
+        match playhead.next(available, complete, marks, &cx.settings) {
+            Next::Heard(at) if at <= now => return Progress::Over,
+            Next::Heard(at) | Next::Send(at) => cx.set(Timer::Playout, at),
+            Next::Audio => cx.cancel(&[Timer::Playout]),
+        }
+        Progress::GoesOn
+    }
+
+    /// Asks for the next sentence once the audio so far is nearly sent.
+    fn synthesise(&mut self, cx: &mut Context) {
+        let ahead = self.script.available().saturating_sub(self.sent_most());
+        if ahead > bytes_in(cx.settings.synthesis_lead) {
+            return;
+        }
+        let turn = self.id;
+        match self.script.next_piece() {
+            Some(Piece::Words(text)) => cx.act(Action::Speak { turn, text }),
+            Some(Piece::Filler(text)) => cx.act(Action::Fill { turn, text: Some(text) }),
+            Some(Piece::Tone) => cx.act(Action::Fill { turn, text: None }),
+            None => (),
+        }
+    }
+
+    // What was heard
+
+    const fn playback(&self) -> Option<&Playback> {
+        match &self.stage {
+            Stage::Thinking => None,
+            Stage::Speaking(playback) | Stage::Interrupted(playback) => Some(playback),
+        }
+    }
+
+    fn sent_most(&self) -> u64 {
+        self.playback().map_or(0, |playback| playback.playhead.sent_most())
+    }
+
+    pub(crate) fn on_mark(&mut self, now: Duration, name: &str, marks: &mut Marks) {
+        if let Stage::Speaking(playback) | Stage::Interrupted(playback) = &mut self.stage {
+            playback.playhead.on_mark(now, name, marks);
+        }
+    }
+
+    /// The clock stood still for so long, and the carrier played on.
+    pub(crate) fn on_stood(&mut self, now: Duration, time: Duration) {
+        if let Stage::Speaking(playback) | Stage::Interrupted(playback) = &mut self.stage {
+            playback.playhead.stood(now, time);
+        }
+    }
+
+    /// All of it has been played by the clock, whatever the marks say.
+    pub(crate) fn is_played(&self, now: Duration) -> bool {
+        self.is_synthesised() && self.playback().is_some_and(|playback| playback.playhead.is_over(now))
+    }
+
+    /// It ends in a question, of which the caller has heard all but so many bytes.
+    pub(crate) fn has_nearly_asked(&self, now: Duration, bytes: u64, marks: &Marks) -> bool {
+        let heard = self.playback().map_or(0, |playback| playback.playhead.heard(now, marks));
+        let left = self.script.available().saturating_sub(heard);
+        self.script.asks() && self.is_synthesised() && left <= bytes
+    }
+
+    /// No word of it was heard.
+    pub(crate) fn is_unheard(&self, now: Duration, marks: &Marks) -> bool {
+        let heard = self.playback().map_or(0, |playback| playback.playhead.heard_frames(now, marks));
+        self.script.split(heard, heard).heard.is_empty()
+    }
+
+    /// Stops playback until it is clear what the caller says.
+    pub(crate) fn interrupt(&mut self, now: Duration, marks: &mut Marks, cx: &mut Context) {
+        if self.is_speaking() {
+            cx.act(Action::Clear);
+            cx.cancel(&[Timer::Playout]);
+            self.stand_still(now, marks);
+        }
+    }
+
+    fn stand_still(&mut self, now: Duration, marks: &mut Marks) {
+        self.stage = match std::mem::take(&mut self.stage) {
+            Stage::Speaking(mut playback) | Stage::Interrupted(mut playback) => {
+                playback.playhead.clear(now, marks);
+                Stage::Interrupted(playback)
+            }
+            Stage::Thinking => Stage::Thinking,
+        };
+    }
+
+    /// The interruption was none: it goes on where it stopped.
+    pub(crate) fn resume(&mut self) {
+        self.stage = match std::mem::take(&mut self.stage) {
+            Stage::Interrupted(playback) => Stage::Speaking(playback),
+            other @ (Stage::Thinking | Stage::Speaking(_)) => other,
+        };
+    }
+
+    // The end
+
+    /// It was heard to its end.
+    pub(crate) fn finish(self, now: Duration, marks: &mut Marks, cx: &mut Context) -> Turn {
+        cancel_timers(cx);
+        if let Some(playback) = self.playback() {
+            playback.playhead.give_up_marks(marks);
+        }
+        self.into_turn(now, Reached::END)
+    }
+
+    /// It ends where the caller's ear is now; the rest is not said. None: there was no sound of it.
+    pub(crate) fn cut(self, now: Duration, marks: &mut Marks, cx: &mut Context) -> Option<Turn> {
+        if self.is_speaking() {
+            cx.act(Action::Clear);
+        }
+        self.cut_off(now, marks, cx)
+    }
+
+    /// The same on a line that is gone.
+    pub(crate) fn cut_off(mut self, now: Duration, marks: &mut Marks, cx: &mut Context) -> Option<Turn> {
+        self.stand_still(now, marks);
+        if self.is_thinking() {
+            marks.clear();
+        }
+        self.cancel(cx);
+        let playhead = &self.playback()?.playhead;
+        let reached = Reached { heard: playhead.heard(now, marks), sent: playhead.sent_most() };
+        Some(self.into_turn(now, reached))
+    }
+
+    /// It ends as if it had not been.
+    pub(crate) fn drop_unheard(mut self, now: Duration, marks: &mut Marks, cx: &mut Context) {
+        if self.is_speaking() {
+            cx.act(Action::Clear);
+        }
+        self.stand_still(now, marks);
+        self.cancel(cx);
+    }
+
+    fn cancel(&self, cx: &mut Context) {
+        cancel_timers(cx);
+        let turn = self.id;
+        if self.answer != Answer::Complete {
+            cx.act(Action::CancelReply { turn });
+        }
+        cx.act(Action::CancelSpeech { turn });
+    }
+
+    /// What is kept of the turn: the one rule of what was heard.
+    fn into_turn(self, now: Duration, reached: Reached) -> Turn {
+        let Split { heard, cut, never_sent } = self.script.split(reached.heard, reached.sent);
+        Turn {
+            id: self.id,
+            role: Role::Agent,
+            via: Via::Voice,
+            text: heard,
+            cut,
+            never_sent,
+            start_ms: whole_ms(self.playback().map_or(now, |playback| playback.since)),
+            end_ms: whole_ms(now),
+        }
+    }
+}
+
+fn cancel_timers(cx: &mut Context) {
+    cx.cancel(&[Timer::Playout, Timer::BargeIn, Timer::Filler, Timer::Reply]);
+}

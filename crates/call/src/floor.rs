@@ -1,0 +1,111 @@
+//! The floor: whose turn it is, and the two that may have it, the listening half and the agent's turn.
+
+use std::time::Duration;
+
+use crate::action::EndReason;
+use crate::agent_turn::{AgentTurn, Then};
+use crate::context::Context;
+use crate::endpointer::Endpointer;
+use crate::event::Load;
+use crate::ids::TurnId;
+use crate::playout::Marks;
+
+/// Whose turn it is, in a call that the carrier has started.
+#[derive(Debug)]
+pub(crate) struct Floor {
+    pub(crate) endpointer: Endpointer,
+    pub(crate) marks: Marks,
+    pub(crate) holder: Holder,
+}
+
+/// Who has the floor.
+#[derive(Debug)]
+pub(crate) enum Holder {
+    /// Nobody yet: memory has not said whom to greet.
+    Greeting {
+        /// What follows the greeting.
+        then: Then,
+    },
+    /// The caller.
+    Caller {
+        /// What they said last was not answered: if they do not go on, it is.
+        unanswered: bool,
+    },
+    /// The agent.
+    Agent(AgentTurn),
+    /// Nobody any more: the carrier was told to end the call.
+    HungUp(EndReason),
+}
+
+impl Floor {
+    pub(crate) fn new(load: Load, then: Then) -> Self {
+        Self { endpointer: Endpointer::new(load), marks: Marks::default(), holder: Holder::Greeting { then } }
+    }
+
+    /// Nobody says anything, and everything that was said is reported.
+    pub(crate) fn is_between_turns(&self) -> bool {
+        matches!(self.holder, Holder::Caller { .. }) && self.endpointer.is_quiet()
+    }
+
+    /// The agent's turn in progress.
+    pub(crate) const fn agent(&self) -> Option<&AgentTurn> {
+        match &self.holder {
+            Holder::Agent(turn) => Some(turn),
+            Holder::Greeting { .. } | Holder::Caller { .. } | Holder::HungUp(_) => None,
+        }
+    }
+
+    /// The agent's turn in progress, if it is the one that a result belongs to.
+    pub(crate) fn agent_of(&mut self, turn: TurnId) -> Option<&mut AgentTurn> {
+        match &mut self.holder {
+            Holder::Agent(agent) if agent.id() == turn => Some(agent),
+            Holder::Agent(_) | Holder::Greeting { .. } | Holder::Caller { .. } | Holder::HungUp(_) => None,
+        }
+    }
+
+    /// Takes the floor from the agent, and gives it to the caller. None: the agent does not have it.
+    fn take_from_agent(&mut self) -> Option<AgentTurn> {
+        let unanswered = match &self.holder {
+            Holder::Agent(turn) => turn.then() == Then::Answer,
+            Holder::Greeting { .. } | Holder::Caller { .. } | Holder::HungUp(_) => return None,
+        };
+        match std::mem::replace(&mut self.holder, Holder::Caller { unanswered }) {
+            Holder::Agent(turn) => Some(turn),
+            Holder::Greeting { .. } | Holder::Caller { .. } | Holder::HungUp(_) => None,
+        }
+    }
+
+    /// The agent's turn was heard to its end. Returns what follows.
+    pub(crate) fn finish_agent_turn(&mut self, now: Duration, cx: &mut Context) -> Option<Then> {
+        let agent = self.take_from_agent()?;
+        let then = agent.then();
+        let turn = agent.finish(now, &mut self.marks, cx);
+        cx.keep(turn);
+        Some(then)
+    }
+
+    /// Ends the agent's turn where the caller's ear is now; the rest is not said.
+    pub(crate) fn cut_agent_turn(&mut self, now: Duration, cx: &mut Context) {
+        if let Some(agent) = self.take_from_agent()
+            && let Some(turn) = agent.cut(now, &mut self.marks, cx)
+        {
+            cx.keep(turn);
+        }
+    }
+
+    /// The same on a line that is gone.
+    pub(crate) fn cut_off(&mut self, now: Duration, cx: &mut Context) {
+        if let Some(agent) = self.take_from_agent()
+            && let Some(turn) = agent.cut_off(now, &mut self.marks, cx)
+        {
+            cx.keep(turn);
+        }
+    }
+
+    /// Drops the agent's turn, of which no word was heard.
+    pub(crate) fn drop_agent_turn(&mut self, now: Duration, cx: &mut Context) {
+        if let Some(agent) = self.take_from_agent() {
+            agent.drop_unheard(now, &mut self.marks, cx);
+        }
+    }
+}

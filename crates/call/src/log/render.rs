@@ -1,0 +1,69 @@
+//! Actions as lines for people and snapshots.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::action::Action;
+
+/// Writes actions one a line with their times, runs of audio folded.
+pub fn render(actions: &[(Duration, Action)]) -> String {
+    let mut out = String::new();
+    let mut run: Option<(Duration, u32, u32, u64)> = None; // since, turn, pieces, bytes
+    let flush = |out: &mut String, run: &mut Option<(Duration, u32, u32, u64)>| {
+        if let Some((since, turn, pieces, bytes)) = run.take() {
+            let audio_ms = crate::audio::duration_of(bytes).as_millis();
+            let _ = writeln!(out, "{:>7} ms  play t{turn} x{pieces} ({audio_ms} ms)", since.as_millis());
+        }
+    };
+    for (at, action) in actions {
+        match action {
+            Action::Play { turn, size_bytes, .. } => match &mut run {
+                Some((_, of, pieces, bytes)) if *of == turn.0 => {
+                    *pieces += 1;
+                    *bytes += size_bytes;
+                }
+                _ => {
+                    flush(&mut out, &mut run);
+                    run = Some((*at, turn.0, 1, *size_bytes));
+                }
+            },
+            Action::Mark { .. } if run.is_some() => (), // folded with the audio it belongs to
+            other => {
+                flush(&mut out, &mut run);
+                let _ = writeln!(out, "{:>7} ms  {}", at.as_millis(), describe(other));
+            }
+        }
+    }
+    flush(&mut out, &mut run);
+    out
+}
+
+fn describe(action: &Action) -> String {
+    match action {
+        Action::Listen { utterance } => format!("listen u{}", utterance.0),
+        Action::Transcribe { utterance } => format!("transcribe u{}", utterance.0),
+        Action::Guess { utterance } => format!("guess u{}", utterance.0),
+        Action::Discard { utterance } => format!("discard u{}", utterance.0),
+        Action::Think { turn, cue } => format!("think t{} {cue:?}", turn.0),
+        Action::CancelReply { turn } => format!("cancel reply t{}", turn.0),
+        Action::Speak { turn, text } => format!("speak t{} {text:?}", turn.0),
+        Action::Fill { turn, text: Some(text) } => format!("fill t{} {text:?}", turn.0),
+        Action::Fill { turn, text: None } => format!("fill t{} with a tone", turn.0),
+        Action::CancelSpeech { turn } => format!("cancel speech t{}", turn.0),
+        Action::Play { turn, offset_bytes, size_bytes } => format!("play t{} {offset_bytes}+{size_bytes}", turn.0),
+        Action::Mark { name } => format!("mark {name}"),
+        Action::Clear => "clear".to_owned(),
+        Action::TurnDone(turn) => {
+            let mut line = format!("turn t{} {:?} {:?}", turn.id.0, turn.role, turn.text);
+            if !turn.cut.is_empty() {
+                line.push_str(&format!(" cut {:?}", turn.cut));
+            }
+            if !turn.never_sent.is_empty() {
+                line.push_str(&format!(" never sent {:?}", turn.never_sent));
+            }
+            line
+        }
+        Action::HangUp => "hang up".to_owned(),
+        Action::End { reason } => format!("end {}", reason.as_str()),
+    }
+}

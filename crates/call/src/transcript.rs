@@ -1,0 +1,132 @@
+//! The turns of a call: what is kept of each side, and how parts of one turn are joined.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::action::Action;
+use crate::caller_turn::CallerTurn;
+use crate::ids::TurnId;
+use crate::turn::{Role, Turn, Via};
+use crate::words;
+
+/// The most keys in a turn that was joined from several rows.
+const MAX_JOINED_DIGITS: usize = 256;
+/// The longest turn of a caller, in bytes; what is longer goes on in the next turn.
+const MAX_TURN_BYTES: usize = 4096;
+/// Our own words come back this late at most: the line's way there and back, and the recogniser's pre-roll.
+const ECHO_LAG: Duration = Duration::from_millis(1500);
+
+/// Finished turns, oldest first, in the order in which they ended.
+#[derive(Debug, Default)]
+pub(crate) struct Transcript {
+    turns: Vec<Turn>,
+    named: u32,
+}
+
+impl Transcript {
+    /// Of a call that goes on.
+    pub(crate) fn resumed(turns: Vec<Turn>) -> Self {
+        let named = turns.iter().map(|turn| turn.id.0).max().unwrap_or(0);
+        Self { turns, named }
+    }
+
+    pub(crate) fn turns(&self) -> &[Turn] {
+        &self.turns
+    }
+
+    pub(crate) fn next_id(&mut self) -> TurnId {
+        self.named += 1;
+        TurnId(self.named)
+    }
+
+    /// The last who said something was the caller.
+    pub(crate) fn ends_with_caller(&self) -> bool {
+        self.turns.last().is_some_and(|turn| turn.role == Role::Caller)
+    }
+
+    /// The latest words of all are the caller's, by their times: turns of a call that goes on come from several sources.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        let last = self.turns.iter().max_by_key(|turn| (turn.end_ms, turn.id.0));
+        last.is_some_and(|turn| turn.role == Role::Caller && !turn.text.is_empty())
+    }
+
+    /// What the agent said so shortly before that its echo may still come.
+    pub(crate) fn said_lately(&self, now: Duration) -> String {
+        let last = self.turns.iter().rev().find(|turn| turn.role == Role::Agent);
+        let last = last.filter(|turn| Duration::from_millis(turn.end_ms) + ECHO_LAG >= now);
+        last.map(|turn| format!("{} {}", turn.text, turn.cut)).unwrap_or_default()
+    }
+
+    pub(crate) fn keep(&mut self, turn: Turn, actions: &mut VecDeque<Action>) {
+        actions.push_back(Action::TurnDone(turn.clone()));
+        self.turns.push(turn);
+    }
+
+    /// Keeps what the caller said, with the turn that it continues if there is room.
+    pub(crate) fn keep_caller(&mut self, heard: &CallerTurn, actions: &mut VecDeque<Action>) {
+        let fits = |turn: &&mut Turn| turn.text.len() + 1 + heard.text.len() <= MAX_TURN_BYTES;
+        let before = self.turns.last_mut().filter(|turn| heard.continues && turn.role == Role::Caller);
+        if let Some(turn) = before.filter(fits) {
+            if !turn.text.is_empty() && !heard.text.is_empty() {
+                turn.text.push(' ');
+            }
+            turn.text.push_str(&heard.text);
+            turn.end_ms = whole_ms(heard.end);
+            actions.push_back(Action::TurnDone(turn.clone()));
+            return;
+        }
+        let mut rest = heard.text.as_str();
+        loop {
+            let (text, after) = words::split_within(rest, MAX_TURN_BYTES);
+            let turn = self.new_caller(text, Via::Voice, heard.start, heard.end);
+            self.keep(turn, actions);
+            rest = after;
+            if rest.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Keeps a row of keys, with the row right before it if nothing was said or heard between them and it began by `soon` after it.
+    pub(crate) fn keep_digits(
+        &mut self,
+        digits: &str,
+        start: Duration,
+        end: Duration,
+        soon: Duration,
+        actions: &mut VecDeque<Action>,
+    ) {
+        let since = start.saturating_sub(soon);
+        let fits = |turn: &&mut Turn| turn.text.len() + 1 + digits.len() <= MAX_JOINED_DIGITS;
+        let before = self.turns.last_mut().filter(|turn| turn.role == Role::Caller && turn.via == Via::Keypad);
+        let before = before.filter(|turn| Duration::from_millis(turn.end_ms) >= since);
+        if let Some(turn) = before.filter(fits) {
+            if !turn.text.ends_with('#') {
+                turn.text.push(' '); // where one row ends stays to be seen
+            }
+            turn.text.push_str(digits);
+            turn.end_ms = whole_ms(end);
+            actions.push_back(Action::TurnDone(turn.clone()));
+            return;
+        }
+        let turn = self.new_caller(digits, Via::Keypad, start, end);
+        self.keep(turn, actions);
+    }
+
+    fn new_caller(&mut self, text: &str, via: Via, start: Duration, end: Duration) -> Turn {
+        Turn {
+            id: self.next_id(),
+            role: Role::Caller,
+            via,
+            text: text.to_owned(),
+            cut: String::new(),
+            never_sent: String::new(),
+            start_ms: whole_ms(start),
+            end_ms: whole_ms(end),
+        }
+    }
+}
+
+pub(crate) fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
