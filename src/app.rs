@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redial_agent::builtin::BuiltIn;
 use redial_agent::fallback::WithBuiltIn;
 use redial_agent::prompts;
-use redial_call::{CallSid, Settings};
+use redial_call::{CallId, Settings};
 use redial_carrier::Carrier;
 use redial_carrier::twilio::Twilio;
 use redial_identity::{Keys, load_or_create_pepper, warm_up};
@@ -253,7 +253,7 @@ impl App {
     }
 
     /// Says that an answered call has had no stream here, unless another instance has served it.
-    async fn never_came(&self, sid: &CallSid) {
+    async fn never_came(&self, sid: &CallId) {
         static NEVER_CAME: Limited = Limited::new();
         let fate = match &self.mirror {
             Some(mirror) => {

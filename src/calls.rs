@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redial_call::{CallSid, Load};
+use redial_call::{CallId, Load};
 use redial_identity::{Caller, UserId};
 use redial_memory::greeting::GreetingLevel;
 use redial_provider::tts::cache::Held;
@@ -104,7 +104,7 @@ pub struct Place {
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     /// The call.
-    pub sid: &'a CallSid,
+    pub sid: &'a CallId,
     /// Who calls.
     pub caller: &'a Caller,
     /// How busy recognition is.
@@ -137,8 +137,8 @@ pub struct Calls {
 #[derive(Debug, Default)]
 struct Inner {
     closed: bool,
-    open: HashMap<CallSid, Open>,
-    finished: HashMap<CallSid, Finished>,
+    open: HashMap<CallId, Open>,
+    finished: HashMap<CallId, Finished>,
 }
 
 #[derive(Debug)]
@@ -230,17 +230,17 @@ impl Calls {
     }
 
     /// True while a call of this id rings or is live here.
-    pub fn has(&self, sid: &CallSid) -> bool {
+    pub fn has(&self, sid: &CallId) -> bool {
         self.lock().open.contains_key(sid)
     }
 
     /// True while a call of this id waits for its stream here.
-    pub fn rings(&self, sid: &CallSid) -> bool {
+    pub fn rings(&self, sid: &CallId) -> bool {
         self.lock().open.get(sid).is_some_and(|open| matches!(open.state, State::Ringing { .. }))
     }
 
     /// True when a stream of this call has been here lately.
-    pub fn was_heard(&self, sid: &CallSid) -> bool {
+    pub fn was_heard(&self, sid: &CallId) -> bool {
         let inner = self.lock();
         inner.finished.get(sid).is_some_and(|finished| finished.heard)
     }
@@ -252,7 +252,7 @@ impl Calls {
     /// When the call has a stream, is over, or there is no room for it.
     pub fn start(
         &self,
-        sid: &CallSid,
+        sid: &CallId,
         (caller, leg): (&Caller, u32),
         control: ControlSender,
         ring: impl FnOnce() -> Ringing,
@@ -284,7 +284,7 @@ impl Calls {
     }
 
     /// The carrier says that the call is over.
-    pub fn completed(&self, sid: &CallSid) {
+    pub fn completed(&self, sid: &CallId) {
         let mut inner = self.lock();
         match inner.open.get(sid).map(|open| &open.state) {
             Some(State::Live { control }) => control.tell(Control::Completed),
@@ -294,13 +294,13 @@ impl Calls {
     }
 
     /// A call's stream is over. `hung_up`: we ended the call, so that nothing more is to be said in it.
-    pub fn finish(&self, sid: &CallSid, hung_up: bool) {
+    pub fn finish(&self, sid: &CallId, hung_up: bool) {
         self.lock().finish(sid, hung_up);
     }
 
     /// Makes room for another stream of the same call: a live one is told to end, and waited for, 1 s at most. The
     /// carrier may know sooner than we do that a connection is dead.
-    pub async fn displace(&self, sid: &CallSid) {
+    pub async fn displace(&self, sid: &CallId) {
         for _ in 0..50 {
             match self.lock().open.get(sid).map(|open| &open.state) {
                 Some(State::Live { control }) => control.tell(Control::Displaced),
@@ -311,7 +311,7 @@ impl Calls {
     }
 
     /// Notes who memory says the caller of a live call is.
-    pub fn found(&self, sid: &CallSid, caller: &Caller) {
+    pub fn found(&self, sid: &CallId, caller: &Caller) {
         if let Some(open) = self.lock().open.get_mut(sid) {
             open.caller = caller.clone();
         }
@@ -319,7 +319,7 @@ impl Calls {
 
     /// Calls that ring or are live, in no order.
     pub fn list(&self) -> Vec<CallEntry> {
-        let entry = |(sid, open): (&CallSid, &Open)| CallEntry {
+        let entry = |(sid, open): (&CallId, &Open)| CallEntry {
             call_sid: sid.as_str().to_owned(),
             user_id: open.caller.user_id.as_str().to_owned(),
             state: match open.state {
@@ -356,9 +356,9 @@ impl Calls {
     }
 
     /// Gives up calls whose stream never came, and forgets calls that ended long ago. Answers those given up.
-    pub fn sweep(&self, now: Instant) -> Vec<CallSid> {
+    pub fn sweep(&self, now: Instant) -> Vec<CallId> {
         let mut inner = self.lock();
-        let overdue: Vec<CallSid> = inner
+        let overdue: Vec<CallId> = inner
             .open
             .iter()
             .filter(|(_, open)| match open.state {
@@ -428,7 +428,7 @@ impl Inner {
 
     /// Takes places of this caller back from calls that only ring, the oldest first, until there is one to give.
     fn give_up_ringing(&mut self, caller: &Caller, places: usize) {
-        let mut ringing: Vec<(Instant, CallSid)> = Vec::new();
+        let mut ringing: Vec<(Instant, CallId)> = Vec::new();
         let mut taken = 0;
         for (sid, open) in self.open.iter().filter(|(_, open)| open.is_of(caller)) {
             taken += 1;
@@ -442,7 +442,7 @@ impl Inner {
         }
     }
 
-    fn finish(&mut self, sid: &CallSid, hung_up: bool) {
+    fn finish(&mut self, sid: &CallId, hung_up: bool) {
         if let Some(open) = self.open.remove(sid) {
             let heard = open.is_live() || self.finished.get(sid).is_some_and(|finished| finished.heard);
             let finished = Finished { at: Instant::now(), leg: open.leg, hung_up, heard };

@@ -22,7 +22,8 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use redial_call::{
-    Action, Call, CallSid, Cue, EndReason, EndSignal, Event, Frame, Load, Role, Settings, Turn, TurnId, UtteranceId,
+    Action, Call, CallId, Cue, EndReason, EndSignal, Event, Frame, Load, ReplyEnd, Role, Settings, Turn, TurnId,
+    UtteranceId,
 };
 use redial_carrier::line::{Codec, LineCommand};
 use redial_carrier::reframe::Reframer;
@@ -76,7 +77,7 @@ pub(crate) struct Parts {
 /// One live call.
 pub(crate) struct Session {
     parts: Parts,
-    call_sid: CallSid,
+    call_sid: CallId,
     call: Call,
     clock: Clock,
     /// The process stood still, which the core has not been told.
@@ -142,7 +143,7 @@ struct Reply {
     turn: TurnId,
     deltas: BoxStream<'static, Result<Delta, ProviderError>>,
     sentences: Sentences,
-    hang_up: bool,
+    end: ReplyEnd,
 }
 
 /// The voice of the agent's turn.
@@ -184,7 +185,7 @@ enum VoiceState {
 
 /// What a session starts from.
 pub(crate) struct Opening {
-    pub(crate) call_sid: CallSid,
+    pub(crate) call_sid: CallId,
     pub(crate) socket: MediaStream,
     pub(crate) codec: Box<dyn Codec>,
     pub(crate) control: ControlReceiver,
@@ -212,8 +213,8 @@ impl Session {
         let now = Instant::now();
         let resumed = opening.resumed.map(|resumed| (resumed.before, resumed.turns, resumed.summary));
         let (before, turns, said_before) = resumed.unwrap_or_default();
-        let mut session = Self {
-            call: Call::new(parts.settings.clone()),
+        Self {
+            call: Call::resumed(parts.settings.clone(), turns),
             hearing: Hearing::open(Arc::clone(&parts.stt)),
             parts,
             call_sid: opening.call_sid,
@@ -247,11 +248,7 @@ impl Session {
             load: Load::default(),
             record: opening.record,
             log: opening.log,
-        };
-        if !turns.is_empty() {
-            session.handle(Event::Resumed { turns });
         }
-        session
     }
 
     /// Lives the call from the carrier's `start` to its end, and hands the socket back for its last message.
@@ -336,13 +333,8 @@ impl Session {
             Some(VadEdge::Stopped) => {
                 self.hear(frame);
                 self.gap.on_speech_stopped(Instant::now());
-                if self.vad.is_murmur() {
-                    self.handle(Event::Murmur);
-                }
-                if self.line.is_stale() {
-                    self.handle(Event::Late);
-                }
-                self.handle(Event::SpeechStopped);
+                let (quality, late) = (self.vad.quality(), self.line.is_stale());
+                self.handle(Event::SpeechStopped { quality, late });
             }
             None => self.hear(frame),
         }
@@ -412,20 +404,20 @@ impl Session {
                     self.handle(Event::ReplyText { turn, text });
                 }
             }
-            Some(Ok(Delta::HangUp)) => reply.hang_up = true,
+            Some(Ok(Delta::HangUp)) => reply.end = ReplyEnd::HangUp,
             Some(Err(error)) => {
                 self.reply = None;
                 self.provider_failed("agent", &error);
                 self.handle(Event::ReplyFailed { turn });
             }
             None => {
-                let hang_up = reply.hang_up;
+                let end = reply.end;
                 let rest = reply.sentences.finish();
                 self.reply = None;
                 if let Some(text) = rest {
                     self.handle(Event::ReplyText { turn, text });
                 }
-                self.handle(Event::ReplyDone { turn, hang_up });
+                self.handle(Event::ReplyDone { turn, end });
             }
         }
     }
@@ -535,7 +527,7 @@ impl Session {
             cue,
         };
         let deltas = self.parts.agent.reply(prompt);
-        self.reply = Some(Reply { turn, deltas, sentences: Sentences::default(), hang_up: false });
+        self.reply = Some(Reply { turn, deltas, sentences: Sentences::default(), end: ReplyEnd::Listen });
     }
 
     /// The audio of this turn; that of another one is over.

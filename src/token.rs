@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use data_encoding::BASE64URL_NOPAD;
-use redial_call::CallSid;
+use redial_call::CallId;
 use redial_identity::{Attestation, Caller, PhoneHash, UserId};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
@@ -32,7 +32,7 @@ pub struct Tokens {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// The call.
-    pub call: CallSid,
+    pub call: CallId,
     /// Whose it is.
     pub caller: Caller,
     /// Under which hashes they may have been known before, the most recent first.
@@ -117,7 +117,7 @@ impl Tokens {
     ///
     /// # Errors
     /// The reason for refusing it. A token that is refused is not spent.
-    pub fn redeem(&self, token: &str, call: &CallSid, now_s: u64) -> Result<Redeemed, TokenError> {
+    pub fn redeem(&self, token: &str, call: &CallId, now_s: u64) -> Result<Redeemed, TokenError> {
         if token.is_empty() {
             return Err(TokenError::Missing);
         }
@@ -201,7 +201,7 @@ mod tests {
 
     const NOW: u64 = 1_790_000_000;
 
-    fn call(last: char) -> CallSid {
+    fn call(last: char) -> CallId {
         format!("CA{}{last}", "5".repeat(31)).parse().unwrap()
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redial_agent::prompts;
-use redial_call::{CallSid, Load};
+use redial_call::{CallId, Load};
 use redial_carrier::webhook::IncomingCall;
 use redial_identity::CallerAddress;
 use redial_store::fate::{self, Fate};
@@ -83,7 +83,7 @@ pub(crate) async fn decide(app: &Arc<App>, request: &IncomingCall, entry: Entry)
 }
 
 /// What became of a call, as far as anybody says in time.
-async fn fate_of(app: &App, sid: &CallSid, goes_on: bool) -> Result<Fate, MemoryError> {
+async fn fate_of(app: &App, sid: &CallId, goes_on: bool) -> Result<Fate, MemoryError> {
     let ask = || fate::ask(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), FATE_LIMIT);
     let mut fate = ask().await;
     if goes_on {
@@ -99,7 +99,7 @@ async fn fate_of(app: &App, sid: &CallSid, goes_on: bool) -> Result<Fate, Memory
 }
 
 /// A call that was had is said to be ringing: the carrier does not say so, but whoever sends an old webhook once more.
-fn had_before(sid: &CallSid) -> Decision {
+fn had_before(sid: &CallId) -> Decision {
     static HAD: Limited = Limited::new();
     metrics::counter!("redial_calls_refused_total", "reason" => "had_before").increment(1);
     if let Some(left_out) = HAD.due() {
@@ -173,7 +173,7 @@ fn grant_stream(app: &App, grant: &Grant) -> Decision {
 }
 
 /// Takes a call back that was given a place while nobody could say whether it had been had before, once somebody says so.
-fn withdraw_if_had(app: &Arc<App>, sid: &CallSid, goes_on: bool) {
+fn withdraw_if_had(app: &Arc<App>, sid: &CallId, goes_on: bool) {
     let (app, sid) = (Arc::clone(app), sid.clone());
     let (tasks, stop) = (app.background.tasks().clone(), app.background.stop().clone());
     tasks.spawn(async move {
@@ -189,7 +189,7 @@ fn withdraw_if_had(app: &Arc<App>, sid: &CallSid, goes_on: bool) {
     });
 }
 
-fn refused(sid: &CallSid, refusal: Refusal, goes_on: bool) -> Decision {
+fn refused(sid: &CallId, refusal: Refusal, goes_on: bool) -> Decision {
     static REFUSED: Limited = Limited::new();
     metrics::counter!("redial_calls_refused_total", "reason" => reason(refusal)).increment(1);
     if let Some(left_out) = REFUSED.due() {

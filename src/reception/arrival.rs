@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redial_call::CallSid;
+use redial_call::CallId;
 use redial_store::fate::{self, Fate};
 use tokio::time::timeout;
 
@@ -26,7 +26,7 @@ const STRANGER_LIMIT: Duration = Duration::from_secs(1);
 pub(super) async fn arrive(
     app: &Arc<App>,
     token: &str,
-    call: &CallSid,
+    call: &CallId,
     control: ControlSender,
 ) -> Result<Ringing, &'static str> {
     static REFUSED: Limited = Limited::new();

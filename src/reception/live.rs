@@ -144,7 +144,8 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
     let log = app.config.call_log.then(|| {
         // First, so that whoever erases the caller looks for it.
         app.spool.logged(start.call.as_str(), &record.caller());
-        CallLog::start(&app.config.server.data_dir, start.call.as_str(), &settings)
+        let before = resumed.as_ref().map(|resumed| resumed.turns.as_slice()).unwrap_or_default();
+        CallLog::start(&app.config.server.data_dir, start.call.as_str(), &settings, before)
     });
     let session = Session::new(
         app.parts.clone(),

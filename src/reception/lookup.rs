@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use redial_agent::prompts;
-use redial_call::{CallSid, Role};
+use redial_call::{CallId, Role};
 use redial_identity::{Caller, PhoneHash};
 use redial_memory::consent::may_recall;
 use redial_memory::greeting::{self, CallerFacts};
@@ -76,7 +76,7 @@ impl Opening {
 }
 
 /// What was said in a call whose stream broke: from our own journal, else from what another instance has written.
-async fn said_before(app: &App, sid: &CallSid, caller: &Caller, heard: Heard) -> (Option<OpenCall>, Opening) {
+async fn said_before(app: &App, sid: &CallId, caller: &Caller, heard: Heard) -> (Option<OpenCall>, Opening) {
     match resume::find(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), caller).await {
         Ok(found) => {
             let opening = Opening::of(found.as_ref(), heard);

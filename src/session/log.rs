@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use redial_call::log::{Step, header_line, step_line};
-use redial_call::{Event, Settings};
+use redial_call::{Event, Settings, Turn};
 use redial_store::spool::call_logs;
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt as _;
@@ -22,8 +22,8 @@ pub(crate) struct CallLog {
 
 impl CallLog {
     /// Starts `DIR/calls/SESSION.ndjson`, readable by this user only: it holds the caller's words. A further stream of
-    /// the same call gets a file of its own, `SESSION.2.ndjson`. Returns at once.
-    pub(crate) fn start(data_dir: &Path, session_id: &str, settings: &Settings) -> Self {
+    /// the same call gets a file of its own, `SESSION.2.ndjson`, which begins with the `turns` before it. Returns at once.
+    pub(crate) fn start(data_dir: &Path, session_id: &str, settings: &Settings, turns: &[Turn]) -> Self {
         let (lines, queue) = mpsc::channel::<String>(QUEUE);
         let (data_dir, session_id) = (data_dir.to_owned(), session_id.to_owned());
         tokio::spawn(async move {
@@ -32,7 +32,7 @@ impl CallLog {
             }
         });
         // The queue is empty: there is room.
-        let _ = lines.try_send(header_line(settings));
+        let _ = lines.try_send(header_line(settings, turns));
         Self { lines: Some(lines) }
     }
 
@@ -79,11 +79,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings::default();
         // Not one of these may wait, or the first would have no place to go.
-        let logs = [(); 2].map(|()| CallLog::start(dir.path(), "CA1", &settings));
+        let logs = [(); 2].map(|()| CallLog::start(dir.path(), "CA1", &settings, &[]));
         assert!(!dir.path().join("calls").exists());
         drop(logs);
         let paths = [1, 2].map(|leg| call_logs::path(dir.path(), "CA1", leg));
-        let header = format!("{}\n", header_line(&settings));
+        let header = format!("{}\n", header_line(&settings, &[]));
         for _ in 0..500 {
             if paths.iter().all(|path| std::fs::read_to_string(path).is_ok_and(|log| log == header)) {
                 return;

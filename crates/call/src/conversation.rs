@@ -217,7 +217,13 @@ impl Conversation {
         self.advance_agent_turn(now, cx);
     }
 
-    fn change_agent_turn(&mut self, now: Duration, turn: TurnId, cx: &mut Context, change: impl FnOnce(&mut AgentTurn)) {
+    fn change_agent_turn(
+        &mut self,
+        now: Duration,
+        turn: TurnId,
+        cx: &mut Context,
+        change: impl FnOnce(&mut AgentTurn),
+    ) {
         if let Some(agent) = self.floor.agent_of(turn) {
             change(agent);
             self.advance_agent_turn(now, cx);

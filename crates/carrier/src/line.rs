@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use redial_call::audio::duration_of;
-use redial_call::{CallSid, StreamSid};
+use redial_call::{CallId, StreamId};
 
 /// How a carrier's stream is made. Data, so that nobody asks for a carrier's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,9 +115,9 @@ pub enum LineEvent {
 #[derive(Debug, Clone)]
 pub struct Started {
     /// The stream.
-    pub stream: StreamSid,
+    pub stream: StreamId,
     /// The call.
-    pub call: CallSid,
+    pub call: CallId,
     /// What the answer to the webhook had the carrier say back, by name.
     pub parameters: Vec<(String, String)>,
 }

@@ -6,11 +6,13 @@
 //! | [`signature`] | proof that a request comes from the account |
 //! | [`form`], [`twiml`] | what webhooks bring, and are answered with |
 //! | [`media`] | the messages of a media stream |
+//! | [`sid`] | identifiers |
 
 pub mod codec;
 pub mod form;
 pub mod hooks;
 pub mod media;
+pub mod sid;
 pub mod signature;
 pub mod twiml;
 

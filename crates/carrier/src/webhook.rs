@@ -1,7 +1,7 @@
 //! A carrier's webhooks, whatever the carrier: is it the carrier, who calls, and what the carrier is to do.
 
 use http::HeaderMap;
-use redial_call::CallSid;
+use redial_call::CallId;
 use redial_identity::Attestation;
 
 /// A request as it came. Its body has been read; of a stranger's only the headers are looked at.
@@ -35,7 +35,7 @@ pub enum Refused {
 /// A call, as a webhook tells it.
 pub struct IncomingCall {
     /// The call.
-    pub call: CallSid,
+    pub call: CallId,
     /// Who calls, as the carrier writes it. Personal data.
     pub from: String,
     /// How far the carrier vouches for that.
@@ -100,7 +100,7 @@ pub trait Webhook: Send + Sync {
     ///
     /// # Errors
     /// When it is not to be believed, or not understood.
-    fn status(&self, request: Request<'_>) -> Result<Option<CallSid>, Refused>;
+    fn status(&self, request: Request<'_>) -> Result<Option<CallId>, Refused>;
 
     /// Writes an answer.
     ///

@@ -13,8 +13,8 @@ pub mod silero;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redial_call::Frame;
 use redial_call::audio::FRAME_BYTES;
+use redial_call::{Frame, VoiceQuality};
 
 use self::gate::Gate;
 use self::history::History;
@@ -152,9 +152,9 @@ impl Vad {
         self.speaking
     }
 
-    /// Whether the speech that goes on, or was last, is hardly any: a hum or a noise.
-    pub fn is_murmur(&self) -> bool {
-        self.surest < CLEAR
+    /// How much of a voice the speech is that goes on, or was last.
+    pub fn quality(&self) -> VoiceQuality {
+        if self.surest < CLEAR { VoiceQuality::Murmur } else { VoiceQuality::Clear }
     }
 
     fn weigh(&mut self, probability: f32) -> Option<VadEdge> {

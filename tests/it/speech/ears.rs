@@ -67,7 +67,7 @@ pub(super) fn stretches(line: &[u8]) -> Vec<Stretch> {
             }
             (Some(VadEdge::Stopped), Some(stretch)) => {
                 stretch.frames.push(frame);
-                stretch.is_murmur = vad.is_murmur();
+                stretch.is_murmur = vad.quality() == redial_call::VoiceQuality::Murmur;
             }
             (None, Some(stretch)) if vad.is_speaking() => stretch.frames.push(frame),
             (_, _) => (),

@@ -66,7 +66,8 @@ impl Conversation {
     /// What the recogniser makes of an utterance that goes on: whether to stop for it is clear before it ends.
     pub(super) fn on_partial(&mut self, now: Duration, utterance: UtteranceId, text: &str, cx: &mut Context) {
         let current = self.floor.endpointer.on_partial(utterance, text);
-        let Some(turn) = self.floor.agent().filter(|turn| current && !turn.is_thinking() && !turn.is_last_words()) else {
+        let Some(turn) = self.floor.agent().filter(|turn| current && !turn.is_thinking() && !turn.is_last_words())
+        else {
             return;
         };
         let echo = self.floor.endpointer.is_echo(now) && words::repeat(text, &self.said(now, cx));

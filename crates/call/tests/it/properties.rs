@@ -104,10 +104,9 @@ impl Driver {
         let event = match step {
             Step::Event(event) => event,
             Step::Reply { back, text } => Event::ReplyText { turn: turn(back), text: text.into() },
-            Step::Done { back, hang_up } => Event::ReplyDone {
-                turn: turn(back),
-                end: if hang_up { ReplyEnd::HangUp } else { ReplyEnd::Listen },
-            },
+            Step::Done { back, hang_up } => {
+                Event::ReplyDone { turn: turn(back), end: if hang_up { ReplyEnd::HangUp } else { ReplyEnd::Listen } }
+            }
             Step::Failed { back } => Event::ReplyFailed { turn: turn(back) },
             Step::Audio { back, size_bytes } => Event::Synthesized { turn: turn(back), size_bytes },
             Step::Sentence { back } => Event::SentenceDone { turn: turn(back) },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redial_call::StreamSid;
+use redial_call::StreamId;
 use redial_call::audio::SAMPLE_RATE_HZ;
 
 use super::media::{self, Encoder, Incoming, Start};
@@ -19,7 +19,7 @@ pub struct MediaStreams {
 }
 
 impl MediaStreams {
-    fn stream(&self) -> Result<&StreamSid, WriteError> {
+    fn stream(&self) -> Result<&StreamId, WriteError> {
         self.started.as_ref().map(|start| &start.stream_sid).ok_or(WriteError("the stream has not started"))
     }
 

@@ -1,7 +1,9 @@
 //! The forms that webhooks bring: parsed as pairs, typed where they are used.
 
-use redial_call::CallSid;
+use redial_call::CallId;
 use redial_identity::Attestation;
+
+use super::sid;
 
 /// More fields than any carrier sends.
 const MAX_PAIRS: usize = 200;
@@ -40,7 +42,7 @@ pub fn form_pairs(body: &[u8]) -> Result<Vec<(String, String)>, WebhookError> {
 /// A call comes in. Only the signed body counts; nothing is read from the query.
 pub struct VoiceRequest {
     /// The call.
-    pub call_sid: CallSid,
+    pub call_sid: CallId,
     /// `AC…`.
     pub account_sid: String,
     from: String,
@@ -88,7 +90,7 @@ impl VoiceRequest {
 #[derive(Debug)]
 pub struct StatusCallback {
     /// The call.
-    pub call_sid: CallSid,
+    pub call_sid: CallId,
     status: String,
 }
 
@@ -108,10 +110,9 @@ impl StatusCallback {
     }
 }
 
-fn call_sid(pairs: &[(String, String)]) -> Result<CallSid, WebhookError> {
+fn call_sid(pairs: &[(String, String)]) -> Result<CallId, WebhookError> {
     let text = once(pairs, "CallSid")?.ok_or(WebhookError::Missing("CallSid"))?;
-    text.parse()
-        .map_err(|error: redial_call::IdError| WebhookError::Malformed { name: "CallSid", reason: error.to_string() })
+    sid::call(text).map_err(|error| WebhookError::Malformed { name: "CallSid", reason: error.to_string() })
 }
 
 /// A field that must not be there twice: the reader of the first and of the last would see different callers.

@@ -1,7 +1,7 @@
 //! Twilio's webhooks behind the seam of all carriers.
 
 use http::{HeaderMap, header};
-use redial_call::CallSid;
+use redial_call::CallId;
 
 use super::codec::MediaStreams;
 use super::form::{self, StatusCallback, VoiceRequest, WebhookError};
@@ -90,7 +90,7 @@ impl Webhook for Twilio {
         })
     }
 
-    fn status(&self, request: Request<'_>) -> Result<Option<CallSid>, Refused> {
+    fn status(&self, request: Request<'_>) -> Result<Option<CallId>, Refused> {
         let status = StatusCallback::parse(&self.signed_form(request)?)?;
         Ok(status.is_terminal().then_some(status.call_sid))
     }

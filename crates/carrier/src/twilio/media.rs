@@ -8,10 +8,12 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use redial_call::audio::SAMPLE_RATE_HZ;
-use redial_call::{CallSid, StreamSid};
+use redial_call::{CallId, StreamId};
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+
+use super::sid;
 
 /// Largest message read.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -68,7 +70,7 @@ pub struct Message<'a> {
 
 impl Message<'_> {
     /// False when it names another stream. One that names none belongs to its socket's.
-    pub fn is_of(&self, stream: &StreamSid) -> bool {
+    pub fn is_of(&self, stream: &StreamId) -> bool {
         self.stream_sid.as_deref().is_none_or(|named| named == stream.as_str())
     }
 }
@@ -102,9 +104,9 @@ pub enum Incoming<'a> {
 #[derive(Debug, Clone)]
 pub struct Start {
     /// The stream, to be named in every message back.
-    pub stream_sid: StreamSid,
+    pub stream_sid: StreamId,
     /// The call.
-    pub call_sid: CallSid,
+    pub call_sid: CallId,
     parameters: Vec<(String, String)>,
 }
 
@@ -277,10 +279,8 @@ fn start<'a>(raw: &RawValue, outer_stream: Option<&Text<'_>>) -> Result<Incoming
         return Err(ParseError::Format(format!("{encoding} at {rate} Hz with {channels} channel(s)")));
     }
     let stream = start.stream_sid.as_ref().or(outer_stream).map_or("", |sid| sid.0.as_ref());
-    let stream_sid =
-        stream.parse().map_err(|error: redial_call::IdError| fault("start.streamSid", error.to_string()))?;
-    let call_sid =
-        start.call_sid.0.parse().map_err(|error: redial_call::IdError| fault("start.callSid", error.to_string()))?;
+    let stream_sid = sid::stream(stream).map_err(|error| fault("start.streamSid", error.to_string()))?;
+    let call_sid = sid::call(&start.call_sid.0).map_err(|error| fault("start.callSid", error.to_string()))?;
     let parameters = start.custom_parameters.map(|Parameters(list)| list).unwrap_or_default();
     if parameters.len() > MAX_PARAMETERS {
         return Err(fault("start.customParameters", format!("more than {MAX_PARAMETERS}")));
@@ -419,7 +419,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When the audio is a file with a header.
-    pub fn media(&mut self, stream: &StreamSid, ulaw: &[u8]) -> Result<&str, ContainerError> {
+    pub fn media(&mut self, stream: &StreamId, ulaw: &[u8]) -> Result<&str, ContainerError> {
         for (magic, name) in [(b"RIFF", "RIFF"), (b"OggS", "Ogg"), (b"fLaC", "FLAC")] {
             if ulaw.starts_with(magic) {
                 return Err(ContainerError(name));
@@ -436,7 +436,7 @@ impl Encoder {
     }
 
     /// A `mark` message. Names of ours are short and plain.
-    pub fn mark(&mut self, stream: &StreamSid, name: &str) -> &str {
+    pub fn mark(&mut self, stream: &StreamId, name: &str) -> &str {
         debug_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.'), "{name:?} would need escaping");
         self.begin("mark", stream);
         self.text.push_str(r#","mark":{"name":""#);
@@ -446,13 +446,13 @@ impl Encoder {
     }
 
     /// A `clear` message.
-    pub fn clear(&mut self, stream: &StreamSid) -> &str {
+    pub fn clear(&mut self, stream: &StreamId) -> &str {
         self.begin("clear", stream);
         self.text.push('}');
         &self.text
     }
 
-    fn begin(&mut self, event: &str, stream: &StreamSid) {
+    fn begin(&mut self, event: &str, stream: &StreamId) {
         self.text.clear();
         self.text.push_str(r#"{"event":""#);
         self.text.push_str(event);

@@ -6,7 +6,7 @@ use super::*;
 
 const STREAM: &str = "MZ9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f";
 
-fn stream() -> StreamSid {
+fn stream() -> StreamId {
     STREAM.parse().unwrap()
 }
 
