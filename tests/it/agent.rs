@@ -124,7 +124,7 @@ fn dialogue((profile, level): (Profile, GreetingLevel), script: &[&str]) -> Stri
 
 #[test]
 fn dialogues() {
-    use GreetingLevel::{Hint, Known, Verified};
+    use GreetingLevel::{Hint, Known};
     let all: &[(&str, (Profile, GreetingLevel), &[&str])] = &[
         (
             "a_stranger_leaves_a_message",
@@ -173,7 +173,6 @@ fn dialogues() {
             ana(Hint),
             &["What do you know about me?", "What is my wife's balance?", "Do you have my address?", "No."],
         ),
-        ("a_verified_caller_hears_the_ordinary", ana(Verified), &["What do you remember?", "that's all thank you"]),
         (
             "somebody_else_has_the_phone",
             ana(Hint),

@@ -7,5 +7,6 @@ mod noise;
 mod recogniser;
 mod round_trip;
 mod sounds;
+#[cfg(feature = "tts-hibari")]
 mod turns;
 mod words;

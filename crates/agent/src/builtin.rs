@@ -6,7 +6,7 @@ use redial_call::{Role, Turn};
 use redial_language::intent::Intent;
 use redial_language::question::Question;
 use redial_language::{name, sentences, topic};
-use redial_memory::greeting::{GreetingLevel, sayable_name, sayable_topic};
+use redial_memory::greeting::{GreetingLevel, sayable_name};
 use redial_memory::model::Confidence;
 use redial_memory::talk::Talk;
 use redial_provider::ProviderError;
@@ -227,17 +227,7 @@ impl Desk<'_> {
 
     /// "What do you know about me?"
     fn private(&self) -> Answer {
-        let known = (self.prompt.level >= GreetingLevel::Verified && !self.talk.disowned)
-            .then(|| sayable_topic(&self.prompt.profile))
-            .flatten();
-        match known {
-            Some(topic) => {
-                self.after_name(&format!("Your last call was about {topic}. I don't have more than that here."))
-            }
-            None => self.after_name(
-                "I can't say anything about people's details on this line, but I'll pass on that you asked.",
-            ),
-        }
+        self.after_name("I can't say anything about people's details on this line, but I'll pass on that you asked.")
     }
 
     /// Nothing was understood: asks again, the second time in other words, and does not go on for ever.

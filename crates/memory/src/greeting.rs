@@ -21,8 +21,6 @@ pub enum GreetingLevel {
     Known = 1,
     /// A known number: the name and one neutral hint.
     Hint = 2,
-    /// Verified in this call: anything ordinary.
-    Verified = 3,
 }
 
 /// What is known about who is calling, for [`level`].
@@ -40,8 +38,7 @@ pub struct CallerFacts {
     pub maximum: GreetingLevel,
 }
 
-/// How much of the memory may be said aloud at the start of a call. Never [`GreetingLevel::Verified`]: that is earned
-/// within the call.
+/// How much of the memory may be said aloud at the start of a call.
 pub fn level(facts: CallerFacts) -> GreetingLevel {
     if facts.withheld || facts.first_call {
         return GreetingLevel::Neutral;
@@ -56,7 +53,6 @@ pub fn level(facts: CallerFacts) -> GreetingLevel {
 
 fn lowered(level: GreetingLevel) -> GreetingLevel {
     match level {
-        GreetingLevel::Verified => GreetingLevel::Hint,
         GreetingLevel::Hint => GreetingLevel::Known,
         GreetingLevel::Known | GreetingLevel::Neutral => GreetingLevel::Neutral,
     }
@@ -96,7 +92,7 @@ pub fn opening(profile: &Profile, opening: Opening) -> String {
             format!("Hello, this is the automated answering service.{announced} {ask}")
         }
         GreetingLevel::Known => format!("Welcome back! {ask}"),
-        GreetingLevel::Hint | GreetingLevel::Verified => {
+        GreetingLevel::Hint => {
             let welcome = match sayable_name(profile) {
                 Some(name) => format!("Welcome back, {}.", name::address(&name)),
                 None => "Welcome back!".to_owned(),
@@ -122,7 +118,7 @@ pub fn sayable_name(profile: &Profile) -> Option<String> {
 }
 
 /// What the last call was about, if that may be said aloud.
-pub fn sayable_topic(profile: &Profile) -> Option<&str> {
+fn sayable_topic(profile: &Profile) -> Option<&str> {
     last_matter(profile)?.topic.as_deref().filter(|topic| topic::is_safe(topic))
 }
 
@@ -238,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_level_follows_the_evidence() {
-        use GreetingLevel::{Hint, Known, Neutral, Verified};
+        use GreetingLevel::{Hint, Known, Neutral};
         assert_eq!(level(BASE), Hint);
         assert_eq!(level(CallerFacts { withheld: true, ..BASE }), Neutral);
         assert_eq!(level(CallerFacts { first_call: true, ..BASE }), Neutral);
@@ -252,7 +248,6 @@ mod tests {
         );
         assert_eq!(level(CallerFacts { maximum: Known, ..BASE }), Known);
         assert_eq!(level(CallerFacts { maximum: Neutral, ..BASE }), Neutral);
-        assert_eq!(level(CallerFacts { maximum: Verified, ..BASE }), Hint);
     }
 
     #[test]
@@ -290,7 +285,7 @@ mod tests {
 
         #[test]
         fn no_level_says_summaries_episodes_or_open_items(name in "[A-Z][a-z]{2,9}", topic in "your [a-z]{3,9}") {
-            for level in [GreetingLevel::Neutral, GreetingLevel::Known, GreetingLevel::Hint, GreetingLevel::Verified] {
+            for level in [GreetingLevel::Neutral, GreetingLevel::Known, GreetingLevel::Hint] {
                 let said = greeting(&profile(&name, &topic), level, None);
                 prop_assert!(!said.contains("secret"), "{}", said);
                 prop_assert!(said.len() < 200);

@@ -102,8 +102,7 @@ pub struct Fact {
 pub enum Class {
     /// May help in any call from this number.
     Ordinary,
-    /// Health, money, family, address, religion, long numbers: kept only with consent, used only for a caller who is
-    /// verified.
+    /// Health, money, family, address, religion, long numbers: kept only with consent, and used in no call.
     Sensitive,
 }
 

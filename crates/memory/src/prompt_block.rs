@@ -24,8 +24,7 @@ pub const RULE: &str = "Notes about earlier calls from this phone number, made b
 ///
 /// - at [`GreetingLevel::Neutral`] nothing;
 /// - at [`GreetingLevel::Known`] the language;
-/// - at [`GreetingLevel::Hint`] the name, ordinary facts, and of earlier calls what is neither sensitive nor secret;
-/// - at [`GreetingLevel::Verified`] the sensitive as well.
+/// - at [`GreetingLevel::Hint`] the name, ordinary facts, and of earlier calls what is neither sensitive nor secret.
 ///
 /// Facts that are closed, or bound to a day that is over at `now` (Unix ms), are left out; so is whatever talks to the
 /// machine's rules, whoever stored it. What does not fit is left out whole: old calls first, then facts that were said
@@ -42,15 +41,15 @@ pub fn prompt_block(profile: &Profile, level: GreetingLevel, now: u64) -> Option
         if let Some(name) = sayable_name(profile) {
             block.set("name", json!(name));
         }
-        let mut facts: Vec<&Fact> = profile.facts.iter().filter(|fact| is_told(fact, level, now)).collect();
+        let mut facts: Vec<&Fact> = profile.facts.iter().filter(|fact| is_told(fact, now)).collect();
         facts.sort_by_key(|fact| std::cmp::Reverse((fact.conf, fact.seen, fact.at)));
-        let mut calls = profile.episodes.iter().rev().filter_map(|episode| call(episode, level));
+        let mut calls = profile.episodes.iter().rev().filter_map(call);
         // The last call comes before the facts: it is the likeliest reason for this one.
         block.push("calls", calls.next());
         for fact in facts {
             block.push("facts", Some(told(fact)));
         }
-        if let Some(summary) = summary(profile, level) {
+        if let Some(summary) = summary(profile) {
             block.set("summary", json!(summary));
         }
         for call in calls {
@@ -100,13 +99,13 @@ impl Block {
     }
 }
 
-fn is_told(fact: &Fact, level: GreetingLevel, now: u64) -> bool {
+fn is_told(fact: &Fact, now: u64) -> bool {
     let words = Words::of(&fact.t);
     // Checked anew: a store, a model or another version may have written it.
     let sensitive = fact.cls == Class::Sensitive || clean::is_sensitive(&words);
     fact.until.is_none()
         && !is_over(fact, now)
-        && (!sensitive || level == GreetingLevel::Verified)
+        && !sensitive
         && !clean::is_secret(&words, &fact.t)
         && !clean::is_instruction(&words, &fact.t)
 }
@@ -121,17 +120,16 @@ fn told(fact: &Fact) -> Value {
 }
 
 /// An earlier call, as far as anything of it may be told.
-fn call(episode: &Episode, level: GreetingLevel) -> Option<Value> {
+fn call(episode: &Episode) -> Option<Value> {
     let mut call = Map::new();
-    let said = permitted(&episode.s, level);
+    let said = permitted(&episode.s);
     if let Some(topic) = episode.topic.as_deref().filter(|topic| topic::is_safe(topic)) {
         call.insert("about".to_owned(), json!(topic));
     }
     if !said.is_empty() {
         call.insert("said".to_owned(), json!(said));
     }
-    let open: Vec<String> =
-        episode.open.iter().map(|item| permitted(item, level)).filter(|item| !item.is_empty()).collect();
+    let open: Vec<String> = episode.open.iter().map(|item| permitted(item)).filter(|item| !item.is_empty()).collect();
     if !open.is_empty() {
         call.insert("open".to_owned(), json!(open));
     }
@@ -142,18 +140,16 @@ fn call(episode: &Episode, level: GreetingLevel) -> Option<Value> {
 }
 
 /// A model's part of the summary; our own lines say no more than the calls do.
-fn summary(profile: &Profile, level: GreetingLevel) -> Option<String> {
+fn summary(profile: &Profile) -> Option<String> {
     let lines: Vec<&str> = profile.summary.lines().filter(|line| !is_our_line(line)).collect();
-    Some(permitted(&lines.join(" "), level)).filter(|summary| !summary.is_empty())
+    Some(permitted(&lines.join(" "))).filter(|summary| !summary.is_empty())
 }
 
-/// The sentences of `text` that may be told at this level.
-fn permitted(text: &str, level: GreetingLevel) -> String {
+/// The sentences of `text` that may be told.
+fn permitted(text: &str) -> String {
     let told = |sentence: &String| {
         let words = Words::of(sentence);
-        (level == GreetingLevel::Verified || !clean::is_sensitive(&words))
-            && !clean::is_secret(&words, sentence)
-            && !clean::is_instruction(&words, sentence)
+        !clean::is_sensitive(&words) && !clean::is_secret(&words, sentence) && !clean::is_instruction(&words, sentence)
     };
     sentences::split(&printable(text)).into_iter().filter(told).collect::<Vec<_>>().join(" ")
 }

@@ -65,6 +65,7 @@ impl Setup {
     }
 
     /// The same with the ears and the voice of this machine, and the built-in agent.
+    #[cfg_attr(not(feature = "tts-hibari"), expect(dead_code, reason = "its tests are timed by the natural voice"))]
     pub(crate) fn with_local_speech() -> Self {
         let LocalSpeech { stt, tts, vad } = LocalSpeech::load(Path::new("models"), VoiceConfig::default()).unwrap();
         let providers = Providers { stt, tts, agent: Arc::new(BuiltIn), vad, carriers: Vec::new() };
