@@ -210,7 +210,7 @@ fn document(app: &App, grant: &Grant) -> Response {
         None => {
             app.calls.finish(&grant.call, true);
             tracing::error!(call.sid = %grant.call, "the answer cannot be written");
-            xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON))
+            xml(twiml::say_and_hang_up(prompts::cannot_go_on()))
         }
     }
 }
@@ -248,7 +248,7 @@ fn refused(sid: &CallSid, refusal: Refusal, goes_on: bool) -> Response {
         Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy if !goes_on => xml(twiml::reject_busy()),
         // Answered already, so that it cannot be rejected any more.
         Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy | Refusal::TooManyLegs => {
-            xml(twiml::say_and_hang_up(prompts::CANNOT_GO_ON))
+            xml(twiml::say_and_hang_up(prompts::cannot_go_on()))
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use redial_language::attention;
+
 use crate::action::{Action, Cue, EndReason};
 use crate::audio::{FRAME_BYTES, bytes_in};
 use crate::ear::{Ear, Heard, Words};
@@ -11,9 +13,9 @@ use crate::ids::{TurnId, UtteranceId};
 use crate::playout::{Next, Playout};
 use crate::saying::{Piece, Purpose, Saying};
 use crate::settings::{DeadAir, Settings};
+use crate::text;
 use crate::timer::{Timer, Timers};
 use crate::turn::{Role, Turn, Via};
-use crate::words;
 
 /// The most keys in one row of digits.
 const MAX_DIGITS: usize = 32;
@@ -334,8 +336,8 @@ impl Call {
         if !current || !speaking || self.closing {
             return;
         }
-        let echo = self.ear.is_echo(now) && words::repeat(text, &self.said(now));
-        if words::count(text) >= GUESSED_WORDS && !echo && self.claims_turn(now, text, false) {
+        let echo = self.ear.is_echo(now) && attention::repeat(text, &self.said(now));
+        if attention::count(text) >= GUESSED_WORDS && !echo && self.claims_turn(now, text, false) {
             self.cut(now, true);
             self.phase = Phase::Listening;
         } else if self.phase == Phase::Interrupted && self.ear.is_noise() {
@@ -372,7 +374,7 @@ impl Call {
     /// The caller has finished saying something.
     fn on_heard(&mut self, now: Duration, mut heard: Heard) {
         // What came late was not heard beside what we said meanwhile: then the words alone must tell.
-        if (heard.is_mostly_echo() || heard.late) && words::repeat(&heard.text, &self.said(heard.start)) {
+        if (heard.is_mostly_echo() || heard.late) && attention::repeat(&heard.text, &self.said(heard.start)) {
             heard.text.clear(); // our own words
             heard.voiced = Duration::ZERO;
         }
@@ -395,7 +397,9 @@ impl Call {
                 self.take_turn(now, heard);
             }
             Phase::Speaking | Phase::Interrupted if heard.is_hum() => self.resume(now),
-            Phase::Speaking | Phase::Interrupted if has_words && heard.late && !words::is_backchannel(&heard.text) => {
+            Phase::Speaking | Phase::Interrupted
+                if has_words && heard.late && !attention::is_backchannel(&heard.text) =>
+            {
                 // Not said over what we say now, so that it does not cut us short; it is answered after it.
                 self.record_caller(&heard, Via::Voice);
                 self.owes_answer = true;
@@ -409,7 +413,7 @@ impl Call {
                 self.take_turn(now, heard);
             }
             Phase::Speaking | Phase::Interrupted
-                if has_words && !heard.is_mostly_echo() && !words::is_backchannel(&heard.text) =>
+                if has_words && !heard.is_mostly_echo() && !attention::is_backchannel(&heard.text) =>
             {
                 // It may have been a word, and nothing that is said is lost.
                 self.record_caller(&heard, Via::Voice);
@@ -427,7 +431,7 @@ impl Call {
         let Some(saying) = &self.saying else { return false };
         let left = saying.available().saturating_sub(self.playout.heard(now));
         let answers = saying.asks() && saying.is_synthesised() && left <= ANSWER_MARGIN_BYTES;
-        let polite = words::is_backchannel(text) || (saying.hang_up.is_some() && words::is_farewell(text));
+        let polite = attention::is_backchannel(text) || (saying.hang_up.is_some() && attention::is_farewell(text));
         answers || !(polite || aside)
     }
 
@@ -453,7 +457,7 @@ impl Call {
         }
         let mut rest = heard.text.as_str();
         loop {
-            let (text, after) = words::split_within(rest, MAX_TURN_BYTES);
+            let (text, after) = text::split_within(rest, MAX_TURN_BYTES);
             let turn = Turn {
                 id: self.next_turn(),
                 role: Role::Caller,

@@ -7,13 +7,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use redial_language::attention;
+use redial_language::completeness::{self, Completeness};
+
 use crate::action::Action;
-use crate::completeness::{self, Completeness};
 use crate::event::Load;
 use crate::ids::UtteranceId;
 use crate::settings::Settings;
 use crate::timer::{Timer, Timers};
-use crate::words;
 
 /// What the caller said, once they have finished.
 #[derive(Debug, PartialEq, Eq)]
@@ -433,13 +434,13 @@ impl Heard {
     /// A word or two, or what is not whole, said briefly: a sound of attention that was not recognised as one ("as a"). Short words
     /// that want the agent to stop are none.
     pub(crate) fn is_aside(&self) -> bool {
-        let longest = match words::count(&self.text) {
+        let longest = match attention::count(&self.text) {
             _ if self.fragment => ASIDE,
             1 => ASIDE,
             2 => ASIDE_OF_TWO,
             _ => return false,
         };
-        self.voiced < longest && (self.fragment || !words::has_command(&self.text))
+        self.voiced < longest && (self.fragment || !attention::has_command(&self.text))
     }
 
     /// At least half of the voice was our own, come back.

@@ -9,8 +9,7 @@
 //! | `ear` | endpointing: from voice and transcripts to "the caller has finished" |
 //! | `saying`, `playout` | the agent's turn in progress; how much of it was heard |
 //! | `timer` | its deadlines, one named slot each |
-//! | `words` | attention sounds, goodbyes, our own words come back |
-//! | `completeness` | whether a pause is an end |
+//! | `text` | text that is longer than one turn |
 //! | [`turn`], [`ids`] | what was said; the typed identifiers |
 //! | [`audio`] | 8 kHz μ-law: frames, the G.711 tables |
 //! | [`log`] | a recorded call, and its replay |
@@ -27,12 +26,11 @@ pub mod patience;
 pub mod settings;
 pub mod turn;
 
-mod completeness;
 mod ear;
 mod playout;
 mod saying;
+mod text;
 mod timer;
-mod words;
 
 pub use action::{Action, Cue, EndReason};
 pub use audio::Frame;

@@ -49,7 +49,7 @@ fn ana() -> Profile {
 fn the_shape_is_fixed() {
     let block = prompt_block(&ana(), GreetingLevel::Hint, NOW).unwrap();
     let parsed: Value = serde_json::from_str(&block).unwrap();
-    assert_eq!(parsed["about"], json!(RULE));
+    assert_eq!(parsed["about"], json!(english().memory.notes_rule));
     assert_eq!(
         parsed["notes"],
         json!({
@@ -184,7 +184,7 @@ proptest! {
             let Some(block) = prompt_block(&profile, level, NOW) else { continue };
             prop_assert!(block.chars().count() <= MAX_BLOCK_CHARS);
             let parsed: Value = serde_json::from_str(&block).unwrap();
-            prop_assert_eq!(&parsed["about"], &json!(RULE));
+            prop_assert_eq!(&parsed["about"], &json!(english().memory.notes_rule));
             prop_assert!(!block.chars().any(char::is_control));
             prop_assert!(level == GreetingLevel::Verified || !block.contains("Chicago"));
         }
