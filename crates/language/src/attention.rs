@@ -66,7 +66,18 @@ mod tests {
 
     #[test]
     fn attention_is_not_a_turn() {
-        for text in ["Mm-hmm.", "Okay.", "uh-huh", "Yeah", "I see.", "", " . ", "Right, right.", "Okay, yeah, I see."] {
+        for text in [
+            "Mm-hmm.",
+            "Okay.",
+            "uh-huh",
+            "Yeah",
+            "I see.",
+            "",
+            " . ",
+            "Right, right.",
+            "Okay, yeah, I see.",
+            "That’s right.",
+        ] {
             assert!(is_backchannel(text), "{text:?}");
         }
         for text in ["Wait, listen.", "No.", "Okay, but on Friday.", "Stop.", "I see a problem.", "Yeah, no."] {

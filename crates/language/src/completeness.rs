@@ -147,6 +147,7 @@ mod tests {
             "No, I don't.",
             "There will be six of us at five.",
             "Can you move it to Tuesday at three p M..",
+            "I'd like to order 1,200 of them, that is 1,200.",
             "",
         ] {
             assert_eq!(judge(text, None), Completeness::Complete, "{text:?}");

@@ -64,7 +64,12 @@ pub struct Language {
 /// The files of a folder of a language, in the binary: by their names, without the ending.
 macro_rules! language {
     ($folder:literal: $($file:ident),+ $(,)?) => {
-        Language { $($file: read(concat!($folder, "/", stringify!($file)), include_str!(concat!("../", $folder, "/", stringify!($file), ".toml")))),+ }
+        Language {
+            $($file: read(
+                concat!($folder, "/", stringify!($file), ".toml"),
+                include_str!(concat!("../", $folder, "/", stringify!($file), ".toml")),
+            ),)+
+        }
     };
 }
 
@@ -79,7 +84,7 @@ pub fn english() -> &'static Language {
 
 /// A file that is a part of the program: that it can be read is tested, so a fault in it is one of ours.
 fn read<T: DeserializeOwned>(name: &str, text: &str) -> T {
-    toml::from_str(text).unwrap_or_else(|fault| panic!("{name}.toml: {fault}"))
+    toml::from_str(text).unwrap_or_else(|fault| panic!("{name}: {fault}"))
 }
 
 #[cfg(test)]
