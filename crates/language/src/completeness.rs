@@ -102,8 +102,9 @@ fn digit_count(word: &str) -> usize {
     // "O" alone is a letter that is spelled.
     if numbers::digit(word).is_some() || (numbers::is_oh(word) && word.len() > 1) {
         1
-    } else if !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit()) {
-        word.len()
+    } else if word.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        // A telephone number may be written with points: "415.555.2671".
+        word.bytes().filter(u8::is_ascii_digit).count()
     } else {
         0
     }
@@ -121,6 +122,7 @@ mod tests {
             "my number is five five five oh one",
             "five five five",
             "My number is 415-555-26",
+            "My number is 415.555.26",
             "I would like to change my appointment to, um,",
             "I would like to",
             "And then I...",
@@ -139,6 +141,7 @@ mod tests {
         for text in [
             "My phone number is 555-0142.",
             "My number is 415 555 2671",
+            "My number is 415.555.2671",
             "What time do you close?",
             "What is this about?",
             "It is about order number 7831",
