@@ -167,7 +167,7 @@ fn grant_stream(app: &App, grant: &Grant) -> Decision {
         None => {
             app.calls.finish(&grant.call, true);
             tracing::error!(call.sid = %grant.call, "the answer cannot be written");
-            Decision::Say(prompts::CANNOT_GO_ON)
+            Decision::Say(prompts::cannot_go_on())
         }
     }
 }
@@ -201,7 +201,7 @@ fn refused(sid: &CallId, refusal: Refusal, goes_on: bool) -> Decision {
         Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy if !goes_on => Decision::Busy,
         // Answered already, so that it cannot be rejected any more.
         Refusal::Full | Refusal::Overloaded | Refusal::CallerBusy | Refusal::TooManyLegs => {
-            Decision::Say(prompts::CANNOT_GO_ON)
+            Decision::Say(prompts::cannot_go_on())
         }
     }
 }

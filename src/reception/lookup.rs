@@ -137,8 +137,8 @@ async fn look_up(
             &profile,
             greeting::Opening { level, days_since_last_call, consent, withheld: caller.hash.is_none() },
         ),
-        Opening::Repair => prompts::RESUMED.to_owned(),
-        Opening::RepairBeforeAnswer => prompts::RESUMED_ANSWER_FOLLOWS.to_owned(),
+        Opening::Repair => prompts::resumed().to_owned(),
+        Opening::RepairBeforeAnswer => prompts::resumed_answer_follows().to_owned(),
     };
     let speech = app.phrases.hold(&greeting);
     let caller = match &known {

@@ -76,7 +76,7 @@ fn agent_words(session: &Session) -> Vec<&str> {
 /// Whether it begins as calls do, and not as one that was lost.
 fn is_greeted(session: &Session) -> bool {
     let first = agent_words(session).first().copied().unwrap_or_default().to_owned();
-    !first.is_empty() && !prompts::RESUMED.starts_with(&first) && !first.starts_with("Sorry")
+    !first.is_empty() && !prompts::resumed().starts_with(&first) && !first.starts_with("Sorry")
 }
 
 async fn answer(gateway: &TestGateway, path: &str, sid: &str) -> String {

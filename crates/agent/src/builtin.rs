@@ -3,9 +3,12 @@
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use redial_call::{Role, Turn};
+use redial_language::data::agent::AgentPhrases;
+use redial_language::data::english;
 use redial_language::intent::Intent;
 use redial_language::question::Question;
-use redial_language::{name, sentences, topic};
+use redial_language::words::Words;
+use redial_language::{name, numbers, sentences, topic};
 use redial_memory::greeting::{GreetingLevel, sayable_name};
 use redial_memory::model::Confidence;
 use redial_memory::talk::Talk;
@@ -20,9 +23,6 @@ const READ_BACK_AT_MOST: u32 = 2;
 const MISSES_BEFORE_OFFER: u32 = 3;
 /// A repetition longer than this is cut at a sentence.
 const REPEAT_CHARS: usize = 300;
-
-const SOMEBODY_CALLS: &str = "someone will call you back";
-const WANTS_CALL: &str = "you'd like to be called back";
 
 /// The agent that needs nothing. The same prompt always gives the same answer.
 ///
@@ -56,7 +56,8 @@ impl Answer {
 fn answer(prompt: &Prompt) -> Answer {
     // A caller greeted as a stranger is one, whatever is stored under the number.
     let known_as = (prompt.level > GreetingLevel::Neutral).then(|| sayable_name(&prompt.profile)).flatten();
-    let desk = Desk { talk: Talk::of(&prompt.history, known_as.as_deref()), known_as: known_as.as_deref(), prompt };
+    let talk = Talk::of(&prompt.history, known_as.as_deref());
+    let desk = Desk { talk, known_as: known_as.as_deref(), prompt, say: &english().agent };
     let unclear = prompt.cue == Cue::Unclear || desk.talk.last.intent.is_none_or(|intent| intent == Intent::Nothing);
     if unclear && !desk.talk.last.number { desk.misunderstood() } else { desk.respond() }
 }
@@ -66,11 +67,12 @@ struct Desk<'a> {
     talk: Talk,
     known_as: Option<&'a str>,
     prompt: &'a Prompt,
+    say: &'static AgentPhrases,
 }
 
 impl Desk<'_> {
     fn respond(&self) -> Answer {
-        let talk = &self.talk;
+        let (talk, say) = (&self.talk, self.say);
         // Where there are no words there is a keyed number, which goes the way of a statement.
         let intent = talk.last.intent.unwrap_or(Intent::Statement);
         if let Some(yes) = talk.last.consent.filter(|_| matches!(intent, Intent::Yes | Intent::No | Intent::Statement))
@@ -78,85 +80,63 @@ impl Desk<'_> {
             return self.consent(yes);
         }
         match intent {
-            Intent::Emergency => Answer::go_on(
-                "If anyone is in danger, please hang up and dial nine one one or one one two now. I can't call them from \
-                 here. If not, please tell me what happened.",
-            ),
+            Intent::Emergency => Answer::go_on(&say.emergency),
             Intent::Goodbye if !self.answers_check() => self.goodbye(),
-            Intent::WrongNumber => Answer { text: "No problem at all. Goodbye.".to_owned(), ends: true },
-            Intent::NotMe => {
-                self.ask_after("I'm sorry about that. I won't use what I had under this number.", &self.next())
-            }
+            Intent::WrongNumber => Answer { text: say.wrong_number.clone(), ends: true },
+            Intent::NotMe => self.ask_after(&say.not_me, &self.next()),
             Intent::Repeat => self.repeat(),
-            Intent::Robot => self.resume("I'm a computer, yes. I take messages, and a person reads them."),
-            Intent::WhoIsThis => {
-                self.resume("This is the automated answering service. I take messages, and a person reads them.")
-            }
-            Intent::Wait => Answer::go_on("Take your time."),
-            Intent::Hello => self.if_patient(|| self.resume("Hello, I'm here.")),
-            Intent::Human => self.after_name(&format!(
-                "I can't put you through from here, but I'll mark this as urgent, and {SOMEBODY_CALLS}."
-            )),
-            Intent::Forget => self.after_name("All right, I won't remember this call the next time you ring."),
-            Intent::Erase => Answer::go_on(format!("I can do that. {}", Question::Erase.ask())),
+            Intent::Robot => self.resume(&say.robot),
+            Intent::WhoIsThis => self.resume(&say.who_is_this),
+            Intent::Wait => Answer::go_on(&say.take_your_time),
+            Intent::Hello => self.if_patient(|| self.resume(&say.here)),
+            Intent::Human => self.after_name(&say.human),
+            Intent::Forget => self.after_name(&say.forget),
+            Intent::Erase => Answer::go_on(format!("{} {}", say.can_do, Question::Erase.ask())),
             Intent::Private => self.private(),
-            Intent::Command => {
-                self.after_name("I only take messages and can't change anything here, but I'll pass it on.")
-            }
+            Intent::Command => self.after_name(&say.command),
             Intent::CallBack => self.call_back(),
             Intent::Question if talk.asked == Some(Question::Name) && !talk.last.message && !talk.last.name => {
-                Answer::go_on(
-                    "It's so that we know who to call back, but you don't have to say. May I have your name, please?",
-                )
+                Answer::go_on(format!("{} {}", say.why_name, Question::Name.ask()))
             }
             Intent::Yes | Intent::No | Intent::Thanks | Intent::Acknowledge | Intent::Goodbye => {
                 self.short_answer(intent)
             }
-            Intent::Question if talk.last.message => {
-                self.after_name("I don't have that here, but I'll pass it on, and someone will get back to you.")
-            }
+            Intent::Question if talk.last.message => self.after_name(&say.not_known),
             Intent::Question | Intent::Statement | Intent::Nothing => self.taken(),
         }
     }
 
     /// Yes, no, thanks or okay: what they mean hangs on the question.
     fn short_answer(&self, intent: Intent) -> Answer {
-        let talk = &self.talk;
+        let (talk, say) = (&self.talk, self.say);
         let agreed = matches!(intent, Intent::Yes | Intent::Acknowledge);
         match (&talk.asked, intent) {
             (Some(Question::NameCheck(_) | Question::NumberCheck), _) => self.checked(),
-            (Some(Question::Erase), Intent::Yes) => self.ask_after(
-                "All right. Everything that is kept about you will be deleted after this call.",
-                &self.next(),
-            ),
-            (Some(Question::Erase), Intent::No) => self.ask_after("All right, nothing is deleted.", &self.next()),
+            (Some(Question::Erase), Intent::Yes) => self.ask_after(&say.erases, &self.next()),
+            (Some(Question::Erase), Intent::No) => self.ask_after(&say.erases_nothing, &self.next()),
             (Some(Question::Erase), Intent::Acknowledge) => Answer::go_on(Question::Erase.ask_again()),
             (Some(Question::LeaveIt), Intent::No) => {
-                Answer::go_on(format!("All right. {}", Question::More.ask_again()))
+                Answer::go_on(format!("{} {}", say.all_right, Question::More.ask_again()))
             }
             (Some(Question::LeaveIt), _) => self.goodbye(),
-            (Some(Question::Else), Intent::Yes) => Answer::go_on(format!("Of course. {}", Question::More.ask())),
+            (Some(Question::Else), Intent::Yes) => Answer::go_on(format!("{} {}", say.of_course, Question::More.ask())),
             (Some(Question::Else), Intent::No | Intent::Thanks | Intent::Goodbye) => self.goodbye(),
             (Some(Question::Else), _) => Answer::go_on(Question::LeaveIt.ask()),
             (Some(Question::Reason | Question::More), Intent::No | Intent::Thanks) => self.goodbye(),
-            (Some(Question::Topic), Intent::No) => Answer::go_on("All right. In a few words, what is your call about?"),
-            (Some(Question::Topic), _) if agreed => Answer::go_on("Good. What should I pass on about it?"),
-            (Some(Question::Name), Intent::No) => self.ask_after("That's all right.", &self.next()),
-            (Some(Question::Number), Intent::No) => {
-                self.ask_after("That's all right, we'll use the number that you're calling from.", &self.next())
-            }
+            (Some(Question::Topic), Intent::No) => Answer::go_on(&say.other_topic),
+            (Some(Question::Topic), _) if agreed => Answer::go_on(&say.right_topic),
+            (Some(Question::Name), Intent::No) => self.ask_after(&say.that_is_all_right, &self.next()),
+            (Some(Question::Number), Intent::No) => self.ask_after(&say.number_known, &self.next()),
             _ => self.if_patient(|| match &talk.asked {
-                Some(Question::Reason | Question::More) => {
-                    Answer::go_on("I'm listening. Please tell me what I should pass on.")
-                }
-                _ => self.ask_after("All right.", &self.next()),
+                Some(Question::Reason | Question::More) => Answer::go_on(&say.listening),
+                _ => self.ask_after(&say.all_right, &self.next()),
             }),
         }
     }
 
     /// The answer to whether calls may be remembered, with what was said beside it.
     fn consent(&self, yes: bool) -> Answer {
-        let thanks = if yes { "Thank you." } else { "All right, I won't remember this call." };
+        let thanks = if yes { &self.say.thanks } else { &self.say.remembers_nothing };
         if !self.talk.last.message && !self.talk.last.name {
             return self.ask_after(thanks, &self.next());
         }
@@ -166,78 +146,70 @@ impl Desk<'_> {
 
     /// The answer to a reading-back.
     fn checked(&self) -> Answer {
-        let talk = &self.talk;
+        let (talk, say) = (&self.talk, self.say);
         match (&talk.asked, talk.last.polarity) {
             (Some(Question::NameCheck(_)), Some(true)) => match &talk.name {
-                Some(stated) => self.ask_after(&format!("Thank you, {}.", name::address(&stated.say)), &self.next()),
-                None => self.ask_after("Thank you.", &self.next()),
+                Some(stated) => {
+                    let thanks = say.thanks_name.fill(&[("name", name::address(&stated.say))]);
+                    self.ask_after(&thanks, &self.next())
+                }
+                None => self.ask_after(&say.thanks, &self.next()),
             },
             (Some(Question::NameCheck(_)), Some(false)) if talk.name_asked <= NAME_ASKED_AT_MOST => {
-                Answer::go_on("I'm sorry. What is your name, please? You can also spell it.")
+                Answer::go_on(&say.name_misheard)
             }
             (Some(Question::NumberCheck), Some(false)) => {
-                Answer::go_on(format!("I'm sorry. {}", Question::Number.ask()))
+                Answer::go_on(format!("{} {}", say.sorry, Question::Number.ask()))
             }
-            _ => self.if_patient(|| self.ask_after("All right.", &self.next())),
+            _ => self.if_patient(|| self.ask_after(&say.all_right, &self.next())),
         }
     }
 
     /// Something was said that goes into the message, or a name or number was given.
     fn taken(&self) -> Answer {
-        let talk = &self.talk;
+        let (talk, say) = (&self.talk, self.say);
         let last = talk.last;
         if !last.message && !last.name && !last.number && self.answers_check() {
             return self.checked();
         }
         let thanks = if last.message && talk.messages.len() == 1 {
             match self.last_caller_text().and_then(topic::topic) {
-                Some(topic) => format!("Thank you. I've noted that it's about {topic}."),
-                None => "Thank you, I've noted that.".to_owned(),
+                Some(topic) => say.noted_topic.fill(&[("topic", &topic)]),
+                None => say.noted.clone(),
             }
         } else if last.message {
-            "I've added that.".to_owned()
+            say.added.clone()
         } else if last.name || last.number || last.confirmed {
-            "Thank you.".to_owned()
+            say.thanks.clone()
         } else {
-            "All right.".to_owned()
+            say.all_right.clone()
         };
         self.ask_after(&thanks, &self.next())
     }
 
     /// The caller wants to be called back.
     fn call_back(&self) -> Answer {
-        let other = self.last_caller_text().is_some_and(|text| {
-            let words = redial_language::words::Words::of(text);
-            words.says_any(&[
-                "another number",
-                "different number",
-                "other number",
-                "new number",
-                "my mobile",
-                "my cell",
-            ])
-        });
-        let said = format!("I'll pass on that {WANTS_CALL}.");
+        let other = self.last_caller_text().is_some_and(|text| Words::of(text).says_any(&self.say.other_numbers));
         if other && self.talk.number.is_none() {
-            self.ask_after(&said, &Question::Number)
+            self.ask_after(&self.say.call_back, &Question::Number)
         } else {
-            self.ask_after(&said, &self.next())
+            self.ask_after(&self.say.call_back, &self.next())
         }
     }
 
     /// "What do you know about me?"
     fn private(&self) -> Answer {
-        self.after_name("I can't say anything about people's details on this line, but I'll pass on that you asked.")
+        self.after_name(&self.say.private)
     }
 
     /// Nothing was understood: asks again, the second time in other words, and does not go on for ever.
     fn misunderstood(&self) -> Answer {
-        let question = self.open_question();
+        let (question, say) = (self.open_question(), self.say);
         match self.talk.misses {
-            0 | 1 => Answer::go_on(format!("Sorry, I didn't catch that. {}", question.ask())),
-            2 => Answer::go_on(format!("I'm sorry, I still didn't get that. {}", question.ask_again())),
+            0 | 1 => Answer::go_on(format!("{} {}", say.not_caught, question.ask())),
+            2 => Answer::go_on(format!("{} {}", say.not_caught_again, question.ask_again())),
             MISSES_BEFORE_OFFER => self.offer_to_end(),
-            _ => self.goodbye_after("I'm afraid the line is too bad."),
+            _ => self.goodbye_after(&say.bad_line),
         }
     }
 
@@ -246,35 +218,35 @@ impl Desk<'_> {
         match self.talk.misses {
             0..MISSES_BEFORE_OFFER => answer(),
             MISSES_BEFORE_OFFER => self.offer_to_end(),
-            _ => self.goodbye_after("All right."),
+            _ => self.goodbye_after(&self.say.all_right),
         }
     }
 
     fn offer_to_end(&self) -> Answer {
-        let have = if !self.talk.messages.is_empty() { "I have your message." } else { "I can note that you called." };
-        Answer::go_on(format!("I have trouble understanding you. {have} {}", Question::LeaveIt.ask()))
+        let say = self.say;
+        let have = if self.talk.messages.is_empty() { &say.can_note_call } else { &say.have_message };
+        Answer::go_on(format!("{} {have} {}", say.trouble_understanding, Question::LeaveIt.ask()))
     }
 
     fn goodbye(&self) -> Answer {
-        self.goodbye_after("All right.")
+        self.goodbye_after(&self.say.all_right)
     }
 
     fn goodbye_after(&self, opening: &str) -> Answer {
-        let talk = &self.talk;
+        let (talk, say) = (&self.talk, self.say);
         let message = match (talk.urgent, talk.messages.is_empty()) {
-            (true, _) => format!(" I'll pass this on as urgent, and {SOMEBODY_CALLS}."),
-            (false, true) if talk.call_back => format!(" I'll pass on that {WANTS_CALL}."),
-            (false, false) if talk.call_back => {
-                format!(" I'll pass your message on, and that {WANTS_CALL}.")
-            }
-            (false, false) => " I'll pass your message on.".to_owned(),
-            (false, true) => String::new(),
+            (true, _) => Some(&say.passes_on_urgent),
+            (false, true) if talk.call_back => Some(&say.passes_on_call_back),
+            (false, false) if talk.call_back => Some(&say.passes_on_both),
+            (false, false) => Some(&say.passes_on),
+            (false, true) => None,
         };
         let thanks = match self.sayable_name() {
-            Some(name) => format!("Thank you for calling, {name}."),
-            None => "Thank you for calling.".to_owned(),
+            Some(name) => say.thanks_for_calling_name.fill(&[("name", name)]),
+            None => say.thanks_for_calling.clone(),
         };
-        Answer { text: format!("{opening}{message} {thanks} Goodbye."), ends: true }
+        let all = [Some(opening), message.map(String::as_str), Some(&thanks), Some(&say.goodbye)];
+        Answer { text: all.into_iter().flatten().collect::<Vec<_>>().join(" "), ends: true }
     }
 
     /// Says again what was meant to be heard last, or asks what is open.
@@ -282,8 +254,8 @@ impl Desk<'_> {
         let last = self.prompt.history.iter().rev().find(|turn| turn.role == Role::Agent && !whole(turn).is_empty());
         let mut again = String::new();
         for sentence in last.map(|turn| sentences::split(&whole(turn))).unwrap_or_default() {
-            let own_opening = matches!(sentence.as_str(), "Of course." | "Sorry, I didn't catch that.");
-            if own_opening || sentence.to_lowercase().contains("goodbye") {
+            let own_opening = [&self.say.of_course, &self.say.not_caught].contains(&&sentence);
+            if own_opening || sentence.to_lowercase().contains(&self.say.goodbye_word) {
                 continue;
             }
             if again.chars().count() + sentence.chars().count() > REPEAT_CHARS {
@@ -296,7 +268,7 @@ impl Desk<'_> {
             again.push(' ');
             again.push_str(&self.next().ask());
         }
-        Answer::go_on(format!("Of course.{again}"))
+        Answer::go_on(format!("{}{again}", self.say.of_course))
     }
 
     /// `said`, then the question that was open before the digression.
@@ -312,10 +284,10 @@ impl Desk<'_> {
     fn ask_after(&self, said: &str, question: &Question) -> Answer {
         let asked = match question {
             Question::NumberCheck => match &self.talk.number {
-                Some(number) => format!("I have the number {}. Is that right?", spoken(&number.digits)),
+                Some(number) => self.say.reads_number.fill(&[("digits", &spoken(&number.digits))]),
                 None => question.ask(),
             },
-            Question::Reason => "What is your call about?".to_owned(),
+            Question::Reason => self.say.what_about.clone(),
             _ => question.ask(),
         };
         Answer::go_on(format!("{said} {asked}"))
@@ -386,8 +358,8 @@ fn whole(turn: &Turn) -> String {
 
 /// Digits for the voice, in groups of three with a pause between, the last group of three or four.
 fn spoken(digits: &str) -> String {
-    const NAMES: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-    let names: Vec<&str> = digits.chars().filter_map(|c| NAMES.get(c.to_digit(10)? as usize).copied()).collect();
+    let names: Vec<&str> =
+        digits.chars().filter_map(|c| numbers::name_below_twenty(c.to_digit(10)? as usize)).collect();
     let mut spoken = String::new();
     for (at, name) in names.iter().enumerate() {
         if at > 0 {

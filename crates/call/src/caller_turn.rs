@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use redial_language::attention;
 use serde::{Deserialize, Serialize};
-
-use crate::words;
 
 /// The longest hum: some 400 ms, and what voice activity takes to notice its end.
 const HUM: Duration = Duration::from_millis(600);
@@ -153,13 +152,13 @@ impl CallerTurn {
     /// A word or two, or what is not whole, said briefly: a sound of attention that was not recognised as one ("as a"). Short words
     /// that want the agent to stop are none.
     pub(crate) fn is_aside(&self) -> bool {
-        let longest = match words::count(&self.text) {
+        let longest = match attention::count(&self.text) {
             _ if self.fragment => ASIDE,
             1 => ASIDE,
             2 => ASIDE_OF_TWO,
             _ => return false,
         };
-        self.voiced < longest && (self.fragment || !words::has_command(&self.text))
+        self.voiced < longest && (self.fragment || !attention::has_command(&self.text))
     }
 
     /// At least half of the voice was our own, come back.

@@ -5,6 +5,7 @@ mod keys;
 
 use std::time::Duration;
 
+use self::keys::Digits;
 use crate::action::{Action, Cue, EndReason};
 use crate::agent_turn::{AgentTurn, Progress, Purpose, Then};
 use crate::caller_turn::VoiceQuality;
@@ -15,8 +16,6 @@ use crate::floor::{Floor, Holder};
 use crate::ids::TurnId;
 use crate::settings::DeadAir;
 use crate::timer::Timer;
-
-use self::keys::Digits;
 
 /// The soft tone is heard this often while an answer is late.
 const TONE_INTERVAL: Duration = Duration::from_millis(2000);

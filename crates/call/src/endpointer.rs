@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
+use redial_language::completeness::{self, Completeness};
+
 use crate::action::Action;
 use crate::caller_turn::{CallerTurn, Voice, VoiceQuality};
-use crate::completeness::{self, Completeness};
 use crate::context::Context;
 use crate::event::Load;
 use crate::ids::UtteranceId;

@@ -11,8 +11,7 @@
 //! | `endpointer`, [`caller_turn`] | from voice and transcripts to "the caller has finished, and said this" |
 //! | `agent_turn`, `script`, `playout` | the agent's turn in progress: its stages, its words, how much of it was heard |
 //! | `context`, `transcript`, `timer` | what all of these work with: the turns so far; a named slot for each deadline |
-//! | `words` | attention sounds, goodbyes, our own words come back |
-//! | `completeness` | whether a pause is an end |
+//! | `text` | text that is longer than one turn |
 //! | [`turn`], [`ids`] | what was said; the typed identifiers |
 //! | [`audio`] | 8 kHz μ-law: frames, the G.711 tables |
 //! | [`log`] | a recorded call, and its replay |
@@ -31,16 +30,15 @@ pub mod settings;
 pub mod turn;
 
 mod agent_turn;
-mod completeness;
 mod context;
 mod conversation;
 mod endpointer;
 mod floor;
 mod playout;
 mod script;
+mod text;
 mod timer;
 mod transcript;
-mod words;
 
 pub use action::{Action, Cue, EndReason};
 pub use audio::Frame;

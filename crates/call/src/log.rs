@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::render::render;
 use crate::action::Action;
 use crate::call::Call;
 use crate::event::Event;
 use crate::settings::Settings;
 use crate::turn::Turn;
-
-pub use self::render::render;
 
 /// The format that this build writes. It reads version 1 as well.
 const VERSION: u32 = 2;

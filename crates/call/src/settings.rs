@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use redial_language::data::call::CallPrompts;
+use redial_language::data::english;
 use serde::{Deserialize, Serialize};
 
 use crate::patience::Patience;
@@ -181,15 +183,20 @@ impl Settings {
 
 impl Default for Prompts {
     fn default() -> Self {
+        Self::from(&english().call)
+    }
+}
+
+impl From<&CallPrompts> for Prompts {
+    fn from(said: &CallPrompts) -> Self {
         Self {
-            greeting: "Hello! How can I help you?".to_owned(),
-            filler: "One moment, please.".to_owned(),
-            trouble: "I'm sorry, I could not work that out. Could you say it again?".to_owned(),
-            still_there: "Are you still there?".to_owned(),
-            silence_goodbye: "I can't hear you, so I'll hang up now. Please call again any time. Goodbye!".to_owned(),
-            time_is_up: "I'm sorry, we have reached the longest time that a call may take. Please call again. Goodbye!"
-                .to_owned(),
-            drain: "I'm sorry, I have to hang up now. Please call again in a minute. Goodbye!".to_owned(),
+            greeting: said.greeting.clone(),
+            filler: said.filler.clone(),
+            trouble: said.trouble.clone(),
+            still_there: said.still_there.clone(),
+            silence_goodbye: said.silence_goodbye.clone(),
+            time_is_up: said.time_is_up.clone(),
+            drain: said.drain.clone(),
         }
     }
 }

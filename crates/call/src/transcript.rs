@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::action::Action;
 use crate::caller_turn::CallerTurn;
 use crate::ids::TurnId;
+use crate::text;
 use crate::turn::{Role, Turn, Via};
-use crate::words;
 
 /// The most keys in a turn that was joined from several rows.
 const MAX_JOINED_DIGITS: usize = 256;
@@ -77,7 +77,7 @@ impl Transcript {
         }
         let mut rest = heard.text.as_str();
         loop {
-            let (text, after) = words::split_within(rest, MAX_TURN_BYTES);
+            let (text, after) = text::split_within(rest, MAX_TURN_BYTES);
             let turn = self.new_caller(text, Via::Voice, heard.start, heard.end);
             self.keep(turn, actions);
             rest = after;

@@ -3,6 +3,8 @@
 //! Three questions about a caller's words, answered by lists and arithmetic, so that the answer is always the same:
 //! is it a **secret** (never kept), is it **sensitive** (kept, never said aloud), is it an **instruction** (never prompted)?
 
+use crate::data::english;
+use crate::numbers;
 use crate::words::Words;
 
 /// Payment cards have 13 to 19 digits (ISO/IEC 7812-1).
@@ -11,244 +13,29 @@ const CARD_DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 /// From this many digits on a number names a person, an account or a phone: not for a greeting.
 const LONG_NUMBER_DIGITS: usize = 7;
 
-/// Words about health, money, family, address, religion and the law.
-const SENSITIVE: &[&str] = &[
-    // health
-    "abortion",
-    "alcohol",
-    "blood",
-    "cancer",
-    "clinic",
-    "dental",
-    "dentist",
-    "depression",
-    "diabetes",
-    "diagnosis",
-    "disease",
-    "doctor",
-    "drug",
-    "drugs",
-    "health",
-    "hiv",
-    "hospital",
-    "ill",
-    "illness",
-    "injury",
-    "medical",
-    "medication",
-    "medicine",
-    "mental",
-    "nurse",
-    "pain",
-    "patient",
-    "pregnancy",
-    "pregnant",
-    "prescription",
-    "psychiatrist",
-    "scan",
-    "sick",
-    "surgeon",
-    "surgery",
-    "symptoms",
-    "therapist",
-    "therapy",
-    "treatment",
-    "vaccine",
-    "xray",
-    // money
-    "account",
-    "balance",
-    "bank",
-    "bill",
-    "billing",
-    "bills",
-    "card",
-    "cash",
-    "charge",
-    "charged",
-    "charges",
-    "cost",
-    "credit",
-    "debit",
-    "debt",
-    "deposit",
-    "dollars",
-    "euros",
-    "fee",
-    "insurance",
-    "invoice",
-    "invoices",
-    "loan",
-    "money",
-    "mortgage",
-    "owe",
-    "paid",
-    "pay",
-    "payment",
-    "payments",
-    "pension",
-    "pounds",
-    "price",
-    "refund",
-    "rent",
-    "salary",
-    "tax",
-    "taxes",
-    // family
-    "baby",
-    "boyfriend",
-    "brother",
-    "child",
-    "children",
-    "custody",
-    "dad",
-    "daughter",
-    "divorce",
-    "divorced",
-    "family",
-    "father",
-    "funeral",
-    "girlfriend",
-    "grandfather",
-    "grandmother",
-    "husband",
-    "kid",
-    "kids",
-    "mom",
-    "mother",
-    "mum",
-    "parents",
-    "sister",
-    "son",
-    "wedding",
-    "wife",
-    // address
-    "address",
-    "apartment",
-    "avenue",
-    "postcode",
-    "street",
-    "zip",
-    // religion
-    "bible",
-    "catholic",
-    "christian",
-    "church",
-    "imam",
-    "jewish",
-    "mosque",
-    "muslim",
-    "pastor",
-    "prayer",
-    "priest",
-    "rabbi",
-    "religion",
-    "religious",
-    "synagogue",
-    "temple",
-    // law
-    "arrest",
-    "arrested",
-    "attorney",
-    "court",
-    "immigration",
-    "lawsuit",
-    "lawyer",
-    "police",
-    "prison",
-    "probation",
-    "visa",
-];
-
-/// Words and phrases that introduce something secret. A sentence with one of them is dropped whole: where the secret
-/// itself begins and ends cannot be told reliably in a transcript.
-const SECRET: &[&str] = &[
-    "password",
-    "passwords",
-    "passcode",
-    "passphrase",
-    "pin",
-    "pin code",
-    "cvv",
-    "cvc",
-    "security code",
-    "secret code",
-    "verification code",
-    "access code",
-    "one time code",
-    "one time password",
-    "authentication code",
-    "login code",
-    "confirmation code",
-    "otp",
-    "code is",
-    "code was",
-    "pass word",
-    "card number",
-    "my code",
-    "social security",
-    "secret word",
-];
-
-/// Phrases of somebody who talks to the machine's rules and not to the business. A tripwire, not the defence.
-const INSTRUCTION: &[&str] = &[
-    "ignore",
-    "disregard",
-    "override",
-    "from now on",
-    "always transfer",
-    "transfer all",
-    "forward all",
-    "system prompt",
-    "your instructions",
-    "previous instructions",
-    "new instructions",
-    "your rules",
-    "you are now",
-    "you will now",
-    "pretend",
-    "jailbreak",
-    "developer mode",
-    "debug mode",
-    "act as",
-    "i am the administrator",
-    "i am an administrator",
-    "i am administrator",
-    "i am the admin",
-    "i am your developer",
-    "i am the developer",
-    "i am the owner",
-    "remember that i am",
-    "as an administrator",
-    "administrator",
-    "sudo",
-    "end of transcript",
-    "tool call",
-    "http",
-    "https",
-    "www",
-];
-
 /// Whether this may be stored but never said aloud.
 pub fn is_sensitive(words: &Words) -> bool {
-    words.any(SENSITIVE)
-        || words.says_any(&["x ray", "test result", "test results", "i live"])
-        || digit_runs(words).iter().any(|run| run.len() >= LONG_NUMBER_DIGITS)
+    let lists = &english().clean;
+    words.any(&lists.sensitive)
+        || words.says_any(&lists.sensitive_phrases)
+        || numbers::digit_runs(words).iter().any(|run| run.len() >= LONG_NUMBER_DIGITS)
 }
 
 /// Whether this talks to the machine's rules: it is neither prompted nor repeated.
 pub fn is_instruction(words: &Words, text: &str) -> bool {
-    words.says_any(INSTRUCTION) || text.contains("://")
+    words.says_any(&english().clean.instruction) || text.contains("://")
 }
 
 /// Whether this names or asks for a secret.
 pub fn mentions_secret(words: &Words) -> bool {
-    words.says_any(SECRET)
+    words.says_any(&english().clean.secret)
 }
 
 /// Whether this may not be stored at all: passwords and codes, card numbers, e-mail addresses.
 pub fn is_secret(words: &Words, text: &str) -> bool {
-    mentions_secret(words) || digit_runs(words).iter().any(|run| holds_card_number(run)) || has_email(words, text)
+    mentions_secret(words)
+        || numbers::digit_runs(words).iter().any(|run| holds_card_number(run))
+        || has_email(words, text)
 }
 
 /// Whether some 13 to 19 digits in a row pass the Luhn check (ISO/IEC 7812-1, annex B).
@@ -272,56 +59,15 @@ fn passes_luhn(digits: &[u32]) -> bool {
     sum > 0 && sum.is_multiple_of(10)
 }
 
-/// Every unbroken run of digits, written or spoken: "four one double one" is `4111`.
-pub fn digit_runs(words: &Words) -> Vec<String> {
-    let mut runs = vec![String::new()];
-    let mut times = 1;
-    for word in words.iter() {
-        let run = runs.last_mut().expect("starts with one and only grows");
-        let digit = match word {
-            "zero" => "0",
-            "o" | "oh" if !run.is_empty() => "0",
-            "one" => "1",
-            "two" => "2",
-            "three" => "3",
-            "four" => "4",
-            "five" => "5",
-            "six" => "6",
-            "seven" => "7",
-            "eight" => "8",
-            "nine" => "9",
-            "double" => {
-                times = 2;
-                continue;
-            }
-            "triple" => {
-                times = 3;
-                continue;
-            }
-            number if number.bytes().all(|b| b.is_ascii_digit()) => number,
-            _ => {
-                times = 1;
-                if !run.is_empty() {
-                    runs.push(String::new());
-                }
-                continue;
-            }
-        };
-        run.push_str(&digit.repeat(times));
-        times = 1;
-    }
-    runs.retain(|run| !run.is_empty());
-    runs
-}
-
 fn has_email(words: &Words, text: &str) -> bool {
     let written = text.split_whitespace().any(|token| token.find('@').is_some_and(|at| at > 0 && at + 1 < token.len()));
+    let lists = &english().clean;
     let all: Vec<&str> = words.iter().collect();
     // "jane at example dot com": eight words leave room for a spelled domain.
     let spoken = all
         .iter()
         .enumerate()
-        .any(|(i, &word)| word == "at" && all[i + 1..].iter().take(8).any(|&later| later == "dot"));
+        .any(|(i, word)| lists.mail_at.has(word) && all[i + 1..].iter().take(8).any(|later| lists.mail_dot.has(later)));
     written || spoken
 }
 

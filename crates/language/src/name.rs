@@ -1,436 +1,13 @@
 //! Finds the name that a caller states, and refuses what is no name.
 
-use super::words::Words;
+use crate::data::{Phrases, english};
+use crate::words::{self, Words};
+use crate::{days, numbers};
 
 /// A name has at most this many words.
 const MAX_WORDS: usize = 3;
 /// A name has at most this many characters.
 const MAX_CHARS: usize = 40;
-
-/// What comes before a name and hardly before anything else.
-const STRONG: &[&str] = &[
-    "my name is",
-    "my full name is",
-    "my first name is",
-    "the name is",
-    "name is",
-    "i am called",
-    "you can call me",
-    "call me",
-    "you are speaking with",
-    "you are speaking to",
-    "you are talking to",
-];
-
-/// What comes before a name and before much else ("I'm late").
-const WEAK: &[&str] = &["this is", "it is", "i am", "that is", "i said", "for"];
-
-/// Titles, as they are written.
-const TITLES: &[(&str, &str)] = &[
-    ("mr", "Mr"),
-    ("mister", "Mr"),
-    ("mrs", "Mrs"),
-    ("missus", "Mrs"),
-    ("ms", "Ms"),
-    ("miss", "Miss"),
-    ("dr", "Dr"),
-    ("doctor", "Dr"),
-    ("professor", "Professor"),
-];
-
-/// Said around a name, and no part of it.
-const FILLERS: &[&str] = &[
-    "uh",
-    "um",
-    "er",
-    "erm",
-    "ah",
-    "oh",
-    "hm",
-    "hmm",
-    "mm",
-    "well",
-    "so",
-    "like",
-    "yes",
-    "yeah",
-    "yep",
-    "sure",
-    "hi",
-    "hello",
-    "hey",
-    "okay",
-    "please",
-    "thanks",
-    "thank",
-    "you",
-    "of",
-    "course",
-    "good",
-    "morning",
-    "afternoon",
-    "evening",
-    "just",
-    "actually",
-    "again",
-    "right",
-    "sir",
-    "madam",
-];
-
-/// Common words that follow "I'm", "this is", "call me" or answer a question, and are no names. Roles are here too:
-/// a caller may not be addressed as an authority.
-const NOT_NAMES: &[&str] = &[
-    "a",
-    "about",
-    "access",
-    "account",
-    "admin",
-    "administrator",
-    "afraid",
-    "after",
-    "again",
-    "agent",
-    "ai",
-    "all",
-    "almost",
-    "already",
-    "always",
-    "am",
-    "an",
-    "and",
-    "angry",
-    "another",
-    "any",
-    "anymore",
-    "anyone",
-    "anything",
-    "anyway",
-    "apparently",
-    "appointment",
-    "april",
-    "are",
-    "as",
-    "asap",
-    "asking",
-    "assistant",
-    "at",
-    "august",
-    "available",
-    "away",
-    "back",
-    "bad",
-    "be",
-    "because",
-    "before",
-    "behind",
-    "better",
-    "bill",
-    "booking",
-    "boss",
-    "bot",
-    "busy",
-    "but",
-    "by",
-    "bye",
-    "call",
-    "called",
-    "calling",
-    "can",
-    "cancel",
-    "ceo",
-    "certain",
-    "change",
-    "checking",
-    "clear",
-    "closed",
-    "concerned",
-    "confirm",
-    "confirming",
-    "confused",
-    "correct",
-    "could",
-    "curious",
-    "customer",
-    "dead",
-    "december",
-    "delete",
-    "delivery",
-    "did",
-    "different",
-    "disappointed",
-    "disregard",
-    "do",
-    "does",
-    "done",
-    "down",
-    "driving",
-    "drop",
-    "early",
-    "eight",
-    "either",
-    "else",
-    "emergency",
-    "enough",
-    "even",
-    "ever",
-    "every",
-    "everything",
-    "exactly",
-    "execute",
-    "fake",
-    "february",
-    "feeling",
-    "few",
-    "fine",
-    "first",
-    "five",
-    "following",
-    "for",
-    "forget",
-    "four",
-    "free",
-    "friday",
-    "from",
-    "get",
-    "getting",
-    "give",
-    "glad",
-    "go",
-    "god",
-    "going",
-    "gone",
-    "gonna",
-    "got",
-    "great",
-    "had",
-    "half",
-    "happy",
-    "hard",
-    "has",
-    "have",
-    "having",
-    "he",
-    "help",
-    "her",
-    "here",
-    "him",
-    "his",
-    "hold",
-    "home",
-    "hoping",
-    "how",
-    "hungry",
-    "hurt",
-    "i",
-    "if",
-    "ignore",
-    "important",
-    "impossible",
-    "in",
-    "instead",
-    "instructions",
-    "interested",
-    "into",
-    "is",
-    "it",
-    "january",
-    "july",
-    "june",
-    "just",
-    "king",
-    "know",
-    "last",
-    "late",
-    "later",
-    "leave",
-    "let",
-    "likely",
-    "listen",
-    "little",
-    "live",
-    "living",
-    "looking",
-    "lost",
-    "lot",
-    "many",
-    "march",
-    "master",
-    "matter",
-    "may",
-    "maybe",
-    "me",
-    "mean",
-    "message",
-    "mine",
-    "monday",
-    "more",
-    "most",
-    "much",
-    "must",
-    "my",
-    "name",
-    "named",
-    "need",
-    "never",
-    "new",
-    "nice",
-    "nine",
-    "no",
-    "nobody",
-    "none",
-    "nope",
-    "not",
-    "nothing",
-    "november",
-    "now",
-    "october",
-    "off",
-    "old",
-    "on",
-    "one",
-    "only",
-    "open",
-    "operator",
-    "or",
-    "order",
-    "other",
-    "our",
-    "out",
-    "outside",
-    "over",
-    "owner",
-    "perfect",
-    "person",
-    "police",
-    "possible",
-    "pretty",
-    "previous",
-    "private",
-    "probably",
-    "problem",
-    "prompt",
-    "question",
-    "quite",
-    "raining",
-    "rather",
-    "ready",
-    "real",
-    "really",
-    "regarding",
-    "remember",
-    "repeat",
-    "reservation",
-    "returning",
-    "robot",
-    "root",
-    "same",
-    "saturday",
-    "say",
-    "saying",
-    "secret",
-    "september",
-    "seven",
-    "she",
-    "should",
-    "six",
-    "someone",
-    "something",
-    "soon",
-    "sorry",
-    "speak",
-    "speaking",
-    "still",
-    "stop",
-    "sudo",
-    "sunday",
-    "supposed",
-    "system",
-    "take",
-    "talking",
-    "tell",
-    "ten",
-    "than",
-    "that",
-    "the",
-    "their",
-    "them",
-    "then",
-    "there",
-    "they",
-    "thing",
-    "think",
-    "this",
-    "three",
-    "thursday",
-    "time",
-    "tired",
-    "to",
-    "today",
-    "tomorrow",
-    "tonight",
-    "too",
-    "transfer",
-    "true",
-    "try",
-    "trying",
-    "tuesday",
-    "two",
-    "unavailable",
-    "under",
-    "unknown",
-    "until",
-    "up",
-    "upset",
-    "urgent",
-    "us",
-    "user",
-    "very",
-    "visit",
-    "waiting",
-    "wait",
-    "want",
-    "wanted",
-    "wanting",
-    "was",
-    "way",
-    "we",
-    "wednesday",
-    "were",
-    "what",
-    "when",
-    "where",
-    "which",
-    "while",
-    "who",
-    "whom",
-    "why",
-    "will",
-    "with",
-    "wondering",
-    "working",
-    "worried",
-    "would",
-    "wrong",
-    "yesterday",
-    "yet",
-    "your",
-    "yours",
-    "zero",
-    "unfortunately",
-    "definitely",
-    "absolutely",
-    "excuse",
-    "pardon",
-    "huh",
-    "mhm",
-    "nah",
-    "yup",
-    "caller",
-    "human",
-    "machine",
-    "manager",
-];
 
 /// A name that the caller gives unasked: "my name is Jennifer Parker", "I'm Ana calling about…", "Ana speaking".
 pub fn volunteered(text: &str) -> Option<String> {
@@ -483,40 +60,46 @@ enum Asked {
 }
 
 fn after_lead_in(words: &Words, asked: Asked) -> Option<String> {
-    let strong = STRONG.iter().find_map(|lead| collect(words, words.after(lead)?)).map(|(name, _)| name);
-    strong.or_else(|| {
-        WEAK.iter().filter(|lead| asked == Asked::Yes || **lead != "for").find_map(|lead| {
-            let (name, end) = collect(words, words.after(lead)?)?;
-            let announced = words.at(end).is_some_and(|next| matches!(next, "calling" | "speaking" | "here" | "from"));
-            let verb = name.ends_with("ing") && !is_capital(words, words.after(lead)?);
-            let written_as_name = is_capital(words, words.after(lead)?);
+    let lists = &english().name;
+    let strong = lists.strong.iter().find_map(|lead| collect(words, words.after(lead)?)).map(|(name, _)| name);
+    let weak = |leads: &'static Phrases| {
+        leads.iter().find_map(|lead| {
+            let start = words.after(lead)?;
+            let (name, end) = collect(words, start)?;
+            let announced = words.at(end).is_some_and(|next| lists.announced.has(next));
+            let written_as_name = is_capital(words, start);
+            let verb = name.ends_with("ing") && !written_as_name;
             (announced || written_as_name || (asked == Asked::Yes && !verb)).then_some(name)
         })
-    })
+    };
+    strong
+        .or_else(|| weak(&lists.weak))
+        .or_else(|| if asked == Asked::Yes { weak(&lists.weak_when_asked) } else { None })
 }
 
 /// "Jennifer Parker speaking", "Hi, Ana here".
 fn before_speaking(words: &Words) -> Option<String> {
-    let start = words.iter().position(|word| !FILLERS.contains(&word))?;
+    let start = words.iter().position(|word| !is_filler(word))?;
     let (name, end) = collect(words, start)?;
-    words.at(end).is_some_and(|next| matches!(next, "speaking" | "here")).then_some(name)
+    words.at(end).is_some_and(|next| english().name.speaking.has(next)).then_some(name)
 }
 
 /// A name that is the whole of what is said from the word `from` on, or stands before a pause.
 fn bare(words: &Words, from: usize) -> Option<String> {
-    let start = from + words.iter().skip(from).position(|word| !FILLERS.contains(&word))?;
+    let start = from + words.iter().skip(from).position(|word| !is_filler(word))?;
     let (name, end) = collect(words, start)?;
-    let rest_is_filler = words.iter().skip(end).all(|word| FILLERS.contains(&word));
+    let rest_is_filler = words.iter().skip(end).all(is_filler);
     let paused = words.token_at(end).is_some_and(|token| words.tokens()[token - 1].pause);
     (rest_is_filler || (paused && is_capital(words, start))).then_some(name)
 }
 
 /// The name after "no", "not Jennifer" or "actually" at `at`.
 fn after_denial(words: &Words, at: usize) -> Option<String> {
+    let lists = &english().name;
     match words.at(at)? {
-        "no" | "nope" | "actually" | "sorry" | "wrong" | "nah" => bare(words, at + 1),
+        word if lists.corrects.has(word) => bare(words, at + 1),
         // "not Jennifer, Jenny": the denied name ends at the pause.
-        "not" => {
+        word if lists.denies.has(word) => {
             let (_, end) = collect(words, at + 1)?;
             bare(words, end)
         }
@@ -553,12 +136,7 @@ fn spelled(words: &Words) -> Option<String> {
 
 /// The longest name that starts at the word `start`, and the index of the word after it.
 fn collect(words: &Words, start: usize) -> Option<(String, usize)> {
-    let start = start
-        + words
-            .iter()
-            .skip(start)
-            .take_while(|word| matches!(*word, "uh" | "um" | "er" | "erm" | "ah" | "well"))
-            .count();
+    let start = start + words.iter().skip(start).take_while(|word| english().name.hesitations.has(word)).count();
     let first = words.token_at(start)?;
     let mut parts: Vec<&str> = Vec::new();
     for token in &words.tokens()[first..] {
@@ -611,7 +189,7 @@ fn is_name_word(raw: &str) -> bool {
         lower.starts_with(char::is_alphabetic) && lower.ends_with(|c: char| c.is_alphabetic() || c == '.');
     // "J-E-N" is spelling, "Ana's" is somebody else's, "I'm" is no name.
     let spelling = lower.contains('-') && lower.split('-').all(|part| part.chars().count() < 2);
-    let contraction = ["'s", "'m", "'re", "'ve", "'ll", "'d", "n't"].iter().any(|end| lower.ends_with(end));
+    let contraction = words::is_contraction(&lower);
     letters_only
         && starts_and_ends
         && !spelling
@@ -621,7 +199,13 @@ fn is_name_word(raw: &str) -> bool {
 }
 
 fn is_no_name(lower: &str) -> bool {
-    NOT_NAMES.contains(&lower) || FILLERS.contains(&lower)
+    let number = numbers::below_twenty(lower).is_some_and(|number| number <= 10);
+    let day = days::weekday(lower).or_else(|| days::month(lower)).is_some();
+    number || day || english().name.not_names.has(lower) || is_filler(lower)
+}
+
+fn is_filler(word: &str) -> bool {
+    english().name.fillers.has(word)
 }
 
 fn is_capital(words: &Words, word: usize) -> bool {
@@ -630,7 +214,7 @@ fn is_capital(words: &Words, word: usize) -> bool {
 
 fn title(part: &str) -> Option<&'static str> {
     let lower = part.trim_end_matches('.').to_lowercase();
-    TITLES.iter().find(|(spoken, _)| *spoken == lower).map(|(_, written)| *written)
+    english().name.titles.get(&lower).map(String::as_str)
 }
 
 /// "jennifer" and "JENNIFER" as Jennifer, "o'neil" as O'Neil; McDonald stays.

@@ -1,7 +1,9 @@
 //! What the agent asked, read from the words that the caller heard, and how the built-in agent asks it.
 
-use super::words::Words;
-use super::{name, sentences};
+use crate::data::english;
+use crate::data::question::Asked;
+use crate::words::Words;
+use crate::{name, sentences};
 
 /// A question that is open. Asked by this agent or by another: it is read from the words alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,24 +34,17 @@ pub enum Question {
     Other,
 }
 
-/// What an asked name comes behind.
-const NAME_CHECKS: &[&str] =
-    &["is it ", "is that ", "i heard ", "you said ", "your name is ", "am i speaking with ", "am i speaking to "];
-
-/// How a question begins when it was cut off before its question mark.
-const ASKING: &[&str] =
-    &["what", "who", "which", "how", "may", "could", "can", "is", "shall", "would", "do", "please", "tell", "and"];
-
 impl Question {
     /// The last question in `heard`, the words of the agent that reached the caller. A question that broke off before
     /// it said what it asks is none.
     pub fn asked(heard: &str) -> Option<Self> {
+        let lists = &english().question;
         let sentences = sentences::split(heard);
         sentences.iter().enumerate().rev().find_map(|(i, sentence)| {
             let words = Words::of(sentence);
             let asks = sentence.ends_with('?')
-                || (words.at(0).is_some_and(|first| ASKING.contains(&first)) && !sentence.ends_with(['.', '!']))
-                || words.starts_with_any(&["please tell me", "tell me", "go ahead", "please say", "please spell"]);
+                || (words.at(0).is_some_and(|first| lists.asking.has(first)) && !sentence.ends_with(['.', '!']))
+                || words.starts_with_any(&lists.requests);
             if !asks {
                 return None;
             }
@@ -59,111 +54,68 @@ impl Question {
     }
 
     fn of_sentence(words: &Words, sentence: &str, before: &str) -> Option<Self> {
-        let says = |phrases: &[&str]| words.says_any(phrases);
-        if says(&["leave it at that"]) {
+        let lists = &english().question;
+        let says = |phrases| words.says_any(phrases);
+        if says(&lists.leave_it) {
             return Some(Self::LeaveIt);
         }
-        if says(&["may i remember this call", "may i remember you", "remember this call for next time"]) {
+        if says(&lists.consent) {
             return Some(Self::Consent);
         }
-        if says(&["shall i delete everything", "delete everything yes or no"]) {
+        if says(&lists.erase) {
             return Some(Self::Erase);
         }
-        if says(&["what else", "like to add", "should i add"]) {
+        if says(&lists.more) {
             return Some(Self::More);
         }
-        if says(&["anything else", "something else", "anything more", "add anything"]) {
+        if says(&lists.anything_else) {
             return Some(Self::Else);
         }
-        if says(&["is this about", "are you calling about"]) {
+        if says(&lists.topic) {
             return Some(Self::Topic);
         }
-        if says(&["is that right", "is that correct", "did i get that right", "number right"])
-            && (Words::of(before).has("number") || words.has("number"))
+        let right = says(&lists.right);
+        if (right || says(&lists.number_right))
+            && (Words::of(before).any(&lists.number_word) || words.any(&lists.number_word))
         {
             return Some(Self::NumberCheck);
         }
-        if let Some(name) = checked_name(sentence).or_else(|| {
-            says(&["is that right", "is that correct", "did i get that right"]).then(|| checked_name(before)).flatten()
-        }) {
+        if let Some(name) = checked_name(sentence).or_else(|| right.then(|| checked_name(before)).flatten()) {
             return Some(Self::NameCheck(name));
         }
-        if says(&[
-            "what number",
-            "which number",
-            "best number",
-            "your number",
-            "phone number",
-            "number to call",
-            "number again",
-        ]) {
+        if says(&lists.number) {
             return Some(Self::Number);
         }
-        let name = [
-            "your name",
-            "your first name",
-            "your last name",
-            "your full name",
-            "am i speaking",
-            "i am speaking with",
-            "is calling",
-            "is speaking",
-            "ask who",
-            "should i call you",
-            "may i call you",
-        ];
-        if says(&name) {
+        if says(&lists.name) {
             return Some(Self::Name);
         }
-        let reason = [
-            "how can i help",
-            "how may i help",
-            "can i help",
-            "can i do for you",
-            "may i do for you",
-            "your call about",
-            "it about",
-            "tell me",
-            "should i pass on",
-            "the message",
-            "what happened",
-            "like me to pass on",
-            "go ahead",
-            "were saying",
-        ];
-        says(&reason).then_some(Self::Reason)
+        says(&lists.reason).then_some(Self::Reason)
     }
 
     /// The question in words for the voice.
     pub fn ask(&self) -> String {
-        match self {
-            Self::Reason | Self::Topic | Self::Other => "How can I help you?".to_owned(),
-            Self::More => "What else should I pass on?".to_owned(),
-            Self::Name => "May I have your name, please?".to_owned(),
-            Self::NameCheck(name) => format!("Is it {name}, did I get that right?"),
-            Self::Number => "What number should we call? You can also use the keypad.".to_owned(),
-            Self::NumberCheck => "Is that number right?".to_owned(),
-            Self::Else => "Is there anything else that I should pass on?".to_owned(),
-            Self::Consent => "May I remember this call for next time?".to_owned(),
-            Self::Erase => "Shall I delete everything that is kept about you?".to_owned(),
-            Self::LeaveIt => "Shall I leave it at that?".to_owned(),
-        }
+        self.in_words(&english().question.ask)
     }
 
     /// The question in other words, for somebody who did not understand the first.
     pub fn ask_again(&self) -> String {
+        self.in_words(&english().question.ask_again)
+    }
+
+    fn in_words(&self, asked: &Asked) -> String {
         match self {
-            Self::Reason | Self::Topic | Self::Other => "In a few words, what is your call about?".to_owned(),
-            Self::More => "What would you like to add?".to_owned(),
-            Self::Name => "Who am I speaking with? Just the name, please.".to_owned(),
-            Self::NameCheck(name) => format!("I heard {name}. Is that right, yes or no?"),
-            Self::Number => "Which number can we call you on? You can type it on the keypad.".to_owned(),
-            Self::NumberCheck => "Is that the number right, yes or no?".to_owned(),
-            Self::Else => "Do you want to add anything?".to_owned(),
-            Self::Consent => "May I remember this call, yes or no? You can also press one or two.".to_owned(),
-            Self::Erase => "Delete everything, yes or no? You can also press one or two.".to_owned(),
-            Self::LeaveIt => "Yes or no: shall I leave it at that?".to_owned(),
+            Self::NameCheck(name) => return asked.name_check.fill(&[("name", name)]),
+            Self::Reason | Self::Topic | Self::Other => &asked.reason,
+            Self::More => &asked.more,
+            Self::Name => &asked.name,
+            Self::Number => &asked.number,
+            Self::NumberCheck => &asked.number_check,
+            Self::Else => &asked.anything_else,
+            Self::Consent => &asked.consent,
+            Self::Erase => &asked.erase,
+            Self::LeaveIt => &asked.leave_it,
         }
+        .clone()
     }
 }
 
@@ -173,7 +125,7 @@ fn checked_name(sentence: &str) -> Option<String> {
     if lower.len() != sentence.len() {
         return None; // the offsets below would not fit; no name of ours does this
     }
-    NAME_CHECKS.iter().find_map(|lead| {
+    english().question.name_checks.iter().find_map(|lead| {
         let start = lower.find(lead)? + lead.len();
         let rest = sentence.get(start..)?;
         let end = rest.find([',', '?', '.', '!'])?;

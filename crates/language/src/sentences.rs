@@ -2,25 +2,29 @@
 
 use std::mem;
 
+use crate::data::english;
+
 /// A sentence without an end is cut here, at a comma or a space: about 15 s of speech at 14 characters a second,
 /// more than anybody should wait for a first sound.
 const MAX_CHARS: usize = 200;
 
-/// A full stop behind one of these ends no sentence.
-const ABBREVIATIONS: &[&str] = &[
-    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "e.g", "i.e", "approx", "dept", "inc", "ltd", "ext",
-    "apt", "mt", "ave", "jan", "feb", "aug", "sept", "oct", "nov", "dec",
-];
-
 /// Cuts text that arrives in any pieces into sentences; the cuts in the input change nothing in the output.
 ///
 /// A sentence is complete when its end *and the next character* are there: "3." may become "3.5".
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Sentences {
     /// The unfinished sentence, without white space in front.
     open: String,
     /// Characters in `open`.
     chars: usize,
+    /// A sentence without an end is cut here, in characters.
+    longest: usize,
+}
+
+impl Default for Sentences {
+    fn default() -> Self {
+        Self { open: String::new(), chars: 0, longest: MAX_CHARS }
+    }
 }
 
 impl Sentences {
@@ -46,7 +50,7 @@ impl Sentences {
             self.open.push(c);
             self.chars += 1;
         }
-        done.or_else(|| if self.chars > MAX_CHARS { self.cut(cut_point(&self.open)) } else { None })
+        done.or_else(|| if self.chars > self.longest { self.cut(cut_point(&self.open)) } else { None })
     }
 
     /// Takes the first `at` bytes as a sentence.
@@ -62,7 +66,12 @@ impl Sentences {
 
 /// The sentences of a whole text.
 pub fn split(text: &str) -> Vec<String> {
-    let mut cutter = Sentences::default();
+    split_within(text, MAX_CHARS)
+}
+
+/// The sentences of a whole text, where one without an end is cut after so many characters, at a comma or a space.
+pub fn split_within(text: &str, longest: usize) -> Vec<String> {
+    let mut cutter = Sentences { longest, ..Sentences::default() };
     let mut all = cutter.push(text);
     all.extend(cutter.finish());
     all
@@ -73,9 +82,10 @@ fn ends_sentence(text: &str, next: char) -> bool {
     // "3 p.m. Please call": whether the stop ends a sentence shows in the character after the space.
     if text.ends_with(char::is_whitespace) {
         let before = text.trim_end();
-        let hour = [" a.m.", " p.m."].iter().any(|end| before.to_lowercase().ends_with(end));
+        let word = word_before_stop(before);
+        let hour = before.ends_with('.') && before.contains(' ') && english().sentences.halves_of_day.has(&word);
         // "No. 5" is a number, "No. Thanks." two sentences.
-        let number = word_before_stop(before) == "no" && before.ends_with('.') && !next.is_numeric();
+        let number = english().sentences.before_number.has(&word) && before.ends_with('.') && !next.is_numeric();
         return (hour && next.is_uppercase()) || number;
     }
     if !next.is_whitespace() {
@@ -97,7 +107,9 @@ fn stop_belongs_to_word(text: &str) -> bool {
     let alone = text.trim_end_matches('.').split_whitespace().count() == 1;
     let initial = word.chars().count() == 1 && word.chars().all(char::is_alphabetic) && word != "i";
     let list_number = alone && word.chars().all(|c| c.is_ascii_digit());
-    ABBREVIATIONS.contains(&word.as_str()) || initial || list_number || matches!(word.as_str(), "a.m" | "p.m" | "no")
+    let ends = &english().sentences;
+    let known = ends.abbreviations.has(&word) || ends.halves_of_day.has(&word) || ends.before_number.has(&word);
+    known || initial || list_number
 }
 
 fn word_before_stop(text: &str) -> String {

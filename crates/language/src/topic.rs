@@ -1,85 +1,11 @@
 //! What a call was about, as a noun phrase that may be said aloud to whoever holds the same phone.
 
-use super::clean;
+use crate::data::english;
 use crate::words::Words;
+use crate::{clean, days};
 
 /// The longest topic, in characters.
 const MAX_CHARS: usize = 40;
-
-/// What callers of a small business call about, the telling ones first: "the repair of my car" is a repair.
-const NOUNS: &[&str] = &[
-    "appointment",
-    "reservation",
-    "booking",
-    "delivery",
-    "order",
-    "visit",
-    "repair",
-    "lesson",
-    "meeting",
-    "inspection",
-    "installation",
-    "viewing",
-    "interview",
-    "subscription",
-    "package",
-    "parcel",
-    "shipment",
-    "request",
-    "ticket",
-    "class",
-    "course",
-    "session",
-    "haircut",
-    "estimate",
-    "project",
-    "membership",
-    "event",
-    "party",
-    "tour",
-    "table",
-    "room",
-    "boat",
-    "bike",
-    "car",
-    "laptop",
-    "printer",
-    "furniture",
-    "cake",
-    "key",
-    "keys",
-];
-
-/// Things that happen on a day.
-const DATED: &[&str] = &[
-    "appointment",
-    "reservation",
-    "booking",
-    "delivery",
-    "visit",
-    "repair",
-    "lesson",
-    "meeting",
-    "inspection",
-    "installation",
-    "viewing",
-    "interview",
-    "class",
-    "session",
-    "event",
-    "party",
-    "tour",
-];
-
-const DAYS: &[(&str, &str)] = &[
-    ("monday", "Monday"),
-    ("tuesday", "Tuesday"),
-    ("wednesday", "Wednesday"),
-    ("thursday", "Thursday"),
-    ("friday", "Friday"),
-    ("saturday", "Saturday"),
-    ("sunday", "Sunday"),
-];
 
 /// What `request` is about, if that is something neutral: "Please cancel my reservation for Friday night." is about
 /// "your reservation", "a visit on Friday" about "Friday's visit". Nothing sensitive, secret or addressed to the
@@ -89,22 +15,16 @@ pub fn topic(request: &str) -> Option<String> {
     if clean::is_sensitive(&words) || clean::is_secret(&words, request) || clean::is_instruction(&words, request) {
         return None;
     }
-    if words.says_any(&[
-        "do not have a",
-        "do not have an",
-        "do not have any",
-        "no appointment",
-        "somebody else",
-        "someone else",
-    ]) {
+    let lists = &english().topic;
+    if words.says_any(&lists.denied) {
         return None;
     }
     let all: Vec<&str> = words.iter().collect();
-    let (at, noun) = NOUNS.iter().find_map(|noun| {
+    let (at, noun) = lists.nouns.iter().find_map(|noun| {
         let at = all.iter().enumerate().position(|(at, word)| is_form_of(word, noun) && !is_idiom(&all, at))?;
-        Some((at, *noun))
+        Some((at, noun))
     })?;
-    let topic = match day_of(&all, at).filter(|_| DATED.contains(&noun)) {
+    let topic = match day_of(&all, at).filter(|_| lists.dated.has(noun)) {
         Some(day) => format!("{day}'s {}", all[at]),
         None => format!("your {}", all[at]),
     };
@@ -114,7 +34,7 @@ pub fn topic(request: &str) -> Option<String> {
 /// Whether `topic` may be said aloud. Checked again when it is read back: a store or a model may have written it.
 pub fn is_safe(topic: &str) -> bool {
     let words = Words::of(topic);
-    let day = topic.split_once("'s ").is_some_and(|(day, _)| DAYS.iter().any(|(_, name)| *name == day));
+    let day = topic.split_once("'s ").is_some_and(|(day, _)| days::weekdays().any(|name| name == day));
     (topic.starts_with("your ") || day)
         && topic.len() <= MAX_CHARS
         && (2..=5).contains(&words.len())
@@ -132,23 +52,21 @@ fn is_form_of(word: &str, noun: &str) -> bool {
     word == noun || plural
 }
 
-/// "in order to", "out of order", "a number of orders" aside: the word is there, the thing is not.
+/// "in order to", "out of order": the word at `at` is there, the thing is not.
 fn is_idiom(all: &[&str], at: usize) -> bool {
-    let before = |back: usize| at.checked_sub(back).map(|at| all[at]);
-    match all[at] {
-        "order" => before(1) == Some("in") || (before(1) == Some("of") && before(2) == Some("out")),
-        "room" => before(1) == Some("meeting") || before(1) == Some("no"),
-        "key" => before(1) == Some("the") && all.get(at + 1) == Some(&"thing"),
-        "project" | "event" => before(1) == Some("any"),
-        _ => false,
-    }
+    let is_there = |idiom: &str| {
+        let words: Vec<&str> = idiom.split(' ').collect();
+        let starts = words.iter().enumerate().filter(|(_, word)| **word == all[at]);
+        starts.filter_map(|(back, _)| at.checked_sub(back)).any(|start| all[start..].starts_with(&words))
+    };
+    english().topic.idioms.get(all[at]).is_some_and(|idioms| idioms.iter().any(is_there))
 }
 
 /// The day that belongs to the noun at `at`: "a visit on Friday", "Friday's delivery". A day behind *my* thing may be
 /// the one that it is moved to, so it is left out.
 fn day_of(all: &[&str], at: usize) -> Option<&'static str> {
-    let day = |word: Option<&&str>| DAYS.iter().find(|(lower, _)| word == Some(lower)).map(|(_, name)| *name);
-    let owned = all[..at].iter().rev().take(2).any(|word| matches!(*word, "my" | "our"));
+    let day = |word: Option<&&str>| days::weekday(word?);
+    let owned = all[..at].iter().rev().take(2).any(|word| english().topic.owning.has(word));
     if owned {
         return None;
     }
@@ -165,7 +83,7 @@ fn day_of(all: &[&str], at: usize) -> Option<&'static str> {
 
 /// True for a topic that is bound to a day: "Friday's visit".
 pub fn names_a_day(topic: &str) -> bool {
-    DAYS.iter().any(|(_, day)| topic.contains(day))
+    days::weekdays().any(|day| topic.contains(day))
 }
 
 #[cfg(test)]

@@ -1,59 +1,10 @@
 //! A transcript as normalised words, so that "That's all." and "thats all" are the same thing.
 
+use crate::data::{Phrases, english};
 use crate::printable::printable;
 
 /// More than this of one turn is not read: nobody says 2000 characters in a turn, and peers' text has no other limit.
 const MAX_CHARS: usize = 2000;
-
-/// Contractions that a recogniser writes without the apostrophe, and words with two spellings.
-const SPELLINGS: &[(&str, &str)] = &[
-    ("ok", "okay"),
-    ("alright", "all right"),
-    ("goodbye", "bye"),
-    ("im", "i am"),
-    ("ive", "i have"),
-    ("id", "i would"),
-    ("its", "it is"),
-    ("thats", "that is"),
-    ("whats", "what is"),
-    ("whos", "who is"),
-    ("dont", "do not"),
-    ("didnt", "did not"),
-    ("isnt", "is not"),
-    ("cant", "can not"),
-    ("cannot", "can not"),
-    ("wont", "will not"),
-    ("couldnt", "could not"),
-    ("yea", "yeah"),
-    ("thankyou", "thank you"),
-    ("can't", "can not"),
-    ("won't", "will not"),
-    ("let's", "let us"),
-    ("y'all", "you all"),
-];
-
-/// What follows an apostrophe, and the word that it stands for.
-const CONTRACTIONS: &[(&str, &str)] =
-    &[("'m", "am"), ("'re", "are"), ("'ve", "have"), ("'ll", "will"), ("'d", "would"), ("n't", "not")];
-
-/// Words before `'s` where it stands for "is"; elsewhere it is a possessive.
-const IS_BEFORE: &[&str] = &[
-    "that",
-    "it",
-    "what",
-    "who",
-    "there",
-    "here",
-    "name",
-    "where",
-    "when",
-    "how",
-    "he",
-    "she",
-    "this",
-    "everything",
-    "one",
-];
 
 /// The words of one transcript: lower case, no punctuation, contractions taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,9 +27,13 @@ pub struct Token {
 impl Words {
     /// The words of `text`; of a text beyond any turn's length, those of its first 2000 characters.
     pub fn of(text: &str) -> Self {
-        let text: String = text.chars().take(MAX_CHARS).collect();
+        Self::of_all(&text.chars().take(MAX_CHARS).collect::<String>())
+    }
+
+    /// The words of a text whose length is limited elsewhere.
+    pub(crate) fn of_all(text: &str) -> Self {
         let mut all = Self { words: Vec::new(), origin: Vec::new(), tokens: Vec::new() };
-        for piece in printable(&text).replace(['’', 'ʼ', '`', '´', '‘'], "'").split_whitespace() {
+        for piece in printable(text).replace(['’', 'ʼ', '`', '´', '‘'], "'").split_whitespace() {
             all.add(piece);
         }
         all
@@ -96,7 +51,7 @@ impl Words {
         self.tokens.push(Token { raw: raw.to_owned(), pause });
         let origin = self.tokens.len() - 1;
         for part in parts(raw) {
-            for word in spelled_out(&part) {
+            for word in spelled_out(&part.concat()) {
                 self.words.push(word);
                 self.origin.push(origin);
             }
@@ -129,18 +84,18 @@ impl Words {
     }
 
     /// Whether one of `words` is one of them.
-    pub fn any(&self, words: &[&str]) -> bool {
-        self.words.iter().any(|own| words.contains(&own.as_str()))
+    pub fn any(&self, words: &Phrases) -> bool {
+        self.words.iter().any(|own| words.has(own))
     }
 
     /// Whether every word is one of `words` (true of no words).
-    pub fn all_in(&self, words: &[&str]) -> bool {
-        self.words.iter().all(|own| words.contains(&own.as_str()))
+    pub fn all_in(&self, words: &Phrases) -> bool {
+        self.words.iter().all(|own| words.has(own))
     }
 
     /// How many words are none of `words`.
-    pub fn besides(&self, words: &[&str]) -> usize {
-        self.words.iter().filter(|own| !words.contains(&own.as_str())).count()
+    pub fn besides(&self, words: &Phrases) -> usize {
+        self.words.iter().filter(|own| !words.has(own)).count()
     }
 
     /// Whether the words of `phrase` (as they stand here: "that is all") follow each other.
@@ -149,12 +104,12 @@ impl Words {
     }
 
     /// Whether one of `phrases` is said, see [`Words::says`].
-    pub fn says_any(&self, phrases: &[&str]) -> bool {
+    pub fn says_any(&self, phrases: &Phrases) -> bool {
         phrases.iter().any(|phrase| self.says(phrase))
     }
 
     /// Whether the first words are one of `phrases`.
-    pub fn starts_with_any(&self, phrases: &[&str]) -> bool {
+    pub fn starts_with_any(&self, phrases: &Phrases) -> bool {
         phrases.iter().any(|phrase| self.follows(0, phrase).is_some())
     }
 
@@ -167,7 +122,7 @@ impl Words {
     }
 
     /// The index of the word after `phrase`, when it is said at `at`.
-    fn follows(&self, at: usize, phrase: &str) -> Option<usize> {
+    pub fn follows(&self, at: usize, phrase: &str) -> Option<usize> {
         let mut end = at;
         for word in phrase.split(' ').filter(|word| !word.is_empty()) {
             if self.words.get(end)? != word {
@@ -176,6 +131,12 @@ impl Words {
             end += 1;
         }
         Some(end)
+    }
+
+    /// The words as they were said, in order: "that's" is one, and each letter of "p.m." is.
+    pub fn as_said(&self) -> impl Iterator<Item = String> {
+        let pieces = self.tokens.iter().flat_map(|token| parts(&token.raw)).flatten();
+        pieces.map(|piece| piece.trim_matches('\'').to_owned()).filter(|piece| !piece.is_empty())
     }
 
     /// The transcript as it was written, piece by piece.
@@ -195,41 +156,49 @@ impl Words {
     }
 }
 
-/// Cuts a token where it holds several words: "J-E-N", "and/or"; joins "p.m" and "1,200".
-fn parts(raw: &str) -> Vec<String> {
+/// Cuts a token where it holds several words: "J-E-N", "and/or"; joins "p.m" and "1,200". A word is a row of pieces, more than
+/// one where they are said one by one.
+fn parts(raw: &str) -> Vec<Vec<String>> {
     let chars: Vec<char> = raw.chars().flat_map(char::to_lowercase).collect();
-    let mut parts = vec![String::new()];
+    let mut parts = vec![vec![String::new()]];
     for (i, &c) in chars.iter().enumerate() {
         let before = i.checked_sub(1).and_then(|i| chars.get(i));
         let next = chars.get(i + 1);
         let between = |is: fn(char) -> bool| before.zip(next).is_some_and(|(&a, &b)| is(a) && is(b));
         let part = parts.last_mut().expect("starts with one and only grows");
+        let piece = part.last_mut().expect("starts with one and only grows");
         match c {
-            '.' if between(char::is_alphabetic) => (),
+            '.' if between(char::is_alphabetic) => part.push(String::new()),
             ',' if between(char::is_numeric) => (),
-            '.' if between(char::is_numeric) => part.push(c),
-            '\'' => part.push(c),
-            c if c.is_alphanumeric() => part.push(c),
-            _ => parts.push(String::new()),
+            '.' if between(char::is_numeric) => piece.push(c),
+            '\'' => piece.push(c),
+            c if c.is_alphanumeric() => piece.push(c),
+            _ => parts.push(vec![String::new()]),
         }
     }
-    parts.retain(|part| !part.is_empty());
+    parts.retain(|part| part.iter().any(|piece| !piece.is_empty()));
     parts
 }
 
+/// Whether `word`, in lower case, is two words in one: "we'll", or somebody's.
+pub(crate) fn is_contraction(word: &str) -> bool {
+    word.ends_with("'s") || english().words.contractions.keys().any(|end| word.ends_with(end.as_str()))
+}
+
 fn spelled_out(part: &str) -> Vec<String> {
-    if let Some((_, words)) = SPELLINGS.iter().find(|(written, _)| *written == part) {
+    let lists = &english().words;
+    if let Some(words) = lists.spellings.get(part) {
         return words.split(' ').map(str::to_owned).collect();
     }
-    for (suffix, word) in CONTRACTIONS {
-        if let Some(stem) = part.strip_suffix(suffix)
+    for (suffix, word) in &lists.contractions {
+        if let Some(stem) = part.strip_suffix(suffix.as_str())
             && !stem.is_empty()
         {
-            return vec![stem.to_owned(), (*word).to_owned()];
+            return vec![stem.to_owned(), word.clone()];
         }
     }
     match part.strip_suffix("'s") {
-        Some(stem) if IS_BEFORE.contains(&stem) => vec![stem.to_owned(), "is".to_owned()],
+        Some(stem) if lists.is_before.has(stem) => vec![stem.to_owned(), "is".to_owned()],
         Some(stem) => vec![stem.to_owned()],
         None => vec![part.trim_matches('\'').to_owned()],
     }
@@ -251,6 +220,12 @@ mod tests {
         assert_eq!(joined("Friday's visit"), "friday visit");
         assert_eq!(joined("At 3 p.m., 5550-142, 1,200 or 3.5"), "at 3 pm 5550 142 1200 or 3.5");
         assert_eq!(joined("J-E-N"), "j e n");
+    }
+
+    #[test]
+    fn what_was_said_keeps_its_contractions() {
+        let said = |text| Words::of(text).as_said().collect::<Vec<_>>().join(" ");
+        assert_eq!(said("That’s it, at 3 p.m. - uh-huh, J-E-N, 1,200!"), "that's it at 3 p m uh huh j e n 1200");
     }
 
     #[test]

@@ -9,9 +9,10 @@ mod rules;
 pub(crate) mod settle;
 
 use redial_call::{Role, Turn, Via};
+use redial_language::data::english;
 use redial_language::printable::printable;
 use redial_language::words::Words;
-use redial_language::{clean, sentences};
+use redial_language::{clean, days, numbers, sentences};
 
 pub use self::draft::Draft;
 pub use self::limits::is_key;
@@ -26,36 +27,6 @@ pub const MAX_FACTS_A_CALL: usize = 10;
 /// So many digits in a row name something that should stay between two: an account, a policy, a meter.
 const ACCOUNT_DIGITS: usize = 5;
 const DAY_MS: u64 = 86_400_000;
-
-/// First parts of keys that are about something sensitive, whatever their text says.
-const SENSITIVE_TOPICS: &[&str] = &[
-    "address",
-    "birth",
-    "children",
-    "family",
-    "finance",
-    "health",
-    "home",
-    "income",
-    "insurance",
-    "location",
-    "medical",
-    "money",
-    "religion",
-];
-
-/// Places where somebody lives, which words alone do not show.
-const SENSITIVE_PHRASES: &[&str] = &["lives in", "lives at", "lives on", "living in", "moved to", "home is", "born in"];
-
-/// Words that two sentences may share without being about the same.
-const EMPTY_WORDS: &[&str] = &[
-    "about", "and", "any", "are", "asked", "best", "but", "called", "caller", "calling", "can", "did", "does", "eight",
-    "five", "for", "four", "from", "had", "has", "have", "her", "him", "his", "hundred", "into", "just", "like",
-    "likes", "more", "nine", "not", "one", "our", "out", "person", "please", "prefer", "prefers", "said", "say",
-    "seven", "she", "six", "some", "speaks", "ten", "than", "that", "the", "their", "them", "then", "there", "they",
-    "this", "three", "two", "very", "wants", "was", "were", "what", "when", "who", "will", "with", "would", "you",
-    "your",
-];
 
 /// Why a draft is no fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,7 +122,8 @@ pub(crate) fn is_over(fact: &Fact, now: u64) -> bool {
         return false;
     }
     let words = Words::of(&fact.t);
-    let days = match (words.any(rules::WEEKDAYS), words.has("next")) {
+    let weekday = words.iter().any(|word| days::weekday(word).is_some());
+    let days = match (weekday, words.has("next")) {
         (true, false) => 8,
         (true, true) => 15,
         (false, _) => 60,
@@ -223,11 +195,12 @@ impl<'a> Evidence<'a> {
 
 /// Sensitive is what the fact says, what it is about, and what was said in one breath with it.
 fn class(key: &str, words: &Words, support: &[Words]) -> Class {
-    let topic = key.split(['.', '_']).any(|part| SENSITIVE_TOPICS.contains(&part));
-    let number = clean::digit_runs(words).iter().any(|run| run.len() >= ACCOUNT_DIGITS);
+    let lists = &english().facts;
+    let topic = key.split(['.', '_']).any(|part| lists.sensitive_topics.has(part));
+    let number = numbers::digit_runs(words).iter().any(|run| run.len() >= ACCOUNT_DIGITS);
     let sensitive = topic
         || number
-        || words.says_any(SENSITIVE_PHRASES)
+        || words.says_any(&lists.sensitive_phrases)
         || clean::is_sensitive(words)
         || support.iter().any(clean::is_sensitive);
     if sensitive { Class::Sensitive } else { Class::Ordinary }
@@ -236,7 +209,7 @@ fn class(key: &str, words: &Words, support: &[Words]) -> Class {
 fn shares_word(said: &Words, fact: &Words) -> bool {
     let content = |word: &&str| {
         let number = word.bytes().all(|b| b.is_ascii_digit());
-        number || (word.chars().count() >= 3 && !EMPTY_WORDS.contains(word))
+        number || (word.chars().count() >= 3 && !english().facts.empty.has(word))
     };
     fact.iter().filter(content).any(|word| said.iter().filter(content).any(|other| stem(other) == stem(word)))
 }

@@ -4,6 +4,7 @@
 //! (they are PINs and codes) never become memory. A model may write a better summary later; this one is always there.
 
 use redial_call::{Role, Turn};
+use redial_language::data::english;
 use redial_language::intent::Intent;
 use redial_language::words::Words;
 use redial_language::{clean, sentences, topic};
@@ -117,14 +118,17 @@ fn episode(session: &Session, turns: &[Turn], talk: &Talk) -> Episode {
     let said: Vec<&String> = kept.iter().filter(|text| !text.is_empty()).collect();
     let request = messages.first().or(said.first());
     let last = said.last().filter(|last| Some(*last) != request);
+    let said = &english().memory;
+    let asked = |request: &str| said.asked.fill(&[("request", &cut(request, REQUEST_CHARS))]);
     let s = match (request, last) {
         (Some(request), Some(last)) => {
-            let request = format!("Asked: {}", cut(request, REQUEST_CHARS));
-            let room = MAX_EPISODE_CHARS - request.chars().count() - " Last words: ".len();
-            format!("{request} Last words: {}", cut(last, room))
+            let request = asked(request);
+            let around = said.last_words.fill(&[("words", "")]).chars().count();
+            let room = MAX_EPISODE_CHARS - request.chars().count() - around;
+            format!("{request}{}", said.last_words.fill(&[("words", &cut(last, room))]))
         }
-        (Some(request), None) => format!("Asked: {}", cut(request, REQUEST_CHARS)),
-        (None, _) => "Said nothing that is kept.".to_owned(),
+        (Some(request), None) => asked(request),
+        (None, _) => said.nothing_kept.clone(),
     };
     Episode {
         sid: session.chat_id.clone(),
@@ -141,18 +145,8 @@ fn open_items(messages: &[&String]) -> Vec<String> {
     for sentence in messages.iter().flat_map(|message| sentences::split(message)) {
         let words = Words::of(&sentence);
         let wanted = Intent::of(&sentence, &words, None) == Intent::CallBack
-            || words.starts_with_any(&["please", "can you", "could you", "would you"])
-            || words.says_any(&[
-                "let me know",
-                "send me",
-                "pass on",
-                "tell him",
-                "tell her",
-                "tell them",
-                "i need",
-                "i would like",
-                "i want",
-            ]);
+            || words.starts_with_any(&english().memory.todo_begins)
+            || words.says_any(&english().memory.todo);
         let item = cut(&sentence, MAX_OPEN_CHARS);
         if wanted && !open.contains(&item) && open.len() < MAX_OPEN {
             open.push(item);

@@ -1,6 +1,7 @@
 //! The first sentence of a call, and how much memory it may show.
 
 pub use redial_identity::Attestation;
+use redial_language::data::english;
 use redial_language::question::Question;
 use redial_language::{name, topic};
 
@@ -83,24 +84,25 @@ pub fn opening(profile: &Profile, opening: Opening) -> String {
     let level = if recalls { level } else { GreetingLevel::Neutral };
     // What is stored under the number may be another's, but an answer about storing binds either.
     let asks = consent::is_asked(mode, withheld, profile.consent.as_ref());
-    let ask = if asks { Question::Consent.ask() } else { "How can I help you?".to_owned() };
+    let said = &english().greeting;
+    let ask = if asks { Question::Consent.ask() } else { said.help.clone() };
     match level {
         GreetingLevel::Neutral => {
             let refused = profile.consent.as_ref().is_some_and(|given| given.memory == Choice::No);
             let announces = mode == ConsentMode::Announce && !withheld && !refused;
-            let announced = if announces { " I may remember this call for next time." } else { "" };
-            format!("Hello, this is the automated answering service.{announced} {ask}")
+            let announced = announces.then_some(said.announces.as_str());
+            [Some(said.stranger.as_str()), announced, Some(&ask)].into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
-        GreetingLevel::Known => format!("Welcome back! {ask}"),
+        GreetingLevel::Known => format!("{} {ask}", said.welcome),
         GreetingLevel::Hint => {
             let welcome = match sayable_name(profile) {
-                Some(name) => format!("Welcome back, {}.", name::address(&name)),
-                None => "Welcome back!".to_owned(),
+                Some(name) => said.welcome_name.fill(&[("name", name::address(&name))]),
+                None => said.welcome.clone(),
             };
             let a_week_old =
                 days_since_last_call.is_some_and(|days| days.saturating_add(days_before_last_call(profile)) >= 7);
             match sayable_topic(profile).filter(|topic| !(asks || a_week_old && topic::names_a_day(topic))) {
-                Some(topic) => format!("{welcome} Is this about {topic}?"),
+                Some(topic) => format!("{welcome} {}", said.topic.fill(&[("topic", topic)])),
                 None => format!("{welcome} {ask}"),
             }
         }

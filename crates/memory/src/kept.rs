@@ -1,9 +1,10 @@
 //! Which of a caller's words may be stored: neither secrets nor instructions, and no digit of a card.
 
 use redial_call::{Role, Turn, Via};
+use redial_language::data::english;
 use redial_language::printable::printable;
 use redial_language::words::Words;
-use redial_language::{clean, sentences};
+use redial_language::{clean, numbers, sentences};
 
 /// A secret said digit by digit is looked for over turns with at least so many digits each.
 const DIGITS_OF_A_PIECE: usize = 3;
@@ -32,17 +33,17 @@ pub(super) fn kept_words(turns: &[Turn]) -> Vec<String> {
 pub(super) fn kept(text: &str, card: bool) -> String {
     let text = printable(text);
     // A card number is often read with pauses that look like sentences.
-    let card = card || clean::holds_card_number(&clean::digit_runs(&Words::of(&text)).concat());
+    let card = card || clean::holds_card_number(&numbers::digit_runs(&Words::of(&text)).concat());
     let mut kept: Vec<String> = Vec::new();
     let mut dropped = false;
     for sentence in sentences::split(&text) {
         let words = Words::of(&sentence);
         // "My password is a long one. It's hunter two."
-        let goes_on = dropped && words.starts_with_any(&["it is", "that is", "and", "with"]);
+        let goes_on = dropped && words.starts_with_any(&english().memory.secret_goes_on);
         dropped = goes_on
             || clean::is_secret(&words, &sentence)
             || clean::is_instruction(&words, &sentence)
-            || (card && !clean::digit_runs(&words).is_empty());
+            || (card && !numbers::digit_runs(&words).is_empty());
         if !dropped && !words.is_empty() {
             kept.push(sentence);
         }
@@ -55,7 +56,7 @@ fn digits_in_pieces(turns: &[Turn]) -> Vec<usize> {
     let mut found = Vec::new();
     let mut run: (String, Vec<usize>) = Default::default();
     for (at, turn) in turns.iter().enumerate().filter(|(_, turn)| turn.role == Role::Caller) {
-        let digits = clean::digit_runs(&Words::of(&turn.text)).concat();
+        let digits = numbers::digit_runs(&Words::of(&turn.text)).concat();
         if digits.len() < DIGITS_OF_A_PIECE {
             run = Default::default();
             continue;

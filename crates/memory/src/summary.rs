@@ -1,5 +1,6 @@
 //! The rolling summary of a profile: a line a call with its date, then what a model wrote; its bounds.
 
+use jiff::{Span, civil};
 use redial_language::printable::printable;
 
 use crate::model::Profile;
@@ -54,32 +55,13 @@ pub(super) fn is_our_line(line: &str) -> bool {
         && line.get(11..13) == Some("] ")
 }
 
-/// The day of a Unix time in ms, `2026-11-21` (UTC, proleptic Gregorian calendar; the year 9999 at most).
+/// The day of a Unix time in ms, `2026-11-21` (UTC). A time after 9999, which only a broken clock tells, is on its last day: a
+/// longer year would not fit the line's form.
 pub fn date(at_ms: u64) -> String {
     const DAY_MS: u64 = 86_400_000;
-    // The last day of 9999: a later one is a broken clock, and would not fit the line's form.
-    const LAST_DAY: u64 = 2_932_896;
-    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let mut days = (at_ms / DAY_MS).min(LAST_DAY);
-    let mut year = 1970;
-    loop {
-        let length = if is_leap(year) { 366 } else { 365 };
-        if days < length {
-            break;
-        }
-        days -= length;
-        year += 1;
-    }
-    let february = if is_leap(year) { 29 } else { 28 };
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    format!("{year:04}-{month:02}-{:02}", days + 1)
+    let days = i64::try_from(at_ms / DAY_MS).unwrap_or(i64::MAX);
+    let day = Span::new().try_days(days).and_then(|days| civil::date(1970, 1, 1).checked_add(days));
+    day.unwrap_or(civil::Date::MAX).to_string()
 }
 
 /// At most `max` characters of `text`, cut behind a word and marked.

@@ -3,10 +3,11 @@
 //! So it is right after any other agent's turns, after a resumed call, and when a question was cut off unheard.
 
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_language::data::english;
 use redial_language::intent::{self, Intent};
 use redial_language::question::Question;
 use redial_language::words::Words;
-use redial_language::{clean, name};
+use redial_language::{clean, name, numbers};
 
 use crate::model::Confidence;
 
@@ -179,15 +180,7 @@ impl Talk {
         // "Yeah, hi, I'd like to …" opens a sentence and agrees to nothing.
         let clear = matches!(intent, Intent::Yes | Intent::No | Intent::Forget)
             || !yes
-            || words.starts_with_any(&[
-                "yes",
-                "sure",
-                "of course",
-                "absolutely",
-                "please do",
-                "yeah sure",
-                "yeah of course",
-            ]);
+            || words.starts_with_any(&english().talk.clear_yes);
         match &self.asked {
             Some(Question::Consent) if clear => {
                 self.consent = Some(ConsentAnswer { yes, turn: turn.id, via: turn.via });
@@ -213,7 +206,7 @@ impl Talk {
     fn hear_keys(&mut self, keys: &str) -> Intent {
         let digits: String = keys.chars().filter(char::is_ascii_digit).collect();
         match digits.as_str() {
-            "112" | "911" | "999" => return Intent::Emergency,
+            number if intent::is_emergency_number(number) => return Intent::Emergency,
             "0" => return Intent::Human,
             "1" if self.decides() => return Intent::Yes,
             "2" if self.decides() => return Intent::No,
@@ -235,20 +228,11 @@ impl Talk {
         let denied = intent::polarity(words) == Some(false);
         let stated = match &self.asked {
             Some(Question::Name) => {
-                let refuses = [
-                    "rather not",
-                    "private",
-                    "anonymous",
-                    "not telling",
-                    "do not want to",
-                    "will not say",
-                    "not going to",
-                ];
-                self.name_refused |= words.says_any(&refuses) || intent == Intent::No;
+                self.name_refused |= words.says_any(&english().talk.name_refused) || intent == Intent::No;
                 name::answered(&turn.text)
             }
             Some(Question::NameCheck(read)) => {
-                if intent::polarity(words) == Some(true) && !words.says("not") {
+                if intent::polarity(words) == Some(true) && !words.any(&english().talk.negation) {
                     if let Some(name) = self.name.as_mut().filter(|name| same_name(&name.say, read)) {
                         name.conf = Confidence::Confirmed;
                         self.last.confirmed = true;
@@ -289,7 +273,7 @@ impl Talk {
         if !asked && intent != Intent::CallBack {
             return;
         }
-        let digits = clean::digit_runs(words).concat();
+        let digits = numbers::digit_runs(words).concat();
         if NUMBER_DIGITS.contains(&digits.len()) && !clean::holds_card_number(&digits) {
             self.number = Some(StatedNumber { digits, read_back: 0 });
             self.last.number = true;
@@ -298,6 +282,7 @@ impl Talk {
 
     /// Whether the turn brings something to pass on.
     fn is_message(&self, words: &Words, intent: Intent) -> bool {
+        let lists = &english().talk;
         // "Tell him that I called about the order, that's all, bye": a message and a goodbye.
         let with_goodbye = intent == Intent::Goodbye && intent::weight(words) >= 4;
         let only_name = self.last.name && {
@@ -306,16 +291,16 @@ impl Talk {
             let beside = intent::weight(words).saturating_sub(name_words);
             matches!(self.asked, Some(Question::Name | Question::NameCheck(_))) && beside < 6
                 || beside < 2
-                || words.says_any(&["i live", "speaking", "i am from"]) && beside < 5
+                || words.says_any(&lists.beside_name) && beside < 5
         };
         let only_number = self.last.number && self.asked == Some(Question::Number);
         let answers_check = matches!(self.asked, Some(Question::NameCheck(_) | Question::NumberCheck))
             && self.last.polarity.is_some()
             && intent::weight(words) < 3;
         let names_refusal = self.asked == Some(Question::Name) && self.name_refused && intent == Intent::Statement;
-        let asks_why = self.asked == Some(Question::Name) && words.has("why");
+        let asks_why = self.asked == Some(Question::Name) && words.any(&lists.asks_why);
         // Without what it is about, the wish to be called back still needs a message.
-        let only_call_back = intent == Intent::CallBack && !words.any(&["about", "because", "regarding", "concerning"]);
+        let only_call_back = intent == Intent::CallBack && !words.any(&lists.subject_follows);
         (intent.is_message() || with_goodbye)
             && !(only_name || only_number || only_call_back || answers_check || names_refusal || asks_why)
     }

@@ -3,45 +3,25 @@
 //! Words are separated by single spaces; tens and units are joined with a hyphen (`twenty-one`). No "and": an American
 //! reads 101 as "one hundred one".
 
-const SMALL: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const SCALES: [&str; 7] = ["", "thousand", "million", "billion", "trillion", "quadrillion", "quintillion"];
+use redial_language::numbers;
 
 /// `1234` as "one thousand two hundred thirty-four".
 pub(crate) fn cardinal(number: u64) -> String {
     if number == 0 {
-        return SMALL[0].to_owned();
+        return below_twenty(0).to_owned();
     }
     let mut groups = Vec::new();
     let mut rest = number;
-    for scale in SCALES {
+    let mut power = 0;
+    while rest > 0 {
         let group = rest % 1000;
         if group > 0 {
             let words = below_thousand(group);
-            groups.push(if scale.is_empty() { words } else { format!("{words} {scale}") });
+            let scale = numbers::name_of_thousands(power);
+            groups.push(scale.map_or_else(|| words.clone(), |scale| format!("{words} {scale}")));
         }
         rest /= 1000;
+        power += 1;
     }
     groups.reverse();
     groups.join(" ")
@@ -96,26 +76,36 @@ pub(crate) fn decimal(whole: u64, fraction: &str) -> String {
 
 /// The name of one ASCII digit.
 pub(crate) fn digit_word(digit: u8) -> &'static str {
-    SMALL[usize::from(digit.wrapping_sub(b'0')).min(9)]
+    below_twenty(usize::from(digit.wrapping_sub(b'0')).min(9))
 }
 
 fn below_thousand(number: u64) -> String {
     let (hundreds, rest) = (number / 100, number % 100);
+    let hundred = numbers::name_of_hundred();
     match (hundreds, rest) {
         (0, rest) => below_hundred(rest),
-        (hundreds, 0) => format!("{} hundred", below_hundred(hundreds)),
-        (hundreds, rest) => format!("{} hundred {}", below_hundred(hundreds), below_hundred(rest)),
+        (hundreds, 0) => format!("{} {hundred}", below_hundred(hundreds)),
+        (hundreds, rest) => format!("{} {hundred} {}", below_hundred(hundreds), below_hundred(rest)),
     }
 }
 
 fn below_hundred(number: u64) -> String {
-    // Both indices are below the tables' lengths, because the number is below 100.
     let number = usize::try_from(number % 100).unwrap_or(0);
     match (number / 10, number % 10) {
-        (0 | 1, _) => SMALL[number].to_owned(),
-        (tens, 0) => TENS[tens].to_owned(),
-        (tens, units) => format!("{}-{}", TENS[tens], SMALL[units]),
+        (0 | 1, _) => below_twenty(number).to_owned(),
+        (tens, 0) => tens_word(tens).to_owned(),
+        (tens, units) => format!("{}-{}", tens_word(tens), below_twenty(units)),
     }
+}
+
+/// The name of a number that is below twenty.
+fn below_twenty(number: usize) -> &'static str {
+    numbers::name_below_twenty(number).unwrap_or_default()
+}
+
+/// The name of twenty to ninety.
+fn tens_word(tens: usize) -> &'static str {
+    numbers::name_of_tens(tens).unwrap_or_default()
 }
 
 #[cfg(test)]

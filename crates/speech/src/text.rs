@@ -1,5 +1,7 @@
 //! What of a text can be said, and in which pieces.
 
+use redial_language::sentences;
+
 /// Longer sentences are cut between words, so that the first audio is soon there however a text is punctuated.
 const LONGEST_CHARS: usize = 300;
 
@@ -69,46 +71,30 @@ fn unaccented(letter: char) -> Option<char> {
 
 /// The sentences of a text, those that have something to say.
 ///
-/// A point that no space follows, as in "3.50", ends none; neither does one after a single letter or a title, or before a word in lower case
-/// ("at 9 a.m. on Monday").
+/// They are the language's ([`sentences`](redial_language::sentences)). One that goes on in lower case was cut at an
+/// abbreviation, and is said as a whole.
 pub(super) fn sentences(text: &str) -> Vec<String> {
-    let mut sentences = Vec::new();
-    let mut words: Vec<&str> = Vec::new();
-    let mut chars = 0;
+    let mut said: Vec<String> = Vec::new();
     for line in text.lines() {
-        let mut line = line.split_whitespace().peekable();
-        while let Some(word) = line.next() {
-            if chars + word.len() > LONGEST_CHARS {
-                close(&mut words, &mut sentences);
-                chars = 0;
-            }
-            // A word that long is no word; what is cut off of it could not be understood anyway.
-            words.push(&word[..word.floor_char_boundary(LONGEST_CHARS)]);
-            chars += word.len() + 1;
-            if ends_sentence(word, line.peek().copied()) {
-                close(&mut words, &mut sentences);
-                chars = 0;
+        // A word that long is no word; what is cut off of it could not be understood anyway.
+        let words = line.split_whitespace().map(|word| &word[..word.floor_char_boundary(LONGEST_CHARS)]);
+        let line = words.collect::<Vec<_>>().join(" ");
+        let mut pieces: Vec<String> = Vec::new();
+        for piece in sentences::split_within(&line, LONGEST_CHARS) {
+            match pieces.last_mut().filter(|before| goes_on(before, &piece)) {
+                Some(before) => *before = format!("{before} {piece}"),
+                None => pieces.push(piece),
             }
         }
-        close(&mut words, &mut sentences);
-        chars = 0;
+        said.extend(pieces.into_iter().filter(|piece| piece.contains(char::is_alphanumeric)));
     }
-    sentences
+    said
 }
 
-fn close(words: &mut Vec<&str>, sentences: &mut Vec<String>) {
-    if words.iter().any(|word| word.contains(char::is_alphanumeric)) {
-        sentences.push(words.join(" "));
-    }
-    words.clear();
-}
-
-fn ends_sentence(word: &str, next: Option<&str>) -> bool {
-    const TITLES: [&str; 6] = ["Mr.", "Mrs.", "Ms.", "Dr.", "St.", "No."];
-    let word = word.trim_end_matches(['"', '\'', ')', ']']);
-    let initial = word.len() == 2 && word.starts_with(|char: char| char.is_ascii_uppercase());
-    let goes_on = next.is_some_and(|next| next.starts_with(char::is_lowercase));
-    word.ends_with(['!', '?']) || (word.ends_with('.') && !initial && !goes_on && !TITLES.contains(&word))
+/// Whether `piece` belongs to the sentence before it.
+fn goes_on(before: &str, piece: &str) -> bool {
+    let stopped = before.trim_end_matches(['"', '\'', ')', ']']).ends_with('.');
+    stopped && piece.starts_with(char::is_lowercase) && before.len() + piece.len() < LONGEST_CHARS
 }
 
 #[cfg(test)]

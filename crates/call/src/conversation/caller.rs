@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use redial_language::attention;
+
+use super::Conversation;
 use crate::action::Cue;
 use crate::agent_turn::{AgentTurn, Then};
 use crate::caller_turn::CallerTurn;
@@ -10,9 +13,6 @@ use crate::endpointer::Words;
 use crate::floor::Holder;
 use crate::ids::UtteranceId;
 use crate::timer::Timer;
-use crate::words;
-
-use super::Conversation;
 
 /// Echo is told of in pieces; for this long after one, what sounds is taken for more of it.
 const ECHO_HOLD: Duration = Duration::from_millis(200);
@@ -70,8 +70,8 @@ impl Conversation {
         else {
             return;
         };
-        let echo = self.floor.endpointer.is_echo(now) && words::repeat(text, &self.said(now, cx));
-        if words::count(text) >= GUESSED_WORDS && !echo && self.claims_turn(turn, now, text, false) {
+        let echo = self.floor.endpointer.is_echo(now) && attention::repeat(text, &self.said(now, cx));
+        if attention::count(text) >= GUESSED_WORDS && !echo && self.claims_turn(turn, now, text, false) {
             self.floor.cut_agent_turn(now, cx);
         } else {
             self.resume_over_noise(now, cx);
@@ -104,7 +104,7 @@ impl Conversation {
     /// The caller has finished saying something.
     pub(super) fn on_caller_turn(&mut self, now: Duration, mut heard: CallerTurn, cx: &mut Context) {
         // What came late was not heard beside what we said meanwhile: then the words alone must tell.
-        if (heard.is_mostly_echo() || heard.late) && words::repeat(&heard.text, &self.said(heard.start, cx)) {
+        if (heard.is_mostly_echo() || heard.late) && attention::repeat(&heard.text, &self.said(heard.start, cx)) {
             heard.text.clear(); // our own words
             heard.voiced = Duration::ZERO;
         }
@@ -162,7 +162,7 @@ impl Conversation {
     }
 
     fn meaning(&self, turn: &AgentTurn, now: Duration, heard: &CallerTurn) -> Interruption {
-        let attention = words::is_backchannel(&heard.text);
+        let attention = attention::is_backchannel(&heard.text);
         if heard.is_hum() || heard.text.is_empty() {
             Interruption::None
         } else if heard.late && !attention {
@@ -181,7 +181,7 @@ impl Conversation {
     fn claims_turn(&self, turn: &AgentTurn, now: Duration, text: &str, aside: bool) -> bool {
         let answers = turn.has_nearly_asked(now, ANSWER_MARGIN_BYTES, &self.floor.marks);
         let hangs_up = matches!(turn.then(), Then::HangUp(_));
-        let polite = words::is_backchannel(text) || (hangs_up && words::is_farewell(text));
+        let polite = attention::is_backchannel(text) || (hangs_up && attention::is_farewell(text));
         answers || !(polite || aside)
     }
 

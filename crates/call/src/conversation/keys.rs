@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use super::Conversation;
 use crate::action::Cue;
 use crate::context::Context;
 use crate::floor::Holder;
 use crate::timer::Timer;
-
-use super::Conversation;
 
 /// The most keys in one row of digits.
 const MAX_DIGITS: usize = 32;

@@ -5,8 +5,10 @@
 //! just that.
 
 use redial_call::{Role, Turn, TurnId, Via};
+use redial_language::data::facts::FactWords;
+use redial_language::data::{Phrases, Template, english};
 use redial_language::words::Words;
-use redial_language::{languages, sentences};
+use redial_language::{days, languages, numbers, sentences};
 
 use super::draft::{Draft, LANGUAGE_KEY};
 use crate::model::Confidence;
@@ -14,163 +16,18 @@ use crate::model::Confidence;
 /// The day on which the caller wants to be called back.
 pub(super) const CALL_BACK_KEY: &str = "callback.day";
 
-pub(super) const WEEKDAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-const MONTHS: &[&str] = &[
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-/// Times that come again, as they are said and as they are kept.
-const SLOTS: &[(&str, &str)] = &[
-    ("mornings", "mornings"),
-    ("afternoons", "afternoons"),
-    ("evenings", "evenings"),
-    ("weekends", "weekends"),
-    ("weekdays", "weekdays"),
-    ("mondays", "Mondays"),
-    ("tuesdays", "Tuesdays"),
-    ("wednesdays", "Wednesdays"),
-    ("thursdays", "Thursdays"),
-    ("fridays", "Fridays"),
-    ("saturdays", "Saturdays"),
-    ("sundays", "Sundays"),
-];
-/// "In the morning" is a habit only behind "usually" and "the best time".
-const PARTS_OF_DAY: &[(&str, &str)] =
-    &[("morning", "mornings"), ("afternoon", "afternoons"), ("evening", "evenings"), ("weekend", "weekends")];
-const NUMBERS: &[&str] =
-    &["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
-
-/// Words that make a sentence about something that is not so, or not known to be.
-const DOUBTS: &[&str] = &[
-    "if", "unless", "maybe", "perhaps", "might", "wish", "imagine", "suppose", "kidding", "joking", "used", "almost",
-    "probably", "guess", "think", "hope", "pretend", "whether",
-];
-/// Somebody else's words.
-const REPORTS: &[&str] = &[
-    "he said",
-    "she said",
-    "they said",
-    "you said",
-    "who said",
-    "somebody said",
-    "someone said",
-    "told me",
-    "told us",
-    "says that",
-    "said that",
-];
-/// Words of a wish for once.
-const ONCE: &[&str] = &["tomorrow", "today", "tonight", "now", "later", "back", "once", "next", "this"];
-/// The talk is about changing a date, so that none that is named is sure to hold.
-const CHANGES: &[&str] = &[
-    "change",
-    "changed",
-    "cancel",
-    "canceled",
-    "cancelled",
-    "move",
-    "moved",
-    "moving",
-    "reschedule",
-    "rescheduled",
-    "postpone",
-    "postponed",
-    "instead",
-    "wrong",
-    "different",
-    "another",
-    "missed",
-    "switch",
-];
-
-const PETS: &[&str] = &["dog", "cat", "puppy", "kitten", "rabbit", "parrot", "horse", "hamster"];
-const BRANDS: &[(&str, &str)] = &[
-    ("toyota", "Toyota"),
-    ("honda", "Honda"),
-    ("ford", "Ford"),
-    ("chevrolet", "Chevrolet"),
-    ("chevy", "Chevrolet"),
-    ("nissan", "Nissan"),
-    ("bmw", "BMW"),
-    ("mercedes", "Mercedes"),
-    ("audi", "Audi"),
-    ("volkswagen", "Volkswagen"),
-    ("tesla", "Tesla"),
-    ("hyundai", "Hyundai"),
-    ("kia", "Kia"),
-    ("subaru", "Subaru"),
-    ("mazda", "Mazda"),
-    ("jeep", "Jeep"),
-    ("volvo", "Volvo"),
-    ("lexus", "Lexus"),
-    ("renault", "Renault"),
-    ("peugeot", "Peugeot"),
-    ("fiat", "Fiat"),
-    ("skoda", "Skoda"),
-];
-const PRODUCTS: &[&str] = &[
-    "air conditioner",
-    "alarm system",
-    "boiler",
-    "dishwasher",
-    "dryer",
-    "freezer",
-    "fridge",
-    "furnace",
-    "heat pump",
-    "hot tub",
-    "laptop",
-    "lawn mower",
-    "oven",
-    "printer",
-    "refrigerator",
-    "router",
-    "thermostat",
-    "washing machine",
-    "water heater",
-];
-/// What may follow a thing that is owned; anything else may make it a part of another ("a dog groomer").
-const AFTER_THING: &[&str] = &[
-    "and", "but", "so", "who", "that", "which", "named", "called", "with", "in", "at", "here", "now", "too", "from",
-    "is", "it", "he", "she", "they", "i", "by",
-];
-/// What somebody says of a thing of theirs.
-const VERBS: &[&str] = &["is", "has", "needs", "keeps", "does", "makes", "stopped", "broke", "leaks", "barks"];
-const KINDS_OF_DATE: &[&str] = &[
-    "appointment",
-    "visit",
-    "reservation",
-    "booking",
-    "lesson",
-    "delivery",
-    "installation",
-    "inspection",
-    "viewing",
-    "interview",
-];
-
 /// What the caller's spoken turns propose; `kept` has the words of each turn that may be stored.
 pub(super) fn drafts(turns: &[Turn], kept: &[String]) -> Vec<Draft> {
     let spoken = || {
         let is_spoken = |turn: &Turn| turn.role == Role::Caller && turn.via == Via::Voice;
         turns.iter().zip(kept).filter(move |(turn, _)| is_spoken(turn))
     };
-    let dates_change = spoken().any(|(turn, _)| Words::of(&turn.text).any(CHANGES));
+    let dates_change = spoken().any(|(turn, _)| Words::of(&turn.text).any(&english().facts.date.changes));
     let mut drafts = Vec::new();
     for (turn, text) in spoken() {
         for sentence in sentences::split(text) {
-            let mut reading =
-                Reading { words: Words::of(&sentence), turn: turn.id, closes: false, drafts: &mut drafts };
+            let (words, lists) = (Words::of(&sentence), &english().facts);
+            let mut reading = Reading { words, lists, turn: turn.id, closes: false, drafts: &mut drafts };
             reading.read(sentence.ends_with('?'), dates_change);
         }
     }
@@ -180,6 +37,7 @@ pub(super) fn drafts(turns: &[Turn], kept: &[String]) -> Vec<Draft> {
 /// One sentence, and where its facts go.
 struct Reading<'a> {
     words: Words,
+    lists: &'static FactWords,
     turn: TurnId,
     closes: bool,
     drafts: &'a mut Vec<Draft>,
@@ -187,24 +45,24 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn read(&mut self, asks: bool, dates_change: bool) {
-        if self.words.any(DOUBTS) || self.words.says_any(REPORTS) {
+        if self.words.any(&self.lists.doubts) || self.words.says_any(&self.lists.reports) {
             return;
         }
         self.wanted_language();
-        if !self.words.has("not") {
+        if !self.words.any(&self.lists.not) {
             self.call_back();
         }
         if asks {
             return;
         }
         self.unwanted_channel();
-        self.poor_english();
+        self.poor_language();
         if let Some(positive) = without_no_longer(&self.words) {
             self.words = positive;
             self.closes = true;
         }
-        let denied = self.words.any(&["not", "never", "nor", "neither"])
-            || self.words.iter().skip(1).any(|word| matches!(word, "no" | "none"));
+        let denied = self.words.any(&self.lists.denials)
+            || self.words.iter().skip(1).any(|word| self.lists.denials_within.has(word));
         if denied {
             return;
         }
@@ -235,8 +93,13 @@ impl Reading<'_> {
     }
 
     /// The indices behind every place where one of `leads` is said.
-    fn behind(&self, leads: &[&str]) -> Vec<usize> {
-        leads.iter().filter_map(|lead| self.words.after(lead)).collect()
+    fn behind(&self, leads: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<usize> {
+        leads.into_iter().filter_map(|lead| self.words.after(lead.as_ref())).collect()
+    }
+
+    /// Whether one of `phrases` is said from `word` on.
+    fn goes_on(&self, word: usize, phrases: &Phrases) -> bool {
+        phrases.iter().any(|phrase| self.words.follows(word, phrase).is_some())
     }
 
     /// Whether the sentence, or this part of it, ends before `word`.
@@ -252,60 +115,24 @@ impl Reading<'_> {
 
     /// Whether what stands before `word` may stand behind a thing as such.
     fn is_whole_thing(&self, word: usize) -> bool {
-        self.ends_at(word) || self.at(word).is_some_and(|next| AFTER_THING.contains(&next))
+        self.ends_at(word) || self.goes_on(word, &self.lists.after_thing)
     }
 
     fn channel(&mut self) {
-        const CHANNELS: &[(&str, &[&str])] = &[
-            (
-                "prefers text messages",
-                &[
-                    "text",
-                    "texts",
-                    "a text",
-                    "text message",
-                    "text messages",
-                    "a text message",
-                    "texting",
-                    "to be texted",
-                ],
-            ),
-            ("prefers phone calls", &["calls", "a call", "phone calls", "a phone call", "to talk on the phone"]),
-            ("prefers email", &["email", "emails", "an email", "e mail", "an e mail", "to be emailed", "by email"]),
-        ];
-        if self.words.any(ONCE) || !self.words.any(&["prefer", "rather", "best"]) {
+        let lists = &self.lists.channel;
+        if self.words.any(&lists.once) || !self.words.any(&lists.prefers) {
             return;
         }
-        for (value, means) in CHANNELS {
-            let said = means.iter().any(|means| {
-                let preferred = self
-                    .behind(&[
-                        &format!("i prefer {means}"),
-                        &format!("i would prefer {means}"),
-                        &format!("i always prefer {means}"),
-                        &format!("i would rather have {means}"),
-                        &format!("i would rather get {means}"),
-                    ])
-                    .into_iter()
-                    .any(|end| {
-                        self.ends_at(end)
-                            || matches!(
-                                self.at(end),
-                                Some("over" | "to" | "rather" | "instead" | "please" | "for" | "and")
-                            )
-                    });
-                let best = self
-                    .behind(&[
-                        &format!("{means} is best"),
-                        &format!("{means} are best"),
-                        &format!("{means} works best"),
-                    ])
-                    .into_iter()
-                    .any(|end| self.is_for_caller(end));
-                preferred || best
+        for means in &lists.means {
+            let said = means.names.iter().any(|name| {
+                let blanks = [("means", name)];
+                let preferred = self.behind(filled(&lists.preferred, &blanks));
+                let best = self.behind(filled(&lists.best, &blanks));
+                preferred.into_iter().any(|end| self.ends_at(end) || self.goes_on(end, &lists.after_preferred))
+                    || best.into_iter().any(|end| self.is_for_caller(end))
             });
             if said {
-                self.add("contact.channel", *value, Confidence::Stated);
+                self.add("contact.channel", &*means.fact, Confidence::Stated);
                 return;
             }
         }
@@ -313,166 +140,123 @@ impl Reading<'_> {
 
     /// Whether "is best" means the caller: "… for me", or nothing behind it.
     fn is_for_caller(&self, end: usize) -> bool {
-        match self.at(end) {
-            Some("for") => matches!(self.at(end + 1), Some("me" | "us")),
-            Some("to") => matches!((self.at(end + 1), self.at(end + 2)), (Some("reach" | "call"), Some("me"))),
-            Some("than") => true,
-            _ => self.ends_at(end),
-        }
+        let lists = &self.lists.channel;
+        self.goes_on(end, &lists.for_caller) || (self.ends_at(end) && !self.goes_on(end, &lists.for_others))
     }
 
     fn unwanted_channel(&mut self) {
-        for (verb, means) in [("text", "text messages"), ("email", "email")] {
+        let lists = &self.lists.channel;
+        for means in &lists.refused {
+            let verb = means.verb.as_str();
             if !self.words.has(verb) {
                 continue;
             }
-            let unwanted =
-                self.behind(&[&format!("do not {verb} me"), &format!("never {verb} me")]).into_iter().any(|end| {
-                    self.ends_at(end) || matches!(self.at(end), Some("please" | "anymore" | "again" | "ever" | "any"))
-                });
-            if unwanted {
-                self.add(format!("contact.no_{verb}"), format!("does not want {means}"), Confidence::Stated);
-                if verb == "text" {
-                    self.closing("contact.channel", "prefers text messages");
+            let refused = self.behind(filled(&lists.unwanted, &[("verb", verb)]));
+            if refused.into_iter().any(|end| self.ends_at(end) || self.goes_on(end, &lists.after_unwanted)) {
+                self.add(format!("contact.no_{verb}"), &*means.fact, Confidence::Stated);
+                if let Some(preference) = &means.closes {
+                    self.closing("contact.channel", &**preference);
                 }
             }
         }
     }
 
     fn time(&mut self) {
-        if self.words.any(&["tomorrow", "today", "tonight", "next", "this", "usually not"]) {
+        let lists = &self.lists.time;
+        if self.words.any(&lists.once) {
             return;
         }
         let Some(slot) = self.preferred_slot() else { return };
-        let about = |kinds: &[&str]| self.words.any(kinds);
-        let key = if about(KINDS_OF_DATE) || about(&["appointments", "visits", "lessons", "deliveries", "bookings"]) {
+        let key = if self.words.any(&self.lists.date.kinds) || self.words.any(&lists.about_visits) {
             "appointment.pref_time"
-        } else if about(&["call", "calls", "reach", "phone", "ring"]) {
+        } else if self.words.any(&lists.about_calls) {
             "contact.pref_time"
         } else {
             "pref_time"
         };
-        self.add(key, format!("prefers {slot}"), Confidence::Stated);
+        self.add(key, lists.fact.fill(&[("slot", &slot)]), Confidence::Stated);
     }
 
     /// The time that comes again and suits the caller, if there is just one.
-    fn preferred_slot(&self) -> Option<&'static str> {
-        let known = |word: &str| SLOTS.iter().chain(PARTS_OF_DAY).any(|(said, _)| *said == word);
-        if !self.words.iter().any(known) {
+    fn preferred_slot(&self) -> Option<String> {
+        let lists = &self.lists.time;
+        let named = self.words.iter().filter(|word| self.is_slot(word)).count();
+        if named == 0 && !lists.parts_of_day.keys().any(|part| self.words.has(part)) {
             return None; // nearly every sentence; what follows builds many phrases
         }
-        let named = self.words.iter().filter(|word| SLOTS.iter().any(|(said, _)| said == word)).count();
-        for (said, kept) in SLOTS {
-            let Some(end) = self.words.after(said) else { continue };
-            let listed = matches!(self.at(end), Some("and" | "or"))
-                || end.checked_sub(2).is_some_and(|before| matches!(self.at(before), Some("and" | "or")));
+        let weekdays = days::weekdays().map(|weekday| format!("{weekday}s"));
+        for kept in lists.slots.iter().map(str::to_owned).chain(weekdays) {
+            let said = kept.to_lowercase();
+            let Some(end) = self.words.after(&said) else { continue };
+            let listed = self.goes_on(end, &lists.listed)
+                || end.checked_sub(2).is_some_and(|before| self.goes_on(before, &lists.listed));
             if listed && named > 1 {
                 return None;
             }
-            let judged = match (self.at(end), self.at(end + 1)) {
-                (Some("are" | "is"), Some("best" | "better" | "easiest" | "easier" | "ideal")) => Some(end + 2),
-                (Some("work" | "works" | "suit" | "suits"), Some("best" | "better")) => Some(end + 2),
-                // Weaker praise tells what is possible, and is enough only to be taken back.
-                (Some("are" | "is"), Some("good" | "fine")) if self.closes => Some(end + 2),
-                (Some("work" | "works"), _) if self.closes => Some(end + 1),
-                _ => None,
-            };
-            if judged.is_some_and(|end| self.is_for_caller(end) || matches!(self.at(end), Some("me"))) {
+            let best = |praise: &Phrases| praise.iter().find_map(|praise| self.words.follows(end, praise));
+            let judged = best(&lists.best).or_else(|| if self.closes { best(&lists.good) } else { None });
+            if judged.is_some_and(|end| self.is_for_caller(end) || self.goes_on(end, &lists.for_caller)) {
                 return Some(kept);
             }
-            let leads = ["i prefer", "i would prefer", "i always prefer", "i am only free", "i am only available"];
-            let lead =
-                |lead: &str| [format!("{lead} {said}"), format!("{lead} on {said}"), format!("{lead} in the {said}")];
-            let habit =
-                ["i am usually free", "i am usually available", "i am always free", "best time is", "reach me is"];
-            if leads.iter().chain(&habit).flat_map(|phrase| lead(phrase)).any(|phrase| self.words.says(&phrase)) {
+            let with_slot = |lead| filled(&lists.lead_and_slot, &[("lead", lead), ("slot", &said)]);
+            if lists.leads.iter().flat_map(with_slot).any(|phrase| self.words.says(&phrase)) {
                 return Some(kept);
             }
         }
-        let habits = [
-            "best time is",
-            "best time to call is",
-            "best time to call me is",
-            "best time to reach me is",
-            "i am usually free",
-            "i am usually available",
-            "i am only free",
-            "i am only available",
-            "i am usually home",
-        ];
-        PARTS_OF_DAY.iter().find_map(|(said, kept)| {
-            let phrase = |habit: &&str| self.words.says(&format!("{habit} in the {said}"));
-            habits.iter().any(phrase).then_some(*kept)
+        lists.parts_of_day.iter().find_map(|(part, kept)| {
+            let phrase = |habit: &str| self.words.says(&lists.habit_and_part.fill(&[("habit", habit), ("part", part)]));
+            lists.habits.iter().any(phrase).then(|| kept.clone())
         })
     }
 
+    /// Whether `word` is a time that comes again: "mornings", "fridays".
+    fn is_slot(&self, word: &str) -> bool {
+        self.lists.time.slots.has(word) || word.strip_suffix('s').is_some_and(|day| days::weekday(day).is_some())
+    }
+
     fn wanted_language(&mut self) {
-        let leads = [
-            "i only speak",
-            "i speak only",
-            "i prefer to speak",
-            "i would prefer to speak",
-            "i would rather speak",
-            "i prefer speaking",
-            "can we speak",
-            "can we speak in",
-            "could we speak",
-            "could we speak in",
-            "can we talk in",
-            "could we talk in",
-            "i want to speak",
-        ];
-        let found = self.behind(&leads).into_iter().find_map(|at| {
+        let lists = &self.lists.language;
+        let found = self.behind(lists.wanted.iter()).into_iter().find_map(|at| {
             let name = self.at(at)?;
-            languages::tag(name)
-                .filter(|_| self.ends_at(at + 1) || matches!(self.at(at + 1), Some("please" | "instead" | "if")))?;
+            languages::tag(name).filter(|_| self.ends_at(at + 1) || self.goes_on(at + 1, &lists.after_wanted))?;
             Some(capital(name))
         });
-        if let Some(name) = found.filter(|_| !self.words.any(&["not", "no"])) {
-            self.add(LANGUAGE_KEY, format!("prefers {name}"), Confidence::Stated);
+        if let Some(name) = found.filter(|_| !self.words.any(&lists.denials)) {
+            self.add(LANGUAGE_KEY, lists.wanted_fact.fill(&[("language", &name)]), Confidence::Stated);
         }
     }
 
-    fn poor_english(&mut self) {
-        if self.words.says_any(&["i do not speak english", "my english is not good", "my english is not very good"]) {
-            self.add("lang.english", "speaks little English", Confidence::Stated);
+    fn poor_language(&mut self) {
+        let lists = &self.lists.language;
+        if self.words.says_any(&lists.poor) {
+            self.add(&*lists.poor_key, &*lists.poor_fact, Confidence::Stated);
         }
     }
 
     fn spoken_language(&mut self) {
-        let mother_tongue = self.behind(&["my first language is", "my native language is", "my mother tongue is"]);
-        for at in mother_tongue {
+        let lists = &self.lists.language;
+        for at in self.behind(lists.native.iter()) {
             if let Some(name) = self.at(at).filter(|name| languages::tag(name).is_some()) {
-                let text = format!("native language is {}", capital(name));
+                let text = lists.native_fact.fill(&[("language", &capital(name))]);
                 self.add("lang.native", text, Confidence::Stated);
             }
         }
-        if self.words.any(&["little", "some", "bit", "also", "too", "badly", "well"]) {
+        if self.words.any(&lists.spoken_badly) {
             return;
         }
-        for at in self.behind(&["i speak"]) {
+        for at in self.behind(lists.spoken.iter()) {
             let found = self.at(at).and_then(|name| Some((capital(name), languages::tag(name)?)));
             if let Some((name, tag)) = found.filter(|_| self.ends_at(at + 1)) {
-                self.add(format!("lang.{tag}"), format!("speaks {name}"), Confidence::Stated);
+                let text = lists.spoken_fact.fill(&[("language", &name)]);
+                self.add(format!("lang.{tag}"), text, Confidence::Stated);
             }
         }
     }
 
     fn place(&mut self) {
-        let leads = [
-            "i live in",
-            "i now live in",
-            "we live in",
-            "i moved to",
-            "we moved to",
-            "i have moved to",
-            "we have moved to",
-            "i just moved to",
-            "i recently moved to",
-            "i have just moved to",
-        ];
-        if let Some(place) = self.behind(&leads).into_iter().find_map(|at| self.proper_name(at)) {
-            self.add("home.place", format!("lives in {place}"), Confidence::Stated);
+        let lists = &self.lists.place;
+        if let Some(place) = self.behind(lists.leads.iter()).into_iter().find_map(|at| self.proper_name(at)) {
+            self.add("home.place", lists.fact.fill(&[("place", &place)]), Confidence::Stated);
         }
     }
 
@@ -482,7 +266,7 @@ impl Reading<'_> {
         let mut name: Vec<&str> = Vec::new();
         for token in self.words.tokens().iter().skip(first).take(3) {
             let lower = token.raw.to_lowercase();
-            let dated = WEEKDAYS.contains(&lower.as_str()) || MONTHS.contains(&lower.as_str());
+            let dated = days::weekday(&lower).or_else(|| days::month(&lower)).is_some();
             if !token.raw.starts_with(char::is_uppercase) || dated || lower == "i" || lower.starts_with("i'") {
                 break;
             }
@@ -495,151 +279,121 @@ impl Reading<'_> {
     }
 
     fn pets(&mut self) {
-        for pet in PETS {
-            let plural = if *pet == "puppy" { "puppies".to_owned() } else { format!("{pet}s") };
-            if !self.words.has(pet) && !self.words.has(&plural) {
+        let lists = &self.lists.pet;
+        for (pet, plural) in &lists.kinds {
+            if !self.words.has(pet) && !self.words.has(plural) {
                 continue;
             }
             let key = format!("pet.{pet}");
-            for (count, said) in [("a", *pet), ("one", *pet), ("two", &plural), ("three", &plural), ("four", &plural)] {
-                let leads = [format!("have {count} {said}"), format!("have got {count} {said}")];
-                let own = leads.iter().filter_map(|lead| self.words.after(&format!("i {lead}"))).next();
-                if own.is_some_and(|end| self.is_whole_thing(end)) {
-                    let count = if count == "one" { "a" } else { count };
-                    self.add(&key, format!("has {count} {said}"), Confidence::Stated);
+            let counted = (2..=4).filter_map(|count| Some((numbers::name_below_twenty(count)?, plural)));
+            let one = [Some("a"), numbers::name_below_twenty(1)].into_iter().flatten().map(|count| (count, pet));
+            for (at, (count, said)) in one.chain(counted).enumerate() {
+                let leads = filled(&lists.have, &[("count", count), ("pet", said)]);
+                if self.behind(leads).first().is_some_and(|end| self.is_whole_thing(*end)) {
+                    let count = if at < 2 { "a" } else { count };
+                    self.add(&key, lists.fact.fill(&[("count", count), ("pet", said)]), Confidence::Stated);
                 }
             }
-            let gone = ["died", "has died", "passed away", "has passed away"];
-            if gone.iter().any(|gone| self.words.says(&format!("my {pet} {gone}"))) {
-                self.closing(&key, format!("has a {pet}"));
-            } else if self.behind(&[&format!("my {pet}")]).into_iter().any(|end| self.is_told_of(end)) {
-                self.add(&key, format!("has a {pet}"), Confidence::Inferred);
+            let has_one = || lists.fact.fill(&[("count", "a"), ("pet", pet)]);
+            let blanks = [("pet", pet.as_str())];
+            if filled(&lists.gone, &blanks).iter().any(|gone| self.words.says(gone)) {
+                self.closing(&key, has_one());
+            } else if self.behind(filled(&lists.mine, &blanks)).into_iter().any(|end| self.is_told_of(end)) {
+                self.add(&key, has_one(), Confidence::Inferred);
             }
         }
     }
 
     /// Whether something is said of the thing before `word`, as it is.
     fn is_told_of(&self, word: usize) -> bool {
-        self.at(word).is_some_and(|next| VERBS.contains(&next)) && !self.pauses_before(word)
+        self.goes_on(word, &self.lists.told) && !self.pauses_before(word)
     }
 
     fn vehicle(&mut self) {
-        for (brand, name) in BRANDS {
+        let lists = &self.lists.vehicle;
+        for (brand, name) in &lists.brands {
             let Some(end) = self.words.after(brand) else { continue };
+            if self.words.any(&lists.not_owned) {
+                continue;
+            }
             // The model: "Civic" in "a Honda Civic".
             let model = if self.ends_at(end) { None } else { self.proper_name(end) };
             let words_of_model = model.as_ref().map_or(0, |model| Words::of(model).len());
             let behind = end + words_of_model;
             let before: Vec<&str> = self.words.iter().take(end - 1).collect();
-            let what = [Some((*name).to_owned()), model].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let what = [Some(name.clone()), model].into_iter().flatten().collect::<Vec<_>>().join(" ");
             let key = format!("vehicle.{}", name.to_lowercase());
-            let text = format!("drives a {what}");
-            let rented = self.words.any(&["rental", "rented", "loaner", "test", "borrowed", "looking", "want", "buy"]);
-            let owned = |lead: &[&str]| {
-                // A year or a colour may stand between: "I drive a 2019 Honda".
-                [before.as_slice(), before.split_last().map_or(&[][..], |(_, rest)| rest)]
-                    .iter()
-                    .any(|b| b.ends_with(lead))
-            };
-            let owns = [
-                ["i", "drive", "a"],
-                ["i", "have", "a"],
-                ["i", "own", "a"],
-                ["i", "drive", "an"],
-                ["i", "have", "the"],
-            ];
-            if rented {
-                continue;
-            }
-            if owned(&["i", "sold", "my"]) || owned(&["i", "sold", "the"]) {
+            let text = lists.fact.fill(&[("vehicle", &what)]);
+            // A year or a colour may stand between: "I drive a 2019 Honda".
+            let without_last = before.split_last().map_or(&[][..], |(_, rest)| rest);
+            let owned =
+                |leads: &Phrases| leads.iter().any(|lead| ends_with(&before, lead) || ends_with(without_last, lead));
+            let (own, sold) = (owned(&lists.own), owned(&lists.sold));
+            let mine = lists.mine.iter().any(|mine| ends_with(&before, mine));
+            if sold {
                 self.closing(key, text);
-            } else if owns.iter().any(|lead| owned(lead)) && self.is_whole_thing(behind) {
+            } else if own && self.is_whole_thing(behind) {
                 self.add(key, text, Confidence::Stated);
-            } else if before.ends_with(&["my"]) && self.is_told_of(behind) {
+            } else if mine && self.is_told_of(behind) {
                 self.add(key, text, Confidence::Inferred);
             }
         }
     }
 
     fn products(&mut self) {
-        for product in PRODUCTS {
+        let lists = &self.lists.product;
+        for product in lists.names.iter() {
             if !self.words.says(product) {
                 continue;
             }
             let article = if product.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
-            let (key, text) = (format!("product.{}", product.replace(' ', "_")), format!("has {article} {product}"));
-            let owns = ["i have", "i own", "i bought", "we have", "we own", "we bought"];
-            let own = owns
-                .iter()
-                .flat_map(|own| [format!("{own} {article} {product}"), format!("{own} the {product}")])
-                .filter_map(|phrase| self.words.after(&phrase))
-                .any(|end| self.is_whole_thing(end));
+            let blanks = [("article", article), ("product", product)];
+            let (key, text) = (format!("product.{}", product.replace(' ', "_")), lists.fact.fill(&blanks));
+            let own = self.behind(filled(&lists.own, &blanks)).into_iter().any(|end| self.is_whole_thing(end));
             if own {
                 self.add(key, text, Confidence::Stated);
-            } else if self
-                .behind(&[&format!("my {product}"), &format!("our {product}")])
-                .iter()
-                .any(|&end| self.is_told_of(end))
-            {
+            } else if self.behind(filled(&lists.mine, &blanks)).into_iter().any(|end| self.is_told_of(end)) {
                 self.add(key, text, Confidence::Inferred);
             }
         }
     }
 
     fn date(&mut self) {
-        if self.words.any(&["want", "need", "like", "could", "can", "book", "make", "schedule", "past", "last", "was"])
-        {
+        let lists = &self.lists.date;
+        if self.words.any(&lists.unsure) {
             return;
         }
-        for kind in KINDS_OF_DATE {
+        for kind in lists.kinds.iter() {
             if !self.words.has(kind) {
                 continue;
             }
-            let leads = [
-                format!("my {kind} is"),
-                format!("our {kind} is"),
-                format!("my {kind} is scheduled"),
-                format!("my {kind} is booked"),
-                format!("i have an {kind}"),
-                format!("i have a {kind}"),
-                format!("i have my {kind}"),
-                format!("we have a {kind}"),
-                format!("we have an {kind}"),
-            ];
-            let day = leads.iter().filter_map(|lead| self.words.after(lead)).find_map(|at| self.day(at));
-            if let Some(day) = day {
-                self.add(format!("{kind}.date"), format!("{kind} {day}"), Confidence::Stated);
+            let leads = self.behind(filled(&lists.leads, &[("kind", kind)]));
+            if let Some(day) = leads.into_iter().find_map(|at| self.day(at)) {
+                let text = lists.fact.fill(&[("kind", kind), ("day", &day)]);
+                self.add(format!("{kind}.date"), text, Confidence::Stated);
             }
         }
     }
 
     fn call_back(&mut self) {
-        let asked = [
-            "call me back",
-            "call me",
-            "ring me back",
-            "ring me",
-            "phone me",
-            "give me a call",
-            "give me a call back",
-            "call me again",
-        ];
-        for phrase in asked {
+        let lists = &self.lists.call_back;
+        for phrase in lists.asked.iter() {
             let Some(end) = self.words.after(phrase) else { continue };
             let start = end - phrase.split(' ').count();
             let before = |back: usize| start.checked_sub(back).and_then(|at| self.at(at));
             let wished = match (before(1), before(2)) {
-                (None | Some("please" | "just" | "then" | "so" | "yes" | "okay"), _) => true,
-                (Some("you" | "someone" | "somebody"), Some("can" | "could" | "would" | "will")) => {
-                    before(3).is_none_or(|word| matches!(word, "and" | "please" | "so" | "yes" | "okay" | "but" | "or"))
+                (None, _) => true,
+                (Some(word), _) if lists.before.has(word) => true,
+                (Some(who), Some(verb)) if lists.who.has(who) && lists.can.has(verb) => {
+                    before(3).is_none_or(|word| lists.before_can.has(word))
                 }
-                (Some("and" | "but"), _) => {
-                    before(2).is_none_or(|_| self.words.starts_with_any(&["please", "can you"]))
+                (Some(word), before) if lists.joins.has(word) => {
+                    before.is_none() || self.words.starts_with_any(&lists.polite)
                 }
                 _ => false,
             };
             if let Some(day) = wished.then(|| self.day(end)).flatten() {
-                self.add(CALL_BACK_KEY, format!("asked to be called back {day}"), Confidence::Stated);
+                self.add(CALL_BACK_KEY, lists.fact.fill(&[("day", &day)]), Confidence::Stated);
                 return;
             }
         }
@@ -651,16 +405,14 @@ impl Reading<'_> {
         word += usize::from(on);
         let next = self.at(word)? == "next";
         word += usize::from(next || self.at(word)? == "this");
-        let (day, end) = if WEEKDAYS.contains(&self.at(word)?) {
-            (capital(self.at(word)?), word + 1)
-        } else {
-            self.date_of_month(word)?
+        let (day, end) = match days::weekday(self.at(word)?) {
+            Some(weekday) => (weekday.to_owned(), word + 1),
+            None => self.date_of_month(word)?,
         };
         let next = if next { "next " } else { "" };
         let hour = self.hour(end);
         // "On Friday or Saturday" is no day yet.
-        let whole =
-            hour.is_some() || self.ends_at(end) || matches!(self.at(end), Some("please" | "and" | "so" | "because"));
+        let whole = hour.is_some() || self.ends_at(end) || self.goes_on(end, &self.lists.date.after_day);
         whole.then(|| [format!("on {next}{day}"), hour.unwrap_or_default()].join(" ").trim_end().to_owned())
     }
 
@@ -670,7 +422,7 @@ impl Reading<'_> {
             let day = digits.parse::<u32>().ok()?;
             (1..=31).contains(&day).then_some(day)
         };
-        let month = |at: usize| self.at(at).filter(|word| MONTHS.contains(word)).map(capital);
+        let month = |at: usize| days::month(self.at(at)?);
         if let Some(month) = month(word) {
             return Some((format!("{month} {}", number(word + 1)?), word + 2));
         }
@@ -683,15 +435,16 @@ impl Reading<'_> {
     fn hour(&self, word: usize) -> Option<String> {
         (self.at(word)? == "at").then_some(())?;
         let hour = self.at(word + 1)?;
-        let is_hour = NUMBERS.contains(&hour) || hour.parse::<u32>().is_ok_and(|hour| (1..=12).contains(&hour));
+        let in_words = numbers::below_twenty(hour).is_some_and(|hour| (1..=12).contains(&hour));
+        let is_hour = in_words || hour.parse::<u32>().is_ok_and(|hour| (1..=12).contains(&hour));
         is_hour.then_some(())?;
         let mut said = format!("at {hour}");
         let mut at = word + 2;
-        if let Some(minutes @ ("thirty" | "fifteen" | "30" | "15" | "45")) = self.at(at) {
+        if let Some(minutes) = self.at(at).filter(|word| self.lists.date.minutes.has(word)) {
             said = format!("{said} {minutes}");
             at += 1;
         }
-        if let Some(half @ ("am" | "pm" | "o'clock")) = self.at(at) {
+        if let Some(half) = self.at(at).filter(|word| self.lists.date.halves_of_day.has(word)) {
             said = format!("{said} {half}");
         }
         Some(said)
@@ -728,4 +481,15 @@ fn without_no_longer(words: &Words) -> Option<Words> {
 fn capital(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The phrases of `templates` with their blanks filled.
+fn filled(templates: &[Template], blanks: &[(&str, &str)]) -> Vec<String> {
+    templates.iter().map(|template| template.fill(blanks)).collect()
+}
+
+/// Whether `words` end with those of `phrase`.
+fn ends_with(words: &[&str], phrase: &str) -> bool {
+    let mut back = words.iter().rev();
+    phrase.rsplit(' ').all(|word| back.next() == Some(&word))
 }

@@ -48,7 +48,7 @@ fn ana() -> Profile {
 fn the_shape_is_fixed() {
     let block = prompt_block(&ana(), GreetingLevel::Hint, NOW).unwrap();
     let parsed: Value = serde_json::from_str(&block).unwrap();
-    assert_eq!(parsed["about"], json!(RULE));
+    assert_eq!(parsed["about"], json!(english().memory.notes_rule));
     assert_eq!(
         parsed["notes"],
         json!({
@@ -180,7 +180,7 @@ proptest! {
             let Some(block) = prompt_block(&profile, level, NOW) else { continue };
             prop_assert!(block.chars().count() <= MAX_BLOCK_CHARS);
             let parsed: Value = serde_json::from_str(&block).unwrap();
-            prop_assert_eq!(&parsed["about"], &json!(RULE));
+            prop_assert_eq!(&parsed["about"], &json!(english().memory.notes_rule));
             prop_assert!(!block.chars().any(char::is_control));
             prop_assert!(!block.contains("Chicago"));
         }

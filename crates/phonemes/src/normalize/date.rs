@@ -1,5 +1,7 @@
 //! Dates: 10/12/2026 (month first, as in the US), 2026-10-12, Jan. 5th, 4 July.
 
+use redial_language::days;
+
 use super::place::{Place, Spoken};
 use super::tables::Tables;
 use crate::number_words::ordinal;
@@ -7,21 +9,6 @@ use crate::scan::{digits, digits_exactly, goes_on, spaces};
 
 /// Two-digit years up to this one are in this century.
 const LAST_SHORT_YEAR: u64 = 39;
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// `10/12/2026` as "October twelfth, 2026", and `2026-10-12` the same.
 pub(super) fn numeric(_: &Tables, place: Place<'_>) -> Option<Spoken> {
@@ -33,7 +20,7 @@ pub(super) fn numeric(_: &Tables, place: Place<'_>) -> Option<Spoken> {
 
 /// `10/12` as "October twelfth".
 pub(super) fn month_and_day(month: u64, day: u64) -> Option<String> {
-    let name = MONTHS.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
+    let name = days::month_name(usize::try_from(month).ok()?)?;
     (1..=31).contains(&day).then(|| format!("{name} {}", ordinal(day)))
 }
 

@@ -3,76 +3,11 @@
 //! Neither is enough. The net that listens to the voice takes half of all hesitations for an end (measured over telephone
 //! speech), so words that call for more overrule it; words that look complete wait longer when the voice does not sound so.
 
-use crate::words;
+use crate::data::english;
+use crate::{attention, numbers};
 
-/// Words that nobody ends on.
-const OPEN: &[&str] = &[
-    "a", "an", "and", "because", "between", "but", "er", "erm", "every", "he", "he's", "i", "i'd", "i'll", "i'm",
-    "i've", "if", "into", "its", "like", "my", "of", "or", "our", "she", "she's", "than", "the", "their", "they",
-    "they're", "to", "uh", "um", "until", "very", "we", "we're", "when", "where", "whether", "which", "whose", "your",
-];
-
-/// Beginnings that call for the rest.
-const BEGINNINGS: &[&str] = &[
-    "calling about",
-    "going to",
-    "i guess",
-    "i mean",
-    "i think",
-    "let me see",
-    "let me think",
-    "tell me",
-    "the thing is",
-    "wanted to ask",
-    "wanted to know",
-    "was wondering",
-    "you know",
-];
-
-/// Words on which most go on, and some sentences end: "that is what it is about".
-const MOSTLY_OPEN: &[&str] = &[
-    "about", "after", "am", "are", "at", "be", "been", "before", "by", "can", "could", "did", "do", "does", "during",
-    "for", "from", "had", "has", "have", "his", "how", "in", "is", "it's", "need", "not", "on", "should", "since",
-    "so", "some", "that", "that's", "these", "this", "those", "want", "was", "well", "were", "what", "who", "why",
-    "will", "with", "without", "would",
-];
-
-/// "Yes, it is." and "no I don't" are whole: answers of so many words that begin so.
-const ANSWERS: &[&str] = &["no", "nope", "okay", "sure", "yeah", "yep", "yes"];
+/// An answer that is whole for its first word has at most so many words: "yes, it is", "no I don't".
 const LONGEST_ANSWER: usize = 4;
-
-/// Answers that are whole by themselves, however they sound, like sounds of attention: the net was trained on sentences.
-const WHOLE: &[&str] = &[
-    "bye",
-    "correct",
-    "exactly",
-    "goodbye",
-    "hang on",
-    "hello",
-    "hi",
-    "hold on",
-    "no",
-    "no thank you",
-    "no thanks",
-    "nope",
-    "okay",
-    "ok",
-    "please",
-    "sorry",
-    "stop",
-    "sure",
-    "thank you",
-    "thanks",
-    "that's right",
-    "that's all",
-    "wait",
-    "what",
-    "yeah",
-    "yep",
-    "yes",
-    "yes please",
-];
-
 /// At this figure the voice alone speaks for an end, in percent.
 const LIKELY: u8 = 50;
 /// At this figure the voice speaks against words on which most go on, in percent.
@@ -85,7 +20,7 @@ const WHOLE_NUMBERS: std::ops::RangeInclusive<usize> = 10..=15;
 
 /// How a pause looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Completeness {
+pub enum Completeness {
     /// The caller has finished.
     Complete,
     /// The same, of few words.
@@ -97,23 +32,24 @@ pub(crate) enum Completeness {
 }
 
 /// Judges a pause. `percent`: how likely the voice has ended, if that is known.
-pub(crate) fn judge(text: &str, percent: Option<u8>) -> Completeness {
+pub fn judge(text: &str, percent: Option<u8>) -> Completeness {
     let text = text.trim_end();
-    let words = words::normalized(text);
+    let lists = &english().completeness;
+    let words = attention::said_words(text);
     let first = words.split(' ').next().unwrap_or_default();
     let last = words.rsplit(' ').next().unwrap_or_default();
-    let count = words::count(text);
-    if !OPEN.contains(&last) && (WHOLE.contains(&words.as_str()) || words::is_backchannel(text)) {
+    let count = attention::count(text);
+    if !lists.open.has(last) && (lists.whole.has(&words) || attention::is_backchannel(text)) {
         return Completeness::Complete;
     }
     let trails_off = text.ends_with("...") || text.ends_with('…') || text.ends_with(',') || text.ends_with('-');
-    let begins = BEGINNINGS.iter().any(|beginning| words.ends_with(beginning));
-    if trails_off || begins || OPEN.contains(&last) || is_short_number(&words) {
+    let begins = lists.beginnings.iter().any(|beginning| words.ends_with(beginning));
+    if trails_off || begins || lists.open.has(last) || is_short_number(&words) {
         return Completeness::Open;
     }
     // "What is this about?" is a question and whole.
-    let answer = ANSWERS.contains(&first) && (2..=LONGEST_ANSWER).contains(&count);
-    if MOSTLY_OPEN.contains(&last) && !text.ends_with('?') && !answer {
+    let answer = lists.answers.has(first) && (2..=LONGEST_ANSWER).contains(&count);
+    if lists.mostly_open.has(last) && !text.ends_with('?') && !answer {
         let sure = percent.is_some_and(|percent| percent >= SURE);
         return if sure { Completeness::Unsure } else { Completeness::Open };
     }
@@ -134,7 +70,7 @@ fn is_short_number(words: &str) -> bool {
             _ => (),
         }
     }
-    let said_what = words.contains("number is") || words.contains("number's") || words.contains("call me");
+    let said_what = english().completeness.number_follows.iter().any(|lead| words.contains(lead));
     let alone = others == 0 && digits > 2;
     digits > 0 && (said_what || alone) && digits != LOCAL_DIGITS && !WHOLE_NUMBERS.contains(&digits)
 }
@@ -149,7 +85,8 @@ fn is_reading_out(words: &str) -> bool {
 
 /// Letters are being spelled: "J E N", but not "three p m".
 fn is_spelling(words: &str) -> bool {
-    if words.ends_with(" a m") || words.ends_with(" p m") {
+    let ends_with = |half: &str| words.strip_suffix(half).is_some_and(|before| before.ends_with(' '));
+    if english().completeness.halves_of_day.iter().any(ends_with) {
         return false;
     }
     let mut letters = words.rsplit(' ').take_while(|word| word.len() == 1 && !word.bytes().all(|b| b.is_ascii_digit()));
@@ -157,38 +94,16 @@ fn is_spelling(words: &str) -> bool {
 }
 
 fn is_number(word: &str) -> bool {
-    const NUMBERS: &[&str] = &[
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-        "sixty",
-        "seventy",
-        "eighty",
-        "ninety",
-        "hundred",
-        "thousand",
-        "double",
-        "triple",
-    ];
-    digit_count(word) > 0 || word.split('-').all(|part| NUMBERS.contains(&part) || digit_count(part) > 0)
+    digit_count(word) > 0 || numbers::is_number_word(word) || numbers::times(word).is_some()
 }
 
+/// How many digits `word` is.
 fn digit_count(word: &str) -> usize {
-    const DIGITS: &[&str] = &["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-    if DIGITS.contains(&word) {
+    // "O" alone is a letter that is spelled.
+    if numbers::digit(word).is_some() || (numbers::is_oh(word) && word.len() > 1) {
         1
-    } else if !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+    } else if word.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        // A telephone number may be written with points: "415.555.2671".
         word.bytes().filter(u8::is_ascii_digit).count()
     } else {
         0
@@ -207,6 +122,7 @@ mod tests {
             "my number is five five five oh one",
             "five five five",
             "My number is 415-555-26",
+            "My number is 415.555.26",
             "I would like to change my appointment to, um,",
             "I would like to",
             "And then I...",
@@ -225,6 +141,7 @@ mod tests {
         for text in [
             "My phone number is 555-0142.",
             "My number is 415 555 2671",
+            "My number is 415.555.2671",
             "What time do you close?",
             "What is this about?",
             "It is about order number 7831",
@@ -233,6 +150,7 @@ mod tests {
             "No, I don't.",
             "There will be six of us at five.",
             "Can you move it to Tuesday at three p M..",
+            "I'd like to order 1,200 of them, that is 1,200.",
             "",
         ] {
             assert_eq!(judge(text, None), Completeness::Complete, "{text:?}");

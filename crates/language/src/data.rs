@@ -1,0 +1,91 @@
+//! The words of a language as data: `en/*.toml`, read once, one type a file.
+//!
+//! Another language is a folder beside `en/` with the same files, and a function beside [`english`].
+
+pub mod agent;
+pub mod call;
+pub mod facts;
+pub mod greeting;
+pub mod memory;
+pub mod talk;
+
+pub(crate) mod attention;
+pub(crate) mod clean;
+pub(crate) mod completeness;
+pub(crate) mod days;
+pub(crate) mod intent;
+pub(crate) mod languages;
+pub(crate) mod name;
+pub(crate) mod numbers;
+pub(crate) mod question;
+pub(crate) mod sentences;
+pub(crate) mod topic;
+pub(crate) mod words;
+
+mod phrases;
+mod template;
+
+use std::sync::LazyLock;
+
+use serde::de::DeserializeOwned;
+
+pub use self::phrases::Phrases;
+pub use self::template::Template;
+
+/// All words of one language.
+#[derive(Debug)]
+pub struct Language {
+    /// What the built-in agent says.
+    pub agent: agent::AgentPhrases,
+    /// What a call says by itself, without an agent.
+    pub call: call::CallPrompts,
+    /// What callers say of themselves, and how it is remembered.
+    pub facts: facts::FactWords,
+    /// The first sentence of a call.
+    pub greeting: greeting::GreetingPhrases,
+    /// What a call leaves in memory, in words.
+    pub memory: memory::MemoryWords,
+    /// What callers answer to what they were asked.
+    pub talk: talk::TalkWords,
+    pub(crate) attention: attention::AttentionWords,
+    pub(crate) clean: clean::CleanWords,
+    pub(crate) completeness: completeness::CompletenessWords,
+    pub(crate) days: days::DayNames,
+    pub(crate) intent: intent::IntentWords,
+    pub(crate) languages: languages::LanguageTags,
+    pub(crate) name: name::NameWords,
+    pub(crate) numbers: numbers::NumberWords,
+    pub(crate) question: question::QuestionWords,
+    pub(crate) sentences: sentences::SentenceEnds,
+    pub(crate) topic: topic::TopicWords,
+    pub(crate) words: words::Spelling,
+}
+
+/// The files of a folder of a language, in the binary: by their names, without the ending.
+macro_rules! language {
+    ($folder:literal: $($file:ident),+ $(,)?) => {
+        Language {
+            $($file: read(
+                concat!($folder, "/", stringify!($file), ".toml"),
+                include_str!(concat!("../", $folder, "/", stringify!($file), ".toml")),
+            ),)+
+        }
+    };
+}
+
+/// English, the only language so far.
+pub fn english() -> &'static Language {
+    static ENGLISH: LazyLock<Language> = LazyLock::new(|| {
+        language!("en": agent, attention, call, clean, completeness, days, facts, greeting, intent, languages, memory,
+            name, numbers, question, sentences, talk, topic, words)
+    });
+    &ENGLISH
+}
+
+/// A file that is a part of the program: that it can be read is tested, so a fault in it is one of ours.
+fn read<T: DeserializeOwned>(name: &str, text: &str) -> T {
+    toml::from_str(text).unwrap_or_else(|fault| panic!("{name}: {fault}"))
+}
+
+#[cfg(test)]
+mod tests;
