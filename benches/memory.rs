@@ -264,6 +264,7 @@ fn turn(id: u32) -> Message {
             text: "I would like to move my appointment from Tuesday to Friday, if that is possible at all.".to_owned(),
             cut: String::new(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms: u64::from(id) * 15_000,
             end_ms: u64::from(id) * 15_000 + 5_000,
         },

@@ -22,8 +22,8 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use redial_call::{
-    Action, Call, CallId, Cue, EndReason, EndSignal, Event, Frame, Load, ReplyEnd, Role, Settings, Turn, TurnId,
-    UtteranceId,
+    Action, Call, CallId, Cue, EndReason, EndSignal, Event, Frame, Load, ReplyEnd, Role, Settings, ToolOutcome, Turn,
+    TurnId, UtteranceId,
 };
 use redial_carrier::line::{Codec, LineCommand};
 use redial_carrier::reframe::Reframer;
@@ -489,6 +489,11 @@ impl Session {
                 Some(text) => self.speak(turn, &text, true),
                 None => self.voice(turn).begin(tone::soft(), true),
             },
+            Action::RunTool { call, .. } => {
+                let reason = "this agent has no tools".to_owned();
+                self.handle(Event::ToolReturned { call, outcome: ToolOutcome::Failed { reason } });
+            }
+            Action::CancelTool { .. } => (), // none runs
             Action::CancelSpeech { turn } => self.drop_voice(turn),
             Action::Play { turn, offset_bytes, size_bytes } => self.play(turn, offset_bytes, size_bytes),
             Action::Mark { name } => {
@@ -513,7 +518,7 @@ impl Session {
     }
 
     fn think(&mut self, turn: TurnId, cue: Cue) {
-        let turns = self.call.turns();
+        let turns = self.call.history();
         let history = turns[turns.len().saturating_sub(self.parts.max_messages)..].to_vec();
         let found = self.found.as_ref();
         let prompt = Prompt {

@@ -166,6 +166,7 @@ fn session(scratch: &str) -> Session {
         text: "self-test".to_owned(),
         cut: String::new(),
         never_sent: String::new(),
+        acts: Vec::new(),
         start_ms: 0,
         end_ms: 1,
     };

@@ -186,6 +186,7 @@ fn note(first: &Turn) -> Turn {
         text: String::new(),
         cut: String::new(),
         never_sent: NOT_KEPT.to_owned(),
+        acts: Vec::new(),
         start_ms: first.start_ms,
         end_ms: first.end_ms,
     }
@@ -238,6 +239,7 @@ mod tests {
             text: text.to_owned(),
             cut: String::new(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms: u64::from(id),
             end_ms: u64::from(id),
         }
@@ -314,6 +316,7 @@ mod tests {
             text: "Hello".to_owned(),
             cut: String::new(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms: 4000,
             end_ms: 5000,
         };

@@ -40,6 +40,7 @@ impl Line {
             text: text.to_owned(),
             cut: cut.to_owned(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms: at,
             end_ms: at + 1500,
         });

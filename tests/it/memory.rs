@@ -154,6 +154,7 @@ pub(crate) fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) 
         text: (*text).to_owned(),
         cut: String::new(),
         never_sent: String::new(),
+        acts: Vec::new(),
         start_ms: 0,
         end_ms: 900,
     };

@@ -76,6 +76,7 @@ fn session(sid: &str, turns: u32, ended_at: u64) -> Session {
             text: format!("turn {id}"),
             cut: String::new(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms: 0,
             end_ms: 900,
         },

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::acts::ToolCallId;
 use crate::ids::{TurnId, UtteranceId};
 use crate::turn::Turn;
 
@@ -40,6 +41,20 @@ pub enum Action {
     CancelReply {
         /// The agent's turn.
         turn: TurnId,
+    },
+    /// Run a tool. With the session's id, the call is the key under which it happens once.
+    RunTool {
+        /// Which call.
+        call: ToolCallId,
+        /// The tool's name.
+        name: String,
+        /// A JSON object.
+        arguments: String,
+    },
+    /// Drop a tool that only looks.
+    CancelTool {
+        /// Which call.
+        call: ToolCallId,
     },
     /// Synthesise a sentence and append its audio to the turn's.
     Speak {
@@ -95,6 +110,8 @@ pub enum Cue {
     Answer,
     /// The caller said something that could not be recognised; the last turn's text is empty.
     Unclear,
+    /// The tools of the same turn have returned: it goes on. [`Call::history`](crate::Call::history) ends with it.
+    Tools,
 }
 
 /// Why a call ended.

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use crate::action::{Action, EndReason};
+use crate::acts::{Act, ToolCallId, ToolOutcome, ToolRequest};
 use crate::audio::bytes_in;
 use crate::context::Context;
+use crate::event::SpokenWord;
 use crate::ids::TurnId;
 use crate::playout::{Marks, Next, Playhead};
 use crate::script::{Piece, Script, Split};
 use crate::timer::Timer;
+use crate::tools::Tools;
 use crate::transcript::whole_ms;
 use crate::turn::{Role, Turn, Via};
 
@@ -38,7 +41,10 @@ pub(crate) struct AgentTurn {
     purpose: Purpose,
     answer: Answer,
     script: Script,
+    tools: Tools,
     stage: Stage,
+    /// When a side effect began, if one did before there was a sound: since then the turn is known by this time.
+    effect_since: Option<Duration>,
 }
 
 /// How much of the answer is there.
@@ -48,6 +54,8 @@ enum Answer {
     Awaited,
     /// Some sentences.
     Coming,
+    /// Tools have to return first.
+    OnTools,
     /// No more will come.
     Complete,
 }
@@ -91,14 +99,30 @@ impl AgentTurn {
     /// An answer that is awaited.
     pub(crate) fn reply(id: TurnId) -> Self {
         let purpose = Purpose::Reply(Then::Listen);
-        Self { id, purpose, answer: Answer::Awaited, script: Script::default(), stage: Stage::Thinking }
+        Self {
+            id,
+            purpose,
+            answer: Answer::Awaited,
+            script: Script::default(),
+            tools: Tools::default(),
+            stage: Stage::Thinking,
+            effect_since: None,
+        }
     }
 
     /// Words that need no agent.
     pub(crate) fn words(id: TurnId, purpose: Purpose, text: &str) -> Self {
         let mut script = Script::default();
         script.push(text);
-        Self { id, purpose, answer: Answer::Complete, script, stage: Stage::Thinking }
+        Self {
+            id,
+            purpose,
+            answer: Answer::Complete,
+            script,
+            tools: Tools::default(),
+            stage: Stage::Thinking,
+            effect_since: None,
+        }
     }
 
     pub(crate) const fn id(&self) -> TurnId {
@@ -158,7 +182,7 @@ impl AgentTurn {
 
     /// A sentence of the answer. False: there is nothing to be added.
     pub(crate) fn on_reply_text(&mut self, text: &str) -> bool {
-        if self.answer == Answer::Complete {
+        if !self.takes_more() {
             return false;
         }
         self.answer = Answer::Coming;
@@ -166,25 +190,104 @@ impl AgentTurn {
         true
     }
 
-    /// The answer has come to its end, or will not come; of one that never began, `trouble` is said instead.
-    pub(crate) fn on_reply_over(&mut self, trouble: &str, hang_up: bool) {
+    /// An answer is being made: more of it may come.
+    const fn takes_more(&self) -> bool {
+        matches!(self.answer, Answer::Awaited | Answer::Coming)
+    }
+
+    /// The agent does something by what it has said so far. What is noted of tools is none of its own business.
+    pub(crate) fn on_act(&mut self, act: Act) {
+        if self.takes_more() && act.is_spoken() {
+            self.script.push_act(act);
+        }
+    }
+
+    /// The agent calls a tool. `before`: what came of the same before. False: nothing is called any more.
+    pub(crate) fn on_tool_call(&mut self, request: ToolRequest, before: Option<ToolOutcome>) -> bool {
+        let takes = self.takes_more();
+        if takes {
+            self.tools.call(self.id, request, before);
+        }
+        takes
+    }
+
+    /// Begins the tools that may begin. `quiet`: the caller does not speak.
+    pub(crate) fn begin_tools(&mut self, now: Duration, quiet: bool, cx: &mut Context) -> Vec<Action> {
+        let finished = quiet && !self.is_interrupted();
+        let run = self.tools.begin(now, finished, cx);
+        if self.has_begun_effect() && self.effect_since.is_none() {
+            self.effect_since = Some(self.since().unwrap_or(now));
+        }
+        run
+    }
+
+    pub(crate) fn has_begun_effect(&self) -> bool {
+        self.tools.has_begun_effect()
+    }
+
+    pub(crate) fn on_tool_returned(&mut self, call: ToolCallId, outcome: ToolOutcome) -> bool {
+        self.tools.on_returned(call, outcome)
+    }
+
+    pub(crate) fn on_tools_due(&mut self, now: Duration, cx: &mut Context) {
+        self.tools.on_due(now, cx);
+    }
+
+    /// The tools that the answer waited for have returned: from now on the rest of it is awaited. False: it does not wait for them.
+    pub(crate) fn takes_outcomes(&mut self) -> bool {
+        let takes = self.answer == Answer::OnTools && self.tools.are_settled();
+        if takes {
+            self.tools.tell();
+            self.answer = Answer::Awaited;
+        }
+        takes
+    }
+
+    /// The answer has come to its end; of one that never began, `trouble` is said instead.
+    pub(crate) fn on_reply_done(&mut self, trouble: &str, hang_up: bool) {
         match self.answer {
-            Answer::Awaited => self.script.push(trouble),
-            Answer::Coming if hang_up => self.purpose = Purpose::Reply(Then::HangUp(EndReason::AgentHungUp)),
-            Answer::Coming => (),
-            Answer::Complete => return, // said twice
+            Answer::Awaited if !self.script.ends_call() => self.script.push(trouble),
+            Answer::Awaited | Answer::Coming if hang_up || self.script.ends_call() => {
+                self.purpose = Purpose::Reply(Then::HangUp(EndReason::AgentHungUp))
+            }
+            Answer::Awaited | Answer::Coming => (),
+            Answer::OnTools | Answer::Complete => return, // said twice
         }
         self.answer = Answer::Complete;
     }
 
-    /// No word of the answer is there.
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.answer == Answer::Awaited
+    /// No more of the answer will come, and what it had called and has not begun does not begin.
+    pub(crate) fn on_reply_failed(&mut self, trouble: &str) {
+        if self.takes_more() {
+            self.tools.forget_waiting();
+            self.on_reply_done(trouble, false);
+        }
+    }
+
+    /// The answer stops until its tools have returned. False: it called none since it was last told.
+    pub(crate) fn wait_for_tools(&mut self) -> bool {
+        let waits = self.takes_more() && self.tools.has_news();
+        if waits {
+            self.answer = Answer::OnTools;
+        }
+        waits
+    }
+
+    /// What it said before it called its tools is still to be heard.
+    pub(crate) fn has_more_to_hear(&self, now: Duration) -> bool {
+        let over = self.playback().is_none_or(|playback| playback.playhead.is_over(now));
+        !self.tools.is_empty() && (self.is_interrupted() || !self.script.is_made() || !over)
+    }
+
+    /// The answer, the rest of it, or what its tools return, is waited for.
+    pub(crate) const fn is_awaited(&self) -> bool {
+        matches!(self.answer, Answer::Awaited | Answer::OnTools)
     }
 
     /// Makes the script longer by words that are no answer; none: a tone.
     pub(crate) fn fill(&mut self, words: Option<&str>) {
         match words {
+            Some(_) if self.script.ends_with_filler() => (), // it was said
             Some(words) => self.script.push_filler(words),
             None => self.script.push_tone(),
         }
@@ -194,6 +297,10 @@ impl AgentTurn {
 
     pub(crate) fn on_audio(&mut self, size_bytes: u32) {
         self.script.on_audio(size_bytes.into());
+    }
+
+    pub(crate) fn on_words(&mut self, words: &[SpokenWord]) {
+        self.script.on_words(words);
     }
 
     pub(crate) fn on_sentence_done(&mut self) {
@@ -321,12 +428,13 @@ impl AgentTurn {
     // The end
 
     /// It was heard to its end.
-    pub(crate) fn finish(self, now: Duration, marks: &mut Marks, cx: &mut Context) -> Turn {
+    pub(crate) fn finish(mut self, now: Duration, marks: &mut Marks, cx: &mut Context) -> Turn {
         cancel_timers(cx);
+        self.tools.stop(cx);
         if let Some(playback) = self.playback() {
             playback.playhead.give_up_marks(marks);
         }
-        self.into_turn(now, Reached::END)
+        self.to_turn(now, Reached::END)
     }
 
     /// It ends where the caller's ear is now; the rest is not said. None: there was no sound of it.
@@ -344,32 +452,50 @@ impl AgentTurn {
             marks.clear();
         }
         self.cancel(cx);
-        let playhead = &self.playback()?.playhead;
-        let reached = Reached { heard: playhead.heard(now, marks), sent: playhead.sent_most() };
-        Some(self.into_turn(now, reached))
+        let is_turn = self.playback().is_some() || self.has_begun_effect();
+        is_turn.then(|| self.to_turn(now, self.reached(now, marks)))
     }
 
-    /// It ends as if it had not been.
-    pub(crate) fn drop_unheard(mut self, now: Duration, marks: &mut Marks, cx: &mut Context) {
+    /// It ends as if it had not been. Returns it all the same if it has changed the world.
+    pub(crate) fn drop_unheard(mut self, now: Duration, marks: &mut Marks, cx: &mut Context) -> Option<Turn> {
         if self.is_speaking() {
             cx.act(Action::Clear);
         }
         self.stand_still(now, marks);
         self.cancel(cx);
+        self.has_begun_effect().then(|| self.to_turn(now, self.reached(now, marks)))
     }
 
-    fn cancel(&self, cx: &mut Context) {
+    fn reached(&self, now: Duration, marks: &Marks) -> Reached {
+        let place = |playback: &Playback| (playback.playhead.heard(now, marks), playback.playhead.sent_most());
+        let (heard, sent) = self.playback().map(place).unwrap_or_default();
+        Reached { heard, sent }
+    }
+
+    /// The turn as it would be kept if it ended now.
+    pub(crate) fn so_far(&self, now: Duration, marks: &Marks) -> Turn {
+        self.to_turn(now, self.reached(now, marks))
+    }
+
+    fn cancel(&mut self, cx: &mut Context) {
         cancel_timers(cx);
         let turn = self.id;
-        if self.answer != Answer::Complete {
+        if self.takes_more() {
             cx.act(Action::CancelReply { turn });
         }
         cx.act(Action::CancelSpeech { turn });
+        self.tools.stop(cx);
+    }
+
+    /// When it began: a turn that was told before keeps its time, by which it is known again.
+    fn since(&self) -> Option<Duration> {
+        self.effect_since.or(self.playback().map(|playback| playback.since))
     }
 
     /// What is kept of the turn: the one rule of what was heard.
-    fn into_turn(self, now: Duration, reached: Reached) -> Turn {
-        let Split { heard, cut, never_sent } = self.script.split(reached.heard, reached.sent);
+    fn to_turn(&self, now: Duration, reached: Reached) -> Turn {
+        let Split { heard, cut, never_sent, mut acts } = self.script.split(reached.heard, reached.sent);
+        acts.extend_from_slice(self.tools.acts());
         Turn {
             id: self.id,
             role: Role::Agent,
@@ -377,7 +503,8 @@ impl AgentTurn {
             text: heard,
             cut,
             never_sent,
-            start_ms: whole_ms(self.playback().map_or(now, |playback| playback.since)),
+            acts,
+            start_ms: whole_ms(self.since().unwrap_or(now)),
             end_ms: whole_ms(now),
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::action::{Action, EndReason};
+use crate::acts::ToolOutcome;
 use crate::agent_turn::Then;
 use crate::context::Context;
 use crate::conversation::Conversation;
@@ -53,9 +54,14 @@ impl Call {
         Self::of(settings, Transcript::default())
     }
 
-    /// A call that goes on after its stream broke. `turns`: what was said before, with times of the same call.
+    /// A call that goes on after its stream broke. `turns`: what was said before, with times of the same call. What came of tools
+    /// that ran then is unknown, unless it was noted; they do not run again in answer to the same words.
     pub fn resumed(settings: Settings, turns: Vec<Turn>) -> Self {
-        Self::of(settings, Transcript::resumed(turns))
+        let mut call = Self::of(settings, Transcript::resumed(turns));
+        for tool in call.cx.transcript.open_calls() {
+            call.cx.note_late(tool, ToolOutcome::Unknown);
+        }
+        call
     }
 
     fn of(settings: Settings, transcript: Transcript) -> Self {
@@ -66,6 +72,11 @@ impl Call {
     /// The turns so far, oldest first, in the order in which they ended.
     pub fn turns(&self) -> &[Turn] {
         self.cx.transcript.turns()
+    }
+
+    /// What the agent is shown: the turns so far, and its own in progress where it goes on from its tools.
+    pub fn history(&self) -> Vec<Turn> {
+        self.cx.transcript.history()
     }
 
     /// True after [`Action::End`].
@@ -110,6 +121,7 @@ impl Call {
                     Event::Transcript { utterance, text } => (utterance, Words::Text(text)),
                     Event::NoSpeech { utterance } => (utterance, Words::Noise),
                     Event::TranscriptionFailed { utterance } => (utterance, Words::Failed),
+                    Event::ToolReturned { call, outcome } => return self.cx.note_late(call, outcome),
                     _ => return, // nobody is there to hear it
                 };
                 let reason = *reason;
@@ -120,6 +132,7 @@ impl Call {
             (Phase::Ended, _) => (), // the carrier may still be sending
         }
         self.hand_over_if_quiet(now);
+        self.handle_timeout(now); // what the event made due at once
     }
 
     fn fire(&mut self, now: Duration, timer: Timer) {

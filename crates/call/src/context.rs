@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::action::Action;
+use crate::acts::{ToolCallId, ToolOutcome};
 use crate::caller_turn::CallerTurn;
 use crate::settings::Settings;
 use crate::timer::{Timer, Timers};
@@ -33,8 +34,23 @@ impl Context {
         self.transcript.keep(turn, &mut self.actions);
     }
 
+    /// The agent's turn is over, and is one or has left no trace.
+    pub(crate) fn keep_if(&mut self, turn: Option<Turn>) {
+        match turn {
+            Some(turn) => self.keep(turn),
+            None => self.transcript.drop_draft(),
+        }
+    }
+
     pub(crate) fn keep_caller(&mut self, heard: &CallerTurn) {
         self.transcript.keep_caller(heard, &mut self.actions);
+    }
+
+    /// Notes what a tool has answered whose turn is over.
+    pub(crate) fn note_late(&mut self, call: ToolCallId, outcome: ToolOutcome) {
+        if let Some(turn) = self.transcript.note_outcome(call, outcome) {
+            self.actions.push_back(Action::TurnDone(turn.clone()));
+        }
     }
 
     /// Sets a deadline, or moves it.

@@ -2,6 +2,7 @@
 
 mod caller;
 mod keys;
+mod tools;
 
 use std::time::Duration;
 
@@ -87,10 +88,18 @@ impl Conversation {
             Event::Dtmf { digit } => self.on_dtmf(now, digit, cx),
 
             Event::ReplyText { turn, text } => self.on_reply_text(now, turn, &text, cx),
-            Event::ReplyDone { turn, end } => self.on_reply_over(now, turn, end, cx),
-            Event::ReplyFailed { turn } => self.on_reply_over(now, turn, ReplyEnd::Listen, cx),
+            Event::ReplyDone { turn, end } => self.on_reply_done(now, turn, end, cx),
+            Event::ReplyAct { turn, act } => self.on_reply_act(turn, act),
+            Event::ToolCall { turn, call } => self.on_tool_call(now, turn, call, cx),
+            Event::ToolReturned { call, outcome } => self.on_tool_returned(now, call, outcome, cx),
+            Event::ReplyFailed { turn } => self.on_reply_failed(now, turn, cx),
             Event::Synthesized { turn, size_bytes } => {
                 self.change_agent_turn(now, turn, cx, |agent| agent.on_audio(size_bytes));
+            }
+            Event::Words { turn, words } => {
+                if let Some(agent) = self.floor.agent_of(turn) {
+                    agent.on_words(&words);
+                }
             }
             Event::SentenceDone { turn } | Event::SpeechFailed { turn } => {
                 self.change_agent_turn(now, turn, cx, AgentTurn::on_sentence_done);
@@ -134,7 +143,7 @@ impl Conversation {
             Timer::Reply => {
                 if let Some(turn) = self.floor.agent().map(AgentTurn::id) {
                     cx.act(Action::CancelReply { turn });
-                    self.on_reply_over(now, turn, ReplyEnd::Listen, cx);
+                    self.on_reply_failed(now, turn, cx);
                 }
             }
             Timer::Silence => self.on_silence(now, cx),
@@ -147,6 +156,7 @@ impl Conversation {
                     self.hang_up(now, reason, cx);
                 }
             }
+            Timer::Tool => self.on_tools_due(now, cx),
             Timer::LastWords => (), // set when there is no conversation any more
         }
     }
@@ -192,9 +202,22 @@ impl Conversation {
         }
     }
 
-    fn on_reply_over(&mut self, now: Duration, turn: TurnId, end: ReplyEnd, cx: &mut Context) {
+    fn on_reply_done(&mut self, now: Duration, turn: TurnId, end: ReplyEnd, cx: &mut Context) {
         let Some(agent) = self.floor.agent_of(turn) else { return };
-        agent.on_reply_over(&cx.settings.prompts.trouble, end == ReplyEnd::HangUp);
+        // What tools return is always told to the agent, whatever it had meant to do next.
+        if agent.wait_for_tools() {
+            cx.cancel(&[Timer::Reply]);
+            self.cover_wait(now, cx);
+        } else {
+            agent.on_reply_done(&cx.settings.prompts.trouble, end == ReplyEnd::HangUp);
+            cx.cancel(&[Timer::Filler, Timer::Reply]);
+        }
+        self.advance_agent_turn(now, cx);
+    }
+
+    fn on_reply_failed(&mut self, now: Duration, turn: TurnId, cx: &mut Context) {
+        let Some(agent) = self.floor.agent_of(turn) else { return };
+        agent.on_reply_failed(&cx.settings.prompts.trouble);
         cx.cancel(&[Timer::Filler, Timer::Reply]);
         self.advance_agent_turn(now, cx);
     }
@@ -203,6 +226,10 @@ impl Conversation {
     fn fill(&mut self, now: Duration, cx: &mut Context) {
         let Holder::Agent(turn) = &mut self.floor.holder else { return };
         if !turn.is_awaited() {
+            return;
+        }
+        if turn.has_more_to_hear(now) {
+            cx.set(Timer::Filler, now + cx.settings.filler_delay);
             return;
         }
         match cx.settings.dead_air {
@@ -230,6 +257,7 @@ impl Conversation {
     }
 
     fn advance_agent_turn(&mut self, now: Duration, cx: &mut Context) {
+        self.advance_tools(now, cx);
         let voiced = self.floor.endpointer.is_voiced();
         let Holder::Agent(turn) = &mut self.floor.holder else { return };
         // An answer that is ready while the caller speaks waits until it is clear whether they go on.
@@ -278,10 +306,11 @@ impl Conversation {
 
     /// The interruption was none: the agent goes on where it stopped.
     fn resume(&mut self, now: Duration, cx: &mut Context) {
-        if let Holder::Agent(turn) = &mut self.floor.holder {
+        let Holder::Agent(turn) = &mut self.floor.holder else { return };
+        if turn.is_interrupted() {
             turn.resume();
+            self.advance_agent_turn(now, cx);
         }
-        self.advance_agent_turn(now, cx);
     }
 
     // Silence and the last words

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::acts::{Act, ToolCallId, ToolOutcome, ToolRequest};
 use crate::caller_turn::VoiceQuality;
 use crate::ids::{TurnId, UtteranceId};
 
@@ -82,6 +83,27 @@ pub enum Event {
         /// What follows once it has been heard.
         end: ReplyEnd,
     },
+    /// The agent does something, behind the words that it has said so far. Acts of tools are noted by the call itself.
+    ReplyAct {
+        /// The agent's turn.
+        turn: TurnId,
+        /// What it does.
+        act: Act,
+    },
+    /// The agent calls a tool.
+    ToolCall {
+        /// The agent's turn.
+        turn: TurnId,
+        /// What it wants.
+        call: ToolRequest,
+    },
+    /// A tool has answered.
+    ToolReturned {
+        /// The call of [`Action::RunTool`](crate::Action::RunTool).
+        call: ToolCallId,
+        /// What came of it.
+        outcome: ToolOutcome,
+    },
     /// No answer, or no more of it, will come.
     ReplyFailed {
         /// The agent's turn that asked for it.
@@ -93,6 +115,13 @@ pub enum Event {
         turn: TurnId,
         /// Bytes of μ-law.
         size_bytes: u32,
+    },
+    /// When words of the sentence that was asked for end in its audio, of a voice that tells. Further ones are added to these.
+    Words {
+        /// The agent's turn.
+        turn: TurnId,
+        /// In their order.
+        words: Vec<SpokenWord>,
     },
     /// All audio of the sentence is there.
     SentenceDone {
@@ -130,6 +159,15 @@ pub enum Event {
     },
 }
 
+/// A word of a voice that tells where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpokenWord {
+    /// As it stands in the sentence; one that does not is ignored.
+    pub text: String,
+    /// When it ends, in ms since the sentence's audio began.
+    pub end_ms: u32,
+}
+
 /// What follows an answer that is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -138,6 +176,8 @@ pub enum ReplyEnd {
     Listen,
     /// Nothing: the agent said goodbye.
     HangUp,
+    /// The rest of the answer, once its tools have returned. So it is after any call of a tool.
+    Tools,
 }
 
 /// How much the recogniser has to do, over all calls. Ordered by how little it has room for.

@@ -87,26 +87,25 @@ impl Floor {
 
     /// Ends the agent's turn where the caller's ear is now; the rest is not said.
     pub(crate) fn cut_agent_turn(&mut self, now: Duration, cx: &mut Context) {
-        if let Some(agent) = self.take_from_agent()
-            && let Some(turn) = agent.cut(now, &mut self.marks, cx)
-        {
-            cx.keep(turn);
+        if let Some(agent) = self.take_from_agent() {
+            let turn = agent.cut(now, &mut self.marks, cx);
+            cx.keep_if(turn);
         }
     }
 
     /// The same on a line that is gone.
     pub(crate) fn cut_off(&mut self, now: Duration, cx: &mut Context) {
-        if let Some(agent) = self.take_from_agent()
-            && let Some(turn) = agent.cut_off(now, &mut self.marks, cx)
-        {
-            cx.keep(turn);
+        if let Some(agent) = self.take_from_agent() {
+            let turn = agent.cut_off(now, &mut self.marks, cx);
+            cx.keep_if(turn);
         }
     }
 
     /// Drops the agent's turn, of which no word was heard.
     pub(crate) fn drop_agent_turn(&mut self, now: Duration, cx: &mut Context) {
         if let Some(agent) = self.take_from_agent() {
-            agent.drop_unheard(now, &mut self.marks, cx);
+            let turn = agent.drop_unheard(now, &mut self.marks, cx);
+            cx.keep_if(turn);
         }
     }
 }

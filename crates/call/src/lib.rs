@@ -10,6 +10,7 @@
 //! | `floor` | whose turn it is |
 //! | `endpointer`, [`caller_turn`] | from voice and transcripts to "the caller has finished, and said this" |
 //! | `agent_turn`, `script`, `playout` | the agent's turn in progress: its stages, its words, how much of it was heard |
+//! | [`acts`], `tools` | what an agent does beside what it says; the tools of a turn |
 //! | `context`, `transcript`, `timer` | what all of these work with: the turns so far; a named slot for each deadline |
 //! | `text` | text that is longer than one turn |
 //! | [`turn`], [`ids`] | what was said; the typed identifiers |
@@ -19,6 +20,7 @@
 //! No I/O, no clock, no randomness: [`Call`] decides, the gateway's shell performs.
 
 pub mod action;
+pub mod acts;
 pub mod audio;
 pub mod call;
 pub mod caller_turn;
@@ -38,13 +40,15 @@ mod playout;
 mod script;
 mod text;
 mod timer;
+mod tools;
 mod transcript;
 
 pub use action::{Action, Cue, EndReason};
+pub use acts::{Act, Effect, ToolCallId, ToolOutcome, ToolRequest};
 pub use audio::Frame;
 pub use call::Call;
 pub use caller_turn::VoiceQuality;
-pub use event::{EndSignal, Event, Load, ReplyEnd};
+pub use event::{EndSignal, Event, Load, ReplyEnd, SpokenWord};
 pub use ids::{CallId, IdError, StreamId, TurnId, UtteranceId};
 pub use patience::Patience;
 pub use settings::{DeadAir, Prompts, Settings};

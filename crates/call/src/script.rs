@@ -1,6 +1,14 @@
 //! What an agent turn says: its sentences, the audio made of them, and the words that a number of bytes amounts to.
 
 use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::acts::Act;
+use crate::audio::bytes_in;
+use crate::event::SpokenWord;
+
+/// The most acts of one turn.
+const MAX_ACTS: usize = 32;
 
 /// The sentences of one turn, in the order in which they are spoken.
 #[derive(Debug, Default)]
@@ -10,6 +18,8 @@ pub(crate) struct Script {
     /// Being synthesised, one at a time.
     making: Option<Sentence>,
     waiting: VecDeque<Sentence>,
+    /// What the agent does, and behind how many sentences of its own.
+    acts: Vec<(usize, Act)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +43,8 @@ struct Sentence {
     kind: Kind,
     text: String,
     bytes: u64,
+    /// Where the voice says that words end: characters of the text and bytes of the audio, both rising.
+    told: Vec<(u64, u64)>,
 }
 
 /// An agent turn's words, by what became of them.
@@ -41,6 +53,8 @@ pub(crate) struct Split {
     pub(crate) heard: String,
     pub(crate) cut: String,
     pub(crate) never_sent: String,
+    /// What the agent did by words that were heard to their end.
+    pub(crate) acts: Vec<Act>,
 }
 
 impl Script {
@@ -62,7 +76,25 @@ impl Script {
     }
 
     fn push_as(&mut self, kind: Kind, text: &str) {
-        self.waiting.push_back(Sentence { kind, text: text.to_owned(), bytes: 0 });
+        self.waiting.push_back(Sentence { kind, text: text.to_owned(), bytes: 0, told: Vec::new() });
+    }
+
+    /// What the agent does by the words so far. Of more than 32 in a turn the rest is ignored.
+    pub(crate) fn push_act(&mut self, act: Act) {
+        if self.acts.len() < MAX_ACTS {
+            let before = self.sentences().filter(|sentence| sentence.kind == Kind::Words).count();
+            self.acts.push((before, act));
+        }
+    }
+
+    /// It ends the call.
+    pub(crate) fn ends_call(&self) -> bool {
+        self.acts.iter().any(|(_, act)| *act == Act::EndCall)
+    }
+
+    /// The last of it is no answer.
+    pub(crate) fn ends_with_filler(&self) -> bool {
+        self.sentences().last().is_some_and(|sentence| sentence.kind != Kind::Words)
     }
 
     fn sentences(&self) -> impl Iterator<Item = &Sentence> {
@@ -109,6 +141,15 @@ impl Script {
         }
     }
 
+    /// The voice tells where words of the sentence that is being made, or was made last, end.
+    pub(crate) fn on_words(&mut self, words: &[SpokenWord]) {
+        if let Some(sentence) = self.making.as_mut().or(self.made.last_mut()) {
+            for word in words {
+                sentence.on_word(&word.text, bytes_in(Duration::from_millis(word.end_ms.into())));
+            }
+        }
+    }
+
     pub(crate) fn on_sentence_done(&mut self) {
         self.made.extend(self.making.take());
     }
@@ -117,6 +158,9 @@ impl Script {
     pub(crate) fn split(&self, heard_bytes: u64, sent_bytes: u64) -> Split {
         let mut split = Split::default();
         let mut offset = 0;
+        // How many of the agent's own sentences were heard to their end, one after the other.
+        let mut heard_whole = 0;
+        let mut unbroken = true;
         for (place, sentence) in self.sentences().enumerate() {
             let total = if place < self.made.len() { sentence.bytes } else { sentence.guessed_bytes() };
             // A word counts for a place in the audio when the audio has reached its end.
@@ -124,7 +168,7 @@ impl Script {
             let chars = sentence.text.chars().count() as u64;
             for word in sentence.text.split_whitespace() {
                 end_chars += word.chars().count() as u64;
-                let end = offset + total * end_chars / chars.max(1);
+                let end = offset + sentence.end_of(end_chars, chars, total);
                 end_chars += 1; // the space
                 let room = if sentence.bytes == 0 {
                     &mut split.never_sent
@@ -141,12 +185,38 @@ impl Script {
                 room.push_str(word);
             }
             offset += sentence.bytes;
+            if sentence.kind == Kind::Words {
+                unbroken &= sentence.bytes > 0 && split.cut.is_empty() && split.never_sent.is_empty();
+                heard_whole += usize::from(unbroken);
+            }
         }
+        let acts = self.acts.iter().filter(|(behind, _)| *behind <= heard_whole);
+        split.acts = acts.map(|(_, act)| act.clone()).collect();
         split
     }
 }
 
 impl Sentence {
+    /// A word of it ends here. One that is not among the words after the last that was told is none of it.
+    fn on_word(&mut self, word: &str, end: u64) {
+        let (after, end_before) = self.told.last().copied().unwrap_or_default();
+        let start = self.text.char_indices().nth(after as usize).map_or(self.text.len(), |(at, _)| at);
+        let word = word.trim();
+        let Some(at) = self.text[start..].find(word).filter(|_| !word.is_empty()) else { return };
+        let chars = self.text[start..start + at + word.len()].chars().count() as u64;
+        self.told.push((after + chars, end.max(end_before)));
+    }
+
+    /// Where so many of its characters end in its audio, of which `total` bytes are expected: between the nearest places that the voice
+    /// has told in proportion to the characters.
+    fn end_of(&self, end_chars: u64, chars: u64, total: u64) -> u64 {
+        let next = self.told.partition_point(|(told, _)| *told < end_chars);
+        let (from_chars, from) = next.checked_sub(1).map_or((0, 0), |before| self.told[before]);
+        let (to_chars, to) = self.told.get(next).copied().unwrap_or((chars, total));
+        let (from, to) = (from.min(total), to.min(total));
+        from + (to - from) * (end_chars - from_chars) / (to_chars - from_chars).max(1)
+    }
+
     /// Bytes of the whole sentence, of which only a part is synthesised.
     fn guessed_bytes(&self) -> u64 {
         /// English speech runs at about 15 characters a second, 8000 bytes.
@@ -178,11 +248,47 @@ mod tests {
     fn words_are_heard_once_their_audio_has_ended() {
         let script = said(&[("One two three four.", 19_000, true)]);
         let split = script.split(8000, 12_000);
-        assert_eq!(split, Split { heard: "One two".into(), cut: String::new(), never_sent: "three four.".into() });
+        assert_eq!(split, Split { heard: "One two".into(), never_sent: "three four.".into(), ..Split::default() });
         let split = script.split(0, 19_000);
         assert_eq!((split.heard.as_str(), split.cut.as_str()), ("", "One two three four."));
         let split = script.split(19_000, 19_000);
         assert_eq!(split.heard, "One two three four.");
+    }
+
+    fn told(script: &mut Script, words: &[(&str, u32)]) {
+        let words: Vec<SpokenWord> =
+            words.iter().map(|(text, end_ms)| SpokenWord { text: (*text).to_owned(), end_ms: *end_ms }).collect();
+        script.on_words(&words);
+    }
+
+    #[test]
+    fn where_the_voice_tells_when_words_end_these_times_count() {
+        // A long pause after the second word.
+        let mut script = said(&[("One two three four.", 16_000, true)]);
+        assert_eq!(script.split(8000, 16_000).heard, "One two");
+        told(&mut script, &[("One", 200), ("two", 400), ("three", 1700), ("four.", 2000)]);
+        assert_eq!(script.split(3200, 16_000).heard, "One two");
+        assert_eq!(script.split(13_599, 16_000).heard, "One two");
+        assert_eq!(script.split(13_600, 16_000).heard, "One two three");
+        assert_eq!(script.split(16_000, 16_000).heard, "One two three four.");
+    }
+
+    #[test]
+    fn words_that_the_voice_does_not_tell_lie_between_those_it_does() {
+        let mut script = said(&[("Dr. Weiß sees you at ten.", 16_000, true)]);
+        told(&mut script, &[("Doctor", 300), ("Weiß", 1000), ("", 1), ("at", 1500), ("you", 1), ("at", 9000)]);
+        assert_eq!(script.split(8000, 16_000).heard, "Dr. Weiß");
+        assert_eq!(script.split(12_000, 16_000).heard, "Dr. Weiß sees you at");
+        assert_eq!(script.split(11_999, 16_000).heard, "Dr. Weiß sees you");
+        assert_eq!(script.split(u64::MAX, u64::MAX).heard, "Dr. Weiß sees you at ten.");
+    }
+
+    #[test]
+    fn the_times_of_one_sentence_say_nothing_of_the_next() {
+        let mut script = said(&[("One two.", 8000, true), ("Three four.", 8000, true)]);
+        told(&mut script, &[("Three", 900)]);
+        assert_eq!(script.split(8000 + 7000, 16_000).heard, "One two.");
+        assert_eq!(script.split(8000 + 7200, 16_000).heard, "One two. Three");
     }
 
     #[test]

@@ -75,6 +75,9 @@ pub struct Settings {
     /// Wait for an answer after which it counts as failed.
     #[serde(rename = "reply_wait_ms", with = "ms")]
     pub reply_wait: Duration,
+    /// How long a tool may take before it counts as failed for the answer.
+    #[serde(rename = "tool_wait_ms", with = "ms")]
+    pub tool_wait: Duration,
     /// Silence before "are you still there?", and again before the goodbye.
     #[serde(rename = "silence_delay_ms", with = "ms")]
     pub silence_delay: Duration,
@@ -155,6 +158,7 @@ impl Default for Settings {
             dead_air: DeadAir::default(),
             filler_delay: ms(1500),
             reply_wait: ms(12_000),
+            tool_wait: ms(8000),
             silence_delay: ms(8000),
             digits_delay: ms(2000),
             max_duration: ms(1_800_000),

@@ -33,9 +33,11 @@ pub(crate) enum Timer {
     HangUp,
     /// The transcript of the caller's last words does not come any more.
     LastWords,
+    /// A tool has not answered in time.
+    Tool,
 }
 
-const SLOTS: usize = Timer::LastWords as usize + 1;
+const SLOTS: usize = Timer::Tool as usize + 1;
 
 const ALL: [Timer; SLOTS] = [
     Timer::Greeting,
@@ -52,6 +54,7 @@ const ALL: [Timer; SLOTS] = [
     Timer::MaxDuration,
     Timer::HangUp,
     Timer::LastWords,
+    Timer::Tool,
 ];
 
 /// All slots of one call.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::action::Action;
+use crate::acts::{Act, ToolCallId, ToolOutcome, ToolRequest};
 use crate::caller_turn::CallerTurn;
 use crate::ids::TurnId;
 use crate::text;
@@ -21,13 +22,15 @@ const ECHO_LAG: Duration = Duration::from_millis(1500);
 pub(crate) struct Transcript {
     turns: Vec<Turn>,
     named: u32,
+    /// The agent's turn so far, which is no turn of the call yet and may never be.
+    draft: Option<Turn>,
 }
 
 impl Transcript {
     /// Of a call that goes on.
     pub(crate) fn resumed(turns: Vec<Turn>) -> Self {
         let named = turns.iter().map(|turn| turn.id.0).max().unwrap_or(0);
-        Self { turns, named }
+        Self { turns, named, draft: None }
     }
 
     pub(crate) fn turns(&self) -> &[Turn] {
@@ -39,14 +42,16 @@ impl Transcript {
         TurnId(self.named)
     }
 
-    /// The last who said something was the caller.
+    /// The last who said something was the caller, and more words may belong to it. Keys are a turn of their own.
     pub(crate) fn ends_with_caller(&self) -> bool {
-        self.turns.last().is_some_and(|turn| turn.role == Role::Caller)
+        self.turns.last().is_some_and(|turn| turn.role == Role::Caller && turn.via == Via::Voice)
     }
 
     /// The latest words of all are the caller's, by their times: turns of a call that goes on come from several sources.
     pub(crate) fn awaits_answer(&self) -> bool {
-        let last = self.turns.iter().max_by_key(|turn| (turn.end_ms, turn.id.0));
+        let said =
+            self.turns.iter().filter(|turn| turn.role == Role::Caller || turn.acts.is_empty() || !turn.text.is_empty());
+        let last = said.max_by_key(|turn| (turn.end_ms, turn.id.0));
         last.is_some_and(|turn| turn.role == Role::Caller && !turn.text.is_empty())
     }
 
@@ -59,19 +64,78 @@ impl Transcript {
 
     pub(crate) fn keep(&mut self, turn: Turn, actions: &mut VecDeque<Action>) {
         actions.push_back(Action::TurnDone(turn.clone()));
-        self.turns.push(turn);
+        self.draft = None;
+        match self.turns.iter_mut().rfind(|kept| kept.id == turn.id) {
+            Some(kept) => *kept = turn,
+            None => self.turns.push(turn),
+        }
+    }
+
+    /// Notes an agent's turn that goes on, for its own further answer.
+    pub(crate) fn draft(&mut self, turn: Turn) {
+        self.draft = Some(turn);
+    }
+
+    pub(crate) fn drop_draft(&mut self) {
+        self.draft = None;
+    }
+
+    /// All turns, and that of the agent in progress if it goes on from tools.
+    pub(crate) fn history(&self) -> Vec<Turn> {
+        let mut turns = self.turns.clone();
+        if let Some(draft) = &self.draft {
+            match turns.iter_mut().rfind(|turn| turn.id == draft.id) {
+                Some(turn) => *turn = draft.clone(),
+                None => turns.push(draft.clone()),
+            }
+        }
+        turns
+    }
+
+    /// What came of the same side effect in answer to the same words of the caller: it does not happen again.
+    pub(crate) fn done_before(&self, request: &ToolRequest) -> Option<ToolOutcome> {
+        let since = self.turns.iter().rev().take_while(|turn| turn.role == Role::Agent);
+        let acts: Vec<&Act> = since.flat_map(|turn| &turn.acts).collect();
+        let call = acts.iter().find_map(|act| match act {
+            Act::ToolCalled { call, name, arguments } => request.is_call_of(name, arguments).then_some(*call),
+            _ => None,
+        })?;
+        let outcome = acts.iter().rev().find_map(|act| match act {
+            Act::ToolReturned { call: of, outcome } if *of == call => Some(outcome.clone()),
+            _ => None,
+        });
+        match outcome {
+            Some(outcome @ (ToolOutcome::Failed { .. } | ToolOutcome::Unknown)) => Some(outcome),
+            Some(_) | None => Some(ToolOutcome::AlreadyDone),
+        }
+    }
+
+    /// Notes what a tool of a turn that is over has answered. None: it is not awaited.
+    pub(crate) fn note_outcome(&mut self, call: ToolCallId, outcome: ToolOutcome) -> Option<&Turn> {
+        let turn = self.turns.iter_mut().rfind(|turn| turn.id == call.turn)?;
+        if !open_calls(turn).contains(&call) {
+            return None;
+        }
+        turn.acts.push(Act::ToolReturned { call, outcome });
+        Some(turn)
+    }
+
+    /// Calls of which it is not known what came of them: who ran them is gone.
+    pub(crate) fn open_calls(&self) -> Vec<ToolCallId> {
+        self.turns.iter().flat_map(open_calls).collect()
     }
 
     /// Keeps what the caller said, with the turn that it continues if there is room.
     pub(crate) fn keep_caller(&mut self, heard: &CallerTurn, actions: &mut VecDeque<Action>) {
         let fits = |turn: &&mut Turn| turn.text.len() + 1 + heard.text.len() <= MAX_TURN_BYTES;
-        let before = self.turns.last_mut().filter(|turn| heard.continues && turn.role == Role::Caller);
+        let before =
+            self.turns.last_mut().filter(|turn| heard.continues && turn.role == Role::Caller && turn.via == Via::Voice);
         if let Some(turn) = before.filter(fits) {
             if !turn.text.is_empty() && !heard.text.is_empty() {
                 turn.text.push(' ');
             }
             turn.text.push_str(&heard.text);
-            turn.end_ms = whole_ms(heard.end);
+            turn.end_ms = turn.end_ms.max(whole_ms(heard.end));
             actions.push_back(Action::TurnDone(turn.clone()));
             return;
         }
@@ -121,10 +185,25 @@ impl Transcript {
             text: text.to_owned(),
             cut: String::new(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms: whole_ms(start),
             end_ms: whole_ms(end),
         }
     }
+}
+
+/// Calls that may still be answered.
+fn open_calls(turn: &Turn) -> Vec<ToolCallId> {
+    let answered = |call: &ToolCallId| {
+        turn.acts
+            .iter()
+            .any(|act| matches!(act, Act::ToolReturned { call: of, outcome } if of == call && outcome.is_final()))
+    };
+    let called = turn.acts.iter().filter_map(|act| match act {
+        Act::ToolCalled { call, .. } => Some(*call),
+        _ => None,
+    });
+    called.filter(|call| !answered(call)).collect()
 }
 
 pub(crate) fn whole_ms(time: Duration) -> u64 {

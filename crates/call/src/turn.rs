@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::acts::Act;
 use crate::ids::TurnId;
 
 /// Who speaks. On the wire and in stored documents: `user` and `assistant`.
@@ -45,6 +46,9 @@ pub struct Turn {
     /// The agent's words that were never sent.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub never_sent: String,
+    /// What the agent did beside, as far as it counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Act>,
     /// When it began, in ms since the call began.
     pub start_ms: u64,
     /// When it ended, in ms since the call began.

@@ -71,6 +71,7 @@ mod tests {
                 text: (*text).to_owned(),
                 cut: String::new(),
                 never_sent: String::new(),
+                acts: Vec::new(),
                 start_ms: 0,
                 end_ms: 0,
             },

@@ -185,9 +185,11 @@ mod tests {
                 _ => (Role::Caller, Via::Voice, *line),
             };
             let id = TurnId(u32::try_from(at).expect("a short test") + 1);
-            let (cut, never_sent) = (String::new(), String::new());
+            let (cut, never_sent, acts) = (String::new(), String::new(), Vec::new());
             let start_ms = u64::from(id.0) * 1000;
-            Message { turn: Turn { id, role, via, text: text.to_owned(), cut, never_sent, start_ms, end_ms: start_ms } }
+            Message {
+                turn: Turn { id, role, via, text: text.to_owned(), cut, never_sent, acts, start_ms, end_ms: start_ms },
+            }
         };
         Session {
             chat_id: sid.to_owned(),

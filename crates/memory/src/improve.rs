@@ -75,6 +75,7 @@ mod tests {
                 text: (*text).to_owned(),
                 cut: String::new(),
                 never_sent: String::new(),
+                acts: Vec::new(),
                 start_ms: 1000,
                 end_ms: 2000,
             },

@@ -212,7 +212,7 @@ fn time_ms<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 
 /// Stores a [`Turn`] with its words under `content`, the name that chat histories use.
 mod message_turn {
-    use redial_call::{Role, Turn, TurnId, Via};
+    use redial_call::{Act, Role, Turn, TurnId, Via};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Serialize, Deserialize)]
@@ -227,6 +227,8 @@ mod message_turn {
         cut: String,
         #[serde(default, skip_serializing_if = "String::is_empty")]
         never_sent: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        acts: Vec<Act>,
         #[serde(default, deserialize_with = "super::time_ms")]
         start_ms: u64,
         #[serde(default, deserialize_with = "super::time_ms")]
@@ -241,6 +243,7 @@ mod message_turn {
             via: turn.via,
             cut: turn.cut.clone(),
             never_sent: turn.never_sent.clone(),
+            acts: turn.acts.clone(),
             start_ms: turn.start_ms,
             end_ms: turn.end_ms,
         }
@@ -256,6 +259,7 @@ mod message_turn {
             text: stored.content,
             cut: stored.cut,
             never_sent: stored.never_sent,
+            acts: stored.acts,
             start_ms: stored.start_ms,
             end_ms: stored.end_ms,
         })

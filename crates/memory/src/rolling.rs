@@ -74,7 +74,17 @@ mod tests {
 
     fn turn(id: u32, role: Role, text: &str) -> Turn {
         let (via, cut, never_sent) = (Via::Voice, String::new(), String::new());
-        Turn { id: TurnId(id), role, via, text: text.to_owned(), cut, never_sent, start_ms: 0, end_ms: 0 }
+        Turn {
+            id: TurnId(id),
+            role,
+            via,
+            text: text.to_owned(),
+            cut,
+            never_sent,
+            acts: Vec::new(),
+            start_ms: 0,
+            end_ms: 0,
+        }
     }
 
     /// A talk of `pairs` questions and answers.

@@ -71,8 +71,9 @@ fn placed(copy: &[Message]) -> impl Iterator<Item = (Place, &Turn)> {
 /// Orders versions of one turn: by the words that were heard, then by all else, so that only equal ones are equal.
 fn by_what_was_heard(a: &Turn, b: &Turn) -> Ordering {
     fn order(turn: &Turn) -> impl Ord {
-        let Turn { text, cut, never_sent, end_ms, via, .. } = turn;
-        (text.split_whitespace().count(), text, *end_ms, cut, never_sent, *via == Via::Keypad)
+        let Turn { text, cut, never_sent, acts, end_ms, via, .. } = turn;
+        let noted = serde_json::to_string(acts).unwrap_or_default();
+        (text.split_whitespace().count(), text, *end_ms, cut, never_sent, acts.len(), noted, *via == Via::Keypad)
     }
     order(a).cmp(&order(b))
 }
@@ -103,6 +104,7 @@ mod tests {
             text: text.to_owned(),
             cut: String::new(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms,
             end_ms: start_ms + 900,
         }

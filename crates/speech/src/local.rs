@@ -49,8 +49,10 @@ impl LocalSpeech {
             let ears = Moonshine::load(models_dir, pool);
             (ears, joined(turn_end), joined(voice), joined(vad))
         });
+        // Of several that are missing, the same one is named each time.
+        let vad = Arc::new(vad?);
         let stt = Arc::new(ears?.with_turn_end(turn_end?));
-        Ok(Self { stt, tts: voice?, vad: Arc::new(vad?) })
+        Ok(Self { stt, tts: voice?, vad })
     }
 }
 

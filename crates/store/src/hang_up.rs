@@ -279,6 +279,7 @@ mod tests {
                 text: format!("turn {id}"),
                 cut: String::new(),
                 never_sent: String::new(),
+                acts: Vec::new(),
                 start_ms: 0,
                 end_ms: 900,
             },

@@ -73,7 +73,7 @@ fn turn(id: u32, text: &str) -> Message {
     let start_ms = u64::from(id) * 1000;
     let (text, cut, never_sent) = (text.to_owned(), String::new(), String::new());
     let (id, role, via, end_ms) = (TurnId(id), Role::Caller, Via::Voice, start_ms + 500);
-    Message { turn: Turn { id, role, via, text, cut, never_sent, start_ms, end_ms } }
+    Message { turn: Turn { id, role, via, text, cut, never_sent, acts: Vec::new(), start_ms, end_ms } }
 }
 
 fn said(sid: &str) -> Vec<Message> {

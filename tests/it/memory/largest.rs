@@ -41,7 +41,19 @@ fn call(sid: &str, text: &str) -> Session {
         let unsaid = if role == Role::Agent { text.clone() } else { String::new() };
         let start_ms = u64::from(id) * 20_000;
         let (cut, never_sent, text, via) = (unsaid.clone(), unsaid, text.clone(), Via::Voice);
-        Message { turn: Turn { id: TurnId(id), role, via, text, cut, never_sent, start_ms, end_ms: start_ms + 9000 } }
+        Message {
+            turn: Turn {
+                id: TurnId(id),
+                role,
+                via,
+                text,
+                cut,
+                never_sent,
+                acts: Vec::new(),
+                start_ms,
+                end_ms: start_ms + 9000,
+            },
+        }
     };
     let mut largest = session(sid, &caller("ana"), &[], NOON);
     largest.conversation_history = (1..=TURNS).map(turn).collect();

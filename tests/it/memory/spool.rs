@@ -275,6 +275,7 @@ fn message(id: u32, text: &str) -> Message {
             text,
             cut,
             never_sent,
+            acts: Vec::new(),
             start_ms,
             end_ms: start_ms + 500,
         },

@@ -482,6 +482,7 @@ impl<'a> World<'a> {
                 text: format!("My name is {word}. I need a plumber for {word}."),
                 cut: String::new(),
                 never_sent: String::new(),
+                acts: Vec::new(),
                 start_ms: u64::from(id) * 1000,
                 end_ms: u64::from(id) * 1000 + 500,
             },

@@ -216,7 +216,17 @@ fn message(n: u32) -> Message {
     };
     let start_ms = u64::from(n) * 1000;
     let (cut, never_sent) = (String::new(), String::new());
-    let turn = Turn { id: TurnId(n), role, via: Via::Voice, text, cut, never_sent, start_ms, end_ms: start_ms + 900 };
+    let turn = Turn {
+        id: TurnId(n),
+        role,
+        via: Via::Voice,
+        text,
+        cut,
+        never_sent,
+        acts: Vec::new(),
+        start_ms,
+        end_ms: start_ms + 900,
+    };
     Message { turn }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::action::Action;
+use crate::acts::{Act, ToolCallId};
 
 /// Writes actions one a line with their times, runs of audio folded.
 pub fn render(actions: &[(Duration, Action)]) -> String {
@@ -49,6 +50,8 @@ fn describe(action: &Action) -> String {
         Action::Speak { turn, text } => format!("speak t{} {text:?}", turn.0),
         Action::Fill { turn, text: Some(text) } => format!("fill t{} {text:?}", turn.0),
         Action::Fill { turn, text: None } => format!("fill t{} with a tone", turn.0),
+        Action::RunTool { call, name, arguments } => format!("run {} {name} {arguments}", tool(*call)),
+        Action::CancelTool { call } => format!("cancel {}", tool(*call)),
         Action::CancelSpeech { turn } => format!("cancel speech t{}", turn.0),
         Action::Play { turn, offset_bytes, size_bytes } => format!("play t{} {offset_bytes}+{size_bytes}", turn.0),
         Action::Mark { name } => format!("mark {name}"),
@@ -61,9 +64,28 @@ fn describe(action: &Action) -> String {
             if !turn.never_sent.is_empty() {
                 line.push_str(&format!(" never sent {:?}", turn.never_sent));
             }
+            for act in &turn.acts {
+                line.push_str(&format!(" [{}]", described(act)));
+            }
             line
         }
         Action::HangUp => "hang up".to_owned(),
         Action::End { reason } => format!("end {}", reason.as_str()),
+    }
+}
+
+fn tool(call: ToolCallId) -> String {
+    format!("tool t{}.{}", call.turn.0, call.index)
+}
+
+fn described(act: &Act) -> String {
+    match act {
+        Act::AskedConsent => "asked consent".to_owned(),
+        Act::AskedErase => "asked erase".to_owned(),
+        Act::ReadBack { what } => format!("read back {what:?}"),
+        Act::ToolCalled { call, name, .. } => format!("{} {name} called", tool(*call)),
+        Act::ToolReturned { call, outcome } => format!("{} {outcome:?}", tool(*call)),
+        Act::Transferring { to } => format!("transferring to {to:?}"),
+        Act::EndCall => "end call".to_owned(),
     }
 }

@@ -36,7 +36,7 @@ const AS_WRITTEN: [&str; 5] =
     ["days.", "question.name_checks", "sentences.", "facts.sensitive_topics", "facts.date.halves_of_day"];
 
 /// Which blanks a sentence may have.
-const BLANKS: [(&str, &[&str]); 32] = [
+const BLANKS: [(&str, &[&str]); 31] = [
     ("agent.noted_topic", &["topic"]),
     ("agent.reads_number", &["digits"]),
     ("agent.thanks_for_calling_name", &["name"]),

@@ -26,6 +26,7 @@ fn session(lines: &[&str]) -> Session {
                 text: text.to_owned(),
                 cut,
                 never_sent,
+                acts: Vec::new(),
                 start_ms,
                 end_ms: start_ms,
             },

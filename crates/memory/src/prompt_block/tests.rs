@@ -143,6 +143,7 @@ fn one_hostile_call_leaves_no_order_behind() {
             text: (*line).to_owned(),
             cut: String::new(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms: 0,
             end_ms: 0,
         },

@@ -78,6 +78,7 @@ impl Conversation {
                     text: said.text,
                     cut: String::new(),
                     never_sent: String::new(),
+                    acts: Vec::new(),
                     start_ms: since,
                     end_ms: since,
                 },

@@ -447,6 +447,7 @@ mod tests {
             text: "Hello".to_owned(),
             cut: String::new(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms: 59_000,
             end_ms: 60_000,
         };

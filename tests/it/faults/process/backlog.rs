@@ -37,6 +37,7 @@ fn session(n: usize, user: &UserId) -> Session {
             text: format!("I would like to move appointment {n} from Tuesday to Friday, if that is possible."),
             cut: String::new(),
             never_sent: String::new(),
+            acts: Vec::new(),
             start_ms: u64::from(id) * 5_000,
             end_ms: u64::from(id) * 5_000 + 4_000,
         },

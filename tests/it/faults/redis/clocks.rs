@@ -122,6 +122,7 @@ fn session(uid: &str, sid: &str, now: u64) -> Session {
         text: format!("this is {sid}"),
         cut: String::new(),
         never_sent: String::new(),
+        acts: Vec::new(),
         start_ms: 0,
         end_ms: 900,
     };
