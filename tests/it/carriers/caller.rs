@@ -59,7 +59,7 @@ pub(super) async fn incoming(gateway: &TestGateway, sid: &str, from: &str) -> (u
 pub(super) async fn try_socket(url: &str, signature: Option<&str>) -> Result<Socket, u16> {
     let mut request = url.into_client_request().unwrap();
     if let Some(signature) = signature {
-        request.headers_mut().insert(SIGNATURE.as_str(), signature.parse().unwrap());
+        request.headers_mut().insert(SIGNATURE, signature.parse().unwrap());
     }
     match connect_async(request).await {
         Ok((socket, _)) => Ok(socket),
@@ -159,10 +159,11 @@ impl Caller {
     /// Waits for what this says of what was heard before and is now.
     async fn until(&mut self, what: &str, comes: impl Fn(&Heard, &Heard) -> bool) {
         let before = self.before.clone();
-        let waited = timeout(PATIENCE, self.heard.wait_for(|now| comes(&before, now) || !now.wrong.is_empty())).await;
+        let came = self.heard.wait_for(|now| comes(&before, now) || !now.wrong.is_empty());
+        let came = matches!(timeout(PATIENCE, came).await, Ok(Ok(_)));
         let now = self.heard.borrow().clone();
         assert!(now.wrong.is_empty(), "{:?}", now.wrong);
-        assert!(matches!(waited, Ok(Ok(_))), "not {what}; before {before:?}, now {now:?}");
+        assert!(came, "not {what}; before {before:?}, now {now:?}");
         self.before = now;
     }
 
