@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn the_loudest_sound_is_clipped_and_never_wrapped() {
         let square = |period: usize| -> Vec<i16> {
-            (0..4000).map(|n| if n / period % 2 == 0 { i16::MAX } else { i16::MIN }).collect()
+            (0..4000).map(|n| if (n / period).is_multiple_of(2) { i16::MAX } else { i16::MIN }).collect()
         };
         // Next to an edge a filter rings over what it was given, and must stop there.
         for period in [20, 40] {

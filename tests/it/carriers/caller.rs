@@ -101,6 +101,7 @@ fn level(frame: &Bytes) -> f64 {
     (samples.map(|sample| sample * sample).sum::<f64>() / (frame.len() / 2) as f64).sqrt()
 }
 
+#[derive(Debug)]
 enum Order {
     /// Audio of this carrier's, to be sent as it is spoken.
     Say(Vec<u8>),
@@ -110,7 +111,7 @@ enum Order {
 
 /// A caller on the line. Sends 50 frames a second, silence too.
 pub(super) struct Caller {
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::Sender<Order>,
     heard: watch::Receiver<Heard>,
     /// What was heard when something was last waited for.
     before: Heard,
@@ -128,14 +129,14 @@ impl Caller {
             start[name] = value.clone();
         }
         socket.send(Message::text(start.to_string())).await.unwrap();
-        let (orders, inbox) = mpsc::unbounded_channel();
+        let (orders, inbox) = mpsc::channel(16);
         let (told, heard) = watch::channel(Heard::default());
         tokio::spawn(live(socket, inbox, told));
         Self { orders, heard, before: Heard::default() }
     }
 
     fn order(&self, order: Order) {
-        self.orders.send(order).ok().expect("the caller is on the line");
+        self.orders.try_send(order).expect("the caller is on the line");
     }
 
     /// Says a fixture.
@@ -193,7 +194,7 @@ impl Caller {
     }
 }
 
-async fn live(mut socket: Socket, mut orders: mpsc::UnboundedReceiver<Order>, told: watch::Sender<Heard>) {
+async fn live(mut socket: Socket, mut orders: mpsc::Receiver<Order>, told: watch::Sender<Heard>) {
     let mut tick = interval(Duration::from_millis(20));
     let mut speech: VecDeque<u8> = VecDeque::new();
     loop {
