@@ -10,6 +10,7 @@ mod intake;
 mod line;
 pub(crate) mod log;
 mod loopback;
+mod pacing;
 pub(crate) mod record;
 mod sequence;
 mod time;
@@ -47,6 +48,7 @@ use self::hearing::Hearing;
 use self::line::{Clock, Line};
 use self::log::CallLog;
 use self::loopback::Loopback;
+pub(crate) use self::pacing::settings_for;
 use self::record::Record;
 use self::sequence::Sequence;
 use self::turn_audio::TurnAudio;
@@ -106,6 +108,8 @@ pub(crate) struct Session {
     reply: Option<Reply>,
     voice: Option<Voice>,
     codec: Box<dyn Codec>,
+    /// Audio was sent of which the codec may hold a part back, to fill a frame.
+    holds_back: bool,
     /// When the carrier last said something.
     last_message: Instant,
     line: Line,
@@ -150,6 +154,8 @@ struct Reply {
 struct Voice {
     turn: TurnId,
     audio: TurnAudio,
+    /// How many bytes of it were sent.
+    sent: usize,
     frames: Option<BoxStream<'static, Result<Frame, ProviderError>>>,
     /// Where what fills the wait for the answer ends, in bytes: it comes before all else.
     filler_until: usize,
@@ -161,6 +167,11 @@ impl Voice {
     fn begin(&mut self, frames: BoxStream<'static, Result<Frame, ProviderError>>, fills: bool) {
         self.frames = Some(frames);
         self.fills = fills;
+    }
+
+    /// Nothing follows what was sent, for now.
+    fn is_sent(&self) -> bool {
+        self.frames.is_none() && self.sent == self.audio.size_bytes()
     }
 }
 
@@ -237,6 +248,7 @@ impl Session {
             reply: None,
             voice: None,
             codec: opening.codec,
+            holds_back: false,
             last_message: now,
             line: Line::new(now),
             stalled: None,
@@ -456,6 +468,10 @@ impl Session {
         while let Some(action) = self.call.poll_action() {
             self.perform(action);
         }
+        if self.holds_back && self.voice.as_ref().is_none_or(Voice::is_sent) {
+            self.holds_back = false;
+            self.send(LineCommand::Flush);
+        }
     }
 
     fn perform(&mut self, action: Action) {
@@ -501,6 +517,7 @@ impl Session {
             }
             Action::Clear => {
                 self.loopback.cleared();
+                self.holds_back = false;
                 self.send(LineCommand::Clear);
             }
             Action::TurnDone(turn) => self.on_turn(turn),
@@ -510,6 +527,7 @@ impl Session {
                 if let Some(mirror) = &self.mirror {
                     mirror.over();
                 }
+                self.send(LineCommand::End);
                 self.socket.close(1000, "goodbye");
                 self.ends = true;
             }
@@ -543,6 +561,7 @@ impl Session {
         self.voice.get_or_insert_with(|| Voice {
             turn,
             audio: TurnAudio::default(),
+            sent: 0,
             frames: None,
             filler_until: 0,
             fills: false,
@@ -570,13 +589,15 @@ impl Session {
     }
 
     fn play(&mut self, turn: TurnId, offset_bytes: u64, size_bytes: u64) {
-        let Some(voice) = self.voice.as_ref().filter(|voice| voice.turn == turn) else { return };
+        let Some(voice) = self.voice.as_mut().filter(|voice| voice.turn == turn) else { return };
         let range = offset_bytes as usize..(offset_bytes + size_bytes) as usize;
         self.gap.on_play(turn, range.end <= voice.filler_until);
         let Some(ulaw) = voice.audio.part(range) else {
             tracing::error!(turn = turn.0, "the core wants audio that is not there");
             return;
         };
+        voice.sent = offset_bytes as usize + ulaw.len();
+        self.holds_back = true;
         self.loopback.played(turn, &ulaw);
         let sent = send(self.codec.as_mut(), &mut self.socket, LineCommand::Audio(&ulaw));
         self.look_at_send(sent);
@@ -719,14 +740,16 @@ enum Sent {
 }
 
 fn send(codec: &mut dyn Codec, socket: &mut MediaStream, command: LineCommand<'_>) -> Sent {
-    match codec.write(command) {
-        Ok(Some(message)) if !socket.send(message) => Sent::Overrun,
-        Ok(_) => Sent::Queued,
-        Err(error) => {
-            refuse("outbound media", &error);
-            Sent::Queued
+    let mut sent = Sent::Queued;
+    let written = codec.write(command, &mut |message| {
+        if !socket.send(message) {
+            sent = Sent::Overrun;
         }
+    });
+    if let Err(error) = written {
+        refuse("outbound media", &error);
     }
+    sent
 }
 
 fn refuse(what: &'static str, error: &dyn std::fmt::Display) {

@@ -22,7 +22,7 @@ use crate::calls::{self, ControlReceiver, Ringing};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::session::log::CallLog;
 use crate::session::record::Record;
-use crate::session::{Opening, Resumed, Session};
+use crate::session::{Opening, Parts, Resumed, Session, settings_for};
 use crate::telemetry::limited::Limited;
 use crate::telemetry::millis;
 
@@ -140,15 +140,15 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
         Feed::start(Arc::clone(mirror), call, open.turns.clone())
     });
     app.spool.begin(open);
-    let settings = app.parts.settings.clone();
+    let parts = Parts { settings: settings_for(codec.capabilities(), app.parts.settings.clone()), ..app.parts.clone() };
     let log = app.config.call_log.then(|| {
         // First, so that whoever erases the caller looks for it.
         app.spool.logged(start.call.as_str(), &record.caller());
         let before = resumed.as_ref().map(|resumed| resumed.turns.as_slice()).unwrap_or_default();
-        CallLog::start(&app.config.server.data_dir, start.call.as_str(), &settings, before)
+        CallLog::start(&app.config.server.data_dir, start.call.as_str(), &parts.settings, before)
     });
     let session = Session::new(
-        app.parts.clone(),
+        parts,
         Opening {
             call_sid: start.call.clone(),
             socket,

@@ -86,7 +86,7 @@ fn caller() -> Caller {
 fn message(id: u32, text: &str) -> Message {
     let (cut, never_sent, text, start_ms) = (String::new(), String::new(), text.to_owned(), u64::from(id) * 1000);
     let (id, role, via, end_ms) = (TurnId(id), Role::Caller, Via::Voice, start_ms + 500);
-    Message { turn: Turn { id, role, via, text, cut, never_sent, start_ms, end_ms } }
+    Message { turn: Turn { id, role, via, text, cut, never_sent, acts: Vec::new(), start_ms, end_ms } }
 }
 
 fn open_spool() -> Spool {

@@ -4,6 +4,7 @@
 mod agent;
 mod ancestor;
 mod calls;
+mod carriers;
 mod commands;
 mod deaths;
 mod doors;

@@ -6,11 +6,15 @@
 //! | [`webhook`] | who calls, and what the carrier is to do |
 //! | [`line`] | what comes over a stream, and what is sent |
 //! | [`reframe`] | payloads of any length as frames of 20 ms |
+//! | [`resample`] | 8 kHz to 16 kHz and back |
 //! | [`twilio`] | Twilio |
+//! | [`scripted`] | two made-up carriers, for tests and as examples |
 
 pub mod carrier;
 pub mod line;
 pub mod reframe;
+pub mod resample;
+pub mod scripted;
 pub mod twilio;
 pub mod webhook;
 

@@ -112,7 +112,7 @@ pub enum LineEvent {
 }
 
 /// A stream begins: whose it is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Started {
     /// The stream.
     pub stream: StreamId,
@@ -128,9 +128,31 @@ impl Started {
         self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Keeps this as the start of a stream that has not started.
+    ///
+    /// # Errors
+    /// When it has: by this start again, or by another one.
+    pub fn begin(&self, stream: &mut Option<Self>) -> Result<(), ReadError> {
+        match stream {
+            Some(known) if known.stream == self.stream && known.call == self.call => Err(ReadError::SecondStart),
+            Some(_) => Err(ReadError::OtherStart),
+            None => {
+                *stream = Some(self.clone());
+                Ok(())
+            }
+        }
+    }
+
     /// The names of all parameters.
     pub fn parameter_names(&self) -> Vec<String> {
         self.parameters.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// Without the parameters' values: one of them is a token.
+impl std::fmt::Debug for Started {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Started({} of {}, {:?})", self.stream, self.call, self.parameter_names())
     }
 }
 
@@ -165,7 +187,9 @@ pub enum LineCommand<'a> {
     Audio(&'a [u8]),
     /// Tell us when all that was sent before has been played. The name is letters, digits and dots.
     Mark(&'a str),
-    /// Drop what has not been played.
+    /// Nothing follows for now: send what was held back to fill a frame.
+    Flush,
+    /// Drop what has not been played, and what was held back.
     Clear,
     /// Speak this.
     Words {
@@ -174,6 +198,8 @@ pub enum LineCommand<'a> {
         /// Our turn is over with it.
         last: bool,
     },
+    /// The call is over. The socket is closed next, which is all that most carriers want.
+    End,
 }
 
 /// Why a message is not taken. No text repeats what the peer sent: it may be a token or a number.
@@ -216,6 +242,11 @@ impl ReadError {
 #[error("{0}")]
 pub struct WriteError(pub &'static str);
 
+impl WriteError {
+    /// Nothing is sent before the stream's start.
+    pub const NOT_STARTED: Self = Self("the stream has not started");
+}
+
 /// One stream's messages, read and written. Knows the stream from its [`Started`] on.
 pub trait Codec: Send {
     /// How the stream is made.
@@ -227,9 +258,9 @@ pub trait Codec: Send {
     /// Says why it is not taken; the stream can go on unless that is [`ReadError::Unusable`] or [`ReadError::OtherStart`].
     fn read(&mut self, message: Inbound<'_>) -> Result<Message, ReadError>;
 
-    /// Writes a message into a buffer that is kept between them. `None`: the carrier has no such thing.
+    /// Writes a command as messages, in order: none where the carrier has no such thing, or where audio does not fill a frame yet.
     ///
     /// # Errors
-    /// When the carrier would not take it, such as audio with a file's header.
-    fn write(&mut self, command: LineCommand<'_>) -> Result<Option<Outbound<'_>>, WriteError>;
+    /// When the stream has not started, or the carrier would not take it, such as audio with a file's header.
+    fn write(&mut self, command: LineCommand<'_>, send: &mut dyn FnMut(Outbound<'_>)) -> Result<(), WriteError>;
 }

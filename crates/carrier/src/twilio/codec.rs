@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use redial_call::StreamId;
 use redial_call::audio::SAMPLE_RATE_HZ;
 
 use super::media::{self, Encoder, Incoming, Start};
@@ -14,28 +13,8 @@ use crate::line::{
 /// One media stream.
 #[derive(Debug, Default)]
 pub struct MediaStreams {
-    started: Option<Start>,
+    started: Option<Started>,
     encoder: Encoder,
-}
-
-impl MediaStreams {
-    fn stream(&self) -> Result<&StreamId, WriteError> {
-        self.started.as_ref().map(|start| &start.stream_sid).ok_or(WriteError("the stream has not started"))
-    }
-
-    fn on_start(&mut self, start: Start) -> Result<LineEvent, ReadError> {
-        if let Some(known) = &self.started {
-            let same = start.stream_sid == known.stream_sid && start.call_sid == known.call_sid;
-            return Err(if same { ReadError::SecondStart } else { ReadError::OtherStart });
-        }
-        let started = Started {
-            stream: start.stream_sid.clone(),
-            call: start.call_sid.clone(),
-            parameters: start.parameters().to_vec(),
-        };
-        self.started = Some(start);
-        Ok(LineEvent::Started(started))
-    }
 }
 
 impl Codec for MediaStreams {
@@ -54,13 +33,17 @@ impl Codec for MediaStreams {
         let is_start = matches!(message.event, Incoming::Start(_));
         if let Some(start) = &self.started
             && !is_start
-            && !message.is_of(&start.stream_sid)
+            && !message.is_of(&start.stream)
         {
             return Err(ReadError::OtherStream);
         }
         let event = match message.event {
             Incoming::Connected => LineEvent::Connected,
-            Incoming::Start(start) => self.on_start(start)?,
+            Incoming::Start(start) => {
+                let started = Started::from(start);
+                started.begin(&mut self.started)?;
+                LineEvent::Started(started)
+            }
             Incoming::Media(media) => LineEvent::Audio(Audio {
                 inbound: media.is_inbound(),
                 timestamp_ms: media.timestamp_ms(),
@@ -74,14 +57,23 @@ impl Codec for MediaStreams {
         Ok(Message { sequence_number: message.sequence_number, event })
     }
 
-    fn write(&mut self, command: LineCommand<'_>) -> Result<Option<Outbound<'_>>, WriteError> {
-        let stream = self.stream()?.clone();
+    fn write(&mut self, command: LineCommand<'_>, send: &mut dyn FnMut(Outbound<'_>)) -> Result<(), WriteError> {
+        let stream = &self.started.as_ref().ok_or(WriteError::NOT_STARTED)?.stream;
         let text = match command {
-            LineCommand::Audio(ulaw) => self.encoder.media(&stream, ulaw).map_err(|error| WriteError(error.0))?,
-            LineCommand::Mark(name) => self.encoder.mark(&stream, name),
-            LineCommand::Clear => self.encoder.clear(&stream),
-            LineCommand::Words { .. } => return Ok(None),
+            LineCommand::Audio(ulaw) => self.encoder.media(stream, ulaw).map_err(|error| WriteError(error.0))?,
+            LineCommand::Mark(name) => self.encoder.mark(stream, name),
+            LineCommand::Clear => self.encoder.clear(stream),
+            // Audio may be of any length. The carrier asks what comes next when the socket closes.
+            LineCommand::Flush | LineCommand::End | LineCommand::Words { .. } => return Ok(()),
         };
-        Ok(Some(Outbound::Text(text)))
+        send(Outbound::Text(text));
+        Ok(())
+    }
+}
+
+impl From<Start> for Started {
+    fn from(start: Start) -> Self {
+        let parameters = start.parameters().to_vec();
+        Self { stream: start.stream_sid, call: start.call_sid, parameters }
     }
 }

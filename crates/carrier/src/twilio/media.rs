@@ -142,7 +142,7 @@ impl Media {
         !self.outbound
     }
 
-    /// The audio: μ-law, of any length, also none. See [`Reframer`](super::reframe::Reframer).
+    /// The audio: μ-law, of any length, also none. See [`Reframer`](crate::reframe::Reframer).
     pub fn ulaw(&self) -> &[u8] {
         &self.ulaw
     }
@@ -275,8 +275,7 @@ fn start<'a>(raw: &RawValue, outer_stream: Option<&Text<'_>>) -> Result<Incoming
     let rate = format.sample_rate.unwrap_or(0);
     let channels = format.channels.unwrap_or(1);
     if format.encoding.0 != "audio/x-mulaw" || rate != u64::from(SAMPLE_RATE_HZ) || channels != 1 {
-        let encoding: String = format.encoding.0.chars().filter(|c| !c.is_control()).take(40).collect();
-        return Err(ParseError::Format(format!("{encoding} at {rate} Hz with {channels} channel(s)")));
+        return Err(ParseError::Format(shown(&format.encoding.0, rate, channels)));
     }
     let stream = start.stream_sid.as_ref().or(outer_stream).map_or("", |sid| sid.0.as_ref());
     let stream_sid = sid::stream(stream).map_err(|error| fault("start.streamSid", error.to_string()))?;
@@ -291,6 +290,16 @@ fn start<'a>(raw: &RawValue, outer_stream: Option<&Text<'_>>) -> Result<Incoming
     }
     let parameters = parameters.into_iter().map(|(name, value)| (name.0.into_owned(), value.0.into_owned())).collect();
     Ok(Incoming::Start(Start { stream_sid, call_sid, parameters }))
+}
+
+/// A format in words of ours: what the peer writes in its place may be anything.
+fn shown(encoding: &str, rate_hz: u64, channels: u64) -> String {
+    const KNOWN: [&str; 5] = ["audio/x-mulaw", "audio/x-alaw", "audio/x-l16", "PCMU", "PCMA"];
+    let encoding = KNOWN.iter().find(|known| **known == encoding).unwrap_or(&"another encoding");
+    match (rate_hz, channels) {
+        (0..=192_000, 0..=8) => format!("{encoding} at {rate_hz} Hz with {channels} channel(s)"),
+        _ => format!("{encoding} at a rate that no audio has"),
+    }
 }
 
 /// A string, or a number in place of one. Borrowed when it has no escapes, inside an `Option` too, which serde's own
