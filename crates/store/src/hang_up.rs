@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use redial_identity::{Caller, UserId};
-use redial_memory::model::{Profile, Session};
-use redial_memory::unite::unite;
+use redial_memory::model::{Profile, SessionDoc};
+use redial_memory::merge_copies::merge_copies;
 
 use super::store::{Commit, MemoryError, Outcome, Store};
 
@@ -15,7 +15,7 @@ pub struct HangUp {
     /// Whose call, with the user id that [`Store::begin_call`] answered, or the derived one when it was not reached.
     pub caller: Caller,
     /// The session to write; its `user_id` is the caller's.
-    pub session: Session,
+    pub session: SessionDoc,
     /// Revision and profile to fold it into; `None`: the store answers with them, if there are any.
     pub base: Option<(u64, Profile)>,
 }
@@ -48,7 +48,7 @@ pub enum Written {
 pub async fn write(
     store: &dyn Store,
     mut hang_up: HangUp,
-    fold: impl Fn(Profile, &Session) -> Profile + Send + Sync,
+    fold: impl Fn(Profile, &SessionDoc) -> Profile + Send + Sync,
 ) -> Result<(Written, UserId), MemoryError> {
     loop {
         let lane = Lane::of(store, &hang_up.caller.user_id);
@@ -80,7 +80,7 @@ enum Attempt {
 async fn attempt(
     store: &dyn Store,
     hang_up: HangUp,
-    fold: &(impl Fn(Profile, &Session) -> Profile + Send + Sync),
+    fold: &(impl Fn(Profile, &SessionDoc) -> Profile + Send + Sync),
 ) -> Result<Attempt, MemoryError> {
     let HangUp { caller, session, base } = hang_up;
     // What the profile is folded from: as it was at the base revision.
@@ -110,7 +110,7 @@ async fn attempt(
             }
             Outcome::Differs { stored, digest } => {
                 if let Some(stored) = stored {
-                    commit.session = unite(&commit.session, &stored);
+                    commit.session = merge_copies(&commit.session, &stored);
                     commit.session.user_id = commit.user_id.as_str().to_owned();
                 }
                 commit.replaces = Some(digest);
@@ -203,7 +203,7 @@ mod tests {
             unreachable!("a hang-up reads nothing")
         }
 
-        async fn load_session(&self, _: &str) -> Result<Option<Session>, MemoryError> {
+        async fn load_session(&self, _: &str) -> Result<Option<SessionDoc>, MemoryError> {
             unreachable!("a hang-up reads nothing")
         }
 
@@ -222,7 +222,7 @@ mod tests {
 
     fn hang_up(user: &str, sid: &str) -> HangUp {
         let user_id = UserId::parse(user).unwrap();
-        let session = Session {
+        let session = SessionDoc {
             chat_id: sid.to_owned(),
             conversation_history: Vec::new(),
             last_update: String::new(),
@@ -236,7 +236,7 @@ mod tests {
         HangUp { caller: Caller { user_id, hash: None }, session, base: None }
     }
 
-    fn fold(mut profile: Profile, session: &Session) -> Profile {
+    fn fold(mut profile: Profile, session: &SessionDoc) -> Profile {
         let (sid, s) = (session.chat_id.clone(), String::new());
         profile.episodes.push(Episode { sid, at: 0, s, open: Vec::new(), topic: None });
         profile
@@ -293,7 +293,7 @@ mod tests {
             Ok(Outcome::Conflict { revision: 3, profile: Profile::default() }),
             applied(4),
         ]);
-        let fold = |mut profile: Profile, session: &Session| {
+        let fold = |mut profile: Profile, session: &SessionDoc| {
             profile.summary = format!("{} turns", session.conversation_history.len());
             profile
         };

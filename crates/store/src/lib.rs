@@ -27,7 +27,7 @@ pub mod settings;
 pub mod spool;
 pub mod sqlite;
 pub mod store;
-pub mod whose;
+pub mod erasure;
 
 /// Any error from below.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

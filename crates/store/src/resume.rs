@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use redial_identity::{Caller, UserId};
-use redial_memory::unite::unite_turns;
+use redial_memory::merge_copies::merge_turns;
 use tokio::time::timeout;
 
 use super::directory::Memory;
@@ -65,7 +65,7 @@ pub(super) fn united(copies: impl IntoIterator<Item = OpenCall>) -> Option<OpenC
         match calls.get_mut(&copy.started_at) {
             None => _ = calls.insert(copy.started_at, copy),
             Some(call) => {
-                call.turns = unite_turns(&call.turns, &copy.turns);
+                call.turns = merge_turns(&call.turns, &copy.turns);
                 if call.parameters.is_empty() {
                     call.parameters = copy.parameters;
                 }

@@ -37,11 +37,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
-use redial_memory::model::{Message, Session};
+use redial_memory::model::{Message, SessionDoc};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
 pub use self::dead::Dead;
-pub use self::drain::{Drain, LiveCalls, Sinks};
+pub use self::drain::{Deliverer, LiveCalls, Sinks};
 pub use self::held::{ClearedSession, Held, HeldEntry};
 use self::home::Home;
 use self::instance::Instance;
@@ -93,13 +93,13 @@ pub struct Spool {
     /// Told when there is something new to deliver.
     wake: Arc<Notify>,
     /// Sessions that the disk does not take, on their way to the store.
-    past_the_disk: (mpsc::UnboundedSender<Finished>, Mutex<mpsc::UnboundedReceiver<Finished>>),
+    disk_bypass: (mpsc::UnboundedSender<Finished>, Mutex<mpsc::UnboundedReceiver<Finished>>),
 }
 
 /// A session that goes to the store at once.
 struct Finished {
     caller: Caller,
-    session: Session,
+    session: SessionDoc,
     stored: oneshot::Sender<()>,
 }
 
@@ -118,9 +118,9 @@ impl Spool {
         let wake = Arc::new(Notify::new());
         let writer = Writer::start(Arc::clone(&database), Arc::clone(&wake));
         let (queue, finished) = mpsc::unbounded_channel();
-        let past_the_disk = (queue, Mutex::new(finished));
+        let disk_bypass = (queue, Mutex::new(finished));
         let (home, data_dir) = (data_dir.and_then(Home::of), data_dir.map(Path::to_owned));
-        Ok(Self { database, writer, instance, settings, data_dir, home, wake, past_the_disk })
+        Ok(Self { database, writer, instance, settings, data_dir, home, wake, disk_bypass })
     }
 
     /// This instance's name, new at each start.
@@ -151,7 +151,7 @@ impl Spool {
     }
 
     /// Closes a call and queues its session. The answer comes when both are on the disk.
-    pub fn close(&self, caller: &Caller, session: Session) -> oneshot::Receiver<()> {
+    pub fn close(&self, caller: &Caller, session: SessionDoc) -> oneshot::Receiver<()> {
         let (ack, acked) = oneshot::channel();
         let instance = self.instance.id().to_owned();
         self.writer.push(Op::Close { caller: caller.clone(), session: Box::new(session), instance }, Some(ack));
@@ -160,10 +160,10 @@ impl Spool {
 
     /// Brings a session that was closed to the store although the disk has not taken it yet, as it would be brought from
     /// there. The answer comes when the store has it; it fails when the store refuses it.
-    pub fn deliver_at_once(&self, caller: Caller, session: Session) -> oneshot::Receiver<()> {
+    pub fn deliver_at_once(&self, caller: Caller, session: SessionDoc) -> oneshot::Receiver<()> {
         let (stored, answer) = oneshot::channel();
         // The other end is held by this very spool.
-        let _ = self.past_the_disk.0.send(Finished { caller, session, stored });
+        let _ = self.disk_bypass.0.send(Finished { caller, session, stored });
         answer
     }
 

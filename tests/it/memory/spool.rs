@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
-use redial_memory::model::{LATEST_MS, Message, Metadata, Profile, Session};
+use redial_memory::model::{LATEST_MS, Message, Metadata, Profile, SessionDoc};
 use redial_store::archive::{Archive, ArchiveError};
 use redial_store::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
 };
 use redial_store::mirror::{LiveCall, Mirror, Mirrored, Shown};
-use redial_store::spool::{Drain, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial_store::spool::{Deliverer, Entry, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial_store::sqlite::Database;
 use redial_store::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
 use redial_store::{clock, resume};
@@ -40,7 +40,7 @@ struct Told {
     /// Who is known, and by how many calls.
     calls: Mutex<HashMap<UserId, u64>>,
     /// What is found of finished sessions.
-    sessions: Mutex<Vec<Session>>,
+    sessions: Mutex<Vec<SessionDoc>>,
     /// Whom numbers lead to.
     owners: Mutex<HashMap<PhoneHash, UserId>>,
 }
@@ -102,7 +102,7 @@ impl Store for Told {
         Ok(Outcome::Applied { revision: 1 })
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
         Ok(self.sessions.lock().unwrap().iter().find(|session| session.chat_id == sid).cloned())
     }
 
@@ -174,7 +174,7 @@ impl Directory for Told {
         unreachable!("{OPERATORS}")
     }
 
-    async fn absorb(&self, _: &UserId, _: &UserId, _: u64, _: &Profile) -> Result<ProfileChange, MemoryError> {
+    async fn merge_users(&self, _: &UserId, _: &UserId, _: u64, _: &Profile) -> Result<ProfileChange, MemoryError> {
         unreachable!("{OPERATORS}")
     }
 
@@ -235,7 +235,7 @@ impl Bed {
 
     fn deliver_to(spool: Arc<Spool>, sinks: Sinks) -> Self {
         let stop = CancellationToken::new();
-        tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
+        tokio::spawn(Deliverer::new(Arc::clone(&spool), sinks).run(stop.clone()));
         Self { spool, stop }
     }
 
@@ -286,8 +286,8 @@ fn open_call(user: &str, sid: &str) -> OpenCall {
     OpenCall { sid, caller: caller(user), started_at: 1_763_690_000_000, parameters, turns, summary }
 }
 
-fn session(user: &str, sid: &str, turns: Vec<Message>) -> Session {
-    Session {
+fn session(user: &str, sid: &str, turns: Vec<Message>) -> SessionDoc {
+    SessionDoc {
         chat_id: sid.to_owned(),
         conversation_history: turns,
         last_update: String::new(),
@@ -720,8 +720,8 @@ async fn a_call_that_somebody_else_asks_for_is_finished_all_the_same() {
 /// The sessions that wait, each with what was said in it.
 async fn said(spool: &Spool) -> Vec<Vec<String>> {
     let waiting = spool.waiting(10).await.unwrap();
-    let sessions = waiting.iter().map(|entry| serde_json::from_str::<Session>(&entry.body).unwrap());
-    let said = |session: Session| session.conversation_history.into_iter().map(|message| message.turn.text).collect();
+    let sessions = waiting.iter().map(|entry| serde_json::from_str::<SessionDoc>(&entry.body).unwrap());
+    let said = |session: SessionDoc| session.conversation_history.into_iter().map(|message| message.turn.text).collect();
     sessions.map(said).collect()
 }
 
@@ -738,7 +738,7 @@ async fn what_a_dead_instance_has_of_a_call_is_kept_when_the_call_goes_on_withou
     spool.begin(OpenCall { started_at: later, ..open_call("u_a", "CA1") });
     let again = Message { turn: Turn { start_ms: 400, ..message(1, "A plumber, please").turn } };
     spool.turn("CA1", again.clone()).await.unwrap();
-    let session = Session { started_at: later, ..session("u_a", "CA1", vec![again]) };
+    let session = SessionDoc { started_at: later, ..session("u_a", "CA1", vec![again]) };
     spool.close(&caller("u_a"), session).await.unwrap();
     assert_eq!(said(&spool).await, [vec!["Hello", "I need a plumber"], vec!["A plumber, please"]]);
 }
@@ -766,12 +766,12 @@ struct Shelf(Mutex<Vec<String>>);
 
 #[async_trait]
 impl Archive for Shelf {
-    async fn put(&self, session: &Session) -> Result<(), ArchiveError> {
+    async fn put(&self, session: &SessionDoc) -> Result<(), ArchiveError> {
         self.0.lock().unwrap().push(session.chat_id.clone());
         Ok(())
     }
 
-    async fn get(&self, _: &str) -> Result<Option<Session>, ArchiveError> {
+    async fn get(&self, _: &str) -> Result<Option<SessionDoc>, ArchiveError> {
         Ok(None)
     }
 

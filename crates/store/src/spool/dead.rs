@@ -1,7 +1,7 @@
 //! What cannot be delivered, or read, as rows: put aside with the reason and its bytes as they are, until somebody decides.
 
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
-use redial_memory::model::{Message, Session};
+use redial_memory::model::{Message, SessionDoc};
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -163,7 +163,7 @@ pub(super) fn retry(rows: &Rows<'_>, seq: i64) -> Result<bool, MemoryError> {
 }
 
 /// The session of a call that was put aside; `None`: its values make none.
-fn interrupted(caller: Caller, sid: &str, body: &str) -> Option<Session> {
+fn interrupted(caller: Caller, sid: &str, body: &str) -> Option<SessionDoc> {
     let call: AsideCall = serde_json::from_str(body).ok()?;
     let turns: Option<Vec<Message>> = call.turns.into_iter().map(|turn| serde_json::from_value(turn).ok()).collect();
     let call = OpenCall {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use redial_call::{Role, Turn};
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::consent::{self, ConsentMode, Keep};
-use redial_memory::model::{Choice, Session};
+use redial_memory::model::{Choice, SessionDoc};
 use redial_memory::summarizer::{Summarizer, SummaryError, SummaryRequest};
 use redial_memory::{fold, improve};
 use tokio::sync::watch;
@@ -24,7 +24,7 @@ use super::super::hang_up::{self, HangUp, Written};
 use super::super::mirror::Mirror;
 use super::super::sqlite::Rows;
 use super::super::store::{Mark, MemoryError, ServerId, Store};
-use super::super::whose;
+use super::super::erasure;
 use super::outbox::{self, Entry, Kind, PAUSES, SUMMARY_PAUSES, Taker};
 use super::{Finished, Forgotten, PATIENCE, Spool, journal, mark};
 
@@ -80,14 +80,14 @@ impl Sinks {
 
 /// The calls of this process, as far as an erasure concerns them.
 pub trait LiveCalls: Send + Sync {
-    /// Whose calls are live.
+    /// ErasureScope calls are live.
     fn users(&self) -> Vec<UserId>;
     /// Keeps nothing of this user's live calls.
     fn forget(&self, user: &UserId);
 }
 
 /// The task that delivers.
-pub struct Drain {
+pub struct Deliverer {
     spool: Arc<Spool>,
     sinks: Sinks,
     /// Why deliveries wait, and when that was last said.
@@ -98,7 +98,7 @@ pub struct Drain {
     clock: Arc<Mutex<Option<(u64, Instant)>>>,
 }
 
-impl Drain {
+impl Deliverer {
     /// Delivers from `spool`.
     pub fn new(spool: Arc<Spool>, sinks: Sinks) -> Self {
         Self { spool, sinks, said: Mutex::default(), has_news: AtomicBool::new(true), clock: Arc::default() }
@@ -108,18 +108,18 @@ impl Drain {
     pub async fn run(self, stop: CancellationToken) {
         let this = Arc::new(self);
         // Beside each other: no delivery waits for a chore that a silent server keeps.
-        tokio::join!(this.deliver_all(&stop), this.deliver_past_the_disk(&stop), this.tend(&stop));
+        tokio::join!(this.deliver_all(&stop), this.deliver_disk_bypass(&stop), this.tend(&stop));
     }
 
     /// Delivers what the disk does not take. Beside the rest, which waits for the disk.
-    async fn deliver_past_the_disk(self: &Arc<Self>, stop: &CancellationToken) {
-        let mut queue = self.spool.past_the_disk.1.lock().await;
+    async fn deliver_disk_bypass(self: &Arc<Self>, stop: &CancellationToken) {
+        let mut queue = self.spool.disk_bypass.1.lock().await;
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 Some(finished) = queue.recv() => {
-                    tokio::spawn(Arc::clone(self).carry_past_the_disk(finished));
+                    tokio::spawn(Arc::clone(self).carry_disk_bypass(finished));
                 }
             }
         }
@@ -127,7 +127,7 @@ impl Drain {
 
     /// Tries until the store has the session, or nobody waits for it any more. What follows from a delivery is queued
     /// when the disk has taken the session and it is delivered once more.
-    async fn carry_past_the_disk(self: Arc<Self>, finished: Finished) {
+    async fn carry_disk_bypass(self: Arc<Self>, finished: Finished) {
         let Finished { caller, session, mut stored } = finished;
         let mut backoff = PAUSES;
         let delivery = async {
@@ -157,13 +157,13 @@ impl Drain {
 
     async fn deliver_all(self: &Arc<Self>, stop: &CancellationToken) {
         let mut server = Server::of(self.sinks.store.as_ref());
-        let mut flights = Flights::default();
+        let mut in_flight = InFlight::default();
         let mut deaths: HashMap<i64, u32> = HashMap::new();
         let mut slot = Instant::now();
         loop {
             let mut wake_at = Instant::now() + LOOK_EVERY;
             if let Some(present) = server.present() {
-                match self.send_what_is_due(&present, &mut flights, &mut slot).await {
+                match self.send_what_is_due(&present, &mut in_flight, &mut slot).await {
                     Ok(next) => {
                         server.is_back = false;
                         wake_at = next.map_or(wake_at, |next| wake_at.min(next));
@@ -177,14 +177,14 @@ impl Drain {
             tokio::select! {
                 biased; // repeatable in a simulation
                 () = stop.cancelled() => break,
-                died = flights.one_landed() => if let Some(seq) = died {
+                died = in_flight.one_ended() => if let Some(seq) = died {
                     let times = deaths.entry(seq).or_default();
                     *times += 1;
                     if *times < DEATHS {
                         self.put_off(seq, PAUSES.pause_after(u32::MAX)).await;
                     } else {
                         deaths.remove(&seq);
-                        self.bury(seq).await;
+                        self.dead_letter(seq).await;
                     }
                 },
                 () = server.changes() => (),
@@ -192,11 +192,11 @@ impl Drain {
                 () = sleep_until(wake_at) => (),
             }
         }
-        flights.all_landed().await;
+        in_flight.all_ended().await;
     }
 
     /// Looks around, sweeps, and looks for erasures elsewhere.
-    async fn tend(&self, stop: &CancellationToken) {
+    async fn maintain(&self, stop: &CancellationToken) {
         let (mut chores_at, mut marked_at) = (Instant::now(), None);
         loop {
             if let Some(home) = &self.spool.home {
@@ -263,10 +263,10 @@ impl Drain {
     async fn send_what_is_due(
         self: &Arc<Self>,
         server: &Present,
-        flights: &mut Flights,
+        in_flight: &mut InFlight,
         slot: &mut Instant,
     ) -> Result<Option<Instant>, MemoryError> {
-        let room = AT_ONCE.saturating_sub(flights.count());
+        let room = AT_ONCE.saturating_sub(in_flight.count());
         if room == 0 {
             return Ok(None);
         }
@@ -282,7 +282,7 @@ impl Drain {
                     outbox::set_server(rows, &server)?;
                 }
                 if is_another || is_back {
-                    outbox::hurry(rows)?;
+                    outbox::make_due(rows)?;
                 }
                 let replayed = if is_another && known.is_some() { mark::forgotten(rows)? } else { 0 };
                 let next = outbox::next_due(rows)?.map(|at| at.saturating_sub(rows.now));
@@ -296,7 +296,7 @@ impl Drain {
             );
         }
         let mut next = next.map(|ms| Instant::now() + Duration::from_millis(ms));
-        let due: Vec<Entry> = due.into_iter().filter(|entry| !flights.has(entry.seq)).take(room).collect();
+        let due: Vec<Entry> = due.into_iter().filter(|entry| !in_flight.has(entry.seq)).take(room).collect();
         for entry in due {
             let now = Instant::now();
             if *slot > now {
@@ -308,7 +308,7 @@ impl Drain {
             let due_at = now.checked_sub(CATCH_UP).map_or(now, |earliest| earliest.max(*slot));
             *slot = due_at + Duration::from_secs(1) / self.spool.settings.per_second.max(1);
             let taker = Taker { server: taking.clone(), generation };
-            flights.start(entry.seq, Arc::clone(self).carry(entry, taker));
+            in_flight.start(entry.seq, Arc::clone(self).carry(entry, taker));
         }
         Ok(next)
     }
@@ -373,7 +373,7 @@ impl Drain {
     }
 
     /// Puts an entry aside whose delivery dies whenever it is tried.
-    async fn bury(&self, seq: i64) {
+    async fn dead_letter(&self, seq: i64) {
         metrics::counter!("redial_dead_letters_total").increment(1);
         error!(seq, "a delivery dies each time and is put aside; see `redial memory dead`");
         let reason = "its delivery died each time; the log says of what: report it, and retry it after an upgrade";
@@ -429,7 +429,7 @@ impl Drain {
                     return Ok(Vec::new());
                 }
                 // On the disk before the profile goes that names them.
-                for absorbed in whose::absorbed_by(self.sinks.store.as_ref(), &entry.caller.user_id).await? {
+                for absorbed in erasure::absorbed_by(self.sinks.store.as_ref(), &entry.caller.user_id).await? {
                     self.forget(&absorbed).await?;
                 }
                 let erased = self.sinks.store.erase(&entry.caller.user_id).await?;
@@ -438,11 +438,11 @@ impl Drain {
                 Ok(Vec::new())
             }
             Kind::EraseNumber => {
-                let whose = whose::whose(self.sinks.store.as_ref(), &entry.caller, &older_of(entry)?).await?;
-                if let Some(another) = whose.another {
+                let scope = erasure::erasure_scope(self.sinks.store.as_ref(), &entry.caller, &older_of(entry)?).await?;
+                if let Some(another) = scope.another {
                     info!(user.id = another.as_str(), "an erasure by number spares somebody who has another one now");
                 }
-                for user in whose.users {
+                for user in scope.users {
                     self.forget(&user).await?;
                 }
                 Ok(Vec::new())
@@ -459,7 +459,7 @@ impl Drain {
 
     /// Whether anything of a call may be kept for good. Whatever the caller has answered; what they have is looked at when it is
     /// done. A withheld number's calls are nobody's: no erasure would find them.
-    fn may_be_kept(&self, caller: &Caller, session: &Session) -> bool {
+    fn may_be_kept(&self, caller: &Caller, session: &SessionDoc) -> bool {
         let any = consent::kept(self.sinks.consent, Some(Choice::Yes), fold::is_unremembered(session));
         caller.hash.is_some() && any > Keep::Nothing
     }
@@ -487,7 +487,7 @@ impl Drain {
     async fn deliver_session(
         &self,
         mut caller: Caller,
-        mut session: Session,
+        mut session: SessionDoc,
         instance: Option<&str>,
     ) -> Result<(Option<Written>, UserId), MemoryError> {
         if fold::is_erasure_confirmed(&session) {
@@ -503,7 +503,7 @@ impl Drain {
             caller.user_id = new;
         }
         let sid = session.chat_id.clone();
-        let fold = |profile, session: &Session| fold::fold_under(self.sinks.consent, profile, session);
+        let fold = |profile, session: &SessionDoc| fold::apply_session_under(self.sinks.consent, profile, session);
         // Else who is known would always be a conflict first, and be folded twice.
         let known = match caller.hash {
             Some(_) => self.sinks.store.user(&caller.user_id).await?,
@@ -553,7 +553,7 @@ impl Drain {
         &self,
         caller: &Caller,
         called_as: &str,
-        session: &Session,
+        session: &SessionDoc,
     ) -> Result<Option<UserId>, MemoryError> {
         // "That's not me", "I'm not Ana": only such calls are looked at more closely.
         let said = session.conversation_history.iter().map(|message| &message.turn);
@@ -587,7 +587,7 @@ impl Drain {
     }
 
     /// Lets a model improve what the rules remember of a call.
-    async fn improve(&self, user: &UserId, session: &Session) -> Result<(), MemoryError> {
+    async fn improve(&self, user: &UserId, session: &SessionDoc) -> Result<(), MemoryError> {
         let Some(summarizer) = &self.sinks.summarizer else { return Ok(()) };
         let store = &self.sinks.store;
         let Some(known) = store.user(user).await? else { return Ok(()) };
@@ -631,7 +631,7 @@ impl Drain {
     }
 
     /// Offers a call to the archive, if its caller lets it be kept for good.
-    async fn archive(&self, caller: &Caller, mut session: Session) -> Result<(), MemoryError> {
+    async fn archive(&self, caller: &Caller, mut session: SessionDoc) -> Result<(), MemoryError> {
         // As that of whose call it turned out to be: whoever erases them asks for that name.
         session.user_id = caller.user_id.as_str().to_owned();
         let Some(archive) = self.sinks.archive.as_ref().filter(|_| caller.hash.is_some()) else { return Ok(()) };
@@ -791,12 +791,12 @@ impl Server {
 
 /// The deliveries under way.
 #[derive(Default)]
-struct Flights {
+struct InFlight {
     tasks: JoinSet<()>,
     seqs: HashMap<Id, i64>,
 }
 
-impl Flights {
+impl InFlight {
     fn start(&mut self, seq: i64, delivery: impl Future<Output = ()> + Send + 'static) {
         let task = self.tasks.spawn(delivery);
         self.seqs.insert(task.id(), seq);
@@ -807,11 +807,11 @@ impl Flights {
     }
 
     fn has(&self, seq: i64) -> bool {
-        self.seqs.values().any(|flying| *flying == seq)
+        self.seqs.values().any(|started| *started == seq)
     }
 
     /// Waits for one to end; for ever when there is none. Answers the number of one that died without noting anything.
-    async fn one_landed(&mut self) -> Option<i64> {
+    async fn one_ended(&mut self) -> Option<i64> {
         match self.tasks.join_next_with_id().await {
             Some(Ok((task, ()))) => {
                 self.seqs.remove(&task);
@@ -825,12 +825,12 @@ impl Flights {
         }
     }
 
-    async fn all_landed(&mut self) {
+    async fn all_ended(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
 }
 
-fn session_of(entry: &Entry) -> Result<Session, MemoryError> {
+fn session_of(entry: &Entry) -> Result<SessionDoc, MemoryError> {
     serde_json::from_str(&entry.body).map_err(|_| MemoryError::WrongShape {
         key: format!("outbox entry {}", entry.seq),
         advice: "the document is no session that this version can read; upgrade, then retry it".to_owned(),

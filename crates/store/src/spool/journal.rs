@@ -3,8 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
-use redial_memory::model::{LATEST_MS, Message, Metadata, SCHEMA_VERSION, Session};
-use redial_memory::unite::{unite, unite_turns};
+use redial_memory::model::{LATEST_MS, Message, Metadata, SCHEMA_VERSION, SessionDoc};
+use redial_memory::merge_copies::{merge_copies, merge_turns};
 use rusqlite::{Row, params};
 
 use super::super::sqlite::{Rows, cells};
@@ -163,15 +163,15 @@ pub(super) fn put_strays_aside(rows: &Rows<'_>) -> Result<(), MemoryError> {
 
 /// Ends a call of `instance` and queues its session, with all that is kept of it. One that goes on under this id, with
 /// another instance or from another beginning, stays open; what was said in this one is queued all the same.
-pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &Session, instance: &str) -> Result<(), MemoryError> {
+pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &SessionDoc, instance: &str) -> Result<(), MemoryError> {
     let same = |kept: &Kept| {
         let Kept { call, instance: keeper } = kept;
         keeper == instance && (call.started_at, &call.caller.hash) == (session.started_at, &caller.hash)
     };
     match read(rows, &session.chat_id)?.filter(same) {
         Some(Kept { call, .. }) => {
-            let conversation_history = unite(session, &interrupted(call)).conversation_history;
-            end(rows, caller, &Session { conversation_history, ..session.clone() }, instance)
+            let conversation_history = merge_copies(session, &interrupted(call)).conversation_history;
+            end(rows, caller, &SessionDoc { conversation_history, ..session.clone() }, instance)
         }
         None => outbox::queue_session(rows, caller, session, Some(instance)),
     }
@@ -199,7 +199,7 @@ pub(super) fn user_of(rows: &Rows<'_>, sid: &str) -> Result<Vec<u8>, MemoryError
 }
 
 /// Ends a call and queues its session, in the one transaction that `rows` is.
-fn end(rows: &Rows<'_>, caller: &Caller, session: &Session, instance: &str) -> Result<(), MemoryError> {
+fn end(rows: &Rows<'_>, caller: &Caller, session: &SessionDoc, instance: &str) -> Result<(), MemoryError> {
     rows.change("DELETE FROM turn WHERE sid = ?1", params![session.chat_id])?;
     rows.change("DELETE FROM call WHERE sid = ?1", params![session.chat_id])?;
     outbox::queue_session(rows, caller, session, Some(instance))
@@ -408,16 +408,16 @@ fn turns(rows: &Rows<'_>, sid: &str, uid: &[u8]) -> Result<Vec<Message>, MemoryE
         }
     }
     // In their order, which is not that of the rows where two instances have numbered turns alike.
-    Ok(unite_turns(&turns, &[]))
+    Ok(merge_turns(&turns, &[]))
 }
 
 /// The session of a call that nobody has ended.
-pub(super) fn interrupted(call: OpenCall) -> Session {
+pub(super) fn interrupted(call: OpenCall) -> SessionDoc {
     let lasted = call.turns.iter().map(|message| message.turn.end_ms).max().unwrap_or(0);
     // The calendar ends somewhere, and a call before that.
     let ended_at = call.started_at.saturating_add(lasted).min(LATEST_MS);
     let end = UNIX_EPOCH.checked_add(Duration::from_millis(ended_at)).unwrap_or(UNIX_EPOCH);
-    Session {
+    SessionDoc {
         chat_id: call.sid,
         conversation_history: call.turns,
         last_update: humantime::format_rfc3339_millis(end).to_string(),

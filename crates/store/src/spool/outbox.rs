@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_supervision::Backoff;
 use rusqlite::{Row, params};
 
@@ -114,7 +114,7 @@ pub struct SpoolFigures {
 pub(super) fn queue_session(
     rows: &Rows<'_>,
     caller: &Caller,
-    session: &Session,
+    session: &SessionDoc,
     instance: Option<&str>,
 ) -> Result<(), MemoryError> {
     if rows.is_gone(&caller.user_id)? {
@@ -274,7 +274,7 @@ pub(super) fn copies(rows: &Rows<'_>, sid: &str) -> Result<Vec<OpenCall>, Memory
     for stored in rows.all(&sql, params![sid, MOST_COPIES], Stored::read)? {
         // What is damaged is put aside when its turn comes.
         let Some(entry) = stored.into_entry() else { continue };
-        let Ok(session) = serde_json::from_str::<Session>(&entry.body) else { continue };
+        let Ok(session) = serde_json::from_str::<SessionDoc>(&entry.body) else { continue };
         copies.push(OpenCall {
             sid: sid.to_owned(),
             caller: entry.caller,
@@ -313,7 +313,7 @@ pub(super) fn erase_again(rows: &Rows<'_>) -> Result<usize, MemoryError> {
 }
 
 /// Lets everything that waits be tried at once.
-pub(super) fn hurry(rows: &Rows<'_>) -> Result<(), MemoryError> {
+pub(super) fn make_due(rows: &Rows<'_>) -> Result<(), MemoryError> {
     rows.change("UPDATE outbox SET next_at = 0 WHERE delivered IS NULL AND next_at > 0", [])?;
     Ok(())
 }

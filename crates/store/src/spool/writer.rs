@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{iter, thread};
 
 use redial_identity::Caller;
-use redial_memory::model::{Message, Session};
+use redial_memory::model::{Message, SessionDoc};
 use redial_supervision::{Part, Supervisor};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, mpsc, oneshot};
 use tracing::{debug, error, warn};
@@ -44,7 +44,7 @@ pub(super) enum Op {
     },
     Close {
         caller: Caller,
-        session: Box<Session>,
+        session: Box<SessionDoc>,
         instance: String,
     },
     Logged {
