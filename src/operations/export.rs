@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use redial_identity::{PhoneHash, UserId};
 use redial_memory::model::{Profile, SessionDoc};
 use redial_store::directory::Page;
-use redial_store::spool::Held;
 use redial_store::erasure;
+use redial_store::spool::Held;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -153,7 +153,7 @@ impl Operations<'_> {
         })
     }
 
-    /// ErasureScope an export is. Nobody that a number leads to may be in the archive still.
+    /// Whose an export is. Nobody that a number leads to may be in the archive still.
     async fn exported(&self, subject: &Subject) -> Result<UserId, OperationError> {
         match (self.resolve(subject).await, subject) {
             (Err(nobody @ OperationError::NotFound(_)), Subject::Number { caller, older })

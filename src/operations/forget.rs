@@ -5,9 +5,9 @@ use std::time::Duration;
 use redial_identity::UserId;
 use redial_store::archive::ArchiveError;
 use redial_store::directory::Erased;
+use redial_store::erasure;
 use redial_store::spool::Forgotten;
 use redial_store::store::MemoryError;
-use redial_store::erasure;
 use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
@@ -37,7 +37,7 @@ pub struct Receipt {
 /// What was erased of one user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Erasure {
-    /// ErasureScope.
+    /// Whose.
     pub user_id: String,
     /// Calls of this process that go on; nothing of them is kept from now on.
     pub live_calls: usize,

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
-use redial_memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
 use redial_memory::merge_copies::merge_copies;
+use redial_memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
 use redial_store::clock::Clock;
 use redial_store::directory::Memory;
 use redial_store::hang_up::{self, HangUp, Written};

@@ -317,7 +317,8 @@ mod tests {
         let known = apply_session(Profile::default(), &session("CA1", AT, APPOINTMENT));
         let denied = apply_session(known.clone(), &session("CA2", AT + 1, &["That's not me.", "I need a repair"]));
         assert_eq!(denied.name, None);
-        let renamed = apply_session(known, &session("CA2", AT + 1, &["I'm not Jennifer", "I'm Tom calling about a repair"]));
+        let renamed =
+            apply_session(known, &session("CA2", AT + 1, &["I'm not Jennifer", "I'm Tom calling about a repair"]));
         assert_eq!(renamed.name.expect("a name was stated").say, "Tom");
     }
 

@@ -16,7 +16,12 @@ use super::{kept, summary};
 /// Every fact passes the same gate as one that rules find; the model's words are cleaned of secrets and instructions; a
 /// topic is taken only if it is safe to say. A call that the caller did not want to be remembered adds nothing. Taking
 /// the same draft in again changes nothing, and a summary of an older call does not replace one of a newer.
-pub fn improved(mode: ConsentMode, mut profile: Profile, session: &SessionDoc, draft: &Draft) -> (Profile, Vec<Refusal>) {
+pub fn improved(
+    mode: ConsentMode,
+    mut profile: Profile,
+    session: &SessionDoc,
+    draft: &Draft,
+) -> (Profile, Vec<Refusal>) {
     let keep = consent::kept_later(mode, profile.consent.as_ref(), session);
     if keep == Keep::Nothing {
         return (profile, Vec::new());

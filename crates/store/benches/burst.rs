@@ -77,5 +77,8 @@ async fn measure(name: &str, known: usize, within: Duration) {
 /// Spread over the index as hashes of numbers are.
 fn caller(of: &str, n: usize) -> Caller {
     let hash = hex::encode(Sha256::digest(format!("{of} {n}")));
-    Caller { user_id: UserId::parse(&format!("u_{}", &hash[..32])).unwrap(), hash: Some(PhoneHash::parse(&hash).unwrap()) }
+    Caller {
+        user_id: UserId::parse(&format!("u_{}", &hash[..32])).unwrap(),
+        hash: Some(PhoneHash::parse(&hash).unwrap()),
+    }
 }

@@ -20,7 +20,11 @@ pub struct ErasureScope {
 /// # Errors
 /// When the store does not answer, or one of the hashes holds something else. Then nobody is known to be meant: the derived
 /// user may be somebody from whom the number was split off.
-pub async fn erasure_scope(store: &dyn Memory, caller: &Caller, older: &[PhoneHash]) -> Result<ErasureScope, MemoryError> {
+pub async fn erasure_scope(
+    store: &dyn Memory,
+    caller: &Caller,
+    older: &[PhoneHash],
+) -> Result<ErasureScope, MemoryError> {
     let hashes: Vec<&PhoneHash> = caller.hash.iter().chain(older).collect();
     let derived = &caller.user_id;
     let mut scope = ErasureScope::default();

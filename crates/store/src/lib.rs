@@ -14,6 +14,7 @@
 pub mod archive;
 pub mod clock;
 pub mod directory;
+pub mod erasure;
 pub mod fate;
 pub mod hang_up;
 pub mod import;
@@ -27,7 +28,6 @@ pub mod settings;
 pub mod spool;
 pub mod sqlite;
 pub mod store;
-pub mod erasure;
 
 /// Any error from below.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

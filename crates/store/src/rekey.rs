@@ -23,7 +23,11 @@ use crate::directory::Memory;
 ///
 /// # Cancel safety
 /// Dropped, the move may be half done; the next call finishes it, or finds it done.
-pub async fn begin_call_migrating(store: &dyn Memory, caller: Caller, older: &[PhoneHash]) -> Result<Known, MemoryError> {
+pub async fn begin_call_migrating(
+    store: &dyn Memory,
+    caller: Caller,
+    older: &[PhoneHash],
+) -> Result<Known, MemoryError> {
     let known = store.begin_call(&caller).await?;
     let Some(hash) = &caller.hash else { return Ok(known) };
     // Not `created` alone: who made the mapping may have crashed before it looked further.
@@ -273,7 +277,8 @@ mod tests {
             let yields = (0..8).map(|digit| pattern / 3_usize.pow(digit) % 3).collect();
             let store = Fake { yields, ..Fake::with_ana() };
             let older = [hash("old")];
-            let (one, two) = tokio::join!(begin_call_migrating(&store, ana(), &older), begin_call_migrating(&store, ana(), &older));
+            let (one, two) =
+                tokio::join!(begin_call_migrating(&store, ana(), &older), begin_call_migrating(&store, ana(), &older));
             let users = [one.unwrap().user_id, two.unwrap().user_id];
             assert_eq!(users, [user("u_ana"), user("u_ana")], "{:?}", store.yields);
             assert_eq!(store.mappings(), moved(), "{:?}", store.yields);

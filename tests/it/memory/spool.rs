@@ -721,7 +721,8 @@ async fn a_call_that_somebody_else_asks_for_is_finished_all_the_same() {
 async fn said(spool: &Spool) -> Vec<Vec<String>> {
     let waiting = spool.waiting(10).await.unwrap();
     let sessions = waiting.iter().map(|entry| serde_json::from_str::<SessionDoc>(&entry.body).unwrap());
-    let said = |session: SessionDoc| session.conversation_history.into_iter().map(|message| message.turn.text).collect();
+    let said =
+        |session: SessionDoc| session.conversation_history.into_iter().map(|message| message.turn.text).collect();
     sessions.map(said).collect()
 }
 

@@ -327,7 +327,8 @@ async fn a_number_under_an_earlier_spelling_is_found_moved_and_erased(desk: Desk
         desk.store.assign(&stored, Some(&ana)).await.unwrap();
         desk.store.assign(caller.hash.as_ref().unwrap(), None).await.unwrap();
         assert_eq!(desk.operations().show(&desk.subject(spelling)).await.unwrap().line.user_id, ana.as_str());
-        let known = redial_store::rekey::begin_call_migrating(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
+        let known =
+            redial_store::rekey::begin_call_migrating(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
         assert_eq!((&known.user_id, known.calls), (&ana, 1), "{spelling}");
         assert_eq!(desk.store.owner(caller.hash.as_ref().unwrap()).await.unwrap().as_ref(), Some(&ana), "{spelling}");
         assert_eq!(desk.store.owner(&stored).await.unwrap(), None, "{spelling}");

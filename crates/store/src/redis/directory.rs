@@ -4,10 +4,10 @@
 //! anything flushed. A script touches the keys of one user, or of one number, or of one session, so that they may lie on
 //! different servers. What takes several steps is in an order in which it can be repeated after any of them.
 
-mod merge_users;
 mod erase;
 mod figures;
 mod hand_over;
+mod merge_users;
 mod repair;
 mod scan;
 mod server;

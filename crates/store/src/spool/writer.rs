@@ -16,7 +16,8 @@ use tracing::{debug, error, warn};
 use super::super::sqlite::{Database, Rows};
 use super::super::store::MemoryError;
 use super::dead::{self, Aside, AsideCall};
-use super::journal::{self, OpenCall};
+use super::journal;
+use super::open_call::OpenCall;
 
 /// Written together, with one wait for the disk.
 const BATCH: usize = 512;
