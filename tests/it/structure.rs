@@ -89,6 +89,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Files that import in a circle all the same: the crate and the modules. Nothing is added here; what no longer is in one goes.
 const KNOWN_CIRCLES: &[(&str, &[&str])] = &[];
+
 /// A crate of the workspace.
 struct Member {
     folder: PathBuf,

@@ -8,7 +8,8 @@
 //! | [`mirror`], [`resume`], [`fate`] | live calls for other instances; a call goes on; what became of a call |
 //! | [`hang_up`] | one write: conflicts, other copies, moved numbers |
 //! | [`archive`] | finished calls, kept for good |
-//! | [`rekey`], [`import`] | callers under former hashes; four older layouts |
+//! | [`rekey`], [`erasure`] | callers under former hashes; whom an erasure is about |
+//! | [`import`] | four older layouts |
 //! | [`settings`], [`clock`] | how long things are kept; the time |
 
 pub mod archive;

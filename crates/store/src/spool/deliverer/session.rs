@@ -35,7 +35,7 @@ impl Deliverer {
             caller.user_id = new;
         }
         let sid = session.chat_id.clone();
-        let fold = |profile, session: &SessionDoc| fold::apply_session_under(self.sinks.consent, profile, session);
+        let apply = |profile, session: &SessionDoc| fold::apply_session_under(self.sinks.consent, profile, session);
         // Else who is known would always be a conflict first, and be folded twice.
         let known = match caller.hash {
             Some(_) => self.sinks.store.user(&caller.user_id).await?,
@@ -43,7 +43,7 @@ impl Deliverer {
         };
         let base = known.and_then(|known| Some((known.revision, known.profile?)));
         let (written, owner) =
-            hang_up::write(self.sinks.store.as_ref(), HangUp { caller, session, base }, fold).await?;
+            hang_up::write(self.sinks.store.as_ref(), HangUp { caller, session, base }, apply).await?;
         self.end_mirror(sid, instance).await;
         Ok((Some(written), owner))
     }
