@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
-use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
 use redial_store::redis::RedisStore;
 use redial_store::settings::StoreSettings;
 use redial_store::store::{Commit, Outcome, Store};
@@ -93,7 +93,7 @@ fn hang_up(round: usize, i: usize) -> Commit {
             end_ms: u64::from(id) * 15_000 + 5_000,
         },
     };
-    let session = Session {
+    let session = SessionDoc {
         chat_id: format!("CA_{round}_{i}"),
         conversation_history: (1..=TURNS).map(turn).collect(),
         last_update: "2026-11-01T10:00:00.000Z".to_owned(),

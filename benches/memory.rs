@@ -19,12 +19,12 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
-use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
 use redial_store::clock;
 use redial_store::directory::Memory;
 use redial_store::redis::RedisStore;
 use redial_store::settings::StoreSettings;
-use redial_store::spool::{Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial_store::spool::{Deliverer, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial_store::sqlite::{Database, SqliteStore};
 use redial_store::store::{Commit, Outcome, Store};
 use tempfile::TempDir;
@@ -152,14 +152,14 @@ async fn deliveries() {
     let store: Arc<dyn Memory> = Arc::new(redis(&server).await);
     let spool = Arc::new(open(dir.path()));
     let stop = CancellationToken::new();
-    let drain = Drain::new(Arc::clone(&spool), Sinks::only(store, Arc::new(NoCalls)));
+    let deliverer = Deliverer::new(Arc::clone(&spool), Sinks::only(store, Arc::new(NoCalls)));
     let since = Instant::now();
-    let drain = tokio::spawn(drain.run(stop.clone()));
+    let delivering = tokio::spawn(deliverer.run(stop.clone()));
     assert!(spool.delivered(Duration::from_secs(120)).await);
     let rate = DELIVERIES as f64 / since.elapsed().as_secs_f64();
     println!("{:<52} {:>10} {:>10} {rate:>12.0}", "outbox: sessions of 2 kB delivered to Redis", "", "");
     stop.cancel();
-    drain.await.unwrap();
+    delivering.await.unwrap();
 }
 
 /// What an outbox that holds a day's sessions takes, in processes of their own.
@@ -195,7 +195,7 @@ async fn hold(dir: &Path) {
     let store = RedisStore::connect(&"redis://127.0.0.1:1".to_owned().into(), StoreSettings::default()).unwrap();
     let stop = CancellationToken::new();
     let sinks = Sinks::only(Arc::new(store), Arc::new(NoCalls));
-    let drain = tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
+    let delivering = tokio::spawn(Deliverer::new(Arc::clone(&spool), sinks).run(stop.clone()));
     sleep(Duration::from_secs(12)).await;
     let figures = spool.figures().await.unwrap();
     let bytes = std::fs::metadata(dir.join("redial.sqlite")).unwrap().len();
@@ -208,7 +208,7 @@ async fn hold(dir: &Path) {
         bytes / figures.waiting,
     );
     stop.cancel();
-    drain.await.unwrap();
+    delivering.await.unwrap();
 }
 
 fn report(name: &str, mut took: Vec<Duration>, within: Duration) {
@@ -271,9 +271,9 @@ fn turn(id: u32) -> Message {
     }
 }
 
-fn session(n: usize, caller: &Caller, turns: u32) -> Session {
+fn session(n: usize, caller: &Caller, turns: u32) -> SessionDoc {
     let ended_at = 1_790_000_000_000;
-    Session {
+    SessionDoc {
         chat_id: format!("CA{n:032x}"),
         conversation_history: (1..=turns).map(turn).collect(),
         last_update: "2026-11-01T10:00:00.000Z".to_owned(),

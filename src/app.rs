@@ -28,7 +28,7 @@ use redial_store::mirror::Mirror;
 use redial_store::process::ProcessStore;
 use redial_store::redis::{Announcement, RedisOptions, RedisStore};
 use redial_store::settings::StoreSettings;
-use redial_store::spool::{Drain, LiveCalls, Sinks, Spool, home};
+use redial_store::spool::{Deliverer, LiveCalls, Sinks, Spool, home};
 use redial_store::sqlite::{Database, SqliteStore};
 use redial_store::store::{MemoryError, Store as _};
 use redial_supervision::{Part, Supervisor};
@@ -242,9 +242,9 @@ impl App {
         // On a thread of its own: what a long call leaves in a profile takes some ms to work out, and frames are due
         // every 20 ms. Not one of the runtime's, which waits for those even when nobody told them to stop.
         self.background.keep_thread(Part::vital("outbox"), move |stop| {
-            let drain = Drain::new(Arc::clone(&spool), sinks.clone());
+            let deliverer = Deliverer::new(Arc::clone(&spool), sinks.clone());
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(drain.run(stop)),
+                Ok(runtime) => runtime.block_on(deliverer.run(stop)),
                 Err(error) => tracing::error!(%error, "finished calls are not delivered: no runtime can be had"),
             }
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use redial_identity::CallerAddress;
-use redial_memory::model::{Profile, Session};
+use redial_memory::model::{Profile, SessionDoc};
 use redial_outgoing::tls;
 use redial_store::store::MemoryError;
 use redial_supervision::Part;
@@ -102,7 +102,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+    pub async fn session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
         self.app.store.load_session(sid).await
     }
 

@@ -77,7 +77,7 @@ pub(crate) struct Parts {
 }
 
 /// One live call.
-pub(crate) struct Session {
+pub(crate) struct CallTask {
     parts: Parts,
     call_sid: CallId,
     call: Call,
@@ -219,7 +219,7 @@ pub(crate) struct Resumed {
     pub(crate) summary: String,
 }
 
-impl Session {
+impl CallTask {
     pub(crate) fn new(parts: Parts, opening: Opening) -> Self {
         let now = Instant::now();
         let resumed = opening.resumed.map(|resumed| (resumed.before, resumed.turns, resumed.summary));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use redial_call::Role;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_speech::wav;
 use redial_store::redis::RedisStore;
 
@@ -62,7 +62,7 @@ struct Voice {
 struct Outcome {
     title: &'static str,
     report: Report,
-    session: Session,
+    session: SessionDoc,
 }
 
 impl Demo {
@@ -189,7 +189,7 @@ async fn place(
 }
 
 /// The session document, once the hang-up has been written.
-async fn session(gateway: &Gateway, sid: &str) -> anyhow::Result<Session> {
+async fn session(gateway: &Gateway, sid: &str) -> anyhow::Result<SessionDoc> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         if let Some(session) = gateway.session(sid).await? {

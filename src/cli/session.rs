@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use redial_call::Role;
-use redial_memory::model::Session as Document;
+use redial_memory::model::SessionDoc;
 
 use super::exit::Exit;
 use super::operators::{Format, Operators, Paging, block_on, expires, more, note};
@@ -62,8 +62,8 @@ fn listed(sessions: &Sessions) -> String {
     lines.collect::<Vec<_>>().join("\n") + &more(sessions.next.as_ref())
 }
 
-fn shown(session: &Document) -> String {
-    let Document { chat_id, user_id, started_at, end_reason, conversation_history, .. } = session;
+fn shown(session: &SessionDoc) -> String {
+    let SessionDoc { chat_id, user_id, started_at, end_reason, conversation_history, .. } = session;
     let mut text = format!("{chat_id}  {user_id}  {}  {end_reason}", rfc3339(*started_at));
     for message in conversation_history {
         let who = match message.turn.role {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use redial_identity::{PhoneHash, UserId};
-use redial_memory::model::{Profile, Session};
+use redial_memory::model::{Profile, SessionDoc};
 use redial_store::directory::Page;
+use redial_store::erasure;
 use redial_store::spool::Held;
-use redial_store::whose;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -32,9 +32,9 @@ pub struct Export {
     /// The keyed hashes of their numbers; the numbers themselves are not held.
     pub numbers: Vec<String>,
     /// Finished calls with their words.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SessionDoc>,
     /// Finished calls that the archive has.
-    pub archived_sessions: Vec<Session>,
+    pub archived_sessions: Vec<SessionDoc>,
     /// Calls that are known to have been, and whose words are not held any more.
     pub expired_sessions: Vec<String>,
     /// Turns of calls that go on, on this machine.
@@ -81,7 +81,7 @@ impl Operations<'_> {
         let user = self.exported(subject).await?;
         let entry = self.store.user(&user).await?;
         let mut ids = vec![user.clone()];
-        ids.extend(whose::absorbed_by(self.store, &user).await?);
+        ids.extend(erasure::absorbed_by(self.store, &user).await?);
         let mut held = Held::default();
         for id in &ids {
             let Held { turns, entries, logs } = self.spool.held(id).await?;
@@ -97,7 +97,7 @@ impl Operations<'_> {
         }
         let profile = entry.as_ref().and_then(|entry| entry.profile.clone());
         sids.extend(profile.iter().flat_map(|profile| profile.episodes.iter().map(|episode| episode.sid.clone())));
-        let is_theirs = |session: &Session| ids.iter().any(|id| id.as_str() == session.user_id);
+        let is_theirs = |session: &SessionDoc| ids.iter().any(|id| id.as_str() == session.user_id);
         let mut archived_sessions = self.archived(&ids, &sids).await?;
         archived_sessions.found.retain(is_theirs);
         let (mut sessions, mut expired_sessions) = (Vec::new(), Vec::new());
@@ -160,7 +160,7 @@ impl Operations<'_> {
                 if self.archive.is_some() =>
             {
                 // Not somebody from whom the number was split off.
-                whose::whose(self.store, caller, older).await?.users.pop().ok_or(nobody)
+                erasure::erasure_scope(self.store, caller, older).await?.users.pop().ok_or(nobody)
             }
             (resolved, _) => resolved,
         }
@@ -213,7 +213,7 @@ impl Operations<'_> {
 /// What was found in the archive.
 #[derive(Default)]
 struct Archived {
-    found: Vec<Session>,
+    found: Vec<SessionDoc>,
     not_looked_for: Vec<String>,
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use redial_identity::UserId;
 use redial_store::archive::ArchiveError;
 use redial_store::directory::Erased;
+use redial_store::erasure;
 use redial_store::spool::Forgotten;
 use redial_store::store::MemoryError;
-use redial_store::whose;
 use serde::Serialize;
 
 use super::{OperationError, Operations, Subject};
@@ -179,10 +179,10 @@ impl Operations<'_> {
         let mut meant = Meant::default();
         match subject {
             Subject::User(user) => meant.users.push(user.clone()),
-            Subject::Number { caller, older } => match whose::whose(self.store, caller, older).await {
-                Ok(whose) => {
-                    meant.users = whose.users;
-                    meant.left.extend(whose.another.map(|another| {
+            Subject::Number { caller, older } => match erasure::erasure_scope(self.store, caller, older).await {
+                Ok(scope) => {
+                    meant.users = scope.users;
+                    meant.left.extend(scope.another.map(|another| {
                         format!(
                             "{}: it was first derived from this number, and is somebody's who has another one since the \
                              number was split off; to erase them as well, name this user id",
@@ -204,7 +204,7 @@ impl Operations<'_> {
             },
         }
         for user in meant.users.clone() {
-            match whose::absorbed_by(self.store, &user).await {
+            match erasure::absorbed_by(self.store, &user).await {
                 Ok(absorbed) => {
                     let new = absorbed.into_iter().filter(|id| !meant.users.contains(id)).collect::<Vec<_>>();
                     meant.users.extend(new);

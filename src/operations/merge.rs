@@ -52,7 +52,7 @@ impl Operations<'_> {
                     "{MAX_ABSORBED} callers have become this one already; one more could not be erased with them"
                 )));
             }
-            match self.store.absorb(&from, &into, target.revision, &joined).await? {
+            match self.store.merge_users(&from, &into, target.revision, &joined).await? {
                 ProfileChange::Applied { revision } => {
                     // What waits or lies here is found under the name that is left, by an erasure too.
                     self.spool.rename(&from, &into).await?;

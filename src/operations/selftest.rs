@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
-use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
 use redial_store::clock;
 use redial_store::store::{Commit, MemoryError};
 use serde::Serialize;
@@ -114,7 +114,7 @@ impl Operations<'_> {
         read.and(written)
     }
 
-    async fn write_and_read(&self, session: &Session, test: &mut SelfTest) -> Option<()> {
+    async fn write_and_read(&self, session: &SessionDoc, test: &mut SelfTest) -> Option<()> {
         let user_id = UserId::parse(&session.user_id).expect("it was made from an id");
         let commit = Commit {
             caller: Caller { user_id: user_id.clone(), hash: None },
@@ -157,7 +157,7 @@ fn expect(holds: bool, otherwise: &str) -> Result<(), MemoryError> {
     if holds { Ok(()) } else { Err(MemoryError::Refused(otherwise.to_owned())) }
 }
 
-fn session(scratch: &str) -> Session {
+fn session(scratch: &str) -> SessionDoc {
     let now = clock::system()();
     let turn = Turn {
         id: TurnId(1),
@@ -170,7 +170,7 @@ fn session(scratch: &str) -> Session {
         start_ms: 0,
         end_ms: 1,
     };
-    Session {
+    SessionDoc {
         chat_id: format!("selftest-{scratch}"),
         conversation_history: vec![Message { turn }],
         last_update: super::now_rfc3339(),

@@ -1,7 +1,7 @@
 //! Finished calls: listing, reading, clearing.
 
 use redial_identity::is_id;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_store::directory::{Page, SessionEntry};
 use redial_store::store::MemoryError;
 use serde::Serialize;
@@ -81,7 +81,7 @@ impl Operations<'_> {
     ///
     /// # Errors
     /// [`OperationError::NotFound`].
-    pub async fn session(&self, sid: &str) -> Result<Session, OperationError> {
+    pub async fn session(&self, sid: &str) -> Result<SessionDoc, OperationError> {
         check_id(sid)?;
         self.find_session(sid).await?.ok_or_else(|| {
             OperationError::NotFound("no finished call of that id is held: it is wrong, or has expired".to_owned())
@@ -113,7 +113,7 @@ impl Operations<'_> {
     }
 
     /// From the store, else from the archive.
-    pub(super) async fn find_session(&self, sid: &str) -> Result<Option<Session>, OperationError> {
+    pub(super) async fn find_session(&self, sid: &str) -> Result<Option<SessionDoc>, OperationError> {
         if !is_id(sid) {
             return Ok(None);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use redial_call::Role;
-use redial_memory::model::{Confidence, Profile, Session};
+use redial_memory::model::{Confidence, Profile, SessionDoc};
 use redial_memory::why;
 use serde::Serialize;
 
@@ -75,7 +75,7 @@ impl Operations<'_> {
 /// The calls that receipts name, each read once.
 struct Calls<'a> {
     operations: &'a Operations<'a>,
-    read: HashMap<String, Option<Session>>,
+    read: HashMap<String, Option<SessionDoc>>,
     profile: &'a Profile,
 }
 

@@ -22,7 +22,7 @@ use crate::calls::{self, ControlReceiver, Ringing};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::session::log::CallLog;
 use crate::session::record::Record;
-use crate::session::{Opening, Parts, Resumed, Session, settings_for};
+use crate::session::{CallTask, Opening, Parts, Resumed, settings_for};
 use crate::telemetry::limited::Limited;
 use crate::telemetry::millis;
 
@@ -147,7 +147,7 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
         let before = resumed.as_ref().map(|resumed| resumed.turns.as_slice()).unwrap_or_default();
         CallLog::start(&app.config.server.data_dir, start.call.as_str(), &parts.settings, before)
     });
-    let session = Session::new(
+    let session = CallTask::new(
         parts,
         Opening {
             call_sid: start.call.clone(),

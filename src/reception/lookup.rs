@@ -101,7 +101,7 @@ async fn look_up(
     opening: Opening,
 ) -> Lookup {
     let began = std::time::Instant::now();
-    let mut known = match rekey::find(app.store.as_ref(), caller.clone(), older).await {
+    let mut known = match rekey::begin_call_migrating(app.store.as_ref(), caller.clone(), older).await {
         Ok(known) => Some(known),
         Err(error) => {
             metrics::counter!("redial_memory_errors_total", "operation" => "begin_call").increment(1);

@@ -5,10 +5,10 @@ use redial_carrier::line::{self, LineEvent, ReadError};
 use tokio::time::Instant;
 
 use super::budget::Verdict;
-use super::{Session, refuse};
+use super::{CallTask, refuse};
 use crate::media_stream::{Fault, Inbound};
 
-impl Session {
+impl CallTask {
     pub(super) fn on_message(&mut self, message: Inbound) {
         match message {
             Inbound::Text(text) => self.on_payload(line::Inbound::Text(&text)),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redial_call::{Role, Turn, Via};
 use redial_identity::Caller;
-use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, SessionDoc};
 use redial_store::spool::OpenCall;
 
 use crate::calls::Lookup;
@@ -147,7 +147,7 @@ impl Record {
     }
 
     /// The session document of the call, which ends now.
-    pub(crate) fn into_session(self, end_reason: &str, last_event: &str) -> Session {
+    pub(crate) fn into_session(self, end_reason: &str, last_event: &str) -> SessionDoc {
         let mut inner = self.lock();
         let now = SystemTime::now();
         let unkept = inner.unkept;
@@ -158,7 +158,7 @@ impl Record {
         // Not before what was said in it, should the clock have been set back.
         let lasted = inner.turns.iter().map(|turn| turn.end_ms).max().unwrap_or(0);
         let started_at = unix_ms(inner.started_at);
-        Session {
+        SessionDoc {
             chat_id: inner.session_id.clone(),
             conversation_history: inner.turns.iter().map(|turn| Message { turn: turn.clone() }).collect(),
             last_update: humantime::format_rfc3339_millis(now).to_string(),

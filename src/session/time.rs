@@ -5,7 +5,7 @@ use std::time::Duration;
 use redial_call::{EndSignal, Event};
 use tokio::time::Instant;
 
-use super::Session;
+use super::CallTask;
 use super::line::TICK;
 use crate::telemetry::millis;
 
@@ -15,7 +15,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(10);
 /// For so long after it stood still, the process does not take silence for death: it has yet to read what came meanwhile.
 const AWAKE: Duration = Duration::from_secs(1);
 
-impl Session {
+impl CallTask {
     /// When to look at the clock again, at the latest.
     pub(super) fn deadline(&mut self) -> Instant {
         let now = self.look_at_clock();

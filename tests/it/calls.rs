@@ -8,7 +8,7 @@ use futures_util::stream::{self, BoxStream};
 use redial::gateway::RunningCalls;
 use redial::simulate::{HangUp, Report, Script, Step};
 use redial_call::Role;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_provider::ProviderError;
 use redial_provider::agent::{Agent, Delta, Prompt};
 use redial_provider::scripted::{Heard, ScriptedTts};
@@ -23,7 +23,7 @@ const APPOINTMENT: &str = "I would like to change my appointment to Tuesday at t
 const NAME: &str = "My name is Jennifer Parker and I live in Chicago.";
 
 /// A caller who says these fixtures, one at a time, and hangs up.
-async fn call(gateway: &TestGateway, from: &str, says: &[&str]) -> Session {
+async fn call(gateway: &TestGateway, from: &str, says: &[&str]) -> SessionDoc {
     let report = place(gateway, from, says).await;
     assert!(report.warnings.is_empty(), "{:?}", report.warnings);
     gateway.session(&report.call_sid).await
@@ -40,7 +40,7 @@ async fn place(gateway: &TestGateway, from: &str, says: &[&str]) -> Report {
     gateway.simulator().call(script).await.unwrap()
 }
 
-fn said_by(session: &Session, role: Role) -> Vec<&str> {
+fn said_by(session: &SessionDoc, role: Role) -> Vec<&str> {
     let history = &session.conversation_history;
     history.iter().filter(|message| message.turn.role == role).map(|message| message.turn.text.as_str()).collect()
 }

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use redial_agent::prompts;
 use redial_call::Role;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_provider::ProviderError;
 use redial_provider::agent::{Agent, Delta, Prompt};
 use tempfile::TempDir;
@@ -68,13 +68,13 @@ async fn hear_goodbye(socket: &mut Socket) {
     assert_eq!(socket.closed().await, Some(1000));
 }
 
-fn agent_words(session: &Session) -> Vec<&str> {
+fn agent_words(session: &SessionDoc) -> Vec<&str> {
     let history = session.conversation_history.iter().map(|message| &message.turn);
     history.filter(|turn| turn.role == Role::Agent).map(|turn| turn.text.as_str()).collect()
 }
 
 /// Whether it begins as calls do, and not as one that was lost.
-fn is_greeted(session: &Session) -> bool {
+fn is_greeted(session: &SessionDoc) -> bool {
     let first = agent_words(session).first().copied().unwrap_or_default().to_owned();
     !first.is_empty() && !prompts::resumed().starts_with(&first) && !first.starts_with("Sorry")
 }

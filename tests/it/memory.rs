@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
-use redial_memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, Session};
-use redial_memory::unite::unite;
+use redial_memory::merge_copies::merge_copies;
+use redial_memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
 use redial_store::clock::Clock;
 use redial_store::directory::Memory;
 use redial_store::hang_up::{self, HangUp, Written};
@@ -104,7 +104,7 @@ impl Bench {
     }
 
     /// Writes a session as the gateway does.
-    async fn hang_up(&self, caller: &Caller, session: Session) -> Written {
+    async fn hang_up(&self, caller: &Caller, session: SessionDoc) -> Written {
         let known = self.known(caller).await;
         let hang_up = HangUp { caller: caller.clone(), session, base: Some((known.revision, known.profile)) };
         hang_up::write(self.store.as_ref(), hang_up, fold).await.unwrap().0
@@ -146,7 +146,7 @@ fn withheld(name: &str) -> Caller {
 }
 
 /// A session in which the caller said `said`.
-pub(crate) fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) -> Session {
+pub(crate) fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) -> SessionDoc {
     let turn = |(n, text): (usize, &&str)| Turn {
         id: TurnId(u32::try_from(n).unwrap()),
         role: Role::Caller,
@@ -158,7 +158,7 @@ pub(crate) fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) 
         start_ms: 0,
         end_ms: 900,
     };
-    Session {
+    SessionDoc {
         chat_id: sid.to_owned(),
         conversation_history: said.iter().enumerate().map(turn).map(|turn| Message { turn }).collect(),
         last_update: "2026-01-05T12:00:00.000Z".to_owned(),
@@ -172,7 +172,7 @@ pub(crate) fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) 
 }
 
 /// Adds the call to the profile, once.
-pub(crate) fn fold(mut profile: Profile, session: &Session) -> Profile {
+pub(crate) fn fold(mut profile: Profile, session: &SessionDoc) -> Profile {
     if !profile.episodes.iter().any(|episode| episode.sid == session.chat_id) {
         profile.episodes.push(Episode {
             sid: session.chat_id.clone(),
@@ -199,7 +199,7 @@ fn unknown(caller: &Caller) -> Known {
 }
 
 /// A commit of `session`, with the profile that was read in `base` folded.
-pub(crate) fn commit(caller: &Caller, session: Session, base: &Known) -> Commit {
+pub(crate) fn commit(caller: &Caller, session: SessionDoc, base: &Known) -> Commit {
     Commit {
         caller: caller.clone(),
         user_id: base.user_id.clone(),
@@ -221,7 +221,7 @@ async fn settle(store: &dyn Store, mut commit: Commit) -> Outcome {
                 commit.base_revision = revision;
             }
             Outcome::Differs { stored, digest } => {
-                commit.session = unite(&commit.session, &stored.expect("no document expires in this test"));
+                commit.session = merge_copies(&commit.session, &stored.expect("no document expires in this test"));
                 commit.replaces = Some(digest);
             }
             done => return done,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use redial::operations::{Operations, Subject};
 use redial_identity::{Caller, Keys};
 use redial_memory::fold;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_store::clock;
 use redial_store::directory::Memory;
 use redial_store::hang_up::{self, HangUp};
@@ -93,13 +93,13 @@ impl Desk {
     }
 
     /// A whole call in which the caller said this.
-    async fn call(&self, number: &str, sid: &str, said: &[&str]) -> Session {
+    async fn call(&self, number: &str, sid: &str, said: &[&str]) -> SessionDoc {
         let derived = self.caller(number);
         let known = self.store.begin_call(&derived).await.unwrap();
         let caller = Caller { user_id: known.user_id.clone(), ..derived };
         let session = crate::memory::session(sid, &caller, said, clock::system()());
         let hang_up = HangUp { caller, session: session.clone(), base: Some((known.revision, known.profile)) };
-        hang_up::write(self.store.as_ref(), hang_up, fold::fold).await.unwrap();
+        hang_up::write(self.store.as_ref(), hang_up, fold::apply_session).await.unwrap();
         session
     }
 }

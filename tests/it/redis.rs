@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::digest::SessionDigest;
-use redial_memory::model::{MAX_SESSION_BYTES, Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial_memory::model::{MAX_SESSION_BYTES, Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
 use redial_store::redis::RedisStore;
 use redial_store::settings::{StoreSettings, TtlRefresh};
 use redial_store::store::{Commit, Known, MemoryError, Outcome, Store};
@@ -67,7 +67,7 @@ fn withheld() -> Caller {
     Caller { user_id: user("anon_1"), hash: None }
 }
 
-fn session(sid: &str, turns: u32, ended_at: u64) -> Session {
+fn session(sid: &str, turns: u32, ended_at: u64) -> SessionDoc {
     let turn = |id| Message {
         turn: Turn {
             id: TurnId(id),
@@ -81,7 +81,7 @@ fn session(sid: &str, turns: u32, ended_at: u64) -> Session {
             end_ms: 900,
         },
     };
-    Session {
+    SessionDoc {
         chat_id: sid.to_owned(),
         conversation_history: (1..=turns).map(turn).collect(),
         last_update: "2026-11-01T10:00:00.000Z".to_owned(),

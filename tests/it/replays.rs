@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use redial::simulate::{Replayed, replay};
 use redial_call::Role;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use serde_json::Value;
 
 use crate::support::gateway::{Setup, audio};
@@ -71,7 +71,7 @@ async fn live(name: &str) -> String {
 }
 
 /// What a person would ask about a call, without the times that differ between runs.
-fn outcome(replayed: &Replayed, session: &Session) -> String {
+fn outcome(replayed: &Replayed, session: &SessionDoc) -> String {
     let mut out = format!("ended: {} ({})\n", session.end_reason, session.metadata.last_event_type);
     let identity = if session.user_id.starts_with("anon_") { "nobody" } else { "a number" };
     writeln!(out, "caller: {identity}").unwrap();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use redial::simulate::{EndedBy, HangUp, Report, Script, Simulator, Step, WarningCode, Who};
 use redial_call::Role;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_store::settings::StoreSettings;
 use redial_store::sqlite::SqliteStore;
 use redial_store::store::Store as _;
@@ -44,7 +44,7 @@ async fn behind_proxy(setup: Setup) -> (TestGateway, Proxy) {
     (setup.var("MEMORY_CONSENT", "implicit").start().await, proxy)
 }
 
-fn words(session: &Session, role: Role) -> Vec<&str> {
+fn words(session: &SessionDoc, role: Role) -> Vec<&str> {
     let turns = session.conversation_history.iter().map(|message| &message.turn);
     turns.filter(|turn| turn.role == role).map(|turn| turn.text.as_str()).collect()
 }
@@ -118,7 +118,7 @@ fn went_on(report: &Report) -> bool {
     matches!(report.ended_by, EndedBy::Caller(_)) && report.redirects == 0 && !broken
 }
 
-async fn stored(dir: &TempDir, sid: &str) -> Session {
+async fn stored(dir: &TempDir, sid: &str) -> SessionDoc {
     let store = SqliteStore::open(&dir.path().join("redial.sqlite"), StoreSettings::default()).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {

@@ -3,7 +3,7 @@
 use redial_call::Via;
 
 use super::merge::settled;
-use super::model::{Choice, Consent, Profile, Session};
+use super::model::{Choice, Consent, Profile, SessionDoc};
 use super::source::{sid_of, time_of};
 use crate::talk::Talk;
 
@@ -60,7 +60,7 @@ pub fn kept(mode: ConsentMode, choice: Option<Choice>, unremembered: bool) -> Ke
 ///
 /// A "no" holds whenever it was given, also when it came later: nobody else is shown the words then. A "yes" holds for
 /// its own call and later ones.
-pub fn kept_later(mode: ConsentMode, known: Option<&Consent>, session: &Session) -> Keep {
+pub fn kept_later(mode: ConsentMode, known: Option<&Consent>, session: &SessionDoc) -> Keep {
     let turns: Vec<_> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
     let talk = Talk::of(&turns, None);
     let own = given(&talk, session).map(|given| given.memory);
@@ -83,7 +83,7 @@ pub fn may_recall(mode: ConsentMode, consent: Option<&Consent>) -> bool {
 }
 
 /// The answer that was given in `session`.
-pub(super) fn given(talk: &Talk, session: &Session) -> Option<Consent> {
+pub(super) fn given(talk: &Talk, session: &SessionDoc) -> Option<Consent> {
     let answer = talk.consent?;
     let turns: Vec<_> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
     let how = match (answer.via, answer.yes) {
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_no_holds_for_earlier_calls_and_a_yes_does_not() {
         use ConsentMode::{Announce, Ask, Off};
-        let session = Session {
+        let session = SessionDoc {
             chat_id: "CA1".to_owned(),
             conversation_history: Vec::new(),
             last_update: String::new(),

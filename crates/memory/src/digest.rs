@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use super::model::Session;
+use super::model::SessionDoc;
 
 /// SHA-256 over a session's id, the number of its turns and what was said.
 ///
@@ -15,7 +15,7 @@ pub struct SessionDigest([u8; 32]);
 
 impl SessionDigest {
     /// The digest of a session as it is now.
-    pub fn of(session: &Session) -> Self {
+    pub fn of(session: &SessionDoc) -> Self {
         let mut hash = Sha256::new();
         // Neither an id nor JSON on one line has a line break, so the parts cannot run into each other.
         hash.update(format!("{}\n{}\n", session.chat_id, session.conversation_history.len()));
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use crate::model::{Message, Metadata, SCHEMA_VERSION};
 
-    fn session(said: &[&str]) -> Session {
+    fn session(said: &[&str]) -> SessionDoc {
         let turn = |(id, text): (usize, &&str)| Message {
             turn: Turn {
                 id: TurnId(u32::try_from(id).unwrap()),
@@ -76,7 +76,7 @@ mod tests {
                 end_ms: 0,
             },
         };
-        Session {
+        SessionDoc {
             chat_id: "CA1".to_owned(),
             conversation_history: said.iter().enumerate().map(turn).collect(),
             last_update: String::new(),

@@ -18,7 +18,7 @@ pub use self::draft::Draft;
 pub use self::limits::is_key;
 pub use self::limits::{MAX_KEY_CHARS, MAX_TEXT_CHARS};
 use crate::kept::kept_words;
-use crate::model::{Class, Fact, Session};
+use crate::model::{Class, Fact, SessionDoc};
 use crate::source::{sid_of, time_of};
 
 /// Facts that one call may leave, so that no call can push out what others told.
@@ -69,7 +69,7 @@ pub struct Admitted {
 }
 
 /// The facts of a finished call, by rules alone. The same session always gives the same facts.
-pub fn of_session(session: &Session) -> Vec<Fact> {
+pub fn of_session(session: &SessionDoc) -> Vec<Fact> {
     let evidence = Evidence::of(session);
     admit_with(&evidence, &rules::drafts(&evidence.turns, &evidence.kept)).facts
 }
@@ -78,12 +78,12 @@ pub fn of_session(session: &Session) -> Vec<Fact> {
 ///
 /// # Errors
 /// When it may not be remembered; see [`Refusal`].
-pub fn admit(draft: &Draft, session: &Session) -> Result<Fact, Refusal> {
+pub fn admit(draft: &Draft, session: &SessionDoc) -> Result<Fact, Refusal> {
     Evidence::of(session).admit(draft)
 }
 
 /// Admits many drafts of one call.
-pub fn admit_all(drafts: &[Draft], session: &Session) -> Admitted {
+pub fn admit_all(drafts: &[Draft], session: &SessionDoc) -> Admitted {
     admit_with(&Evidence::of(session), drafts)
 }
 
@@ -137,14 +137,14 @@ fn receipt(sid: &str) -> u32 {
 
 /// A call, read for what may be kept of it.
 struct Evidence<'a> {
-    session: &'a Session,
+    session: &'a SessionDoc,
     turns: Vec<Turn>,
     /// For each turn, the words of it that may be stored.
     kept: Vec<String>,
 }
 
 impl<'a> Evidence<'a> {
-    fn of(session: &'a Session) -> Self {
+    fn of(session: &'a SessionDoc) -> Self {
         let turns: Vec<Turn> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
         let kept = kept_words(&turns);
         Self { session, turns, kept }

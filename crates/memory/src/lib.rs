@@ -7,7 +7,7 @@
 //! | [`fold`] | a finished call becomes part of the profile |
 //! | [`facts`], [`consent`] | what callers say of themselves; what they agreed to |
 //! | [`summary`], [`rolling`] | the profile's summary; that of a running call |
-//! | [`merge`], [`unite`] | two profiles of one person; two copies of one call |
+//! | [`merge`], [`merge_copies`] | two profiles of one person; two copies of one call |
 //! | [`digest`] | a session's identity |
 //! | [`summarizer`], [`improve`] | what a model is asked for; how its answer is taken in |
 //! | [`greeting`], [`prompt_block`] | what may be said aloud; what a model is told |
@@ -22,6 +22,7 @@ pub mod greeting;
 pub mod improve;
 pub mod kept;
 pub mod merge;
+pub mod merge_copies;
 pub mod model;
 pub mod prompt_block;
 pub mod rolling;
@@ -29,5 +30,4 @@ pub mod source;
 pub mod summarizer;
 pub mod summary;
 pub mod talk;
-pub mod unite;
 pub mod why;

@@ -163,7 +163,7 @@ pub struct Episode {
 
 /// One finished call, as it is stored. The first four fields carry the names that older deployments used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Session {
+pub struct SessionDoc {
     /// The session's id: the call's.
     pub chat_id: String,
     /// What was said, oldest first.

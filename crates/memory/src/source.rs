@@ -2,7 +2,7 @@
 
 use redial_call::{Turn, TurnId};
 
-use crate::model::Session;
+use crate::model::SessionDoc;
 
 /// The session that something comes from, by its `src`.
 pub(super) fn sid_of(src: &str) -> &str {
@@ -10,7 +10,7 @@ pub(super) fn sid_of(src: &str) -> &str {
 }
 
 /// When a turn of the call began, in Unix ms.
-pub(super) fn time_of(session: &Session, turns: &[Turn], turn: TurnId) -> u64 {
+pub(super) fn time_of(session: &SessionDoc, turns: &[Turn], turn: TurnId) -> u64 {
     let start_ms = turns.iter().find(|own| own.id == turn).map_or(0, |own| own.start_ms);
     session.started_at.saturating_add(start_ms)
 }

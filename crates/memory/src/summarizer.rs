@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::model::Session;
+use super::model::SessionDoc;
 
 /// Facts that an answer may propose. So many of one call that it is more are made up.
 pub const MAX_PROPOSED_FACTS: usize = 30;
@@ -34,7 +34,7 @@ pub struct SummaryRequest {
     /// The profile's summary before this call; empty for a stranger.
     pub previous_summary: String,
     /// The call.
-    pub session: Session,
+    pub session: SessionDoc,
 }
 
 /// What a summariser proposes to remember. Bounds and characters are checked; whether a fact is true to the call is not.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redial_identity::{UserId, is_id};
-use redial_memory::model::{MAX_SESSION_BYTES, Session};
+use redial_memory::model::{MAX_SESSION_BYTES, SessionDoc};
 use serde::{Deserialize, Serialize};
 
 pub use self::config::{ArchiveConfig, open};
@@ -28,19 +28,19 @@ pub trait Archive: Send + Sync {
     ///
     /// # Errors
     /// [`ArchiveError::Unavailable`]: put it again later. It has not been kept, or not for certain.
-    async fn put(&self, session: &Session) -> Result<(), ArchiveError>;
+    async fn put(&self, session: &SessionDoc) -> Result<(), ArchiveError>;
 
     /// Reads a finished call, its longest copy.
     ///
     /// # Errors
     /// When the archive cannot be asked, or answers something else.
-    async fn get(&self, sid: &str) -> Result<Option<Session>, ArchiveError>;
+    async fn get(&self, sid: &str) -> Result<Option<SessionDoc>, ArchiveError>;
 
     /// All calls of a user, each its longest copy, the oldest first; `None` when the archive cannot look for a user.
     ///
     /// # Errors
     /// As for [`Archive::get`].
-    async fn of_user(&self, _user: &UserId) -> Result<Option<Vec<Session>>, ArchiveError> {
+    async fn of_user(&self, _user: &UserId) -> Result<Option<Vec<SessionDoc>>, ArchiveError> {
         Ok(None)
     }
 
@@ -76,21 +76,21 @@ struct NewRecord<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(flatten)]
-    session: &'a Session,
+    session: &'a SessionDoc,
 }
 
 /// A record as it is read back.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Record {
-    Session(Session),
+    Session(SessionDoc),
     /// Of a newer version.
     #[serde(other)]
     Unknown,
 }
 
 /// The record of a session: one line of JSON, without its end. The same session always gives the same bytes.
-fn encode(session: &Session) -> Result<Vec<u8>, ArchiveError> {
+fn encode(session: &SessionDoc) -> Result<Vec<u8>, ArchiveError> {
     for id in [&session.chat_id, &session.user_id] {
         if !is_name(id) {
             return Err(ArchiveError::Refused(format!("{id:?} is no id that a session or user can have")));
@@ -109,20 +109,20 @@ fn encode(session: &Session) -> Result<Vec<u8>, ArchiveError> {
 }
 
 /// Of several copies of a call the one that ended last, of equal ones the last; the oldest call first.
-fn longest_copies(sessions: impl IntoIterator<Item = Session>) -> Vec<Session> {
-    let mut calls: BTreeMap<String, Session> = BTreeMap::new();
+fn longest_copies(sessions: impl IntoIterator<Item = SessionDoc>) -> Vec<SessionDoc> {
+    let mut calls: BTreeMap<String, SessionDoc> = BTreeMap::new();
     for session in sessions {
         if calls.get(&session.chat_id).is_none_or(|known| known.ended_at <= session.ended_at) {
             calls.insert(session.chat_id.clone(), session);
         }
     }
-    let mut calls: Vec<Session> = calls.into_values().collect();
+    let mut calls: Vec<SessionDoc> = calls.into_values().collect();
     calls.sort_by(|a, b| (a.ended_at, &a.chat_id).cmp(&(b.ended_at, &b.chat_id)));
     calls
 }
 
 /// The session in a record; `None` if it is not one.
-fn decode(record: &[u8]) -> Option<Session> {
+fn decode(record: &[u8]) -> Option<SessionDoc> {
     match serde_json::from_slice(record) {
         Ok(Record::Session(session)) => Some(session),
         Ok(Record::Unknown) | Err(_) => None,

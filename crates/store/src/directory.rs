@@ -67,7 +67,7 @@ pub trait Directory: Send + Sync {
     /// Joins two users who are one person: `absorbed`'s numbers, session index and count of calls go to `into`, whose
     /// profile becomes `profile` if it is still at `base_revision`; nothing else is left of `absorbed`. Repeated, it
     /// changes nothing.
-    async fn absorb(
+    async fn merge_users(
         &self,
         absorbed: &UserId,
         into: &UserId,

@@ -8,12 +8,14 @@
 //! | [`mirror`], [`resume`], [`fate`] | live calls for other instances; a call goes on; what became of a call |
 //! | [`hang_up`] | one write: conflicts, other copies, moved numbers |
 //! | [`archive`] | finished calls, kept for good |
-//! | [`rekey`], [`import`] | callers under former hashes; four older layouts |
+//! | [`rekey`], [`erasure`] | callers under former hashes; whom an erasure is about |
+//! | [`import`] | four older layouts |
 //! | [`settings`], [`clock`] | how long things are kept; the time |
 
 pub mod archive;
 pub mod clock;
 pub mod directory;
+pub mod erasure;
 pub mod fate;
 pub mod hang_up;
 pub mod import;
@@ -27,7 +29,6 @@ pub mod settings;
 pub mod spool;
 pub mod sqlite;
 pub mod store;
-pub mod whose;
 
 /// Any error from below.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

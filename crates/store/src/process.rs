@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use redial_identity::{Caller, PhoneHash, UserId};
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 
 use super::clock::{self, Clock, SWEEP_EVERY_MS};
 use super::rules::{self, Marker, Records, SessionRecord, UserRecord, Writing};
@@ -57,7 +57,7 @@ impl Store for ProcessStore {
         self.transact(|view| rules::commit(view, &self.settings, view.now, &writing))
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
         rules::check_session_id(sid)?;
         self.transact(|view| rules::load_session(view, sid))
     }

@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
-use redial_memory::model::{MAX_SESSION_BYTES, Session};
+use redial_memory::model::{MAX_SESSION_BYTES, SessionDoc};
 use redial_outgoing::tls;
 use redis::{Cmd, FromRedisValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -205,7 +205,7 @@ impl Store for RedisStore {
         self.commit_call(commit, Instant::now() + self.background).await
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
         let sid = checked(sid)?;
         let until = Instant::now() + self.background;
         let Some(key) = self.find_session(sid, until).await? else { return Ok(None) };
@@ -224,7 +224,7 @@ impl Store for RedisStore {
         match (v, doc) {
             (None, None) => Ok(None),
             (_, doc) => {
-                let session = doc.and_then(|doc| serde_json::from_slice::<Session>(&doc).ok());
+                let session = doc.and_then(|doc| serde_json::from_slice::<SessionDoc>(&doc).ok());
                 let session = session.ok_or_else(|| {
                     unreadable("its document is no session that this version can read; move the key aside, or upgrade")
                 })?;

@@ -23,7 +23,11 @@ use crate::directory::Memory;
 ///
 /// # Cancel safety
 /// Dropped, the move may be half done; the next call finishes it, or finds it done.
-pub async fn find(store: &dyn Memory, caller: Caller, older: &[PhoneHash]) -> Result<Known, MemoryError> {
+pub async fn begin_call_migrating(
+    store: &dyn Memory,
+    caller: Caller,
+    older: &[PhoneHash],
+) -> Result<Known, MemoryError> {
     let known = store.begin_call(&caller).await?;
     let Some(hash) = &caller.hash else { return Ok(known) };
     // Not `created` alone: who made the mapping may have crashed before it looked further.
@@ -61,7 +65,7 @@ mod tests {
 
     use async_trait::async_trait;
     use redial_identity::UserId;
-    use redial_memory::model::{Profile, Session};
+    use redial_memory::model::{Profile, SessionDoc};
 
     use super::*;
     use crate::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
@@ -124,7 +128,7 @@ mod tests {
             unreachable!("a call start writes no session")
         }
 
-        async fn load_session(&self, _: &str) -> Result<Option<Session>, MemoryError> {
+        async fn load_session(&self, _: &str) -> Result<Option<SessionDoc>, MemoryError> {
             unreachable!("a call start reads no session")
         }
 
@@ -177,7 +181,7 @@ mod tests {
             unreachable!("only mappings are asked for")
         }
 
-        async fn absorb(&self, _: &UserId, _: &UserId, _: u64, _: &Profile) -> Result<ProfileChange, MemoryError> {
+        async fn merge_users(&self, _: &UserId, _: &UserId, _: u64, _: &Profile) -> Result<ProfileChange, MemoryError> {
             unreachable!("only mappings are asked for")
         }
 
@@ -218,22 +222,22 @@ mod tests {
     #[tokio::test]
     async fn a_caller_who_was_known_under_an_older_hash_is_the_same_person() {
         let store = Fake::with_ana();
-        let known = find(&store, ana(), &[hash("older"), hash("old")]).await.unwrap();
+        let known = begin_call_migrating(&store, ana(), &[hash("older"), hash("old")]).await.unwrap();
         assert_eq!((known.user_id.as_str(), known.calls, known.created), ("u_ana", 3, false));
         assert_eq!(store.mappings(), moved());
         // From then on it is one round trip.
         let before = store.operations.load(Ordering::SeqCst);
-        assert_eq!(find(&store, ana(), &[hash("old")]).await.unwrap().user_id, user("u_ana"));
+        assert_eq!(begin_call_migrating(&store, ana(), &[hash("old")]).await.unwrap().user_id, user("u_ana"));
         assert_eq!(store.operations.load(Ordering::SeqCst), before + 1);
     }
 
     #[tokio::test]
     async fn a_stranger_stays_one_and_a_withheld_caller_is_not_looked_for() {
         let store = Fake::default();
-        let known = find(&store, ana(), &[hash("old")]).await.unwrap();
+        let known = begin_call_migrating(&store, ana(), &[hash("old")]).await.unwrap();
         assert_eq!((known.user_id.as_str(), known.created), ("u_derived", true));
         let withheld = Caller { user_id: user("anon_1"), hash: None };
-        assert_eq!(find(&store, withheld, &[hash("old")]).await.unwrap().user_id, user("anon_1"));
+        assert_eq!(begin_call_migrating(&store, withheld, &[hash("old")]).await.unwrap().user_id, user("anon_1"));
         assert_eq!(store.mappings(), [("new".to_owned(), "u_derived".to_owned())]);
     }
 
@@ -242,14 +246,14 @@ mod tests {
         let mut store = Fake::with_ana();
         store.mappings.get_mut().unwrap().insert(hash("new"), user("u_derived"));
         store.calls.insert(user("u_derived"), 1);
-        assert_eq!(find(&store, ana(), &[hash("old")]).await.unwrap().user_id, user("u_derived"));
+        assert_eq!(begin_call_migrating(&store, ana(), &[hash("old")]).await.unwrap().user_id, user("u_derived"));
     }
 
     #[tokio::test]
     async fn two_older_hashes_of_one_user_are_both_moved_and_those_of_another_left_alone() {
         let mut store = Fake::with_ana();
         store.mappings.get_mut().unwrap().extend([(hash("plain"), user("u_ana")), (hash("shared"), user("u_eva"))]);
-        find(&store, ana(), &[hash("old"), hash("plain"), hash("shared")]).await.unwrap();
+        begin_call_migrating(&store, ana(), &[hash("old"), hash("plain"), hash("shared")]).await.unwrap();
         assert_eq!(store.mappings(), [moved(), vec![("shared".to_owned(), "u_eva".to_owned())]].concat());
     }
 
@@ -257,9 +261,9 @@ mod tests {
     async fn a_crash_at_any_step_loses_nobody() {
         for at in 0..5 {
             let mut store = Fake { fails_at: Some(at), ..Fake::with_ana() };
-            assert!(find(&store, ana(), &[hash("old")]).await.is_err(), "there is no step {at}");
+            assert!(begin_call_migrating(&store, ana(), &[hash("old")]).await.is_err(), "there is no step {at}");
             store.fails_at = None;
-            let known = find(&store, ana(), &[hash("old")]).await.unwrap();
+            let known = begin_call_migrating(&store, ana(), &[hash("old")]).await.unwrap();
             assert_eq!((known.user_id.as_str(), known.calls), ("u_ana", 3), "crashed at step {at}");
             // A mapping that stays behind leads to the same person.
             assert!(store.mappings().iter().all(|(_, user)| user == "u_ana"), "{:?}", store.mappings());
@@ -273,7 +277,8 @@ mod tests {
             let yields = (0..8).map(|digit| pattern / 3_usize.pow(digit) % 3).collect();
             let store = Fake { yields, ..Fake::with_ana() };
             let older = [hash("old")];
-            let (one, two) = tokio::join!(find(&store, ana(), &older), find(&store, ana(), &older));
+            let (one, two) =
+                tokio::join!(begin_call_migrating(&store, ana(), &older), begin_call_migrating(&store, ana(), &older));
             let users = [one.unwrap().user_id, two.unwrap().user_id];
             assert_eq!(users, [user("u_ana"), user("u_ana")], "{:?}", store.yields);
             assert_eq!(store.mappings(), moved(), "{:?}", store.yields);

@@ -1,11 +1,9 @@
 //! What was said in a call that goes on after its stream broke.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
 use redial_identity::{Caller, UserId};
-use redial_memory::unite::unite_turns;
 use tokio::time::timeout;
 
 use super::directory::Memory;
@@ -22,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Looks in this instance's journal and outbox; in the mirror, where another instance that died has left the call; and
 /// among the finished sessions of the store, where another one has put it when it let it go. The call may have been with
-/// each of them in turn, so what they know is united. Only what the same caller said is found.
+/// each of them in turn, so what they know is put together. Only what the same caller said is found.
 ///
 /// # Errors
 /// When nothing is known here, and the store does not answer, or has nothing while the mirror cannot be read.
@@ -57,24 +55,6 @@ pub async fn find(
     }
 }
 
-/// One call of its copies. Of copies with different beginnings, as when an instance could not find out that the call was
-/// going on, those with the most turns; the others are united with it when it is over. `None` without any.
-pub(super) fn united(copies: impl IntoIterator<Item = OpenCall>) -> Option<OpenCall> {
-    let mut calls: BTreeMap<u64, OpenCall> = BTreeMap::new();
-    for copy in copies {
-        match calls.get_mut(&copy.started_at) {
-            None => _ = calls.insert(copy.started_at, copy),
-            Some(call) => {
-                call.turns = unite_turns(&call.turns, &copy.turns);
-                if call.parameters.is_empty() {
-                    call.parameters = copy.parameters;
-                }
-            }
-        }
-    }
-    calls.into_values().max_by_key(|call| call.turns.len())
-}
-
 /// What others know of a call.
 struct Elsewhere {
     mirrored: Option<OpenCall>,
@@ -86,7 +66,7 @@ struct Elsewhere {
 impl Elsewhere {
     fn joined_to(self, ours: Option<OpenCall>) -> Option<OpenCall> {
         let summary = self.mirrored.as_ref().map(|call| (call.started_at, call.summary.clone()));
-        let mut call = united(ours.into_iter().chain(self.mirrored).chain(self.stored))?;
+        let mut call = OpenCall::merged(ours.into_iter().chain(self.mirrored).chain(self.stored))?;
         // Of turns that are all here it would be told twice.
         let lacks_some = u64::try_from(call.turns.len()).is_ok_and(|turns| turns < self.turns);
         call.summary = summary

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
 use redial_memory::digest::SessionDigest;
-use redial_memory::model::{MAX_SESSION_BYTES, Profile, SCHEMA_VERSION, Session};
+use redial_memory::model::{MAX_SESSION_BYTES, Profile, SCHEMA_VERSION, SessionDoc};
 use serde_json::{Map, Value};
 use tracing::warn;
 
@@ -265,7 +265,7 @@ pub(super) fn differs(
     turns: u64,
 ) -> Outcome {
     let session = document
-        .and_then(|document| serde_json::from_slice::<Session>(document).ok())
+        .and_then(|document| serde_json::from_slice::<SessionDoc>(document).ok())
         .filter(|session| session.chat_id == sid);
     if session.is_none() && turns <= stored_turns {
         return Outcome::Duplicate;
@@ -274,7 +274,7 @@ pub(super) fn differs(
 }
 
 /// Reads a finished session.
-pub(super) fn load_session(records: &impl Records, sid: &str) -> Result<Option<Session>, MemoryError> {
+pub(super) fn load_session(records: &impl Records, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
     let Some(record) = records.session(sid)? else { return Ok(None) };
     serde_json::from_str(&record.document).map(Some).map_err(|_| MemoryError::WrongShape {
         key: format!("session {sid}"),
@@ -303,7 +303,7 @@ pub(super) fn readable_profile(user_id: &UserId, record: &UserRecord) -> Option<
 }
 
 /// A session as it is stored. Whatever a call can make of itself is taken.
-pub(super) fn session_document(session: &Session) -> Result<String, MemoryError> {
+pub(super) fn session_document(session: &SessionDoc) -> Result<String, MemoryError> {
     document("session", session, MAX_SESSION_BYTES)
 }
 

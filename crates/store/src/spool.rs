@@ -6,52 +6,67 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | `open_call`, `entry` | a live call; what is to be delivered |
 //! | `journal` | live calls and their turns, as rows |
-//! | `outbox` | entries that wait or were delivered, as rows |
-//! | `dead` | what cannot be delivered, or read, as rows |
+//! | `outbox`, `entry_row` | entries that wait or were delivered, as rows; a row before it is believed |
+//! | `dead`, `retry`, `dead_letters` | what cannot be delivered, or read: as rows; back into the outbox; for operators |
+//! | `user`, `forget`, `held` | all that is here of a user: as rows; forgotten; for whoever asks, as one session is |
+//! | `mark`, `replay` | whether the store's server has forgotten; then what it took goes there again |
+//! | `pauses` | how long entries wait between attempts |
 //! | `sealed` | a checksum over all that a row says |
 //! | `writer` | the queue in front of the file: nothing on a call's path waits for a disk |
+//! | `disk_bypass` | sessions that the disk does not take |
 //! | `call_logs` | the logs that hold a forgotten caller's words |
-//! | `held` | what is here of one user, or of one session |
 //! | `home` | whether the data directory is still there |
-//! | `mark` | whether the store's server has forgotten |
 //! | `instance` | which process keeps a call, and whether it still lives |
 //! | `trace` | what is here of a call, for whoever is asked about it |
-//! | `drain` | the deliveries |
+//! | `deliverer` | the deliveries |
 
 pub mod call_logs;
 mod dead;
-mod drain;
+mod dead_letters;
+mod deliverer;
+mod disk_bypass;
+mod entry;
+mod entry_row;
+mod forget;
 mod held;
 pub mod home;
 mod instance;
 mod journal;
 mod mark;
+mod open_call;
 mod outbox;
+mod pauses;
+mod replay;
+mod retry;
 mod sealed;
 mod trace;
+mod user;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use redial_identity::{Caller, PhoneHash, UserId, is_id};
-use redial_memory::model::{Message, Session};
-use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use redial_identity::{Caller, PhoneHash, is_id};
+use redial_memory::model::{Message, SessionDoc};
+use tokio::sync::{Notify, oneshot};
 
 pub use self::dead::Dead;
-pub use self::drain::{Drain, LiveCalls, Sinks};
+pub use self::deliverer::{Deliverer, LiveCalls, Sinks};
+use self::disk_bypass::DiskBypass;
+pub use self::entry::{Entry, Kind};
 pub use self::held::{ClearedSession, Held, HeldEntry};
 use self::home::Home;
 use self::instance::Instance;
-pub use self::journal::OpenCall;
-pub use self::outbox::{Entry, Kind, SpoolFigures};
+pub use self::open_call::OpenCall;
+pub use self::outbox::SpoolFigures;
 pub(crate) use self::trace::Trace;
+pub use self::user::Forgotten;
 use self::writer::{Op, Writer};
-use super::resume;
-use super::sqlite::Database;
-use super::store::MemoryError;
+use crate::sqlite::Database;
+use crate::store::MemoryError;
 
 /// Nobody on the phone waits for these.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -92,15 +107,7 @@ pub struct Spool {
     home: Option<Home>,
     /// Told when there is something new to deliver.
     wake: Arc<Notify>,
-    /// Sessions that the disk does not take, on their way to the store.
-    past_the_disk: (mpsc::UnboundedSender<Finished>, Mutex<mpsc::UnboundedReceiver<Finished>>),
-}
-
-/// A session that goes to the store at once.
-struct Finished {
-    caller: Caller,
-    session: Session,
-    stored: oneshot::Sender<()>,
+    disk_bypass: DiskBypass,
 }
 
 impl Spool {
@@ -117,10 +124,8 @@ impl Spool {
         let instance = Arc::new(Instance::register(data_dir)?);
         let wake = Arc::new(Notify::new());
         let writer = Writer::start(Arc::clone(&database), Arc::clone(&wake));
-        let (queue, finished) = mpsc::unbounded_channel();
-        let past_the_disk = (queue, Mutex::new(finished));
         let (home, data_dir) = (data_dir.and_then(Home::of), data_dir.map(Path::to_owned));
-        Ok(Self { database, writer, instance, settings, data_dir, home, wake, past_the_disk })
+        Ok(Self { database, writer, instance, settings, data_dir, home, wake, disk_bypass: DiskBypass::new() })
     }
 
     /// This instance's name, new at each start.
@@ -151,7 +156,7 @@ impl Spool {
     }
 
     /// Closes a call and queues its session. The answer comes when both are on the disk.
-    pub fn close(&self, caller: &Caller, session: Session) -> oneshot::Receiver<()> {
+    pub fn close(&self, caller: &Caller, session: SessionDoc) -> oneshot::Receiver<()> {
         let (ack, acked) = oneshot::channel();
         let instance = self.instance.id().to_owned();
         self.writer.push(Op::Close { caller: caller.clone(), session: Box::new(session), instance }, Some(ack));
@@ -160,11 +165,8 @@ impl Spool {
 
     /// Brings a session that was closed to the store although the disk has not taken it yet, as it would be brought from
     /// there. The answer comes when the store has it; it fails when the store refuses it.
-    pub fn deliver_at_once(&self, caller: Caller, session: Session) -> oneshot::Receiver<()> {
-        let (stored, answer) = oneshot::channel();
-        // The other end is held by this very spool.
-        let _ = self.past_the_disk.0.send(Finished { caller, session, stored });
-        answer
+    pub fn deliver_at_once(&self, caller: Caller, session: SessionDoc) -> oneshot::Receiver<()> {
+        self.disk_bypass.send(caller, session)
     }
 
     /// True while the disk does not take what was said; it is held in memory meanwhile.
@@ -199,7 +201,7 @@ impl Spool {
                 Ok(open.into_iter().chain(outbox::copies(rows, &sid)?).collect::<Vec<_>>())
             })
             .await?;
-        Ok(resume::united(copies.into_iter().filter(|call| call.caller.hash.as_ref() == hash)))
+        Ok(OpenCall::merged(copies.into_iter().filter(|call| call.caller.hash.as_ref() == hash)))
     }
 
     /// Closes the calls that dead instances have left open and that nobody has taken up. Answers their ids.
@@ -236,75 +238,6 @@ impl Spool {
         Ok(finished)
     }
 
-    /// Deletes what this instance holds of a user: journal, outbox, call logs; and queues the erasure in store and
-    /// archive. On the disk when it answers, so that a crash does not undo it. Nothing of this user is queued again for
-    /// 30 days.
-    ///
-    /// # Errors
-    /// When the file cannot be used, or a call log not be deleted.
-    pub async fn forget(&self, user: &UserId) -> Result<Forgotten, MemoryError> {
-        self.forget_later_elsewhere(user, Duration::ZERO).await
-    }
-
-    /// The same, and store and archive are told not before `hold` has passed: for whoever erases there at once, wants to
-    /// know what there was, and may die meanwhile.
-    ///
-    /// # Errors
-    /// As for [`Spool::forget`].
-    pub async fn forget_later_elsewhere(&self, user: &UserId, hold: Duration) -> Result<Forgotten, MemoryError> {
-        let forgotten = self.purge(user, Some(hold)).await?;
-        self.wake.notify_one();
-        Ok(forgotten)
-    }
-
-    /// The same for a user whom somebody else has erased in the store. `tell`: store and archive do not know yet, and are
-    /// told after this.
-    async fn purge(&self, user: &UserId, tell: Option<Duration>) -> Result<Forgotten, MemoryError> {
-        let user = user.clone();
-        let forgotten = self
-            .database
-            .ask(PATIENCE, move |rows| {
-                let forgotten = outbox::forget(rows, &user, tell.is_some())?;
-                if let Some(hold) = tell {
-                    outbox::hold(rows, &user, hold)?;
-                }
-                Ok(forgotten)
-            })
-            .await?;
-        let Some(data_dir) = &self.data_dir else { return Ok(forgotten) };
-        let (mut deleted, mut failed) = (Vec::new(), None);
-        for sid in &forgotten.logs {
-            match call_logs::delete(data_dir, sid).await {
-                Ok(()) => deleted.push(sid.clone()),
-                Err(error) => failed = Some(error), // its row stays, and so the next look at who was erased tries again
-            }
-        }
-        self.database.ask(PATIENCE, move |rows| outbox::logs_deleted(rows, &deleted)).await?;
-        failed.map_or(Ok(forgotten), Err)
-    }
-
-    /// Makes what this instance holds of a user that of another one, who has absorbed them.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub async fn rename(&self, from: &UserId, into: &UserId) -> Result<(), MemoryError> {
-        self.writer.flushed(PATIENCE).await;
-        let (from, into) = (from.clone(), into.clone());
-        self.database.ask(PATIENCE, move |rows| outbox::rename(rows, &from, &into)).await
-    }
-
-    /// Queues the erasure of whomever a number leads to, for a store that does not answer now. On the disk when it answers;
-    /// nobody is erased before the store has told who it is.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub async fn forget_number(&self, caller: &Caller, older: &[PhoneHash]) -> Result<(), MemoryError> {
-        let (caller, older) = (caller.clone(), older.to_vec());
-        self.database.ask(PATIENCE, move |rows| outbox::erase_number(rows, &caller, &older)).await?;
-        self.wake.notify_one();
-        Ok(())
-    }
-
     /// The size of journal and outbox at which an alarm is raised, in bytes.
     pub fn max_bytes(&self) -> u64 {
         self.settings.max_bytes
@@ -326,40 +259,6 @@ impl Spool {
         self.database.ask(PATIENCE, move |rows| outbox::waiting(rows, limit)).await
     }
 
-    /// The entries that cannot be delivered, oldest first.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub async fn dead(&self, limit: usize) -> Result<Vec<Dead>, MemoryError> {
-        self.database.ask(PATIENCE, move |rows| dead::list(rows, limit)).await
-    }
-
-    /// One of the entries that cannot be delivered.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub async fn dead_entry(&self, seq: i64) -> Result<Option<Dead>, MemoryError> {
-        self.database.ask(PATIENCE, move |rows| dead::one(rows, seq)).await
-    }
-
-    /// Puts a dead entry back into the queue. False: there is none of this number.
-    ///
-    /// # Errors
-    /// [`MemoryError::Refused`] when it is damaged beyond what could be delivered, or a turn. When the file cannot be used.
-    pub async fn retry_dead(&self, seq: i64) -> Result<bool, MemoryError> {
-        let retried = self.database.ask(PATIENCE, move |rows| dead::retry(rows, seq)).await?;
-        self.wake.notify_one();
-        Ok(retried)
-    }
-
-    /// Throws a dead entry away. False: there is none of this number.
-    ///
-    /// # Errors
-    /// When the file cannot be used.
-    pub async fn drop_dead(&self, seq: i64) -> Result<bool, MemoryError> {
-        self.database.ask(PATIENCE, move |rows| dead::drop_one(rows, seq)).await
-    }
-
     /// Waits until every session and erasure is delivered, but no longer than `limit`. Summaries and the archive are not
     /// waited for: they go on after the next start.
     pub async fn delivered(&self, limit: Duration) -> bool {
@@ -375,17 +274,4 @@ impl Spool {
         };
         tokio::time::timeout(limit, all).await.is_ok()
     }
-}
-
-/// What [`Spool::forget`] took away on this instance.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Forgotten {
-    /// Live calls' journals.
-    pub calls: u64,
-    /// Journaled turns.
-    pub turns: u64,
-    /// Entries that waited, were delivered lately, or were dead.
-    pub entries: u64,
-    /// Sessions whose call logs are now deleted.
-    pub logs: Vec<String>,
 }

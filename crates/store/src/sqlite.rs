@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use redial_identity::Caller;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 
 pub use self::database::Database;
 pub(crate) use self::rows::Rows;
@@ -86,7 +86,7 @@ impl Store for SqliteStore {
         self.database.ask(OTHERS_WITHIN, move |rows| rules::commit(rows, &settings, rows.now, &writing)).await
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
         rules::check_session_id(sid)?;
         let sid = sid.to_owned();
         self.database.ask(OTHERS_WITHIN, move |rows| rules::load_session(rows, &sid)).await

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use redial_identity::{Caller, UserId};
 use redial_memory::digest::SessionDigest;
-use redial_memory::model::{Profile, Session};
+use redial_memory::model::{Profile, SessionDoc};
 use tokio::sync::watch;
 
 /// Where callers and sessions are kept. All operations are idempotent, so a caller may retry any of them.
@@ -25,7 +25,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As for [`Store::begin_call`].
-    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError>;
+    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError>;
 
     /// Checks that the store answers.
     ///
@@ -115,7 +115,7 @@ pub struct Commit {
     /// The user id that [`Store::begin_call`] answered, or the derived one when it was not reached.
     pub user_id: UserId,
     /// The finished session.
-    pub session: Session,
+    pub session: SessionDoc,
     /// The profile as this call leaves it.
     pub profile: Profile,
     /// The revision that `profile` was made from.
@@ -149,7 +149,7 @@ pub enum Outcome {
     /// Another copy of this call is stored, and nothing was written: unite with it and commit again, naming its digest.
     Differs {
         /// The stored copy; `None` when it has expired or cannot be read, and has fewer turns than the one to be written.
-        stored: Option<Box<Session>>,
+        stored: Option<Box<SessionDoc>>,
         /// Its digest.
         digest: SessionDigest,
     },

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use serde_json::json;
 
 use crate::support::gateway::{Setup, TestGateway};
@@ -43,7 +43,7 @@ fn completion(content: &str) -> Answer {
     Answer::json(200, &json!({ "id": "chatcmpl-1", "object": "chat.completion", "choices": [choice] }))
 }
 
-async fn stored(gateway: &TestGateway, sid: &str) -> (Session, Duration) {
+async fn stored(gateway: &TestGateway, sid: &str) -> (SessionDoc, Duration) {
     let began = Instant::now();
     let session = gateway.session(sid).await;
     (session, began.elapsed())

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt as _, StreamExt as _};
 use redial_call::Role;
 use redial_call::audio::{FRAME_BYTES, SILENCE};
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_store::redis::RedisStore;
 use redial_store::settings::StoreSettings;
 use redial_store::sqlite::SqliteStore;
@@ -98,7 +98,7 @@ async fn hold(mut socket: Socket, mut messages: mpsc::UnboundedReceiver<Value>) 
 }
 
 /// What a caller said in a session, one row of keys after the other: those pressed without a pause are one turn.
-fn said(session: &Session) -> Vec<String> {
+fn said(session: &SessionDoc) -> Vec<String> {
     let turns = session.conversation_history.iter().map(|message| &message.turn);
     let callers = turns.filter(|turn| turn.role == Role::Caller);
     callers.flat_map(|turn| turn.text.split_inclusive('#').map(str::to_owned)).collect()

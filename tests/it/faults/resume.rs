@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use redial::simulate::{Report, Script, Step, WarningCode};
 use redial_call::Role;
 use redial_identity::UserId;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_store::directory::Directory as _;
 use redial_store::redis::RedisStore;
 use redial_store::settings::StoreSettings;
@@ -19,12 +19,12 @@ use crate::support::process::GatewayProcess;
 use crate::support::redis::RedisServer;
 
 /// A session, once the gateway has written it.
-async fn stored(dir: &TempDir, sid: &str) -> Session {
+async fn stored(dir: &TempDir, sid: &str) -> SessionDoc {
     stored_with(dir, sid, |_| true).await
 }
 
 /// A session, once it is written as wanted.
-async fn stored_with(dir: &TempDir, sid: &str, wanted: impl Fn(&Session) -> bool) -> Session {
+async fn stored_with(dir: &TempDir, sid: &str, wanted: impl Fn(&SessionDoc) -> bool) -> SessionDoc {
     let store = SqliteStore::open(&dir.path().join("redial.sqlite"), StoreSettings::default()).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -56,7 +56,7 @@ fn outage_ms(report: &Report) -> u64 {
     again.unwrap_or_else(|| panic!("the agent never came back: {:?}", report.warnings)) - lost
 }
 
-fn words(session: &Session, role: Role) -> Vec<&str> {
+fn words(session: &SessionDoc, role: Role) -> Vec<&str> {
     let turns = session.conversation_history.iter().map(|message| &message.turn);
     turns.filter(|turn| turn.role == role).map(|turn| turn.text.as_str()).collect()
 }

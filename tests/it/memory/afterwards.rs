@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use redial_identity::{Caller, UserId};
 use redial_memory::consent::ConsentMode;
-use redial_memory::model::{Choice, Consent, Profile, Session};
+use redial_memory::model::{Choice, Consent, Profile, SessionDoc};
 use redial_memory::summarizer::{Draft, Summarizer, SummaryError, SummaryRequest};
 use redial_store::archive::{Archive, ArchiveError};
 use redial_store::clock;
@@ -15,7 +15,7 @@ use redial_store::directory::{Directory as _, Memory};
 use redial_store::hang_up::{self, HangUp};
 use redial_store::process::ProcessStore;
 use redial_store::settings::StoreSettings;
-use redial_store::spool::{Drain, LiveCalls, Sinks, Spool, SpoolSettings};
+use redial_store::spool::{Deliverer, LiveCalls, Sinks, Spool, SpoolSettings};
 use redial_store::sqlite::Database;
 use redial_store::store::Store as _;
 use tempfile::TempDir;
@@ -26,18 +26,18 @@ use super::{NOON, caller, session, withheld};
 /// An archive and a model that keep what they are shown.
 #[derive(Default)]
 struct Seen {
-    archived: Mutex<Vec<Session>>,
+    archived: Mutex<Vec<SessionDoc>>,
     asked: Mutex<Vec<String>>,
 }
 
 #[async_trait]
 impl Archive for Seen {
-    async fn put(&self, session: &Session) -> Result<(), ArchiveError> {
+    async fn put(&self, session: &SessionDoc) -> Result<(), ArchiveError> {
         self.archived.lock().unwrap().push(session.clone());
         Ok(())
     }
 
-    async fn get(&self, _: &str) -> Result<Option<Session>, ArchiveError> {
+    async fn get(&self, _: &str) -> Result<Option<SessionDoc>, ArchiveError> {
         unreachable!("deliveries read no archive")
     }
 
@@ -84,7 +84,7 @@ impl Bed {
             consent,
             ..Sinks::only(Arc::clone(&store) as Arc<dyn Memory>, Arc::new(NoCalls))
         };
-        tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
+        tokio::spawn(Deliverer::new(Arc::clone(&spool), sinks).run(stop.clone()));
         Self { store, spool, seen, stop, _dir: dir }
     }
 
@@ -92,7 +92,7 @@ impl Bed {
     async fn answered(&self, caller: &Caller, memory: Choice) {
         let consent = Consent { memory, at: 1, how: "voice".to_owned(), src: "CA0#1".to_owned() };
         let earlier = session("CA0", caller, &["Hello."], NOON);
-        let fold = |profile, _: &Session| Profile { consent: Some(consent.clone()), ..profile };
+        let fold = |profile, _: &SessionDoc| Profile { consent: Some(consent.clone()), ..profile };
         let hang_up = HangUp { caller: caller.clone(), session: earlier, base: None };
         hang_up::write(self.store.as_ref(), hang_up, fold).await.unwrap();
     }
@@ -172,7 +172,7 @@ async fn an_erasure_by_number_is_of_whomever_the_number_leads_to_when_the_store_
     let bob = UserId::random_since(NOON + 61_000);
     bed.store.assign(mobile.hash.as_ref().unwrap(), Some(&bob)).await.unwrap();
     let as_bob = Caller { user_id: bob.clone(), ..mobile.clone() };
-    let fold = |profile, _: &Session| Profile { absorbed: ["u_former".to_owned()].into(), ..profile };
+    let fold = |profile, _: &SessionDoc| Profile { absorbed: ["u_former".to_owned()].into(), ..profile };
     let session = session("CA2", &as_bob, &["Hello."], NOON + 120_000);
     hang_up::write(bed.store.as_ref(), HangUp { caller: as_bob, session, base: None }, fold).await.unwrap();
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_outgoing::{Endpoint, Networks};
 use redial_store::archive::http::HttpArchive;
 use redial_store::archive::ndjson::NdjsonArchive;
@@ -24,7 +24,7 @@ const DAY_MS: u64 = 86_400_000;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// Ana's call that ended this many days after the tests' noon.
-fn ana(sid: &str, day: u64) -> Session {
+fn ana(sid: &str, day: u64) -> SessionDoc {
     session(sid, &caller("ana"), &["I prefer mornings."], NOON + day * DAY_MS)
 }
 

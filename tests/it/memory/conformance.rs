@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use redial_identity::Caller;
 use redial_memory::digest::SessionDigest;
-use redial_memory::model::{Confidence, MAX_SESSION_BYTES, Name, Profile, Session};
+use redial_memory::model::{Confidence, MAX_SESSION_BYTES, Name, Profile, SessionDoc};
 use redial_store::hang_up::{self, HangUp, Written};
 use redial_store::store::{MemoryError, Outcome};
 
@@ -194,7 +194,7 @@ async fn of_two_copies_with_different_turns_both_are_kept(bench: Bench) {
     resumed.conversation_history.remove(2);
     for (sid, copies) in [("CA1", [&cut_off, &resumed]), ("CA2", [&resumed, &cut_off])] {
         for copy in copies {
-            let copy = Session { chat_id: sid.to_owned(), ..copy.clone() };
+            let copy = SessionDoc { chat_id: sid.to_owned(), ..copy.clone() };
             let written = bench.hang_up(&ana, copy).await;
             assert!(matches!(written, Written::Applied { .. }), "{written:?}");
         }
@@ -203,7 +203,7 @@ async fn of_two_copies_with_different_turns_both_are_kept(bench: Bench) {
         assert_eq!(said, ["hello", "I have to move it", "what only the first one heard", "bye"]);
         assert_eq!((stored.started_at, stored.ended_at), (cut_off.started_at, resumed.ended_at));
         for copy in copies {
-            let copy = Session { chat_id: sid.to_owned(), ..copy.clone() };
+            let copy = SessionDoc { chat_id: sid.to_owned(), ..copy.clone() };
             assert_eq!(bench.hang_up(&ana, copy).await, Written::Duplicate);
         }
     }
@@ -352,7 +352,7 @@ async fn fault_04_a_call_saved_again_and_again_pushes_no_other_out(bench: Bench)
     let mut said = Vec::new();
     for n in 1..=30 {
         said.push("and another thing");
-        let so_far = Session { started_at: NOON, ..session("CA8", &ana, &said, NOON + n * 30_000) };
+        let so_far = SessionDoc { started_at: NOON, ..session("CA8", &ana, &said, NOON + n * 30_000) };
         let written = bench.hang_up(&ana, so_far).await;
         assert!(matches!(written, Written::Applied { .. }));
     }

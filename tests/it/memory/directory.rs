@@ -221,7 +221,7 @@ async fn two_users_become_one(bench: Bench) {
     bench.store.assign(&hash("mobile"), Some(&id("bob"))).await.unwrap();
     let eve = entry(&bench, &id("eve")).await;
 
-    let change = bench.store.absorb(&id("bob"), &id("ana"), 2, &summary("both")).await.unwrap();
+    let change = bench.store.merge_users(&id("bob"), &id("ana"), 2, &summary("both")).await.unwrap();
     assert_eq!(change, ProfileChange::Applied { revision: 3 });
     let ana = entry(&bench, &id("ana")).await;
     assert_eq!((ana.revision, ana.calls, ana.last_call_at), (3, 4, Some(NOON + 3)));
@@ -242,7 +242,7 @@ async fn two_users_become_one(bench: Bench) {
 
     // Repeated, it changes nothing, whatever revision it names.
     for base in [2, 3] {
-        let change = bench.store.absorb(&id("bob"), &id("ana"), base, &summary("again")).await.unwrap();
+        let change = bench.store.merge_users(&id("bob"), &id("ana"), base, &summary("again")).await.unwrap();
         assert_eq!(change, ProfileChange::Unknown);
     }
     assert_eq!(without_ttl(entry(&bench, &id("ana")).await), without_ttl(ana));
@@ -253,7 +253,7 @@ async fn two_users_become_one(bench: Bench) {
 async fn a_number_without_a_call_is_absorbed_too(bench: Bench) {
     hang_up(&bench, "ana", "CA1", NOON).await;
     bench.known(&caller("bob")).await;
-    let change = bench.store.absorb(&id("bob"), &id("ana"), 1, &summary("both")).await.unwrap();
+    let change = bench.store.merge_users(&id("bob"), &id("ana"), 1, &summary("both")).await.unwrap();
     assert_eq!(change, ProfileChange::Applied { revision: 2 });
     assert_eq!(numbers(&bench, &id("ana")).await, [hash("ana"), hash("bob")]);
     assert_eq!(entry(&bench, &id("ana")).await.calls, 1);
@@ -264,7 +264,7 @@ async fn a_join_from_an_old_revision_changes_nothing(bench: Bench) {
     hang_up(&bench, "ana", "CA2", NOON + 1).await;
     hang_up(&bench, "bob", "CA3", NOON + 2).await;
     let (ana, bob) = (entry(&bench, &id("ana")).await, entry(&bench, &id("bob")).await);
-    let change = bench.store.absorb(&id("bob"), &id("ana"), 1, &summary("both")).await.unwrap();
+    let change = bench.store.merge_users(&id("bob"), &id("ana"), 1, &summary("both")).await.unwrap();
     assert_eq!(change, ProfileChange::Conflict { revision: 2, profile: ana.profile.clone() });
     assert_eq!(without_ttl(entry(&bench, &id("ana")).await), without_ttl(ana));
     assert_eq!(without_ttl(entry(&bench, &id("bob")).await), without_ttl(bob));
@@ -274,16 +274,16 @@ async fn a_join_from_an_old_revision_changes_nothing(bench: Bench) {
 async fn nobody_is_absorbed_by_or_into_somebody_unknown(bench: Bench) {
     hang_up(&bench, "ana", "CA1", NOON).await;
     for (absorbed, into) in [("bob", "ana"), ("ana", "bob")] {
-        let change = bench.store.absorb(&id(absorbed), &id(into), 1, &summary("both")).await.unwrap();
+        let change = bench.store.merge_users(&id(absorbed), &id(into), 1, &summary("both")).await.unwrap();
         assert_eq!(change, ProfileChange::Unknown);
     }
-    let refused = bench.store.absorb(&id("ana"), &id("ana"), 1, &summary("both")).await;
+    let refused = bench.store.merge_users(&id("ana"), &id("ana"), 1, &summary("both")).await;
     assert!(matches!(refused, Err(MemoryError::Refused(_))), "{refused:?}");
 
     hang_up(&bench, "bob", "CA2", NOON).await;
     bench.store.erase(&id("bob")).await.unwrap();
     for (absorbed, into) in [("bob", "ana"), ("ana", "bob")] {
-        let change = bench.store.absorb(&id(absorbed), &id(into), 1, &summary("both")).await.unwrap();
+        let change = bench.store.merge_users(&id(absorbed), &id(into), 1, &summary("both")).await.unwrap();
         assert_eq!(change, ProfileChange::Unknown);
     }
     assert_eq!(entry(&bench, &id("ana")).await.revision, 1);
@@ -414,7 +414,7 @@ async fn only_an_assignment_starts_a_ttl_again() {
         bench.store.change_profile(&id("ana"), 1, &summary("changed")).await.unwrap();
         bench.store.assign(&hash("mobile"), Some(&id("ana"))).await.unwrap();
         assert_eq!(entry(&bench, &id("ana")).await.expires_in, Some(Duration::from_millis(89 * DAY_MS)));
-        bench.store.absorb(&id("bob"), &id("ana"), 2, &summary("both")).await.unwrap();
+        bench.store.merge_users(&id("bob"), &id("ana"), 2, &summary("both")).await.unwrap();
         assert_eq!(entry(&bench, &id("ana")).await.expires_in, Some(Duration::from_millis(89 * DAY_MS)));
         bench.advance_ms(89 * DAY_MS);
         assert_eq!(bench.store.user(&id("ana")).await.unwrap(), None);
@@ -524,8 +524,8 @@ async fn a_profile_that_sqlite_holds_for_a_newer_version_is_neither_changed_nor_
     hand.execute("UPDATE user SET v = 99 WHERE uid = 'u_ana'", []).unwrap();
     let conflict = |revision| ProfileChange::Conflict { revision, profile: None };
     assert_eq!(store.change_profile(&id("ana"), 3, &summary("new")).await.unwrap(), conflict(3));
-    assert_eq!(store.absorb(&id("bob"), &id("ana"), 3, &summary("new")).await.unwrap(), conflict(3));
-    assert_eq!(store.absorb(&id("ana"), &id("bob"), 1, &summary("new")).await.unwrap(), conflict(1));
+    assert_eq!(store.merge_users(&id("bob"), &id("ana"), 3, &summary("new")).await.unwrap(), conflict(3));
+    assert_eq!(store.merge_users(&id("ana"), &id("bob"), 1, &summary("new")).await.unwrap(), conflict(1));
     let entry = store.user(&id("ana")).await.unwrap().unwrap();
     assert_eq!((entry.profile, entry.revision, entry.calls), (None, 3, 2));
     // It can be erased.
@@ -598,7 +598,7 @@ async fn absorbing_loses_nothing(bench: Bench, past: Past) {
     let (mine, theirs) = (told(&bench, &ana).await, told(&bench, &bob).await);
     let eve = told(&bench, &id("eve")).await;
     let revision = mine.0.as_ref().map_or(0, |entry| entry.revision);
-    let change = bench.store.absorb(&bob, &ana, revision, &summary("both")).await.unwrap();
+    let change = bench.store.merge_users(&bob, &ana, revision, &summary("both")).await.unwrap();
 
     if mine.0.is_none() || (theirs.0.is_none() && theirs.1.is_empty()) {
         assert_eq!(change, ProfileChange::Unknown);

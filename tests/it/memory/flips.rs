@@ -12,7 +12,7 @@ use redial_store::clock;
 use redial_store::directory::{Directory as _, Page};
 use redial_store::process::ProcessStore;
 use redial_store::settings::StoreSettings;
-use redial_store::spool::{Dead, Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial_store::spool::{Dead, Deliverer, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial_store::sqlite::Database;
 use redial_store::store::Store as _;
 use rusqlite::Connection;
@@ -190,8 +190,8 @@ struct Arrived {
 async fn start_again(dir: &Path, expected: &Expected) -> Arrived {
     let store = Arc::new(ProcessStore::new(StoreSettings::default()));
     let (spool, stop) = (spool(dir), CancellationToken::new());
-    let drain = Drain::new(Arc::clone(&spool), Sinks::only(Arc::clone(&store) as _, Arc::new(NoCalls)));
-    let draining = tokio::spawn(drain.run(stop.clone()));
+    let deliverer = Deliverer::new(Arc::clone(&spool), Sinks::only(Arc::clone(&store) as _, Arc::new(NoCalls)));
+    let delivering = tokio::spawn(deliverer.run(stop.clone()));
     eventually("all calls are finished", async || {
         spool.finish_orphans().await.unwrap();
         spool.figures().await.unwrap().open_calls == 0
@@ -207,7 +207,7 @@ async fn start_again(dir: &Path, expected: &Expected) -> Arrived {
     }
     let dead = spool.dead(100).await.unwrap();
     stop.cancel();
-    draining.await.unwrap();
+    delivering.await.unwrap();
     Arrived { sessions, dead }
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::UserId;
 use redial_memory::merge::MAX_PROFILE_BYTES;
-use redial_memory::model::{MAX_SESSION_BYTES, Message, Session};
+use redial_memory::model::{MAX_SESSION_BYTES, Message, SessionDoc};
 use redial_store::archive::Archive as _;
 use redial_store::archive::ndjson::NdjsonArchive;
 use redial_store::clock;
-use redial_store::spool::{Drain, LiveCalls, Sinks, Spool, SpoolSettings};
+use redial_store::spool::{Deliverer, LiveCalls, Sinks, Spool, SpoolSettings};
 use redial_store::sqlite::Database;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ impl LiveCalls for NoCalls {
 }
 
 /// A call whose turns are all of this text, repeated as far as it goes.
-fn call(sid: &str, text: &str) -> Session {
+fn call(sid: &str, text: &str) -> SessionDoc {
     let text = text.repeat(TURN_BYTES / text.len());
     let turn = |id: u32| {
         let role = if id.is_multiple_of(2) { Role::Agent } else { Role::Caller };
@@ -67,7 +67,7 @@ async fn is_delivered(bench: &Bench) {
     let spool = Arc::new(Spool::open(Arc::new(database), Some(dir.path()), SpoolSettings::default()).unwrap());
     let sinks =
         Sinks { archive: Some(Arc::new(archive.clone())), ..Sinks::only(Arc::clone(&bench.store), Arc::new(NoCalls)) };
-    tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
+    tokio::spawn(Deliverer::new(Arc::clone(&spool), sinks).run(stop.clone()));
     // What people say; and what no text of a call should be, but escaped it takes six bytes for one.
     let calls = [call("CA-words", "I need a \"plumber\" for my bathroom, señora. "), call("CA-escaped", "\u{1}")];
     for call in &calls {

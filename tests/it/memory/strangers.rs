@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use proptest::prelude::*;
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
-use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, Session};
+use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
 use redial_store::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
 };
@@ -20,7 +20,7 @@ use redial_store::mirror::{LiveCall, Mirror};
 use redial_store::process::ProcessStore;
 use redial_store::redis::RedisStore;
 use redial_store::settings::StoreSettings;
-use redial_store::spool::{Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial_store::spool::{Deliverer, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial_store::sqlite::{Database, SqliteStore};
 use redial_store::store::{Commit, Health, Known, MemoryError, Outcome, ServerId, Store};
 use redial_store::{clock, rekey, resume};
@@ -101,7 +101,7 @@ impl Store for Flaky {
         self.ask(self.inner.commit_session(commit)).await
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
         self.ask(self.inner.load_session(sid)).await
     }
 
@@ -144,14 +144,14 @@ impl Directory for Flaky {
         self.ask(self.inner.change_profile(user, base, to)).await
     }
 
-    async fn absorb(
+    async fn merge_users(
         &self,
         absorbed: &UserId,
         into: &UserId,
         base: u64,
         to: &Profile,
     ) -> Result<ProfileChange, MemoryError> {
-        self.ask(self.inner.absorb(absorbed, into, base, to)).await
+        self.ask(self.inner.merge_users(absorbed, into, base, to)).await
     }
 
     async fn erase(&self, user: &UserId) -> Result<Erased, MemoryError> {
@@ -263,7 +263,7 @@ struct Mark {
 struct Life {
     spool: Arc<Spool>,
     stop: CancellationToken,
-    drain: JoinHandle<()>,
+    delivering: JoinHandle<()>,
 }
 
 /// Which kind of store is under test.
@@ -350,8 +350,8 @@ impl<'a> World<'a> {
         let spool = Arc::new(Spool::open(Arc::clone(database), dir.map(TempDir::path), settings).unwrap());
         let stop = CancellationToken::new();
         let sinks = Sinks { mirror, ..Sinks::only(Arc::clone(store) as Arc<dyn Memory>, Arc::new(Deaf)) };
-        let drain = tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
-        Life { spool, stop, drain }
+        let delivering = tokio::spawn(Deliverer::new(Arc::clone(&spool), sinks).run(stop.clone()));
+        Life { spool, stop, delivering }
     }
 
     fn caller(&self, who: usize) -> Caller {
@@ -444,7 +444,7 @@ impl<'a> World<'a> {
         };
         self.spool().begin(open);
         let older = if who == WITHHELD { Vec::new() } else { vec![hash("old", who)] };
-        if let Ok(known) = rekey::find(self.store.as_ref(), caller.clone(), &older).await {
+        if let Ok(known) = rekey::begin_call_migrating(self.store.as_ref(), caller.clone(), &older).await {
             self.check(&format!("{known:?}"), who, "a call start");
             for sid in &known.sessions {
                 let session = self.store.inner.load_session(sid).await.unwrap();
@@ -499,7 +499,7 @@ impl<'a> World<'a> {
     async fn hang_up(&mut self, who: usize) {
         let Some(Live { sid, caller, messages }) = self.live[who].take() else { return };
         let ended_at = 1_763_690_060_000 + self.marks.len() as u64;
-        let session = Session {
+        let session = SessionDoc {
             chat_id: sid,
             conversation_history: messages,
             last_update: String::new(),
@@ -517,7 +517,7 @@ impl<'a> World<'a> {
     async fn crash(&mut self) {
         self.live = [const { None }; CALLERS];
         self.life.stop.cancel();
-        (&mut self.life.drain).await.unwrap();
+        (&mut self.life.delivering).await.unwrap();
         let dir = (!matches!(self.kind, Kind::Process)).then_some(&self.dir);
         let life = Self::begin_life(&self.database, dir, &self.store, self.mirror.clone());
         // With its last handle the former life's lock goes.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redial_call::{Role, Via};
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_memory::summarizer::{Draft, Flaw, Summarizer as _, SummaryError, SummaryRequest};
 use redial_outgoing::{Endpoint, Networks};
 use redial_vendors::chat::{ChatConfig, ChatSummarizer};
@@ -31,7 +31,7 @@ fn summarizer(server: &ScriptedServer) -> ChatSummarizer {
 }
 
 /// Turns 0 and 3 are the caller's, 1 the agent's, 2 keyed.
-fn call() -> Session {
+fn call() -> SessionDoc {
     let said = ["I would like to move my visit.", "Is it urgent, Bob?", "1234", "I prefer mornings."];
     let mut session = session("CA1", &caller("ana"), &said, NOON);
     session.conversation_history[1].turn.role = Role::Agent;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use redial::operations::{OperationError, Operations, Subject};
 use redial_identity::{CallerAddress, PhoneHash, UserId};
-use redial_memory::model::{Class, Confidence, Fact, Profile, Session};
+use redial_memory::model::{Class, Confidence, Fact, Profile, SessionDoc};
 use redial_store::archive::ndjson::NdjsonArchive;
 use redial_store::archive::{Archive, ArchiveError};
 use redial_store::hang_up::{self, HangUp, Written};
@@ -191,7 +191,7 @@ async fn who_became_one_is_erased_as_one_also_where_something_waits(desk: Desk) 
     let erased: Vec<&str> = receipt.erased.iter().map(|erasure| erasure.user_id.as_str()).collect();
     assert_eq!((receipt.complete, erased), (true, vec![into.as_str(), former.as_str()]), "{receipt:?}");
     let hang_up = HangUp { caller: bob.clone(), session: waits, base: None };
-    let (written, _) = hang_up::write(desk.store.as_ref(), hang_up, redial_memory::fold::fold).await.unwrap();
+    let (written, _) = hang_up::write(desk.store.as_ref(), hang_up, redial_memory::fold::apply_session).await.unwrap();
     assert_eq!(written, Written::Erased);
     assert_eq!(desk.store.owner(bob.hash.as_ref().unwrap()).await.unwrap(), None);
     assert_eq!(desk.store.user(&bob.user_id).await.unwrap(), None);
@@ -242,11 +242,11 @@ struct Refusing;
 
 #[async_trait]
 impl Archive for Refusing {
-    async fn put(&self, _: &Session) -> Result<(), ArchiveError> {
+    async fn put(&self, _: &SessionDoc) -> Result<(), ArchiveError> {
         unreachable!("only erasures are asked for")
     }
 
-    async fn get(&self, _: &str) -> Result<Option<Session>, ArchiveError> {
+    async fn get(&self, _: &str) -> Result<Option<SessionDoc>, ArchiveError> {
         Ok(None)
     }
 
@@ -295,7 +295,7 @@ async fn a_number_under_the_former_pepper_is_found_split_and_erased(desk: Desk) 
     assert_eq!(operations.show(&desk.subject(ANA)).await.unwrap().line.user_id, former);
     let split = operations.split(&desk.subject(ANA)).await.unwrap();
     assert_eq!(split.former_numbers, 1);
-    let known = redial_store::rekey::find(desk.store.as_ref(), desk.caller(ANA), &older).await.unwrap();
+    let known = redial_store::rekey::begin_call_migrating(desk.store.as_ref(), desk.caller(ANA), &older).await.unwrap();
     assert_eq!(known.user_id.as_str(), split.user_id);
 
     desk.store.assign(&older[0], Some(&UserId::parse(&former).unwrap())).await.unwrap();
@@ -313,7 +313,7 @@ async fn a_split_leaves_no_hash_of_the_number_that_leads_to_somebody(desk: Desk)
     desk.store.assign(&older[0], Some(&bob)).await.unwrap();
     let split = desk.operations().split(&desk.subject(ANA)).await.unwrap();
     assert_eq!(split.former_user_id, ana);
-    let known = redial_store::rekey::find(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
+    let known = redial_store::rekey::begin_call_migrating(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
     assert_eq!((known.user_id.as_str(), known.calls), (split.user_id.as_str(), 0));
 }
 
@@ -327,7 +327,8 @@ async fn a_number_under_an_earlier_spelling_is_found_moved_and_erased(desk: Desk
         desk.store.assign(&stored, Some(&ana)).await.unwrap();
         desk.store.assign(caller.hash.as_ref().unwrap(), None).await.unwrap();
         assert_eq!(desk.operations().show(&desk.subject(spelling)).await.unwrap().line.user_id, ana.as_str());
-        let known = redial_store::rekey::find(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
+        let known =
+            redial_store::rekey::begin_call_migrating(desk.store.as_ref(), caller.clone(), &older).await.unwrap();
         assert_eq!((&known.user_id, known.calls), (&ana, 1), "{spelling}");
         assert_eq!(desk.store.owner(caller.hash.as_ref().unwrap()).await.unwrap().as_ref(), Some(&ana), "{spelling}");
         assert_eq!(desk.store.owner(&stored).await.unwrap(), None, "{spelling}");
@@ -389,7 +390,7 @@ async fn a_cleared_session_stays_cleared(desk: Desk) {
     assert_eq!(desk.operations().show(&desk.subject(ANA)).await.unwrap().sessions, [""; 0]);
     // The same hang-up once more, as after an answer that was lost.
     let hang_up = HangUp { caller: caller.clone(), session, base: None };
-    hang_up::write(desk.store.as_ref(), hang_up, redial_memory::fold::fold).await.unwrap();
+    hang_up::write(desk.store.as_ref(), hang_up, redial_memory::fold::apply_session).await.unwrap();
     assert!(matches!(desk.operations().session("CA1").await, Err(OperationError::NotFound(_))));
     // A call that goes on.
     let (sid, parameters, turns, summary) = ("CA2".to_owned(), vec![], vec![], String::new());

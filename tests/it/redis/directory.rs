@@ -38,7 +38,7 @@ pub(super) fn commit_of(id: &str, sid: &str, ended_at: u64, base_revision: u64) 
     Commit {
         caller: Caller { user_id: user(id), hash: Some(PhoneHash::parse(&format!("hash-of-{id}")).unwrap()) },
         user_id: user(id),
-        session: Session { user_id: id.to_owned(), ..session(sid, 2, ended_at) },
+        session: SessionDoc { user_id: id.to_owned(), ..session(sid, 2, ended_at) },
         profile: profile(sid),
         base_revision,
         replaces: None,
@@ -136,7 +136,7 @@ async fn what_another_program_put_under_our_keys_is_named_and_kept() {
     assert_eq!(wrong_key(store.user(&id).await), SESSIONS);
     assert_eq!(wrong_key(store.erase(&id).await), SESSIONS);
     assert_eq!(wrong_key(store.change_profile(&id, 0, &profile("x")).await), SESSIONS);
-    assert_eq!(wrong_key(store.absorb(&user("u_other"), &id, 0, &profile("x")).await), SESSIONS);
+    assert_eq!(wrong_key(store.merge_users(&user("u_other"), &id, 0, &profile("x")).await), SESSIONS);
     assert_eq!(store.numbers(&id).await.unwrap(), []);
     assert_eq!(store.sessions(Page { after: None, limit: 10 }).await.unwrap().entries, Vec::<String>::new());
     assert_eq!(everything(&mut raw).await, before);
@@ -159,8 +159,8 @@ async fn a_profile_of_a_newer_version_is_neither_changed_nor_absorbed() {
         let before = everything(&mut raw).await;
         for change in [
             store.change_profile(&user("u_derived"), 1, &profile("x")).await.unwrap(),
-            store.absorb(&user("u_other"), &user("u_derived"), 1, &profile("x")).await.unwrap(),
-            store.absorb(&user("u_derived"), &user("u_other"), 1, &profile("x")).await.unwrap(),
+            store.merge_users(&user("u_other"), &user("u_derived"), 1, &profile("x")).await.unwrap(),
+            store.merge_users(&user("u_derived"), &user("u_other"), 1, &profile("x")).await.unwrap(),
         ] {
             assert!(matches!(change, ProfileChange::Conflict { profile: None, .. }), "{change:?}");
         }
@@ -182,7 +182,7 @@ async fn a_join_keeps_every_ttl() {
     }
     // An index that is made by the join lives as long as the profile.
     redis::cmd("DEL").arg(SESSIONS).query_async::<()>(&mut raw).await.unwrap();
-    let change = store.absorb(&user("u_other"), &user("u_derived"), 1, &profile("both")).await.unwrap();
+    let change = store.merge_users(&user("u_other"), &user("u_derived"), 1, &profile("both")).await.unwrap();
     assert_eq!(change, ProfileChange::Applied { revision: 2 });
     assert_ttl(&mut raw, PROFILE, 1000).await;
     assert_ttl(&mut raw, SESSIONS, 1000).await;
@@ -220,7 +220,7 @@ async fn a_join_that_was_interrupted_anywhere_is_finished_by_repeating_it() {
         call_of(&store, "u_into", "CA1", NOON).await;
         call_of(&store, "u_absorbed", "CA2", NOON + 1).await;
         call_of(&store, "u_absorbed", "CA3", NOON + 2).await;
-        let cut = cut_off(store.absorb(&absorbed, &into, 1, &joined), polls).await;
+        let cut = cut_off(store.merge_users(&absorbed, &into, 1, &joined), polls).await;
         // Every second time a call of theirs hangs up before the join goes on.
         let mut late = polls % 2 == 1 && cut.is_none() && store.user(&absorbed).await.unwrap().is_some();
         if late {
@@ -231,7 +231,7 @@ async fn a_join_that_was_interrupted_anywhere_is_finished_by_repeating_it() {
         }
         if cut.is_none() {
             interrupted += 1;
-            let change = store.absorb(&absorbed, &into, 1, &joined).await.unwrap();
+            let change = store.merge_users(&absorbed, &into, 1, &joined).await.unwrap();
             assert!(matches!(change, ProfileChange::Applied { .. } | ProfileChange::Unknown), "{polls}: {change:?}");
         }
         let entry = store.user(&into).await.unwrap().unwrap();

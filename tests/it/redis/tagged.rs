@@ -189,7 +189,7 @@ async fn a_tagged_join_that_was_interrupted_anywhere_is_finished_by_repeating_it
         // Of one session only the marker is left, which has to be found all the same.
         redis::cmd("DEL").arg("sarah:{u_absorbed}:session:CA3").query_async::<()>(&mut raw).await.unwrap();
         redis::cmd("EXPIRE").arg("sarah:{u_absorbed}:session:CA2").arg(3000).query_async::<()>(&mut raw).await.unwrap();
-        let cut = cut_off(store.absorb(&absorbed, &into, 1, &joined), polls).await;
+        let cut = cut_off(store.merge_users(&absorbed, &into, 1, &joined), polls).await;
         // Every second time a call of theirs hangs up before the join goes on.
         let mut late = polls % 2 == 1 && cut.is_none() && store.user(&absorbed).await.unwrap().is_some();
         if late {
@@ -199,7 +199,7 @@ async fn a_tagged_join_that_was_interrupted_anywhere_is_finished_by_repeating_it
         }
         if cut.is_none() {
             interrupted += 1;
-            let change = store.absorb(&absorbed, &into, 1, &joined).await.unwrap();
+            let change = store.merge_users(&absorbed, &into, 1, &joined).await.unwrap();
             assert!(matches!(change, ProfileChange::Applied { .. } | ProfileChange::Unknown), "{polls}: {change:?}");
         }
         let entry = store.user(&into).await.unwrap().unwrap();

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use redial_identity::UserId;
-use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, SessionDoc};
 use redial_store::redis::{ByteStream, Dial};
-use redial_store::spool::{Drain, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
+use redial_store::spool::{Deliverer, LiveCalls, OpenCall, Sinks, Spool, SpoolSettings};
 use redial_store::sqlite::Database;
 use redial_store::store::Store;
 use tokio::task::spawn_local;
@@ -82,7 +82,7 @@ pub(super) async fn live(premises: Premises, desk: Rc<Desk>) -> turmoil::Result 
         mirror: Some(Arc::clone(&store.redis) as _),
         ..Sinks::only(Arc::clone(&store) as _, Arc::new(OnTheLine))
     };
-    spawn_local(Drain::new(Arc::clone(&spool), sinks).run(CancellationToken::new()));
+    spawn_local(Deliverer::new(Arc::clone(&spool), sinks).run(CancellationToken::new()));
     let life = Rc::new(Life { number: premises.number, desk, spool, store, since: Instant::now() });
     spawn_local(Rc::clone(&life).finish_orphans());
     life.answer().await
@@ -177,7 +177,7 @@ impl Life {
         let caller = self.desk.plan.caller_of(planned);
         let ended_at = EPOCH_MS + now().max(planned.ends_at);
         let turns: Vec<usize> = said.iter().map(|message| message.turn.id.0 as usize).collect();
-        let session = Session {
+        let session = SessionDoc {
             chat_id: planned.sid.clone(),
             conversation_history: said,
             last_update: format!("{ended_at}"),

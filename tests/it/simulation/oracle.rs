@@ -6,7 +6,7 @@ use std::path::Path;
 
 use redial_call::Role;
 use redial_identity::Caller;
-use redial_memory::model::{Profile, Session};
+use redial_memory::model::{Profile, SessionDoc};
 use rusqlite::{Connection, OpenFlags};
 
 use super::desk::{Call, Desk};
@@ -67,7 +67,7 @@ fn check_caller(caller: &Caller, calls: &[(&PlannedCall, &Call)], keys: &Keyspac
     let profile = text(keys, &profile_key, "doc").and_then(|doc| serde_json::from_str::<Profile>(&doc).ok());
     let in_profile = profile.as_ref().map(episodes).unwrap_or_default();
     // Nothing is told of a call in which the caller said nothing.
-    let speaks = |session: &&Session| session.conversation_history.iter().any(|it| it.turn.role == Role::Caller);
+    let speaks = |session: &&SessionDoc| session.conversation_history.iter().any(|it| it.turn.role == Role::Caller);
     let spoken: Vec<_> = sessions.iter().filter(speaks).map(|session| session.chat_id.as_str()).collect();
     let by_name = |mut sids: Vec<&str>| {
         sids.sort_unstable();
@@ -84,10 +84,10 @@ fn check_caller(caller: &Caller, calls: &[(&PlannedCall, &Call)], keys: &Keyspac
 }
 
 /// One session, as it is stored.
-fn check_session(user: &str, planned: &PlannedCall, call: &Call, keys: &Keyspace) -> Result<Session, String> {
+fn check_session(user: &str, planned: &PlannedCall, call: &Call, keys: &Keyspace) -> Result<SessionDoc, String> {
     let sid = &planned.sid;
     let stored = text(keys, &format!("sarah:session:{sid}"), "doc");
-    let session = stored.and_then(|doc| serde_json::from_str::<Session>(&doc).ok());
+    let session = stored.and_then(|doc| serde_json::from_str::<SessionDoc>(&doc).ok());
     let session = session.ok_or_else(|| format!("{sid}: no session"))?;
     same(&format!("{sid}: user"), session.user_id.as_str(), user)?;
     same(&format!("{sid}: merged"), text(keys, &format!("sarah:done:{sid}"), "merged").as_deref(), Some("1"))?;

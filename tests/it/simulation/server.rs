@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redial_identity::{Caller, PhoneHash, UserId};
-use redial_memory::model::{Profile, Session};
+use redial_memory::model::{Profile, SessionDoc};
 use redial_store::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
 use redial_store::redis::{Dial, RedisStore};
 use redial_store::settings::StoreSettings;
@@ -87,7 +87,7 @@ impl Store for KnownServer {
         self.redis.commit_session(commit).await
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<Session>, MemoryError> {
+    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
         self.redis.load_session(sid).await
     }
 
@@ -130,14 +130,14 @@ impl Directory for KnownServer {
         self.redis.change_profile(user, base, profile).await
     }
 
-    async fn absorb(
+    async fn merge_users(
         &self,
         absorbed: &UserId,
         into: &UserId,
         base: u64,
         profile: &Profile,
     ) -> Result<ProfileChange, MemoryError> {
-        self.redis.absorb(absorbed, into, base, profile).await
+        self.redis.merge_users(absorbed, into, base, profile).await
     }
 
     async fn erase(&self, user: &UserId) -> Result<Erased, MemoryError> {

@@ -10,7 +10,7 @@ use redial::config::{Config, Vars};
 use redial::gateway::Gateway;
 use redial::simulate::Simulator;
 use redial_agent::builtin::BuiltIn;
-use redial_memory::model::{Profile, Session};
+use redial_memory::model::{Profile, SessionDoc};
 use redial_provider::scripted::{Heard, ScriptedStt, ScriptedTts};
 use redial_speech::local::LocalSpeech;
 use redial_speech::vad::silero::Silero;
@@ -113,7 +113,7 @@ impl TestGateway {
     }
 
     /// The document of a session, once it is written.
-    pub(crate) async fn session(&self, sid: &str) -> Session {
+    pub(crate) async fn session(&self, sid: &str) -> SessionDoc {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             if let Some(session) = self.gateway.session(sid).await.unwrap() {
@@ -130,7 +130,7 @@ impl TestGateway {
     }
 
     /// The document of a session, once it is as wanted.
-    pub(crate) async fn session_with(&self, sid: &str, wanted: impl Fn(&Session) -> bool) -> Session {
+    pub(crate) async fn session_with(&self, sid: &str, wanted: impl Fn(&SessionDoc) -> bool) -> SessionDoc {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let session = self.session(sid).await;
@@ -143,7 +143,7 @@ impl TestGateway {
     }
 
     /// The same while the store is on its way back.
-    pub(crate) async fn session_when_up(&self, sid: &str) -> Session {
+    pub(crate) async fn session_when_up(&self, sid: &str) -> SessionDoc {
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
             if let Ok(Some(session)) = self.gateway.session(sid).await {

@@ -9,7 +9,7 @@ use super::*;
 use crate::model::{Confidence, Message, Metadata};
 
 /// A session of one line a turn: `a: ` the agent's, `k: ` keys, all else the caller's.
-fn session(lines: &[&str]) -> Session {
+fn session(lines: &[&str]) -> SessionDoc {
     let turn = |(id, line): (u32, &&str)| {
         let (role, via, text) = match line.split_once(": ") {
             Some(("a", text)) => (Role::Agent, Via::Voice, text),
@@ -32,7 +32,7 @@ fn session(lines: &[&str]) -> Session {
             },
         }
     };
-    Session {
+    SessionDoc {
         chat_id: "CA1".to_owned(),
         conversation_history: (1..).zip(lines).map(turn).collect(),
         last_update: String::new(),

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::fold::fold;
-use crate::model::{Message, Metadata, Name, Session};
+use crate::fold::apply_session;
+use crate::model::{Message, Metadata, Name, SessionDoc};
 
 const NOW: u64 = 1_763_690_000_000; // 2025-11-21
 const LEVELS: [GreetingLevel; 3] = [GreetingLevel::Neutral, GreetingLevel::Known, GreetingLevel::Hint];
@@ -148,7 +148,7 @@ fn one_hostile_call_leaves_no_order_behind() {
             end_ms: 0,
         },
     };
-    let session = Session {
+    let session = SessionDoc {
         chat_id: "CA9".to_owned(),
         conversation_history: (1..).zip(&lines).map(turn).collect(),
         last_update: String::new(),
@@ -159,7 +159,7 @@ fn one_hostile_call_leaves_no_order_behind() {
         ended_at: NOW + 1,
         end_reason: "caller_hung_up".to_owned(),
     };
-    let block = prompt_block(&fold(Profile::default(), &session), GreetingLevel::Hint, NOW + 2).unwrap();
+    let block = prompt_block(&apply_session(Profile::default(), &session), GreetingLevel::Hint, NOW + 2).unwrap();
     for bad in ["administrator", "transfer", "gnore", "evil"] {
         assert!(!block.contains(bad), "{bad} in {block}");
     }

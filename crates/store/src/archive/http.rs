@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use redial_identity::UserId;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_outgoing as outgoing;
 use redial_outgoing::{BodyError, Endpoint};
 use reqwest::header::CONTENT_TYPE;
@@ -121,7 +121,7 @@ impl HttpArchive {
 
 #[async_trait]
 impl Archive for HttpArchive {
-    async fn put(&self, session: &Session) -> Result<(), ArchiveError> {
+    async fn put(&self, session: &SessionDoc) -> Result<(), ArchiveError> {
         let body = encode(session)?;
         let mut digest = hex::encode(Sha256::digest(&body));
         digest.truncate(DIGEST_CHARS);
@@ -134,7 +134,7 @@ impl Archive for HttpArchive {
         if status.is_success() || status == StatusCode::CONFLICT { Ok(()) } else { Err(self.refused(status)) }
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, ArchiveError> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionDoc>, ArchiveError> {
         if !is_name(sid) {
             return Ok(None);
         }
@@ -160,7 +160,7 @@ impl Archive for HttpArchive {
         }
     }
 
-    async fn of_user(&self, user: &UserId) -> Result<Option<Vec<Session>>, ArchiveError> {
+    async fn of_user(&self, user: &UserId) -> Result<Option<Vec<SessionDoc>>, ArchiveError> {
         if !is_name(user.as_str()) {
             return Ok(Some(Vec::new()));
         }
@@ -178,7 +178,7 @@ impl Archive for HttpArchive {
         };
         let records: Vec<Box<RawValue>> =
             serde_json::from_slice(&body).map_err(|_| another("something that is no list of sessions"))?;
-        let sessions: Option<Vec<Session>> = records.iter().map(|record| decode(record.get().as_bytes())).collect();
+        let sessions: Option<Vec<SessionDoc>> = records.iter().map(|record| decode(record.get().as_bytes())).collect();
         let sessions = sessions.ok_or_else(|| another("something that is not a session"))?;
         if sessions.iter().any(|session| session.user_id != user.as_str()) {
             return Err(another("another user's session"));

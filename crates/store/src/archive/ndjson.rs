@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use redial_identity::UserId;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_memory::summary;
 
 use self::directory::Directory;
@@ -49,14 +49,14 @@ impl NdjsonArchive {
 
 #[async_trait]
 impl Archive for NdjsonArchive {
-    async fn put(&self, session: &Session) -> Result<(), ArchiveError> {
+    async fn put(&self, session: &SessionDoc) -> Result<(), ArchiveError> {
         let mut line = encode(session)?;
         line.push(b'\n');
         let day = summary::date(session.ended_at);
         self.on_disk(move |directory| directory.append(&day, &line)).await
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<Session>, ArchiveError> {
+    async fn get(&self, sid: &str) -> Result<Option<SessionDoc>, ArchiveError> {
         if !is_name(sid) {
             return Ok(None);
         }
@@ -64,7 +64,7 @@ impl Archive for NdjsonArchive {
         self.on_disk(move |directory| directory.find(&sid)).await
     }
 
-    async fn of_user(&self, user: &UserId) -> Result<Option<Vec<Session>>, ArchiveError> {
+    async fn of_user(&self, user: &UserId) -> Result<Option<Vec<SessionDoc>>, ArchiveError> {
         let user = user.clone();
         let found = self.on_disk(move |directory| directory.of_user(user.as_str())).await?;
         Ok(Some(longest_copies(found)))

@@ -169,7 +169,7 @@ pub(crate) fn change_profile(
 }
 
 /// Moves all that is one user's to another one.
-pub(crate) fn absorb(
+pub(crate) fn merge_users(
     records: &mut impl DirectoryRecords,
     absorbed: &UserId,
     into: &UserId,

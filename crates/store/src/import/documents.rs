@@ -5,7 +5,7 @@ use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::UserId;
 use redial_language::words::Words;
 use redial_language::{clean, name, printable};
-use redial_memory::model::{Confidence, Message, Metadata, Name, Profile, SCHEMA_VERSION, Session};
+use redial_memory::model::{Confidence, Message, Metadata, Name, Profile, SCHEMA_VERSION, SessionDoc};
 use serde_json::{Map, Value};
 
 use super::time::unix_ms;
@@ -65,7 +65,7 @@ impl Conversation {
     }
 
     /// As a session of ours. `now` stands for a time that is not told.
-    pub(super) fn into_session(self, sid: &str, user: &UserId, now: u64) -> Session {
+    pub(super) fn into_session(self, sid: &str, user: &UserId, now: u64) -> SessionDoc {
         let ended_at = self.ended_at.unwrap_or(now);
         let started_at = self.started_at.unwrap_or(ended_at).min(ended_at);
         let message = |(id, said): (usize, Said)| {
@@ -84,7 +84,7 @@ impl Conversation {
                 },
             }
         };
-        Session {
+        SessionDoc {
             chat_id: sid.to_owned(),
             conversation_history: self.messages.into_iter().enumerate().map(message).collect(),
             last_update: rfc3339(ended_at),

@@ -1,7 +1,7 @@
 //! One document of an older deployment, read by itself: what a repair finds in the place of ours.
 
 use redial_identity::UserId;
-use redial_memory::model::{Profile, SCHEMA_VERSION, Session};
+use redial_memory::model::{Profile, SCHEMA_VERSION, SessionDoc};
 
 use super::sarah;
 
@@ -18,8 +18,8 @@ pub(crate) fn profile(text: &str) -> Option<Profile> {
 
 /// A session that is JSON text, ours or another's; `None` when nothing can be taken from it, or it names no user. `now`,
 /// Unix ms, stands for a time that it does not tell.
-pub(crate) fn session(text: &str, sid: &str, now: u64) -> Option<Session> {
-    let ours = serde_json::from_str::<Session>(text).ok().filter(|session| session.v <= SCHEMA_VERSION);
+pub(crate) fn session(text: &str, sid: &str, now: u64) -> Option<SessionDoc> {
+    let ours = serde_json::from_str::<SessionDoc>(text).ok().filter(|session| session.v <= SCHEMA_VERSION);
     if let Some(session) = ours.filter(|session| session.chat_id == sid && UserId::parse(&session.user_id).is_ok()) {
         return Some(session);
     }

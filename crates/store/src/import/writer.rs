@@ -5,7 +5,7 @@ use std::time::Duration;
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
 use redial_memory::consent::{self, Keep};
 use redial_memory::fold;
-use redial_memory::model::{Profile, Session};
+use redial_memory::model::{Profile, SessionDoc};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
@@ -214,14 +214,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes a session, and the profile as this session leaves it.
-    async fn commit(&self, who: &Who, session: Session, brings: Option<&Remembered>) -> Result<Done, ImportError> {
+    async fn commit(&self, who: &Who, session: SessionDoc, brings: Option<&Remembered>) -> Result<Done, ImportError> {
         if self.import.dry_run {
             let erased = self.is_erased(&who.user_id).await?;
             return Ok(if erased { Done::Skipped(ERASED.to_owned()) } else { Done::Written });
         }
-        let fold = |profile: Profile, session: &Session| {
+        let fold = |profile: Profile, session: &SessionDoc| {
             // In this order: folding takes away what an earlier copy of the same session has left.
-            let profile = fold::fold_under(self.import.consent, profile, session);
+            let profile = fold::apply_session_under(self.import.consent, profile, session);
             match brings {
                 Some(remembered) if !remembered.is_empty() => remembered.adopt_into(profile, &session.chat_id),
                 Some(_) | None => profile,

@@ -59,7 +59,7 @@ impl Directory for ProcessStore {
         self.transact(|view| local::change_profile(view, user, base_revision, &document))
     }
 
-    async fn absorb(
+    async fn merge_users(
         &self,
         absorbed: &UserId,
         into: &UserId,
@@ -68,7 +68,7 @@ impl Directory for ProcessStore {
     ) -> Result<ProfileChange, MemoryError> {
         local::check_two(absorbed, into)?;
         let document = local::profile_document(profile)?;
-        self.transact(|view| local::absorb(view, absorbed, into, base_revision, &document))
+        self.transact(|view| local::merge_users(view, absorbed, into, base_revision, &document))
     }
 
     async fn erase(&self, user: &UserId) -> Result<Erased, MemoryError> {

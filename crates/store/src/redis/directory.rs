@@ -4,10 +4,10 @@
 //! anything flushed. A script touches the keys of one user, or of one number, or of one session, so that they may lie on
 //! different servers. What takes several steps is in an order in which it can be repeated after any of them.
 
-mod absorb;
 mod erase;
 mod figures;
 mod hand_over;
+mod merge_users;
 mod repair;
 mod scan;
 mod server;
@@ -168,14 +168,14 @@ impl Directory for RedisStore {
         Err(self.unsettled())
     }
 
-    async fn absorb(
+    async fn merge_users(
         &self,
         absorbed: &UserId,
         into: &UserId,
         base_revision: u64,
         profile: &Profile,
     ) -> Result<ProfileChange, MemoryError> {
-        self.absorb_user(absorbed, into, base_revision, profile).await
+        self.merge_users_in_steps(absorbed, into, base_revision, profile).await
     }
 
     async fn erase(&self, user: &UserId) -> Result<Erased, MemoryError> {

@@ -1,16 +1,13 @@
 //! What cannot be delivered, or read, as rows: put aside with the reason and its bytes as they are, until somebody decides.
 
-use redial_identity::{Caller, PhoneHash, UserId, is_id};
-use redial_memory::model::{Message, Session};
+use redial_identity::is_id;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::error;
 
-use super::super::sqlite::{Rows, cells};
-use super::super::store::MemoryError;
-use super::journal::{self, OpenCall};
-use super::outbox::{self, Kind};
+use crate::sqlite::{Rows, cells};
+use crate::store::MemoryError;
 
 /// Why a row is not believed.
 pub(super) const DAMAGED: &str = "its checksum does not fit: the disk has changed it; check the disk, read the entry, then \
@@ -116,73 +113,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Dead> {
 
 /// Entries that cannot be delivered, oldest first.
 pub(super) fn list(rows: &Rows<'_>, limit: usize) -> Result<Vec<Dead>, MemoryError> {
-    rows.all(&format!("{COLUMNS} ORDER BY parked, seq LIMIT ?1"), params![outbox::as_limit(limit)], read)
+    rows.all(&format!("{COLUMNS} ORDER BY parked, seq LIMIT ?1"), params![cells::limit(limit)], read)
 }
 
 /// One of them.
 pub(super) fn one(rows: &Rows<'_>, seq: i64) -> Result<Option<Dead>, MemoryError> {
     rows.one(&format!("{COLUMNS} WHERE seq = ?1"), params![seq], read)
-}
-
-/// Queues a dead entry again, as it is: whoever asks for that vouches for it.
-pub(super) fn retry(rows: &Rows<'_>, seq: i64) -> Result<bool, MemoryError> {
-    let sql = "SELECT kind, uid, hash, sid, body FROM dead WHERE seq = ?1";
-    let row = rows.one(sql, params![seq], |row| {
-        let bytes = |column| cells::bytes(row, column);
-        Ok((bytes(0)?, bytes(1)?, bytes(2)?, bytes(3)?, bytes(4)?))
-    })?;
-    let Some((kind, uid, hash, sid, body)) = row else { return Ok(false) };
-    let caller = Caller {
-        user_id: id(uid.as_deref(), UserId::parse).ok_or_else(|| unusable("its user is no id"))?,
-        hash: match hash {
-            None => None,
-            Some(hash) => {
-                Some(id(Some(&hash), PhoneHash::parse).ok_or_else(|| unusable("the hash of its number is no id"))?)
-            }
-        },
-    };
-    let text = |bytes: Option<Vec<u8>>, what: &str| {
-        String::from_utf8(bytes.unwrap_or_default()).map_err(|_| unusable(&format!("{what} is no text")))
-    };
-    let (kind, sid, body) = (text(kind, "its kind")?, text(sid, "its session's id")?, text(body, "its document")?);
-    match kind.as_str() {
-        "turn" => {
-            return Err(MemoryError::Refused("a damaged turn belongs to no queue; read it, then drop it".to_owned()));
-        }
-        "call" => {
-            let session = interrupted(caller.clone(), &sid, &body)
-                .ok_or_else(|| unusable("its call cannot be read as one, and is no session"))?;
-            outbox::queue_session(rows, &caller, &session, None)?;
-        }
-        known => {
-            let kind = Kind::parse(known).ok_or_else(|| unusable("its kind is none that this version knows"))?;
-            outbox::queue(rows, kind, &caller, &sid, &body)?;
-        }
-    }
-    drop_one(rows, seq)
-}
-
-/// The session of a call that was put aside; `None`: its values make none.
-fn interrupted(caller: Caller, sid: &str, body: &str) -> Option<Session> {
-    let call: AsideCall = serde_json::from_str(body).ok()?;
-    let turns: Option<Vec<Message>> = call.turns.into_iter().map(|turn| serde_json::from_value(turn).ok()).collect();
-    let call = OpenCall {
-        sid: Some(sid).filter(|sid| is_id(sid))?.to_owned(),
-        caller,
-        started_at: call.started.and_then(journal::time)?,
-        parameters: serde_json::from_str(&call.parameters).ok()?,
-        turns: turns?,
-        summary: String::new(),
-    };
-    Some(journal::interrupted(call))
-}
-
-fn id<T, E>(bytes: Option<&[u8]>, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-    parse(str::from_utf8(bytes?).ok()?).ok()
-}
-
-fn unusable(what: &str) -> MemoryError {
-    MemoryError::Refused(format!("{what}, so nobody could take it; copy what you need of it, then drop it"))
 }
 
 /// Throws a dead entry away.

@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 
 use super::super::sqlite::cells;
 use super::super::store::MemoryError;
-use super::{PATIENCE, Spool, call_logs, outbox};
+use super::{PATIENCE, Spool, call_logs, user};
 
 /// What this instance's disk holds of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,7 +68,7 @@ impl Spool {
                             state: text(row, 3)?,
                         })
                     })?,
-                    logs: outbox::logs_of(rows, &user)?,
+                    logs: user::logs_of(rows, &user)?,
                 })
             })
             .await

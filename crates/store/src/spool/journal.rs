@@ -1,46 +1,15 @@
 //! Live calls and their finished turns, as rows.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
-use redial_memory::model::{LATEST_MS, Message, Metadata, SCHEMA_VERSION, Session};
-use redial_memory::unite::{unite, unite_turns};
+use redial_memory::merge_copies::{merge_copies, merge_turns};
+use redial_memory::model::{LATEST_MS, Message, SessionDoc};
 use rusqlite::{Row, params};
 
-use super::super::sqlite::{Rows, cells};
-use super::super::store::MemoryError;
 use super::dead::{self, Aside, AsideCall, DAMAGED};
+use super::open_call::{OpenCall, time};
 use super::{outbox, sealed};
-
-/// A call that was begun, with what was said in it so far.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenCall {
-    /// The session's id: the call's.
-    pub sid: String,
-    /// Whose call, as far as is known.
-    pub caller: Caller,
-    /// When the call began, Unix ms.
-    pub started_at: u64,
-    /// Names of the start event's custom parameters.
-    pub parameters: Vec<String>,
-    /// Finished turns, oldest first.
-    pub turns: Vec<Message>,
-    /// What was said before these, where only the newest were found; else empty.
-    pub summary: String,
-}
-
-/// Nobody waits longer than this for a stream to come back.
-const LONGEST_GAP_MS: u64 = 300_000;
-
-impl OpenCall {
-    /// How long the call has lasted at a time, Unix ms. A clock that was set meanwhile is not believed: it has lasted until
-    /// the last turn ended, and the gap after it is no longer than anybody would wait.
-    pub fn lasted(&self, now: u64) -> Duration {
-        let last_turn = self.turns.iter().map(|message| message.turn.end_ms).max().unwrap_or(0);
-        let by_the_clock = now.saturating_sub(self.started_at);
-        Duration::from_millis(by_the_clock.clamp(last_turn, last_turn.saturating_add(LONGEST_GAP_MS)))
-    }
-}
+use crate::sqlite::{Rows, cells};
+use crate::store::MemoryError;
 
 /// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs; and so is
 /// what this one has said, when the call goes on without it: its turns are numbered from 1 again.
@@ -49,7 +18,7 @@ pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<
     let mut known = None;
     match read(rows, &call.sid)? {
         Some(kept) if other(&kept) => {
-            end(rows, &kept.call.caller.clone(), &interrupted(kept.call), &kept.instance)?;
+            end(rows, &kept.call.caller.clone(), &kept.call.interrupted(), &kept.instance)?;
         }
         // The names of its parameters stay: whoever takes a call up may not know them.
         Some(kept) => known = Some(kept.call.parameters),
@@ -130,7 +99,7 @@ pub(super) fn close_all_of(rows: &Rows<'_>, instance: &[u8]) -> Result<Vec<Strin
     for stored in calls {
         let Some(Kept { call, instance }) = kept(rows, stored)? else { continue };
         closed.push(call.sid.clone());
-        end(rows, &call.caller.clone(), &interrupted(call), &instance)?;
+        end(rows, &call.caller.clone(), &call.interrupted(), &instance)?;
     }
     Ok(closed)
 }
@@ -163,15 +132,15 @@ pub(super) fn put_strays_aside(rows: &Rows<'_>) -> Result<(), MemoryError> {
 
 /// Ends a call of `instance` and queues its session, with all that is kept of it. One that goes on under this id, with
 /// another instance or from another beginning, stays open; what was said in this one is queued all the same.
-pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &Session, instance: &str) -> Result<(), MemoryError> {
+pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &SessionDoc, instance: &str) -> Result<(), MemoryError> {
     let same = |kept: &Kept| {
         let Kept { call, instance: keeper } = kept;
         keeper == instance && (call.started_at, &call.caller.hash) == (session.started_at, &caller.hash)
     };
     match read(rows, &session.chat_id)?.filter(same) {
         Some(Kept { call, .. }) => {
-            let conversation_history = unite(session, &interrupted(call)).conversation_history;
-            end(rows, caller, &Session { conversation_history, ..session.clone() }, instance)
+            let conversation_history = merge_copies(session, &call.interrupted()).conversation_history;
+            end(rows, caller, &SessionDoc { conversation_history, ..session.clone() }, instance)
         }
         None => outbox::queue_session(rows, caller, session, Some(instance)),
     }
@@ -199,7 +168,7 @@ pub(super) fn user_of(rows: &Rows<'_>, sid: &str) -> Result<Vec<u8>, MemoryError
 }
 
 /// Ends a call and queues its session, in the one transaction that `rows` is.
-fn end(rows: &Rows<'_>, caller: &Caller, session: &Session, instance: &str) -> Result<(), MemoryError> {
+fn end(rows: &Rows<'_>, caller: &Caller, session: &SessionDoc, instance: &str) -> Result<(), MemoryError> {
     rows.change("DELETE FROM turn WHERE sid = ?1", params![session.chat_id])?;
     rows.change("DELETE FROM call WHERE sid = ?1", params![session.chat_id])?;
     outbox::queue_session(rows, caller, session, Some(instance))
@@ -292,11 +261,6 @@ impl Stored {
             instance: String::from_utf8(self.instance).ok().filter(|instance| is_id(instance))?,
         })
     }
-}
-
-/// A time in a row; `None`: none that a call can have.
-pub(super) fn time(stored: i64) -> Option<u64> {
-    u64::try_from(stored).ok().filter(|time| *time <= LATEST_MS)
 }
 
 fn sum_of_call(sid: &[u8], uid: &[u8], hash: Option<&[u8]>, started: i64, parameters: &[u8], instance: &[u8]) -> i64 {
@@ -408,56 +372,5 @@ fn turns(rows: &Rows<'_>, sid: &str, uid: &[u8]) -> Result<Vec<Message>, MemoryE
         }
     }
     // In their order, which is not that of the rows where two instances have numbered turns alike.
-    Ok(unite_turns(&turns, &[]))
-}
-
-/// The session of a call that nobody has ended.
-pub(super) fn interrupted(call: OpenCall) -> Session {
-    let lasted = call.turns.iter().map(|message| message.turn.end_ms).max().unwrap_or(0);
-    // The calendar ends somewhere, and a call before that.
-    let ended_at = call.started_at.saturating_add(lasted).min(LATEST_MS);
-    let end = UNIX_EPOCH.checked_add(Duration::from_millis(ended_at)).unwrap_or(UNIX_EPOCH);
-    Session {
-        chat_id: call.sid,
-        conversation_history: call.turns,
-        last_update: humantime::format_rfc3339_millis(end).to_string(),
-        metadata: Metadata { last_event_type: "none".to_owned(), payload_keys: call.parameters },
-        v: SCHEMA_VERSION,
-        user_id: call.caller.user_id.as_str().to_owned(),
-        started_at: call.started_at,
-        ended_at,
-        end_reason: "gateway_restart".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use redial_call::{Role, Turn, TurnId, Via};
-    use redial_identity::UserId;
-
-    use super::*;
-
-    #[test]
-    fn a_call_that_goes_on_after_the_clock_was_set_has_lasted_as_long_as_it_has() {
-        const STARTED: u64 = 1_763_690_000_000;
-        let turn = Turn {
-            id: TurnId(1),
-            role: Role::Caller,
-            via: Via::Voice,
-            text: "Hello".to_owned(),
-            cut: String::new(),
-            never_sent: String::new(),
-            acts: Vec::new(),
-            start_ms: 59_000,
-            end_ms: 60_000,
-        };
-        let caller = Caller { user_id: UserId::parse("u_a").unwrap(), hash: None };
-        let (sid, parameters, summary) = ("CA1".to_owned(), Vec::new(), String::new());
-        let turns = vec![Message { turn }];
-        let call = OpenCall { sid, caller, started_at: STARTED, parameters, turns, summary };
-        let lasted_s = |clock_ms| call.lasted(STARTED.saturating_add_signed(clock_ms)).as_secs();
-        assert_eq!(lasted_s(75_000), 75);
-        assert_eq!(lasted_s(75_000 - 3_600_000), 60, "not before what was said");
-        assert_eq!(lasted_s(75_000 + 3_600_000), 360, "not so long that the call would have to end");
-    }
+    Ok(merge_turns(&turns, &[]))
 }

@@ -5,9 +5,8 @@
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::super::sqlite::Rows;
-use super::super::store::{Mark, MemoryError};
-use super::outbox;
+use crate::sqlite::{Rows, cells};
+use crate::store::{Mark, MemoryError};
 
 /// The mark, as far as it is known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +55,15 @@ pub(super) fn generation(rows: &Rows<'_>) -> Result<u64, MemoryError> {
     Ok(rows.one("SELECT generation FROM mark", [], |row| row.get(0))?.unwrap_or(0))
 }
 
-/// The server has forgotten, or is another one: all that was delivered within the window is sent again, and whoever was
-/// erased since is erased again. Answers how many entries that are. Nothing is expected there until the next mark.
-pub(super) fn forgotten(rows: &Rows<'_>) -> Result<usize, MemoryError> {
-    rows.change("UPDATE mark SET expected = 0, generation = generation + 1", [])?;
-    let replayed = outbox::replay(rows)?;
-    Ok(replayed + outbox::erase_again(rows)?)
+/// The server that took the deliveries so far.
+pub(super) fn server(rows: &Rows<'_>) -> Result<Option<String>, MemoryError> {
+    // One that cannot be read is another one: what was delivered lately is sent again.
+    let id = rows.one("SELECT id FROM server", [], |row| cells::bytes(row, 0))?.flatten();
+    Ok(id.map(cells::readable))
+}
+
+/// Notes the server that takes the deliveries from now on.
+pub(super) fn set_server(rows: &Rows<'_>, id: &str) -> Result<(), MemoryError> {
+    rows.change("INSERT OR REPLACE INTO server (one, id) VALUES (1, ?1)", params![id])?;
+    Ok(())
 }

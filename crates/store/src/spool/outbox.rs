@@ -1,99 +1,19 @@
-//! The outbox, as rows: entries that wait, were delivered, or are dead.
+//! The outbox, as rows: entries that wait, or were delivered.
 
-use std::time::Duration;
+use redial_identity::{Caller, PhoneHash};
+use redial_memory::model::SessionDoc;
+use rusqlite::params;
 
-use redial_identity::{Caller, PhoneHash, UserId, is_id};
-use redial_memory::model::Session;
-use redial_supervision::Backoff;
-use rusqlite::{Row, params};
-
-use super::super::directory::ERASED_FOR;
-use super::super::rules::{Records as _, expiry};
-use super::super::sqlite::{Rows, cells};
-use super::super::store::MemoryError;
-pub(super) use super::dead::park;
-use super::{Forgotten, OpenCall, dead, journal, mark, sealed};
-
-/// Between attempts to deliver to a store.
-pub(super) const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(10));
-/// A model costs money and time, so it is asked again much later than a store.
-pub(super) const SUMMARY_PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(2500));
-
-/// The body of an erasure of somebody who was erased before: where the store knows that, nothing is to be done.
-pub(super) const ERASED_BEFORE: &str = "before";
+use super::entry::{Entry, Kind};
+use super::entry_row::{ENTRY, Stored, head_of, seal};
+use super::open_call::OpenCall;
+use super::{dead, mark};
+use crate::rules::Records as _;
+use crate::sqlite::{Rows, cells};
+use crate::store::MemoryError;
 
 /// Copies of one call that are looked at: one for each time that its stream broke, which is a few.
 const MOST_COPIES: i64 = 32;
-
-/// What an entry asks of whom it is delivered to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Write a finished session, and fold it into the caller's profile.
-    Session,
-    /// Erase a user.
-    Erase,
-    /// Erase whomever a number leads to; the body holds its older hashes.
-    EraseNumber,
-    /// Let a model write a better summary of a session that is written.
-    Summary,
-    /// Offer a session that is written to the archive.
-    Archive,
-    /// Erase a user in the archive.
-    EraseArchived,
-}
-
-impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Session, Self::Erase, Self::EraseNumber, Self::Summary, Self::Archive, Self::EraseArchived];
-
-    /// As it stands in the file.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Session => "session",
-            Self::Erase => "erase",
-            Self::EraseNumber => "erase_number",
-            Self::Summary => "summary",
-            Self::Archive => "archive",
-            Self::EraseArchived => "erase_archived",
-        }
-    }
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.as_str() == text)
-    }
-
-    /// A slow model or archive keeps no session waiting: they have lanes of their own.
-    const fn lane(self) -> char {
-        match self {
-            Self::Session | Self::Erase | Self::EraseNumber => 's',
-            Self::Summary => 'm',
-            Self::Archive | Self::EraseArchived => 'a',
-        }
-    }
-}
-
-/// An entry of the outbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its number; later entries have higher ones.
-    pub seq: i64,
-    /// What is to be done.
-    pub kind: Kind,
-    /// Whose it is.
-    pub caller: Caller,
-    /// The session; empty for an erasure.
-    pub sid: String,
-    /// The session as JSON; of an erasure by number the older hashes, of another one empty, or why it is queued.
-    pub body: String,
-    /// Failed attempts so far.
-    pub tries: u32,
-    /// Not before this, Unix ms.
-    pub next_at: u64,
-    /// The instance that had the call, if it is known.
-    pub instance: Option<String>,
-    /// True once what follows from its delivery is queued.
-    pub followed: bool,
-}
 
 /// How much the outbox holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,7 +34,7 @@ pub struct SpoolFigures {
 pub(super) fn queue_session(
     rows: &Rows<'_>,
     caller: &Caller,
-    session: &Session,
+    session: &SessionDoc,
     instance: Option<&str>,
 ) -> Result<(), MemoryError> {
     if rows.is_gone(&caller.user_id)? {
@@ -147,13 +67,9 @@ fn insert(
     let hash = caller.hash.as_ref().map(PhoneHash::as_str);
     rows.change(
         "INSERT INTO outbox (lane, kind, uid, hash, sid, body, crc, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![lane_of(kind, uid), kind.as_str(), uid, hash, sid, body, crc32fast::hash(body.as_bytes()), instance],
+        params![kind.lane_of(uid), kind.as_str(), uid, hash, sid, body, crc32fast::hash(body.as_bytes()), instance],
     )?;
     seal(rows, rows.connection.last_insert_rowid())
-}
-
-fn lane_of(kind: Kind, uid: &str) -> String {
-    format!("{}:{uid}", kind.lane())
 }
 
 /// The first entries of their lanes that are due, erasures before all else, then those that were never tried. Damaged
@@ -172,31 +88,6 @@ pub(super) fn due(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, MemoryErr
     let room = limit.saturating_sub(due.len());
     due.extend(entries(rows, &first_of_lanes("kind <> 'erase'", "next_at, seq"), room)?);
     Ok(due)
-}
-
-/// The clock was set while the process ran, by so many ms: what waits waits as long as it would have, and what was
-/// delivered is kept as long.
-pub(super) fn follow_clock(rows: &Rows<'_>, jump_ms: i64) -> Result<(), MemoryError> {
-    for sql in [
-        "UPDATE outbox SET next_at = max(next_at + ?1, 0) WHERE delivered IS NULL AND next_at > 0",
-        "UPDATE outbox SET delivered = max(delivered + ?1, 0) WHERE delivered IS NOT NULL",
-    ] {
-        rows.change(sql, params![jump_ms])?;
-    }
-    Ok(())
-}
-
-/// What is to wait longer than any pause does so because the clock was set back while no process ran: it is due. For the
-/// same reason nothing was delivered later than now.
-pub(super) fn catch_up_with_clock(rows: &Rows<'_>) -> Result<(), MemoryError> {
-    let longest_ms = |backoff: &Backoff| u64::try_from(backoff.longest().as_millis()).unwrap_or(u64::MAX);
-    rows.change(
-        "UPDATE outbox SET next_at = 0 WHERE delivered IS NULL
-         AND next_at > ?1 + CASE kind WHEN 'summary' THEN ?2 ELSE ?3 END",
-        params![rows.now, longest_ms(&SUMMARY_PAUSES), longest_ms(&PAUSES)],
-    )?;
-    rows.change("UPDATE outbox SET delivered = ?1 WHERE delivered > ?1", params![rows.now])?;
-    Ok(())
 }
 
 /// All entries that wait.
@@ -239,13 +130,13 @@ pub(super) fn delivered(
     let known = match taker {
         None => rows.change("DELETE FROM outbox WHERE seq = ?1", params![entry.seq])?,
         Some(Taker { server: taken_by, generation })
-            if server(rows)?.as_ref() == Some(taken_by) && mark::generation(rows)? == *generation =>
+            if mark::server(rows)?.as_ref() == Some(taken_by) && mark::generation(rows)? == *generation =>
         {
             // As the user's whom it was delivered to.
             let uid = entry.caller.user_id.as_str();
             rows.change(
                 "UPDATE outbox SET delivered = ?2, uid = ?3, lane = ?4 WHERE seq = ?1",
-                params![entry.seq, rows.now, uid, lane_of(entry.kind, uid)],
+                params![entry.seq, rows.now, uid, entry.kind.lane_of(uid)],
             )?
         }
         Some(_) => rows.change("UPDATE outbox SET tries = 0, next_at = 0 WHERE seq = ?1", params![entry.seq])?,
@@ -274,7 +165,7 @@ pub(super) fn copies(rows: &Rows<'_>, sid: &str) -> Result<Vec<OpenCall>, Memory
     for stored in rows.all(&sql, params![sid, MOST_COPIES], Stored::read)? {
         // What is damaged is put aside when its turn comes.
         let Some(entry) = stored.into_entry() else { continue };
-        let Ok(session) = serde_json::from_str::<Session>(&entry.body) else { continue };
+        let Ok(session) = serde_json::from_str::<SessionDoc>(&entry.body) else { continue };
         copies.push(OpenCall {
             sid: sid.to_owned(),
             caller: entry.caller,
@@ -293,27 +184,8 @@ pub(super) fn pending_sessions(rows: &Rows<'_>) -> Result<u64, MemoryError> {
     Ok(rows.one(sql, [], |row| row.get(0))?.unwrap_or(0))
 }
 
-/// Sends everything again that was delivered within the replay window.
-pub(super) fn replay(rows: &Rows<'_>) -> Result<usize, MemoryError> {
-    rows.change("UPDATE outbox SET delivered = NULL, tries = 0, next_at = 0 WHERE delivered IS NOT NULL", [])
-}
-
-/// Queues the erasure of everybody who was erased lately, unless it is queued: a server that has forgotten may have them
-/// again.
-pub(super) fn erase_again(rows: &Rows<'_>) -> Result<usize, MemoryError> {
-    let sql = "SELECT uid FROM gone WHERE expires > ?1 AND NOT EXISTS
-               (SELECT 1 FROM outbox WHERE outbox.uid = gone.uid AND kind = 'erase')";
-    let gone: Vec<String> = rows.all(sql, params![rows.now], |row| row.get(0))?;
-    for uid in &gone {
-        // What somebody has written there that is no id keeps no other from being erased.
-        let Ok(user_id) = UserId::parse(uid) else { continue };
-        queue(rows, Kind::Erase, &Caller { user_id, hash: None }, "", ERASED_BEFORE)?;
-    }
-    Ok(gone.len())
-}
-
 /// Lets everything that waits be tried at once.
-pub(super) fn hurry(rows: &Rows<'_>) -> Result<(), MemoryError> {
+pub(super) fn make_due(rows: &Rows<'_>) -> Result<(), MemoryError> {
     rows.change("UPDATE outbox SET next_at = 0 WHERE delivered IS NULL AND next_at > 0", [])?;
     Ok(())
 }
@@ -321,83 +193,6 @@ pub(super) fn hurry(rows: &Rows<'_>) -> Result<(), MemoryError> {
 /// Deletes what was delivered before a time, Unix ms.
 pub(super) fn sweep(rows: &Rows<'_>, before: u64) -> Result<usize, MemoryError> {
     rows.change("DELETE FROM outbox WHERE delivered IS NOT NULL AND delivered < ?1", params![before])
-}
-
-/// The server that took the deliveries so far.
-pub(super) fn server(rows: &Rows<'_>) -> Result<Option<String>, MemoryError> {
-    // One that cannot be read is another one: what was delivered lately is sent again.
-    let id = rows.one("SELECT id FROM server", [], |row| cells::bytes(row, 0))?.flatten();
-    Ok(id.map(cells::readable))
-}
-
-/// Notes the server that takes the deliveries from now on.
-pub(super) fn set_server(rows: &Rows<'_>, id: &str) -> Result<(), MemoryError> {
-    rows.change("INSERT OR REPLACE INTO server (one, id) VALUES (1, ?1)", params![id])?;
-    Ok(())
-}
-
-/// The users of whom something is here.
-pub(super) fn users(rows: &Rows<'_>) -> Result<Vec<UserId>, MemoryError> {
-    let sql = "SELECT uid FROM outbox WHERE kind NOT LIKE 'erase%'
-               UNION SELECT uid FROM call UNION SELECT uid FROM dead UNION SELECT uid FROM log";
-    let uids = rows.all(sql, [], |row| cells::bytes(row, 0))?;
-    let uids = uids.iter().flatten().filter_map(|uid| str::from_utf8(uid).ok());
-    Ok(uids.filter_map(|uid| UserId::parse(uid).ok()).collect())
-}
-
-/// Deletes everything of a user, and keeps more of it from coming. `tell`: the store and the archive are to erase them
-/// as well.
-pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<Forgotten, MemoryError> {
-    let uid = user.as_str();
-    let turns = rows.change("DELETE FROM turn WHERE sid IN (SELECT sid FROM call WHERE uid = ?1)", params![uid])?;
-    let calls = rows.change("DELETE FROM call WHERE uid = ?1", params![uid])?;
-    let queued = rows.change("DELETE FROM outbox WHERE uid = ?1 AND kind NOT LIKE 'erase%'", params![uid])?;
-    // Told by somebody else, erasures of our own that are still to be delivered, or delivered again, stay. One by number
-    // may be about others as well.
-    if tell {
-        rows.change("DELETE FROM outbox WHERE uid = ?1 AND kind IN ('erase', 'erase_archived')", params![uid])?;
-    }
-    let dead = rows.change("DELETE FROM dead WHERE uid = ?1", params![uid])?;
-    let logs = logs_of(rows, user)?;
-    rows.change(
-        "INSERT OR REPLACE INTO gone (uid, expires) VALUES (?1, ?2)",
-        params![uid, expiry(rows.now, Some(ERASED_FOR))],
-    )?;
-    rows.leave_no_log();
-    if tell {
-        let caller = Caller { user_id: user.clone(), hash: None };
-        queue(rows, Kind::Erase, &caller, "", "")?;
-        queue(rows, Kind::EraseArchived, &caller, "", "")?;
-    }
-    let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
-    Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead), logs })
-}
-
-/// Makes what is here of a user another one's, who has absorbed them.
-pub(super) fn rename(rows: &Rows<'_>, from: &UserId, into: &UserId) -> Result<(), MemoryError> {
-    journal::rename(rows, from, into)?;
-    let users = params![from.as_str(), into.as_str()];
-    for table in ["log", "dead"] {
-        rows.change(&format!("UPDATE {table} SET uid = ?2 WHERE uid = ?1"), users)?;
-    }
-    // An erasure that was asked for stays about whom it was; a damaged entry stays what it is.
-    let sql = format!("{HEAD} FROM outbox WHERE uid = ?1 AND kind NOT LIKE 'erase%'");
-    for head in rows.all(&sql, params![from.as_str()], Head::read)?.into_iter().filter(Head::is_sealed) {
-        // The lane's first letter says what kind it is of.
-        rows.change(
-            "UPDATE outbox SET uid = ?2, lane = substr(lane, 1, 2) || ?2 WHERE seq = ?1",
-            params![head.seq, into.as_str()],
-        )?;
-        seal(rows, head.seq)?;
-    }
-    Ok(())
-}
-
-/// The sessions of a user of which there are call logs.
-pub(super) fn logs_of(rows: &Rows<'_>, user: &UserId) -> Result<Vec<String>, MemoryError> {
-    let sids = rows.all("SELECT sid FROM log WHERE uid = ?1", params![user.as_str()], |row| cells::bytes(row, 0))?;
-    // It becomes part of a path.
-    Ok(sids.into_iter().flatten().filter_map(|sid| String::from_utf8(sid).ok()).filter(|sid| is_id(sid)).collect())
 }
 
 /// Deletes the copies of a session, delivered or not.
@@ -412,24 +207,6 @@ pub(super) fn drop_session(rows: &Rows<'_>, sid: &str) -> Result<(), MemoryError
 pub(super) fn erase_number(rows: &Rows<'_>, caller: &Caller, older: &[PhoneHash]) -> Result<(), MemoryError> {
     let older: Vec<&str> = older.iter().map(PhoneHash::as_str).collect();
     queue(rows, Kind::EraseNumber, caller, "", &serde_json::json!(older).to_string())
-}
-
-/// Lets what waits of a user wait that long.
-pub(super) fn hold(rows: &Rows<'_>, user: &UserId, hold: Duration) -> Result<(), MemoryError> {
-    let sql = "UPDATE outbox SET next_at = ?2 WHERE uid = ?1 AND delivered IS NULL";
-    rows.change(sql, params![user.as_str(), if hold.is_zero() { 0 } else { expiry(rows.now, Some(hold)) }])?;
-    Ok(())
-}
-
-/// Notes that call logs are deleted.
-pub(super) fn logs_deleted(rows: &Rows<'_>, sids: &[String]) -> Result<(), MemoryError> {
-    for sid in sids {
-        rows.change("DELETE FROM log WHERE sid = ?1", params![sid])?;
-    }
-    if !sids.is_empty() {
-        rows.leave_no_log();
-    }
-    Ok(())
 }
 
 /// How much there is.
@@ -452,131 +229,11 @@ pub(super) fn figures(rows: &Rows<'_>) -> Result<SpoolFigures, MemoryError> {
     Ok(figures.unwrap_or_default())
 }
 
-const HEAD: &str = "SELECT seq, lane, kind, uid, hash, sid, crc, instance, followed, sum";
-
-/// What a row says beside its words, as it is, before it is believed.
-struct Head {
-    seq: i64,
-    lane: Vec<u8>,
-    kind: Vec<u8>,
-    uid: Vec<u8>,
-    hash: Option<Vec<u8>>,
-    sid: Vec<u8>,
-    /// The checksum of the words.
-    crc: Option<i64>,
-    instance: Option<Vec<u8>>,
-    followed: Option<i64>,
-    /// `None`: an earlier version wrote it.
-    sum: Option<i64>,
-}
-
-impl Head {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let bytes = |column| Ok::<_, rusqlite::Error>(cells::bytes(row, column)?.unwrap_or_default());
-        Ok(Self {
-            seq: cells::whole(row, 0)?.unwrap_or_default(),
-            lane: bytes(1)?,
-            kind: bytes(2)?,
-            uid: bytes(3)?,
-            hash: cells::bytes(row, 4)?,
-            sid: bytes(5)?,
-            crc: cells::whole(row, 6)?,
-            instance: cells::bytes(row, 7)?,
-            followed: cells::whole(row, 8)?,
-            sum: cells::whole(row, 9)?,
-        })
-    }
-
-    fn sum(&self) -> i64 {
-        let Self { seq, lane, kind, uid, hash, sid, crc, instance, followed, .. } = self;
-        let number = |number: i64| number.to_be_bytes();
-        let (seq, crc, followed) = (number(*seq), crc.map(number), followed.map(number));
-        sealed::sum([
-            Some(&seq[..]),
-            Some(lane),
-            Some(kind),
-            Some(uid),
-            hash.as_deref(),
-            Some(sid),
-            crc.as_ref().map(|crc| &crc[..]),
-            instance.as_deref(),
-            followed.as_ref().map(|followed| &followed[..]),
-        ])
-    }
-
-    /// Whether it is as it was written, as far as that can be told of what an earlier version wrote.
-    fn is_sealed(&self) -> bool {
-        self.sum.is_none_or(|sum| sum == self.sum())
-    }
-}
-
-fn head_of(rows: &Rows<'_>, seq: i64) -> Result<Option<Head>, MemoryError> {
-    rows.one(&format!("{HEAD} FROM outbox WHERE seq = ?1"), params![seq], Head::read)
-}
-
-/// Writes the checksum of a row that was written just now.
-fn seal(rows: &Rows<'_>, seq: i64) -> Result<(), MemoryError> {
-    if let Some(head) = head_of(rows, seq)? {
-        rows.change("UPDATE outbox SET sum = ?2 WHERE seq = ?1", params![seq, head.sum()])?;
-    }
-    Ok(())
-}
-
-const ENTRY: &str = "SELECT seq, lane, kind, uid, hash, sid, crc, instance, followed, sum, body, tries, next_at";
-
-/// A row as it is, before it is believed.
-struct Stored {
-    head: Head,
-    body: Vec<u8>,
-    tries: Option<i64>,
-    next_at: Option<i64>,
-}
-
-impl Stored {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            head: Head::read(row)?,
-            body: cells::bytes(row, 10)?.unwrap_or_default(),
-            tries: cells::whole(row, 11)?,
-            next_at: cells::whole(row, 12)?,
-        })
-    }
-
-    /// What it asks for; `None`: it is damaged.
-    fn into_entry(self) -> Option<Entry> {
-        let Self { head, body, tries, next_at } = self;
-        if head.crc != Some(i64::from(crc32fast::hash(&body))) || !head.is_sealed() {
-            return None;
-        }
-        let hash = match &head.hash {
-            None => None,
-            Some(hash) => Some(PhoneHash::parse(str::from_utf8(hash).ok()?).ok()?),
-        };
-        let user_id = UserId::parse(str::from_utf8(&head.uid).ok()?).ok()?;
-        let instance = match head.instance {
-            None => None,
-            Some(instance) => Some(String::from_utf8(instance).ok()?),
-        };
-        Some(Entry {
-            seq: head.seq,
-            kind: Kind::parse(str::from_utf8(&head.kind).ok()?)?,
-            caller: Caller { user_id, hash },
-            sid: String::from_utf8(head.sid).ok()?,
-            body: String::from_utf8(body).ok()?,
-            // They only say how long it waits: whatever they are by now, it is tried.
-            tries: u32::try_from(tries.unwrap_or_default()).unwrap_or_default(),
-            next_at: u64::try_from(next_at.unwrap_or_default()).unwrap_or_default(),
-            instance,
-            followed: head.followed.is_some_and(|followed| followed != 0),
-        })
-    }
-}
-
 /// Reads entries with a query that has the time and a limit as its parameters. Those that are damaged are put aside, and
 /// what waited behind them is looked for at once.
 fn entries(rows: &Rows<'_>, sql: &str, limit: usize) -> Result<Vec<Entry>, MemoryError> {
     loop {
-        let stored = rows.all(sql, params![rows.now, as_limit(limit)], Stored::read)?;
+        let stored = rows.all(sql, params![rows.now, cells::limit(limit)], Stored::read)?;
         let (mut entries, mut damaged) = (Vec::with_capacity(stored.len()), false);
         for row in stored {
             let (seq, sid) = (row.head.seq, row.head.sid.clone());
@@ -584,7 +241,7 @@ fn entries(rows: &Rows<'_>, sql: &str, limit: usize) -> Result<Vec<Entry>, Memor
                 Some(entry) => entries.push(entry),
                 None => {
                     dead::tell("an entry of the outbox", &sid);
-                    park(rows, seq, dead::DAMAGED)?;
+                    dead::park(rows, seq, dead::DAMAGED)?;
                     damaged = true;
                 }
             }
@@ -593,8 +250,4 @@ fn entries(rows: &Rows<'_>, sql: &str, limit: usize) -> Result<Vec<Entry>, Memor
             return Ok(entries);
         }
     }
-}
-
-pub(super) fn as_limit(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }

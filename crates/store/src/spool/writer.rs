@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{iter, thread};
 
 use redial_identity::Caller;
-use redial_memory::model::{Message, Session};
+use redial_memory::model::{Message, SessionDoc};
 use redial_supervision::{Part, Supervisor};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, mpsc, oneshot};
 use tracing::{debug, error, warn};
@@ -16,7 +16,8 @@ use tracing::{debug, error, warn};
 use super::super::sqlite::{Database, Rows};
 use super::super::store::MemoryError;
 use super::dead::{self, Aside, AsideCall};
-use super::journal::{self, OpenCall};
+use super::journal;
+use super::open_call::OpenCall;
 
 /// Written together, with one wait for the disk.
 const BATCH: usize = 512;
@@ -44,7 +45,7 @@ pub(super) enum Op {
     },
     Close {
         caller: Caller,
-        session: Box<Session>,
+        session: Box<SessionDoc>,
         instance: String,
     },
     Logged {

@@ -14,6 +14,11 @@ pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Vec
     })
 }
 
+/// The most rows that a query answers with, as SQLite takes it.
+pub(crate) fn limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
 /// A whole number; `None`: something else.
 pub(crate) fn whole(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i64>> {
     Ok(match row.get_ref(column)? {

@@ -80,7 +80,7 @@ impl Directory for SqliteStore {
         self.ask(move |rows| local::change_profile(rows, &user, base_revision, &document)).await
     }
 
-    async fn absorb(
+    async fn merge_users(
         &self,
         absorbed: &UserId,
         into: &UserId,
@@ -89,7 +89,7 @@ impl Directory for SqliteStore {
     ) -> Result<ProfileChange, MemoryError> {
         local::check_two(absorbed, into)?;
         let (absorbed, into, document) = (absorbed.clone(), into.clone(), local::profile_document(profile)?);
-        self.ask(move |rows| local::absorb(rows, &absorbed, &into, base_revision, &document)).await
+        self.ask(move |rows| local::merge_users(rows, &absorbed, &into, base_revision, &document)).await
     }
 
     async fn erase(&self, user: &UserId) -> Result<Erased, MemoryError> {

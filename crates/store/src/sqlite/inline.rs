@@ -10,11 +10,11 @@ use tokio::sync::Mutex;
 use super::super::clock::Clock;
 use super::super::store::MemoryError;
 use super::rows::Rows;
-use super::worker::{Desk, request, stopped};
+use super::worker::{DbThread, request, stopped};
 
 /// Runs requests on the thread of whoever asks, one after the other, in the order in which they are made.
 pub(super) struct Inline {
-    desk: Mutex<Desk>,
+    thread: Mutex<DbThread>,
     /// The longest that a request takes, as tokio's clock has it.
     slowest: Duration,
 }
@@ -22,7 +22,7 @@ pub(super) struct Inline {
 impl Inline {
     /// On a connection that was swept just now.
     pub(super) fn start(connection: Connection, path: PathBuf, clock: Clock, slowest: Duration) -> Self {
-        Self { desk: Mutex::new(Desk::new(connection, path, clock)), slowest }
+        Self { thread: Mutex::new(DbThread::new(connection, path, clock)), slowest }
     }
 
     /// As the thread does, but a request that is dropped may not have run.
@@ -31,10 +31,10 @@ impl Inline {
         work: impl FnOnce(&mut Rows<'_>) -> Result<T, MemoryError> + Send + 'static,
     ) -> Result<T, MemoryError> {
         let (job, answer) = request(work);
-        let mut desk = self.desk.lock().await;
+        let mut db = self.thread.lock().await;
         self.pause().await;
-        desk.run(vec![job]);
-        desk.sweep_if_due();
+        db.run(vec![job]);
+        db.sweep_if_due();
         // Whoever asked may die in between: then it is on the disk, and nobody knows.
         self.pause().await;
         answer.await.map_err(|_| stopped())?

@@ -44,12 +44,12 @@ impl Worker {
     /// Starts the thread, on a connection that was swept just now.
     pub(super) fn start(connection: Connection, path: PathBuf, clock: Clock) -> Result<Self, MemoryError> {
         let (jobs, queue) = sync_channel(QUEUE);
-        let mut desk = Desk::new(connection, path, clock);
+        let mut db = DbThread::new(connection, path, clock);
         let condition = Condition::of(Part::vital("sqlite"));
         let thread = {
             let condition = condition.clone();
             // Where it panics, the transaction is rolled back, and whoever asked is told.
-            let serve = move || keep_going(&condition, || desk.serve(&queue));
+            let serve = move || keep_going(&condition, || db.serve(&queue));
             thread::Builder::new().name("memory-sqlite".to_owned()).spawn(serve).map_err(|error| {
                 unavailable("no thread could be started; raise the limit of threads", Some(error.into()))
             })?
@@ -99,7 +99,7 @@ impl Drop for Worker {
 }
 
 /// What the thread works with.
-pub(super) struct Desk {
+pub(super) struct DbThread {
     connection: Connection,
     path: PathBuf,
     clock: Clock,
@@ -109,7 +109,7 @@ pub(super) struct Desk {
     log_is_due: bool,
 }
 
-impl Desk {
+impl DbThread {
     /// On a connection that was swept just now.
     pub(super) fn new(connection: Connection, path: PathBuf, clock: Clock) -> Self {
         let next_sweep_at = clock().saturating_add(SWEEP_EVERY_MS);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use redial_memory::model::{Profile, Session};
+use redial_memory::model::{Profile, SessionDoc};
 use redis::AsyncTypedCommands as _;
 use redis::aio::MultiplexedConnection;
 
@@ -44,7 +44,7 @@ impl Contents {
     }
 
     /// The finished sessions by id.
-    pub(crate) fn sessions(&self) -> BTreeMap<String, Session> {
+    pub(crate) fn sessions(&self) -> BTreeMap<String, SessionDoc> {
         self.named("sarah:session:", "")
             .map(|(sid, fields)| (sid.to_owned(), serde_json::from_str(field(fields, "doc").unwrap()).unwrap()))
             .collect()

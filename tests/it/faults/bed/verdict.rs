@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use redial_call::Role;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 
 use super::caller::{Ended, keys};
 use super::contents::Contents;
@@ -69,7 +69,7 @@ impl Verdict {
     }
 
     /// Each call is one session; what the gateway had acknowledged is in it, as it was pressed, in order, once.
-    fn look_at_sessions(&mut self, sessions: &BTreeMap<String, Session>, kept: &Acknowledged, ended: &[Ended]) {
+    fn look_at_sessions(&mut self, sessions: &BTreeMap<String, SessionDoc>, kept: &Acknowledged, ended: &[Ended]) {
         for (sid, turn) in kept {
             let there = sessions
                 .get(sid)

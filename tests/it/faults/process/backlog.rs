@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller as Who, PhoneHash, UserId};
-use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, SessionDoc};
 use redial_store::clock;
 use redial_store::spool::{Spool, SpoolSettings};
 use redial_store::sqlite::Database;
@@ -28,7 +28,7 @@ fn sid(n: usize) -> String {
     format!("CA{n:032x}")
 }
 
-fn session(n: usize, user: &UserId) -> Session {
+fn session(n: usize, user: &UserId) -> SessionDoc {
     let turn = |id: u32| Message {
         turn: Turn {
             id: TurnId(id),
@@ -43,7 +43,7 @@ fn session(n: usize, user: &UserId) -> Session {
         },
     };
     let ended_at = 1_790_000_000_000 + u64::try_from(n).unwrap();
-    Session {
+    SessionDoc {
         chat_id: sid(n),
         conversation_history: (1..=6).map(turn).collect(),
         last_update: "2026-11-01T10:00:00.000Z".to_owned(),

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::consent::ConsentMode;
-use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, Session};
+use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, SessionDoc};
 use redial_store::clock::{self, Clock};
 use redial_store::directory::Memory;
 use redial_store::redis::RedisStore;
 use redial_store::settings::StoreSettings;
-use redial_store::spool::{Drain, LiveCalls, Sinks, Spool, SpoolSettings};
+use redial_store::spool::{Deliverer, LiveCalls, Sinks, Spool, SpoolSettings};
 use redial_store::sqlite::Database;
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -92,7 +92,7 @@ impl Machine {
             consent: ConsentMode::Implicit,
             live: Arc::new(NoCalls),
         };
-        tokio::spawn(Drain::new(Arc::clone(&spool), sinks).run(stop.clone()));
+        tokio::spawn(Deliverer::new(Arc::clone(&spool), sinks).run(stop.clone()));
         Self { spool, skew, name, calls: 0, _stop: stop.drop_guard() }
     }
 
@@ -114,7 +114,7 @@ impl Machine {
     }
 }
 
-fn session(uid: &str, sid: &str, now: u64) -> Session {
+fn session(uid: &str, sid: &str, now: u64) -> SessionDoc {
     let turn = Turn {
         id: TurnId(1),
         role: Role::Caller,
@@ -126,7 +126,7 @@ fn session(uid: &str, sid: &str, now: u64) -> Session {
         start_ms: 0,
         end_ms: 900,
     };
-    Session {
+    SessionDoc {
         chat_id: sid.to_owned(),
         conversation_history: vec![Message { turn }],
         last_update: String::new(),

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 
 use crate::faults::bed::caller::number;
 use crate::faults::bed::contents::Contents;
@@ -60,7 +60,7 @@ async fn two_gateways_count_two_hundred_hang_ups_of_one_caller() {
     assert_eq!(verdict.counted, 20 * ROUNDS as u64);
     // The newest calls of both are in the profile.
     let contents = Contents::of(&mut bed.redis.raw().await).await;
-    let mut stored: Vec<Session> = contents.sessions().into_values().collect();
+    let mut stored: Vec<SessionDoc> = contents.sessions().into_values().collect();
     stored.sort_by(|a, b| (a.ended_at, &a.chat_id).cmp(&(b.ended_at, &b.chat_id)));
     let newest: Vec<&String> = stored.iter().map(|session| &session.chat_id).skip(stored.len() - 20).collect();
     let (_, profile) = contents.profiles().into_values().next().unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use redial_call::{Role, Turn};
-use redial_memory::model::{Message, Session};
+use redial_memory::model::{Message, SessionDoc};
 use redis::AsyncTypedCommands as _;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
@@ -134,6 +134,6 @@ pub(super) fn by_caller(turns: impl IntoIterator<Item = Turn>) -> Vec<String> {
     texts.flat_map(|text| text.split_inclusive('#').map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
-pub(super) fn said_in(session: &Session) -> Vec<String> {
+pub(super) fn said_in(session: &SessionDoc) -> Vec<String> {
     by_caller(session.conversation_history.iter().map(|message| message.turn.clone()))
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use tokio::sync::watch;
 
 use super::gateways::{Gateways, journal, said_in};
@@ -126,7 +126,7 @@ async fn post(wire: &Wire, path: &str, sid: &str, from: &str) -> Option<String> 
 }
 
 /// What is missing or doubled of a call.
-fn faults_of(sid: &str, kept: &[String], session: Option<&Session>) -> Vec<String> {
+fn faults_of(sid: &str, kept: &[String], session: Option<&SessionDoc>) -> Vec<String> {
     let Some(session) = session else { return vec![format!("{sid}: all of {kept:?} is missing")] };
     let said = said_in(session);
     let mut faults = Vec::new();

@@ -8,7 +8,7 @@ use redial::app::Providers;
 use redial::simulate::{HangUp, Report, Script, Spoken, Step, Who};
 use redial_call::Role;
 use redial_call::audio::{self, SILENCE};
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use redial_provider::agent::Agent;
 use redial_speech::pool::WorkerPool;
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub(super) struct Phone {
 /// What a call came to.
 pub(super) struct Outcome {
     report: Report,
-    session: Session,
+    session: SessionDoc,
     /// The core's log of the call: events with their times since it began.
     log: Vec<Value>,
 }

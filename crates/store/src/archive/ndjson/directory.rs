@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use redial_memory::model::Session;
+use redial_memory::model::SessionDoc;
 use tracing::warn;
 
 use super::super::decode;
@@ -66,9 +66,9 @@ impl Directory {
     }
 
     /// The copy of a session that ended last; of equal ones the one that was added last.
-    pub(super) fn find(&self, sid: &str) -> io::Result<Option<Session>> {
+    pub(super) fn find(&self, sid: &str) -> io::Result<Option<SessionDoc>> {
         for path in self.files()?.iter().rev() {
-            let mut found: Option<Session> = None;
+            let mut found: Option<SessionDoc> = None;
             each_line(path, |line| {
                 // Most lines are of other calls, and need not be parsed.
                 if !holds(line, sid) {
@@ -94,7 +94,7 @@ impl Directory {
     }
 
     /// Every copy of every session of `user`, in the order in which they were added.
-    pub(super) fn of_user(&self, user: &str) -> io::Result<Vec<Session>> {
+    pub(super) fn of_user(&self, user: &str) -> io::Result<Vec<SessionDoc>> {
         let mut found = Vec::new();
         for path in self.files()? {
             each_line(&path, |line| {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use redial_identity::{UserId, is_id};
-use redial_memory::model::{MAX_SESSION_BYTES, Profile, SCHEMA_VERSION, Session};
+use redial_memory::model::{MAX_SESSION_BYTES, Profile, SCHEMA_VERSION, SessionDoc};
 use serde::Serialize;
 
 use super::super::advice::Trouble;
@@ -164,7 +164,7 @@ impl RedisStore {
                 let text = |i: usize| fields.get(i)?.as_deref().and_then(|text| str::from_utf8(text).ok());
                 let names_its_user = text(1).is_some_and(|uid| UserId::parse(uid).is_ok());
                 let ended = text(2).and_then(|ended| counter(ended.as_bytes())).is_some();
-                let reads = text(3).is_some_and(|doc| serde_json::from_str::<Session>(doc).is_ok());
+                let reads = text(3).is_some_and(|doc| serde_json::from_str::<SessionDoc>(doc).is_ok());
                 Ok(size <= MAX_SESSION_BYTES && names_its_user && ended && reads)
             }
             Kind::Sessions | Kind::Gone | Kind::Done | Kind::Place | Kind::Pepper | Kind::Mark | Kind::Mirror => {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use redial_call::{Role, Turn, Via};
 
-use super::model::{Message, Session};
+use super::model::{Message, SessionDoc};
 
 /// The session of which `a` and `b` are copies, such as two instances write that had the call one after the other.
 ///
@@ -18,15 +18,15 @@ use super::model::{Message, Session};
 /// Pure, associative, commutative, and idempotent on what it made: copies may be united in any order, any number of
 /// times. Both must be of one call.
 #[must_use]
-pub fn unite(a: &Session, b: &Session) -> Session {
+pub fn merge_copies(a: &SessionDoc, b: &SessionDoc) -> SessionDoc {
     let started_at = a.started_at.min(b.started_at);
     let [ours, theirs] = [a, b].map(|session| counted_from(session, started_at));
     let later = if by_end(a, b).is_lt() { b } else { a };
-    Session { conversation_history: unite_turns(&ours, &theirs), started_at, ..later.clone() }
+    SessionDoc { conversation_history: merge_turns(&ours, &theirs), started_at, ..later.clone() }
 }
 
-/// Every turn of either, as [`unite()`] has them; the times of both are counted from the same moment.
-pub fn unite_turns(a: &[Message], b: &[Message]) -> Vec<Message> {
+/// Every turn of either, as [`merge_copies()`] has them; the times of both are counted from the same moment.
+pub fn merge_turns(a: &[Message], b: &[Message]) -> Vec<Message> {
     let mut turns: BTreeMap<Place, &Turn> = BTreeMap::new();
     for copy in [a, b] {
         for (place, turn) in placed(copy) {
@@ -40,7 +40,7 @@ pub fn unite_turns(a: &[Message], b: &[Message]) -> Vec<Message> {
 }
 
 /// The turns of a copy with their times counted from `started_at`, which is not later than its own beginning.
-fn counted_from(session: &Session, started_at: u64) -> Cow<'_, [Message]> {
+fn counted_from(session: &SessionDoc, started_at: u64) -> Cow<'_, [Message]> {
     let later_ms = session.started_at.saturating_sub(started_at);
     if later_ms == 0 {
         return Cow::Borrowed(&session.conversation_history);
@@ -79,9 +79,9 @@ fn by_what_was_heard(a: &Turn, b: &Turn) -> Ordering {
 }
 
 /// Orders copies by when they ended, then by all that is taken over from the later one.
-fn by_end(a: &Session, b: &Session) -> Ordering {
-    fn order(session: &Session) -> impl Ord {
-        let Session { ended_at, last_update, end_reason, metadata, user_id, v, chat_id, .. } = session;
+fn by_end(a: &SessionDoc, b: &SessionDoc) -> Ordering {
+    fn order(session: &SessionDoc) -> impl Ord {
+        let SessionDoc { ended_at, last_update, end_reason, metadata, user_id, v, chat_id, .. } = session;
         let metadata = (&metadata.last_event_type, &metadata.payload_keys);
         (*ended_at, last_update, end_reason, metadata, user_id, *v, chat_id)
     }
@@ -110,8 +110,8 @@ mod tests {
         }
     }
 
-    fn session(turns: impl IntoIterator<Item = Turn>) -> Session {
-        Session {
+    fn session(turns: impl IntoIterator<Item = Turn>) -> SessionDoc {
+        SessionDoc {
             chat_id: "CA1".to_owned(),
             conversation_history: turns.into_iter().map(|turn| Message { turn }).collect(),
             last_update: "2026-01-05T12:00:00.000Z".to_owned(),
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    fn texts(session: &Session) -> Vec<&str> {
+    fn texts(session: &SessionDoc) -> Vec<&str> {
         session.conversation_history.iter().map(|message| message.turn.text.as_str()).collect()
     }
 
@@ -134,30 +134,30 @@ mod tests {
         let cut_off = session([greeting.clone(), turn(Role::Caller, 1, 900, "I have to move")]);
         let resumed =
             session([greeting, turn(Role::Caller, 2, 9000, "As I said"), turn(Role::Agent, 3, 9900, "Gladly")]);
-        assert_eq!(texts(&unite(&resumed, &cut_off)), ["Hello", "I have to move", "As I said", "Gladly"]);
+        assert_eq!(texts(&merge_copies(&resumed, &cut_off)), ["Hello", "I have to move", "As I said", "Gladly"]);
     }
 
     #[test]
     fn of_two_versions_of_a_turn_the_one_that_was_heard_further_stays() {
         let short = session([turn(Role::Agent, 0, 0, "Good")]);
         let long = session([turn(Role::Agent, 0, 0, "Good morning, Ana")]);
-        assert_eq!(texts(&unite(&short, &long)), ["Good morning, Ana"]);
-        assert_eq!(texts(&unite(&long, &short)), ["Good morning, Ana"]);
+        assert_eq!(texts(&merge_copies(&short, &long)), ["Good morning, Ana"]);
+        assert_eq!(texts(&merge_copies(&long, &short)), ["Good morning, Ana"]);
     }
 
     #[test]
     fn the_copy_that_ended_later_says_how_it_ended() {
-        let broken = Session {
+        let broken = SessionDoc {
             started_at: 500,
             ended_at: 1500,
             end_reason: "disconnected".to_owned(),
             last_update: "2026-01-05T13:00:00.000Z".to_owned(),
             ..session([])
         };
-        let united = unite(&broken, &session([]));
-        assert_eq!((united.started_at, united.ended_at), (500, 2000));
+        let merged = merge_copies(&broken, &session([]));
+        assert_eq!((merged.started_at, merged.ended_at), (500, 2000));
         assert_eq!(
-            (united.end_reason.as_str(), united.last_update.as_str()),
+            (merged.end_reason.as_str(), merged.last_update.as_str()),
             ("caller_hung_up", "2026-01-05T12:00:00.000Z")
         );
     }
@@ -166,19 +166,19 @@ mod tests {
     fn a_copy_that_began_later_has_its_turns_where_they_were_said() {
         let first = session([turn(Role::Agent, 1, 0, "Hello"), turn(Role::Caller, 2, 900, "A plumber")]);
         let anew = session([turn(Role::Agent, 1, 0, "Sorry, I lost you"), turn(Role::Caller, 2, 900, "On Friday")]);
-        let anew = Session { started_at: 9000, ended_at: 11_000, ..anew };
-        let both = unite(&first, &anew);
+        let anew = SessionDoc { started_at: 9000, ended_at: 11_000, ..anew };
+        let both = merge_copies(&first, &anew);
         assert_eq!(texts(&both), ["Hello", "A plumber", "Sorry, I lost you", "On Friday"]);
         assert_eq!(both.conversation_history[3].turn.start_ms, 8900);
-        assert_eq!((unite(&anew, &first), unite(&both, &anew)), (both.clone(), both));
+        assert_eq!((merge_copies(&anew, &first), merge_copies(&both, &anew)), (both.clone(), both));
     }
 
     #[test]
     fn turns_that_nothing_tells_apart_are_all_kept_in_their_order() {
         let turns = [(Role::Caller, "a"), (Role::Agent, "b"), (Role::Caller, "c c"), (Role::Agent, "d")];
         let of = |count: usize| session(turns[..count].iter().map(|(role, text)| turn(*role, 0, 0, text)));
-        assert_eq!(unite(&of(2), &of(4)), of(4));
-        assert_eq!(unite(&of(4), &of(3)), of(4));
+        assert_eq!(merge_copies(&of(2), &of(4)), of(4));
+        assert_eq!(merge_copies(&of(4), &of(3)), of(4));
     }
 
     prop_compose! {
@@ -208,30 +208,30 @@ mod tests {
             end_reason in "[ab]",
             last_event_type in "[ab]",
             payload_keys in prop::collection::vec("[ab]", 0..2),
-        ) -> Session {
+        ) -> SessionDoc {
             let metadata = Metadata { last_event_type, payload_keys };
-            Session { started_at, ended_at, last_update, end_reason, metadata, ..session(turns) }
+            SessionDoc { started_at, ended_at, last_update, end_reason, metadata, ..session(turns) }
         }
     }
 
     proptest! {
         #[test]
         fn in_any_order_the_same_comes_of_it(a in any_session(), b in any_session(), c in any_session()) {
-            prop_assert_eq!(unite(&a, &b), unite(&b, &a));
-            prop_assert_eq!(unite(&unite(&a, &b), &c), unite(&a, &unite(&b, &c)));
+            prop_assert_eq!(merge_copies(&a, &b), merge_copies(&b, &a));
+            prop_assert_eq!(merge_copies(&merge_copies(&a, &b), &c), merge_copies(&a, &merge_copies(&b, &c)));
         }
 
         #[test]
         fn what_is_in_it_already_changes_nothing(a in any_session(), b in any_session()) {
-            let both = unite(&a, &b);
-            prop_assert_eq!(&unite(&both, &both), &both);
-            prop_assert_eq!(&unite(&both, &a), &both);
-            prop_assert_eq!(&unite(&b, &both), &both);
+            let both = merge_copies(&a, &b);
+            prop_assert_eq!(&merge_copies(&both, &both), &both);
+            prop_assert_eq!(&merge_copies(&both, &a), &both);
+            prop_assert_eq!(&merge_copies(&b, &both), &both);
         }
 
         #[test]
         fn with_itself_a_copy_is_only_put_in_order(a in any_session()) {
-            let alone = unite(&a, &a);
+            let alone = merge_copies(&a, &a);
             let mut turns: Vec<_> = a.conversation_history.clone();
             for message in &alone.conversation_history {
                 let at = turns.iter().position(|turn| turn == message);
@@ -245,9 +245,9 @@ mod tests {
 
         #[test]
         fn every_turn_of_either_is_there_as_far_as_it_was_heard(a in any_session(), b in any_session()) {
-            let both = unite(&a, &b);
+            let both = merge_copies(&a, &b);
             let words = |turn: &Turn| turn.text.split_whitespace().count();
-            let of = |session: &Session| {
+            let of = |session: &SessionDoc| {
                 let since = session.started_at;
                 session.conversation_history.iter().map(|message| (since, message.turn.clone())).collect::<Vec<_>>()
             };

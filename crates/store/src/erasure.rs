@@ -7,7 +7,7 @@ use super::store::MemoryError;
 
 /// The users that an erasure by number is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Whose {
+pub struct ErasureScope {
     /// To be erased; the one that is derived from the number is the last.
     pub users: Vec<UserId>,
     /// The one that is derived from the number, where another number shows that it is somebody else's by now.
@@ -20,24 +20,28 @@ pub struct Whose {
 /// # Errors
 /// When the store does not answer, or one of the hashes holds something else. Then nobody is known to be meant: the derived
 /// user may be somebody from whom the number was split off.
-pub async fn whose(store: &dyn Memory, caller: &Caller, older: &[PhoneHash]) -> Result<Whose, MemoryError> {
+pub async fn erasure_scope(
+    store: &dyn Memory,
+    caller: &Caller,
+    older: &[PhoneHash],
+) -> Result<ErasureScope, MemoryError> {
     let hashes: Vec<&PhoneHash> = caller.hash.iter().chain(older).collect();
     let derived = &caller.user_id;
-    let mut whose = Whose::default();
+    let mut scope = ErasureScope::default();
     let mut leads_to_derived = false;
     for hash in &hashes {
         match store.owner(hash).await? {
             Some(user) if user == *derived => leads_to_derived = true,
-            Some(user) if !whose.users.contains(&user) => whose.users.push(user),
+            Some(user) if !scope.users.contains(&user) => scope.users.push(user),
             Some(_) | None => (),
         }
     }
     if leads_to_derived || store.numbers(derived).await?.iter().all(|number| hashes.contains(&number)) {
-        whose.users.push(derived.clone());
+        scope.users.push(derived.clone());
     } else {
-        whose.another = Some(derived.clone());
+        scope.another = Some(derived.clone());
     }
-    Ok(whose)
+    Ok(scope)
 }
 
 /// The users who became one with `user`. What waits somewhere is still theirs by name, and so is what the archive has.

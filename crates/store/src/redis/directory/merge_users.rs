@@ -25,7 +25,7 @@ static INTO: LazyLock<Script> = LazyLock::new(|| Script::new("absorb_into", incl
 static END: LazyLock<Script> = LazyLock::new(|| Script::new("absorb_end", include_str!("../absorb_end.lua")));
 
 impl RedisStore {
-    pub(super) async fn absorb_user(
+    pub(super) async fn merge_users_in_steps(
         &self,
         absorbed: &UserId,
         into: &UserId,
