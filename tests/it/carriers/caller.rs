@@ -135,6 +135,11 @@ impl Caller {
         Self { orders, heard, before: Heard::default() }
     }
 
+    /// How many frames came by now.
+    pub(super) fn frames(&self) -> usize {
+        self.heard.borrow().frames
+    }
+
     fn order(&self, order: Order) {
         self.orders.try_send(order).expect("the caller is on the line");
     }

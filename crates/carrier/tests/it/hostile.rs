@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::Config;
 use redial_carrier::line::{LineEvent, Medium, ReadError};
+use redial_carrier::webhook::Refused;
 use serde_json::{Value, json};
 
 use crate::peer::{CALL, Line, OTHER_CALL, Peer, STREAM, Wire};
@@ -162,6 +163,28 @@ pub(crate) fn errors_of_a_stream_never_repeat_what_the_peer_sent(peer: &dyn Peer
     assert!(errors > 20, "{errors} errors only");
 }
 
+pub(crate) fn no_body_of_a_webhook_panics(peer: &dyn Peer) {
+    let carrier = peer.carrier();
+    let valid = peer.body(&peer.call(CALL, "+14155550123", false));
+    let damaged = (any::<Index>(), prop::collection::vec(any::<u8>(), 0..8)).prop_map(move |(at, bytes)| {
+        let mut body = valid.clone();
+        let at = at.index(body.len());
+        let end = body.len().min(at + bytes.len());
+        body.splice(at..end, bytes);
+        body
+    });
+    let body = prop_oneof![prop::collection::vec(any::<u8>(), 0..300), damaged];
+    proptest!(Config::with_cases(400), |(body in body)| {
+        let hook = peer.signed(body);
+        for error in [
+            carrier.webhook().call(hook.request()).err(),
+            carrier.webhook().status(hook.request()).err(),
+        ].into_iter().flatten() {
+            prop_assert!(matches!(error, Refused::Malformed(_) | Refused::OtherAccount(_)), "{error}");
+        }
+    });
+}
+
 pub(crate) fn refusals_of_a_webhook_never_repeat_what_the_peer_sent(peer: &dyn Peer) {
     let carrier = peer.carrier();
     let webhook = carrier.webhook();
@@ -186,6 +209,20 @@ pub(crate) fn refusals_of_a_webhook_never_repeat_what_the_peer_sent(peer: &dyn P
         look(&unsigned);
         unsigned.headers.insert("content-type", MARKED.parse().unwrap());
         look(&unsigned);
+    }
+    // Of a carrier that has lost its mind: signed, and no webhook.
+    for junk in [
+        MARKED.to_owned(),
+        json!(MARKED).to_string(),
+        format!("{{\"{MARKED}\":"),
+        json!({ "call": NUMBER, "status": "ringing" }).to_string(),
+        json!({ "call": { MARKED: MARKED }, "status": [MARKED] }).to_string(),
+        json!({ "call": CALL, "status": "ringing", "from": NUMBER }).to_string(),
+        format!("CallSid={MARKED}&CallSid={MARKED}"),
+        format!("CallSid={CALL}&From={MARKED}&From={MARKED}"),
+        format!("{MARKED}={MARKED}&").repeat(300),
+    ] {
+        look(&peer.signed(junk.into_bytes()));
     }
     assert!(refused > 4, "{refused} refusals only");
 }

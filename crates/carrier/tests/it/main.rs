@@ -40,6 +40,7 @@ macro_rules! guest {
             stream::what_a_line_can_do_is_written_and_nothing_else,
             hostile::no_message_panics_or_becomes_more_than_it_was,
             hostile::a_message_that_is_too_large_is_refused,
+            hostile::no_body_of_a_webhook_panics,
             hostile::errors_of_a_stream_never_repeat_what_the_peer_sent,
             hostile::refusals_of_a_webhook_never_repeat_what_the_peer_sent,
             webhooks::without_a_signature_nothing_is_believed,

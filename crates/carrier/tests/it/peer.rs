@@ -147,8 +147,16 @@ pub(crate) trait Peer {
     /// What the carrier says of a call's state.
     fn status(&self, call: &str, is_over: bool) -> Fields;
 
+    /// A webhook's body.
+    fn body(&self, fields: &[(String, String)]) -> Vec<u8>;
+
+    /// A signed request to [`URL`] with this body, whatever it is.
+    fn signed(&self, body: Vec<u8>) -> Hook;
+
     /// A signed request to [`URL`].
-    fn hook(&self, fields: &[(String, String)]) -> Hook;
+    fn hook(&self, fields: &[(String, String)]) -> Hook {
+        self.signed(self.body(fields))
+    }
 
     /// The headers of an upgrade to [`STREAM_URL`].
     fn upgrade(&self) -> HeaderMap;

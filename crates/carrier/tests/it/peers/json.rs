@@ -19,20 +19,23 @@ pub(super) fn status(call: &str, is_over: bool) -> Fields {
     fields([("call", call), ("status", if is_over { "completed" } else { "transferring" })])
 }
 
-pub(super) fn hook(header: HeaderName, fields: &[(String, String)]) -> Hook {
+pub(super) fn body(fields: &[(String, String)]) -> Vec<u8> {
     // By hand: an object of the library's has no member twice.
     let members: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{}", json!(name), json!(value))).collect();
-    let body = format!("{{{}}}", members.join(",")).into_bytes();
-    let mut headers = signed(header, &body);
+    format!("{{{}}}", members.join(",")).into_bytes()
+}
+
+pub(super) fn signed(header: HeaderName, body: Vec<u8>) -> Hook {
+    let mut headers = signature(header, &body);
     headers.insert("content-type", HeaderValue::from_static("application/json; charset=utf-8"));
     Hook { headers, body }
 }
 
 pub(super) fn upgrade(header: HeaderName) -> HeaderMap {
-    signed(header, STREAM_URL.as_bytes())
+    signature(header, STREAM_URL.as_bytes())
 }
 
-fn signed(header: HeaderName, signed: &[u8]) -> HeaderMap {
+fn signature(header: HeaderName, signed: &[u8]) -> HeaderMap {
     HeaderMap::from_iter([(header, sign(KEY, signed).parse().unwrap())])
 }
 

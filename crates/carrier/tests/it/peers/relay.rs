@@ -74,8 +74,12 @@ impl Peer for Relay {
         json::status(call, is_over)
     }
 
-    fn hook(&self, fields: &[(String, String)]) -> Hook {
-        json::hook(SIGNATURE, fields)
+    fn body(&self, fields: &[(String, String)]) -> Vec<u8> {
+        json::body(fields)
+    }
+
+    fn signed(&self, body: Vec<u8>) -> Hook {
+        json::signed(SIGNATURE, body)
     }
 
     fn upgrade(&self) -> HeaderMap {

@@ -103,16 +103,20 @@ impl Peer for Twilio {
         fields([("AccountSid", ACCOUNT), ("CallId", call), ("CallStatus", status), ("CallDuration", "12")])
     }
 
-    fn hook(&self, fields: &[(String, String)]) -> Hook {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let mut headers = signed(&signature::sign_form(TOKEN, URL, fields));
+    fn body(&self, fields: &[(String, String)]) -> Vec<u8> {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish().into_bytes()
+    }
+
+    fn signed(&self, body: Vec<u8>) -> Hook {
+        let fields: Fields = url::form_urlencoded::parse(&body).into_owned().collect();
+        let mut headers = signature_header(&signature::sign_form(TOKEN, URL, &fields));
         let form = HeaderValue::from_static("application/x-www-form-urlencoded; charset=UTF-8");
         headers.insert("content-type", form);
-        Hook { headers, body: body.into_bytes() }
+        Hook { headers, body }
     }
 
     fn upgrade(&self) -> HeaderMap {
-        signed(&signature::sign_websocket(TOKEN, STREAM_URL))
+        signature_header(&signature::sign_websocket(TOKEN, STREAM_URL))
     }
 
     fn answered(&self, document: &Document) -> Answered {
@@ -141,7 +145,7 @@ impl Peer for Twilio {
     }
 }
 
-fn signed(signature: &str) -> HeaderMap {
+fn signature_header(signature: &str) -> HeaderMap {
     HeaderMap::from_iter([(SIGNATURE, signature.parse().unwrap())])
 }
 
