@@ -65,6 +65,11 @@ enum Stage {
     /// There is no sound so far.
     #[default]
     Thinking,
+    /// The same in answer to words that may not be all: nothing of it sounds, and no side effect begins.
+    Guessing {
+        /// What follows if it is dropped: the caller had said something before that was not answered.
+        unanswered: bool,
+    },
     Speaking(Playback),
     /// The caller speaks over it; playback stands still until it is clear what they say.
     Interrupted(Playback),
@@ -110,6 +115,11 @@ impl AgentTurn {
         }
     }
 
+    /// An answer to words that may not be all.
+    pub(crate) fn guess(id: TurnId, unanswered: bool) -> Self {
+        Self { stage: Stage::Guessing { unanswered }, ..Self::reply(id) }
+    }
+
     /// Words that need no agent.
     pub(crate) fn words(id: TurnId, purpose: Purpose, text: &str) -> Self {
         let mut script = Script::default();
@@ -150,7 +160,26 @@ impl AgentTurn {
     }
 
     pub(crate) const fn is_thinking(&self) -> bool {
-        matches!(self.stage, Stage::Thinking)
+        matches!(self.stage, Stage::Thinking | Stage::Guessing { .. })
+    }
+
+    pub(crate) const fn is_guess(&self) -> bool {
+        matches!(self.stage, Stage::Guessing { .. })
+    }
+
+    /// The words were all: from now on it may be heard.
+    pub(crate) fn confirm(&mut self) {
+        if self.is_guess() {
+            self.stage = Stage::Thinking;
+        }
+    }
+
+    /// Something that the caller has said is not answered if it ends now.
+    pub(crate) fn leaves_unanswered(&self) -> bool {
+        match self.stage {
+            Stage::Guessing { unanswered } => unanswered,
+            Stage::Thinking | Stage::Speaking(_) | Stage::Interrupted(_) => self.then() == Then::Answer,
+        }
     }
 
     pub(crate) const fn is_speaking(&self) -> bool {
@@ -213,7 +242,7 @@ impl AgentTurn {
 
     /// Begins the tools that may begin. `quiet`: the caller does not speak.
     pub(crate) fn begin_tools(&mut self, now: Duration, quiet: bool, cx: &mut Context) -> Vec<Action> {
-        let finished = quiet && !self.is_interrupted();
+        let finished = quiet && !self.is_interrupted() && !self.is_guess();
         let run = self.tools.begin(now, finished, cx);
         if self.has_begun_effect() && self.effect_since.is_none() {
             self.effect_since = Some(self.since().unwrap_or(now));
@@ -316,6 +345,9 @@ impl AgentTurn {
     /// not begin to sound.
     pub(crate) fn advance(&mut self, now: Duration, held_back: bool, marks: &mut Marks, cx: &mut Context) -> Progress {
         self.synthesise(cx);
+        if self.is_guess() {
+            return Progress::GoesOn;
+        }
         let (available, complete) = (self.script.available(), self.is_synthesised());
         if complete && available == 0 {
             return Progress::Over;
@@ -358,7 +390,7 @@ impl AgentTurn {
 
     const fn playback(&self) -> Option<&Playback> {
         match &self.stage {
-            Stage::Thinking => None,
+            Stage::Thinking | Stage::Guessing { .. } => None,
             Stage::Speaking(playback) | Stage::Interrupted(playback) => Some(playback),
         }
     }
@@ -413,7 +445,7 @@ impl AgentTurn {
                 playback.playhead.clear(now, marks);
                 Stage::Interrupted(playback)
             }
-            Stage::Thinking => Stage::Thinking,
+            other @ (Stage::Thinking | Stage::Guessing { .. }) => other,
         };
     }
 
@@ -421,7 +453,7 @@ impl AgentTurn {
     pub(crate) fn resume(&mut self) {
         self.stage = match std::mem::take(&mut self.stage) {
             Stage::Interrupted(playback) => Stage::Speaking(playback),
-            other @ (Stage::Thinking | Stage::Speaking(_)) => other,
+            other @ (Stage::Thinking | Stage::Guessing { .. } | Stage::Speaking(_)) => other,
         };
     }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 use crate::action::{Action, EndReason};
 use crate::acts::ToolOutcome;
 use crate::agent_turn::Then;
+use crate::caller_turn::CallerTurn;
 use crate::context::Context;
 use crate::conversation::Conversation;
-use crate::endpointer::{Endpointer, Words};
+use crate::ears::Ears;
+use crate::endpointer::Words;
 use crate::event::{EndSignal, Event, Load};
 use crate::settings::Settings;
 use crate::timer::Timer;
@@ -39,11 +41,11 @@ enum Phase {
         greeting: Option<String>,
         load: Load,
     },
-    Live(Conversation),
+    Live(Box<Conversation>),
     /// The call is over but for the transcript of the last words.
     Ending {
         reason: EndReason,
-        endpointer: Endpointer,
+        ears: Ears,
     },
     Ended,
 }
@@ -110,22 +112,29 @@ impl Call {
             (Phase::Waiting { greeting, load }, Event::Started) => {
                 let then = if self.cx.transcript.awaits_answer() { Then::Answer } else { Then::Listen };
                 let started = Conversation::start(now, *load, greeting.as_deref(), then, &mut self.cx);
-                self.phase = Phase::Live(started);
+                self.phase = Phase::Live(Box::new(started));
             }
             (Phase::Waiting { greeting, .. }, Event::Greeting { text }) => *greeting = Some(text),
             (Phase::Waiting { load: known, .. }, Event::Load { load }) => *known = load,
             (Phase::Waiting { .. }, _) => (), // nothing is said before `start`
             (Phase::Live(conversation), event) => conversation.handle(now, event, &mut self.cx),
-            (Phase::Ending { reason, endpointer }, event) => {
+            (Phase::Ending { reason, ears }, event) => {
+                let reason = *reason;
                 let (utterance, words) = match event {
+                    Event::TurnEnded { text } => {
+                        let heard = ears.recogniser().and_then(|ears| ears.on_turn_ended(now, text, &mut self.cx));
+                        if heard.is_some() {
+                            self.finish_with(reason, heard);
+                        }
+                        return;
+                    }
                     Event::Transcript { utterance, text } => (utterance, Words::Text(text)),
                     Event::NoSpeech { utterance } => (utterance, Words::Noise),
                     Event::TranscriptionFailed { utterance } => (utterance, Words::Failed),
                     Event::ToolReturned { call, outcome } => return self.cx.note_late(call, outcome),
                     _ => return, // nobody is there to hear it
                 };
-                let reason = *reason;
-                if endpointer.on_last_transcript(utterance, words) {
+                if ears.on_last_transcript(utterance, words) {
                     self.finish(now, reason);
                 }
             }
@@ -169,26 +178,31 @@ impl Call {
             conversation.floor.cut_off(now, &mut self.cx);
             self.cx.timers.cancel_all();
             conversation.keep_digits(now, &mut self.cx);
-            if conversation.floor.endpointer.on_call_over(now, &mut self.cx) {
+            if conversation.floor.ears.on_call_over(now, &mut self.cx) {
                 self.cx.set(Timer::LastWords, now + self.cx.settings.transcript_wait);
-                let endpointer = std::mem::take(&mut conversation.floor.endpointer);
-                self.phase = Phase::Ending { reason, endpointer };
+                if let Phase::Live(conversation) = std::mem::replace(&mut self.phase, Phase::Ended) {
+                    self.phase = Phase::Ending { reason, ears: conversation.floor.ears };
+                }
                 return;
             }
         }
         self.finish(now, reason);
     }
 
-    /// The call is over: the one way to the end.
     fn finish(&mut self, now: Duration, reason: EndReason) {
         let heard = match &mut self.phase {
             Phase::Live(conversation) => {
                 conversation.floor.cut_off(now, &mut self.cx);
-                conversation.floor.endpointer.finish(&mut self.cx)
+                conversation.floor.ears.finish(&mut self.cx)
             }
-            Phase::Ending { endpointer, .. } => endpointer.finish(&mut self.cx),
+            Phase::Ending { ears, .. } => ears.finish(&mut self.cx),
             Phase::Waiting { .. } | Phase::Ended => None,
         };
+        self.finish_with(reason, heard);
+    }
+
+    /// The call is over: the one way to the end. `heard`: what the caller was saying.
+    fn finish_with(&mut self, reason: EndReason, heard: Option<CallerTurn>) {
         if let Some(heard) = heard.filter(|heard| !heard.text.is_empty()) {
             self.cx.keep_caller(&heard);
         }

@@ -60,6 +60,11 @@ impl Voice {
         }
     }
 
+    /// One that only the recogniser hears.
+    pub(crate) fn silent(now: Duration) -> Self {
+        Self { sounding: None, quality: VoiceQuality::Clear, ..Self::new(now) }
+    }
+
     pub(crate) const fn is_sounding(&self) -> bool {
         self.sounding.is_some()
     }

@@ -38,7 +38,7 @@ impl Context {
     pub(crate) fn keep_if(&mut self, turn: Option<Turn>) {
         match turn {
             Some(turn) => self.keep(turn),
-            None => self.transcript.drop_draft(),
+            None => self.transcript.drop_drafts(),
         }
     }
 

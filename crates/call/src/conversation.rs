@@ -1,6 +1,7 @@
 //! The conversation: what is said next, who is answered, what an interruption means, silence, and the last words.
 
 mod caller;
+mod guess;
 mod keys;
 mod tools;
 
@@ -35,7 +36,7 @@ pub(crate) struct Conversation {
 impl Conversation {
     /// The carrier has started the stream; `then` follows the greeting.
     pub(crate) fn start(now: Duration, load: Load, greeting: Option<&str>, then: Then, cx: &mut Context) -> Self {
-        let floor = Floor::new(load, then);
+        let floor = Floor::new(cx.settings.endpointing, load, then);
         let mut started = Self { floor, digits: None, silence_prompts: 0, handing_over: false };
         // Counted from the call's beginning, also if it goes on here; there is always time for a goodbye.
         let limit = cx.settings.max_duration.max(now + cx.settings.goodbye_limit);
@@ -48,7 +49,7 @@ impl Conversation {
     }
 
     /// Why the call is being ended by us, if it is.
-    pub(crate) const fn hangs_up(&self) -> Option<EndReason> {
+    pub(crate) fn hangs_up(&self) -> Option<EndReason> {
         match &self.floor.holder {
             Holder::HungUp(reason) => Some(*reason),
             Holder::Agent(turn) => match turn.purpose() {
@@ -82,9 +83,21 @@ impl Conversation {
             Event::NoSpeech { utterance } => self.on_transcript(now, utterance, Words::Noise, cx),
             Event::TranscriptionFailed { utterance } => self.on_transcript(now, utterance, Words::Failed, cx),
             Event::Partial { utterance, text } => self.on_partial(now, utterance, &text, cx),
-            Event::TurnEnd { utterance, percent } => self.floor.endpointer.on_turn_end(now, utterance, percent, cx),
+            Event::TurnEnd { utterance, percent } => {
+                if let Some(ears) = self.floor.ears.ours() {
+                    ears.on_turn_end(now, utterance, percent, cx);
+                }
+            }
+            Event::TurnStarted => self.on_turn_started(now, cx),
+            Event::EagerEnd { text } => self.on_eager_end(now, text, cx),
+            Event::TurnResumed => self.on_turn_resumed(now, cx),
+            Event::TurnEnded { text } => self.on_turn_ended(now, text, cx),
             Event::Echo { ms } => self.on_echo(now, Duration::from_millis(ms.into()), cx),
-            Event::Load { load } => self.floor.endpointer.on_load(load),
+            Event::Load { load } => {
+                if let Some(ears) = self.floor.ears.ours() {
+                    ears.on_load(load);
+                }
+            }
             Event::Dtmf { digit } => self.on_dtmf(now, digit, cx),
 
             Event::ReplyText { turn, text } => self.on_reply_text(now, turn, &text, cx),
@@ -129,16 +142,28 @@ impl Conversation {
                 let text = cx.settings.prompts.greeting.clone();
                 self.greet(now, &text, cx);
             }
-            Timer::Pause => self.floor.endpointer.on_pause(cx),
+            Timer::Pause => {
+                if let Some(ears) = self.floor.ears.ours() {
+                    ears.on_pause(cx);
+                }
+            }
             Timer::Endpoint => {
-                if let Some(heard) = self.floor.endpointer.on_endpoint(now, cx) {
+                if let Some(heard) = self.floor.ears.on_endpoint(now, cx) {
                     self.on_caller_turn(now, heard, cx);
                 }
             }
-            Timer::Utterance => self.floor.endpointer.on_long_utterance(now, cx),
+            Timer::Utterance => {
+                if let Some(ears) = self.floor.ears.ours() {
+                    ears.on_long_utterance(now, cx);
+                }
+            }
             Timer::BargeIn => self.barge_in(now, cx),
             Timer::Playout => self.advance_agent_turn(now, cx),
-            Timer::Guess => self.floor.endpointer.on_guess_due(now, cx),
+            Timer::Guess => {
+                if let Some(ears) = self.floor.ears.ours() {
+                    ears.on_guess_due(now, cx);
+                }
+            }
             Timer::Filler => self.fill(now, cx),
             Timer::Reply => {
                 if let Some(turn) = self.floor.agent().map(AgentTurn::id) {
@@ -167,7 +192,7 @@ impl Conversation {
         let Holder::Greeting { then } = self.floor.holder else { return }; // the caller was greeted already
         cx.cancel(&[Timer::Greeting]);
         self.say(now, Purpose::Greeting(then), text, cx);
-        if self.floor.endpointer.is_voiced() {
+        if self.floor.ears.is_voiced() {
             cx.set(Timer::BargeIn, now + cx.settings.go_on_delay);
         }
     }
@@ -190,7 +215,7 @@ impl Conversation {
 
     fn give_to_agent(&mut self, turn: AgentTurn, cx: &mut Context) {
         cx.cancel(&[Timer::Silence]);
-        self.floor.holder = Holder::Agent(turn);
+        self.floor.holder = Holder::Agent(Box::new(turn));
     }
 
     fn on_reply_text(&mut self, now: Duration, turn: TurnId, text: &str, cx: &mut Context) {
@@ -258,7 +283,7 @@ impl Conversation {
 
     fn advance_agent_turn(&mut self, now: Duration, cx: &mut Context) {
         self.advance_tools(now, cx);
-        let voiced = self.floor.endpointer.is_voiced();
+        let voiced = self.floor.ears.is_voiced();
         let Holder::Agent(turn) = &mut self.floor.holder else { return };
         // An answer that is ready while the caller speaks waits until it is clear whether they go on.
         let held_back = voiced && turn.is_reply();
@@ -271,7 +296,7 @@ impl Conversation {
         match self.floor.finish_agent_turn(now, cx) {
             Some(Then::HangUp(reason)) => self.hang_up(now, reason, cx),
             // After the word of repair comes the answer that the caller is waiting for, if they do not speak again.
-            Some(Then::Answer) if self.floor.endpointer.is_quiet() && !self.handing_over => {
+            Some(Then::Answer) if self.floor.ears.is_quiet() && !self.handing_over => {
                 self.think(now, Cue::Answer, cx);
             }
             Some(Then::Answer | Then::Listen) => self.await_caller(now, cx),
@@ -296,9 +321,9 @@ impl Conversation {
 
     /// The caller had not finished: what they say now belongs to what they said before.
     fn caller_goes_on(&mut self, now: Duration, cx: &mut Context) {
-        let replying = self.floor.agent().is_some_and(AgentTurn::is_reply);
+        let replying = self.floor.agent().is_some_and(|turn| turn.is_reply() && !turn.is_guess());
         self.floor.drop_agent_turn(now, cx);
-        self.floor.endpointer.set_continues(replying && cx.transcript.ends_with_caller());
+        self.floor.ears.set_continues(replying && cx.transcript.ends_with_caller());
         if replying {
             self.floor.holder = Holder::Caller { unanswered: true };
         }
@@ -317,7 +342,7 @@ impl Conversation {
 
     /// The floor is the caller's, and nothing is being said.
     fn await_caller(&mut self, now: Duration, cx: &mut Context) {
-        if self.floor.endpointer.is_quiet() && self.digits.is_none() {
+        if self.floor.ears.is_quiet() && self.digits.is_none() {
             cx.set(Timer::Silence, now + cx.settings.silence_delay);
         }
     }
@@ -357,7 +382,7 @@ impl Conversation {
     }
 
     fn on_speech_stopped(&mut self, now: Duration, quality: VoiceQuality, late: bool, cx: &mut Context) {
-        self.floor.endpointer.on_speech_stopped(now, quality, late, cx);
+        self.floor.ears.on_speech_stopped(now, quality, late, cx);
         cx.cancel(&[Timer::BargeIn]);
         self.advance_agent_turn(now, cx); // an answer may have waited for the voice to stop
     }

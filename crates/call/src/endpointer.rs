@@ -81,7 +81,7 @@ impl Endpointer {
     }
 
     /// True when nothing has been said that was not reported.
-    pub(crate) fn is_quiet(&self) -> bool {
+    pub(crate) const fn is_quiet(&self) -> bool {
         self.turn.is_none()
     }
 

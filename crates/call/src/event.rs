@@ -54,6 +54,20 @@ pub enum Event {
         /// How likely the caller has finished, in percent.
         percent: u8,
     },
+    /// A recogniser that takes the turns: the caller's turn has begun.
+    TurnStarted,
+    /// It has probably ended: an answer may be made, and not be heard.
+    EagerEnd {
+        /// All words of the turn so far.
+        text: String,
+    },
+    /// It had not ended.
+    TurnResumed,
+    /// It has ended.
+    TurnEnded {
+        /// All words of the turn; empty: there were none.
+        text: String,
+    },
     /// What sounded on the line of late was our own voice, given back by the caller's telephone.
     Echo {
         /// How much of it since this was last told.

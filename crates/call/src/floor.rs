@@ -5,15 +5,16 @@ use std::time::Duration;
 use crate::action::EndReason;
 use crate::agent_turn::{AgentTurn, Then};
 use crate::context::Context;
-use crate::endpointer::Endpointer;
+use crate::ears::Ears;
 use crate::event::Load;
 use crate::ids::TurnId;
 use crate::playout::Marks;
+use crate::settings::Endpointing;
 
 /// Whose turn it is, in a call that the carrier has started.
 #[derive(Debug)]
 pub(crate) struct Floor {
-    pub(crate) endpointer: Endpointer,
+    pub(crate) ears: Ears,
     pub(crate) marks: Marks,
     pub(crate) holder: Holder,
 }
@@ -33,23 +34,23 @@ pub(crate) enum Holder {
         unanswered: bool,
     },
     /// The agent.
-    Agent(AgentTurn),
+    Agent(Box<AgentTurn>),
     /// Nobody any more: the carrier was told to end the call.
     HungUp(EndReason),
 }
 
 impl Floor {
-    pub(crate) fn new(load: Load, then: Then) -> Self {
-        Self { endpointer: Endpointer::new(load), marks: Marks::default(), holder: Holder::Greeting { then } }
+    pub(crate) fn new(endpointing: Endpointing, load: Load, then: Then) -> Self {
+        Self { ears: Ears::new(endpointing, load), marks: Marks::default(), holder: Holder::Greeting { then } }
     }
 
     /// Nobody says anything, and everything that was said is reported.
     pub(crate) fn is_between_turns(&self) -> bool {
-        matches!(self.holder, Holder::Caller { .. }) && self.endpointer.is_quiet()
+        matches!(self.holder, Holder::Caller { .. }) && self.ears.is_quiet()
     }
 
     /// The agent's turn in progress.
-    pub(crate) const fn agent(&self) -> Option<&AgentTurn> {
+    pub(crate) fn agent(&self) -> Option<&AgentTurn> {
         match &self.holder {
             Holder::Agent(turn) => Some(turn),
             Holder::Greeting { .. } | Holder::Caller { .. } | Holder::HungUp(_) => None,
@@ -67,11 +68,11 @@ impl Floor {
     /// Takes the floor from the agent, and gives it to the caller. None: the agent does not have it.
     fn take_from_agent(&mut self) -> Option<AgentTurn> {
         let unanswered = match &self.holder {
-            Holder::Agent(turn) => turn.then() == Then::Answer,
+            Holder::Agent(turn) => turn.leaves_unanswered(),
             Holder::Greeting { .. } | Holder::Caller { .. } | Holder::HungUp(_) => return None,
         };
         match std::mem::replace(&mut self.holder, Holder::Caller { unanswered }) {
-            Holder::Agent(turn) => Some(turn),
+            Holder::Agent(turn) => Some(*turn),
             Holder::Greeting { .. } | Holder::Caller { .. } | Holder::HungUp(_) => None,
         }
     }

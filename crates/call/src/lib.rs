@@ -8,7 +8,7 @@
 //! | [`patience`] | how long a caller is waited for, in one word |
 //! | `conversation` | what is said next, interruptions, silence, the last words |
 //! | `floor` | whose turn it is |
-//! | `endpointer`, [`caller_turn`] | from voice and transcripts to "the caller has finished, and said this" |
+//! | `ears`, `endpointer`, `turn_listener`, [`caller_turn`] | from voice and transcripts, or what a recogniser tells of turns, to "the caller has finished, and said this" |
 //! | `agent_turn`, `script`, `playout` | the agent's turn in progress: its stages, its words, how much of it was heard |
 //! | [`acts`], `tools` | what an agent does beside what it says; the tools of a turn |
 //! | `context`, `transcript`, `timer` | what all of these work with: the turns so far; a named slot for each deadline |
@@ -34,6 +34,7 @@ pub mod turn;
 mod agent_turn;
 mod context;
 mod conversation;
+mod ears;
 mod endpointer;
 mod floor;
 mod playout;
@@ -42,6 +43,7 @@ mod text;
 mod timer;
 mod tools;
 mod transcript;
+mod turn_listener;
 
 pub use action::{Action, Cue, EndReason};
 pub use acts::{Act, Effect, ToolCallId, ToolOutcome, ToolRequest};
@@ -51,5 +53,5 @@ pub use caller_turn::VoiceQuality;
 pub use event::{EndSignal, Event, Load, ReplyEnd, SpokenWord};
 pub use ids::{CallId, IdError, StreamId, TurnId, UtteranceId};
 pub use patience::Patience;
-pub use settings::{DeadAir, Prompts, Settings};
+pub use settings::{DeadAir, Endpointing, Prompts, Settings};
 pub use turn::{Role, Turn, Via};

@@ -122,7 +122,11 @@ impl Playhead {
 
     /// What to wait for after [`Playhead::take`] gave nothing more.
     pub(crate) fn next(&self, available: u64, complete: bool, marks: &Marks, settings: &Settings) -> Next {
-        let Some((since, base)) = self.anchor else { return Next::Audio };
+        let Some((since, base)) = self.anchor else {
+            // Playback stands still; at the very end of the audio there is nothing to go on with.
+            let all_heard = complete && self.sent >= available;
+            return if all_heard { Next::Heard(Duration::ZERO) } else { Next::Audio };
+        };
         if self.sent < available {
             // Enough room for one message: the clock has to be this far.
             let wanted = (self.sent + bytes_in(settings.message)).saturating_sub(whole_frames(bytes_in(settings.lead)));

@@ -186,7 +186,11 @@ impl Script {
             }
             offset += sentence.bytes;
             if sentence.kind == Kind::Words {
-                unbroken &= sentence.bytes > 0 && split.cut.is_empty() && split.never_sent.is_empty();
+                // Of one that is still being made, nobody knows where it ends.
+                unbroken &= place < self.made.len()
+                    && sentence.bytes > 0
+                    && split.cut.is_empty()
+                    && split.never_sent.is_empty();
                 heard_whole += usize::from(unbroken);
             }
         }

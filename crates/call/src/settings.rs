@@ -12,6 +12,8 @@ use crate::patience::Patience;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
+    /// Who decides that the caller has finished.
+    pub endpointing: Endpointing,
     /// How long the greeting waits for memory, counted from `start`. The look-up began at the webhook,
     /// so this is rarely used up.
     #[serde(rename = "greeting_wait_ms", with = "ms")]
@@ -97,6 +99,17 @@ pub struct Settings {
     pub prompts: Prompts,
 }
 
+/// Who decides that the caller has finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpointing {
+    /// We do, by voice activity, pauses and words.
+    #[default]
+    Ours,
+    /// A recogniser that hears all of the line, by `TurnStarted`, `EagerEnd`, `TurnResumed` and `TurnEnded`.
+    Recogniser,
+}
+
 /// What the caller hears while the answer is late.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -137,6 +150,7 @@ impl Default for Settings {
         }
         let pauses = Patience::default().pauses();
         Self {
+            endpointing: Endpointing::default(),
             greeting_wait: ms(150),
             eager_delay: pauses.eager,
             endpoint_delay: pauses.complete,

@@ -26,6 +26,8 @@ struct Tool {
     id: ToolCallId,
     request: ToolRequest,
     state: State,
+    /// It has begun; else it was answered without.
+    has_run: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +60,11 @@ impl Tools {
             // A model that calls without end leaves no more notes than it may have calls.
             Some(_) if self.calls.len() >= 2 * MAX_CALLS => (),
             Some(outcome) => {
-                self.calls.push(Tool { id, request, state: State::Waiting });
+                self.calls.push(Tool { id, request, state: State::Waiting, has_run: false });
                 self.note_call(self.calls.len() - 1);
                 self.on_returned(id, outcome);
             }
-            None => self.calls.push(Tool { id, request, state: State::Waiting }),
+            None => self.calls.push(Tool { id, request, state: State::Waiting, has_run: false }),
         }
     }
 
@@ -100,10 +102,7 @@ impl Tools {
 
     /// A side effect has begun: the turn must not be lost.
     pub(crate) fn has_begun_effect(&self) -> bool {
-        let effect = |call: &ToolCallId| {
-            self.calls.iter().any(|tool| tool.id == *call && tool.request.effect == Effect::SideEffect)
-        };
-        self.acts.iter().any(|act| matches!(act, Act::ToolCalled { call, .. } if effect(call)))
+        self.calls.iter().any(|tool| tool.has_run && tool.request.effect == Effect::SideEffect)
     }
 
     /// Begins what may begin: what only looks always, side effects when the caller has surely finished. Returns the calls to run.
@@ -118,6 +117,7 @@ impl Tools {
             self.note_call(place);
             let tool = &mut self.calls[place];
             tool.state = State::Running { due };
+            tool.has_run = true;
             let (name, arguments) = (tool.request.name.clone(), tool.request.arguments.clone());
             run.push(Action::RunTool { call: tool.id, name, arguments });
         }

@@ -22,15 +22,15 @@ const ECHO_LAG: Duration = Duration::from_millis(1500);
 pub(crate) struct Transcript {
     turns: Vec<Turn>,
     named: u32,
-    /// The agent's turn so far, which is no turn of the call yet and may never be.
-    draft: Option<Turn>,
+    /// What is no turn of the call yet and may never be: the caller's, where that is a guess, and the agent's own in progress.
+    drafts: Vec<Turn>,
 }
 
 impl Transcript {
     /// Of a call that goes on.
     pub(crate) fn resumed(turns: Vec<Turn>) -> Self {
         let named = turns.iter().map(|turn| turn.id.0).max().unwrap_or(0);
-        Self { turns, named, draft: None }
+        Self { turns, named, drafts: Vec::new() }
     }
 
     pub(crate) fn turns(&self) -> &[Turn] {
@@ -64,7 +64,7 @@ impl Transcript {
 
     pub(crate) fn keep(&mut self, turn: Turn, actions: &mut VecDeque<Action>) {
         actions.push_back(Action::TurnDone(turn.clone()));
-        self.draft = None;
+        self.drafts.retain(|draft| draft.id != turn.id);
         match self.turns.iter_mut().rfind(|kept| kept.id == turn.id) {
             Some(kept) => *kept = turn,
             None => self.turns.push(turn),
@@ -73,17 +73,29 @@ impl Transcript {
 
     /// Notes an agent's turn that goes on, for its own further answer.
     pub(crate) fn draft(&mut self, turn: Turn) {
-        self.draft = Some(turn);
+        self.drafts.retain(|draft| draft.role == Role::Caller);
+        self.drafts.push(turn);
     }
 
-    pub(crate) fn drop_draft(&mut self) {
-        self.draft = None;
+    /// Notes what the caller has said if they have finished.
+    pub(crate) fn draft_caller(&mut self, heard: &CallerTurn) {
+        let draft = new_caller(self.next_id(), &heard.text, Via::Voice, heard.start, heard.end);
+        self.drafts = vec![draft];
+    }
+
+    /// It is what the caller had said if they had finished.
+    pub(crate) fn is_drafted(&self, heard: &CallerTurn) -> bool {
+        self.drafts.first().is_some_and(|draft| draft.role == Role::Caller && draft.text == heard.text)
+    }
+
+    pub(crate) fn drop_drafts(&mut self) {
+        self.drafts.clear();
     }
 
     /// All turns, and that of the agent in progress if it goes on from tools.
     pub(crate) fn history(&self) -> Vec<Turn> {
         let mut turns = self.turns.clone();
-        if let Some(draft) = &self.draft {
+        for draft in &self.drafts {
             match turns.iter_mut().rfind(|turn| turn.id == draft.id) {
                 Some(turn) => *turn = draft.clone(),
                 None => turns.push(draft.clone()),
@@ -94,7 +106,8 @@ impl Transcript {
 
     /// What came of the same side effect in answer to the same words of the caller: it does not happen again.
     pub(crate) fn done_before(&self, request: &ToolRequest) -> Option<ToolOutcome> {
-        let since = self.turns.iter().rev().take_while(|turn| turn.role == Role::Agent);
+        let turns = self.history();
+        let since = turns.iter().rev().take_while(|turn| turn.role == Role::Agent);
         let acts: Vec<&Act> = since.flat_map(|turn| &turn.acts).collect();
         let call = acts.iter().find_map(|act| match act {
             Act::ToolCalled { call, name, arguments } => request.is_call_of(name, arguments).then_some(*call),
@@ -127,6 +140,8 @@ impl Transcript {
 
     /// Keeps what the caller said, with the turn that it continues if there is room.
     pub(crate) fn keep_caller(&mut self, heard: &CallerTurn, actions: &mut VecDeque<Action>) {
+        let drafted = self.drafts.iter().position(|draft| draft.role == Role::Caller);
+        let mut drafted = drafted.map(|place| self.drafts.remove(place).id);
         let fits = |turn: &&mut Turn| turn.text.len() + 1 + heard.text.len() <= MAX_TURN_BYTES;
         let before =
             self.turns.last_mut().filter(|turn| heard.continues && turn.role == Role::Caller && turn.via == Via::Voice);
@@ -142,7 +157,8 @@ impl Transcript {
         let mut rest = heard.text.as_str();
         loop {
             let (text, after) = text::split_within(rest, MAX_TURN_BYTES);
-            let turn = self.new_caller(text, Via::Voice, heard.start, heard.end);
+            let id = drafted.take().unwrap_or_else(|| self.next_id());
+            let turn = new_caller(id, text, Via::Voice, heard.start, heard.end);
             self.keep(turn, actions);
             rest = after;
             if rest.is_empty() {
@@ -173,22 +189,22 @@ impl Transcript {
             actions.push_back(Action::TurnDone(turn.clone()));
             return;
         }
-        let turn = self.new_caller(digits, Via::Keypad, start, end);
+        let turn = new_caller(self.next_id(), digits, Via::Keypad, start, end);
         self.keep(turn, actions);
     }
+}
 
-    fn new_caller(&mut self, text: &str, via: Via, start: Duration, end: Duration) -> Turn {
-        Turn {
-            id: self.next_id(),
-            role: Role::Caller,
-            via,
-            text: text.to_owned(),
-            cut: String::new(),
-            never_sent: String::new(),
-            acts: Vec::new(),
-            start_ms: whole_ms(start),
-            end_ms: whole_ms(end),
-        }
+fn new_caller(id: TurnId, text: &str, via: Via, start: Duration, end: Duration) -> Turn {
+    Turn {
+        id,
+        role: Role::Caller,
+        via,
+        text: text.to_owned(),
+        cut: String::new(),
+        never_sent: String::new(),
+        acts: Vec::new(),
+        start_ms: whole_ms(start),
+        end_ms: whole_ms(end),
     }
 }
 

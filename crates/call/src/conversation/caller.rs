@@ -35,10 +35,8 @@ enum Interruption {
 
 impl Conversation {
     pub(super) fn on_speech_started(&mut self, now: Duration, cx: &mut Context) {
-        self.floor.endpointer.on_speech_started(now, cx);
-        if self.floor.agent().is_some_and(|turn| turn.is_speaking() && turn.is_played(now)) {
-            self.finish_agent_turn(now, cx); // its last mark is late or lost; they do not speak over it
-        }
+        self.floor.ears.on_speech_started(now, cx);
+        self.finish_if_played(now, cx);
         cx.cancel(&[Timer::Silence]);
         if let Holder::Agent(turn) = &self.floor.holder
             && !turn.is_interrupted()
@@ -48,8 +46,16 @@ impl Conversation {
         }
     }
 
+    /// The last mark of the agent's turn is late or lost, and the caller does not speak over it.
+    pub(super) fn finish_if_played(&mut self, now: Duration, cx: &mut Context) {
+        if self.floor.agent().is_some_and(|turn| turn.is_speaking() && turn.is_played(now)) {
+            self.finish_agent_turn(now, cx);
+        }
+    }
+
     pub(super) fn on_transcript(&mut self, now: Duration, utterance: UtteranceId, words: Words, cx: &mut Context) {
-        if let Some(heard) = self.floor.endpointer.on_transcript(now, utterance, words, cx) {
+        let heard = self.floor.ears.ours().and_then(|ears| ears.on_transcript(now, utterance, words, cx));
+        if let Some(heard) = heard {
             self.on_caller_turn(now, heard, cx);
         } else {
             self.resume_over_noise(now, cx);
@@ -58,34 +64,40 @@ impl Conversation {
 
     /// A fan or a street, not a person.
     fn resume_over_noise(&mut self, now: Duration, cx: &mut Context) {
-        if self.floor.agent().is_some_and(AgentTurn::is_interrupted) && self.floor.endpointer.is_noise() {
+        if self.floor.agent().is_some_and(AgentTurn::is_interrupted) && self.floor.ears.is_noise() {
             self.resume(now, cx);
         }
     }
 
     /// What the recogniser makes of an utterance that goes on: whether to stop for it is clear before it ends.
     pub(super) fn on_partial(&mut self, now: Duration, utterance: UtteranceId, text: &str, cx: &mut Context) {
-        let current = self.floor.endpointer.on_partial(utterance, text);
-        let Some(turn) = self.floor.agent().filter(|turn| current && !turn.is_thinking() && !turn.is_last_words())
-        else {
-            return;
-        };
-        let echo = self.floor.endpointer.is_echo(now) && attention::repeat(text, &self.said(now, cx));
-        if attention::count(text) >= GUESSED_WORDS && !echo && self.claims_turn(turn, now, text, false) {
-            self.floor.cut_agent_turn(now, cx);
-        } else {
+        let current = self.floor.ears.ours().is_some_and(|ears| ears.on_partial(utterance, text));
+        if current && !self.cut_for_words(now, text, cx) {
             self.resume_over_noise(now, cx);
         }
     }
 
+    /// Cuts the agent short for words that are not final, if they want an answer of their own. False: it goes on.
+    pub(super) fn cut_for_words(&mut self, now: Duration, text: &str, cx: &mut Context) -> bool {
+        let Some(turn) = self.floor.agent().filter(|turn| !turn.is_thinking() && !turn.is_last_words()) else {
+            return false;
+        };
+        let echo = self.floor.ears.is_echo(now) && attention::repeat(text, &self.said(now, cx));
+        let claims = attention::count(text) >= GUESSED_WORDS && !echo && self.claims_turn(turn, now, text, false);
+        if claims {
+            self.floor.cut_agent_turn(now, cx);
+        }
+        claims
+    }
+
     /// The caller's telephone gives our own voice back: no reason to stop.
     pub(super) fn on_echo(&mut self, now: Duration, time: Duration, cx: &mut Context) {
-        self.floor.endpointer.on_echo(time);
+        self.floor.ears.on_echo(time);
         let Holder::Agent(turn) = &self.floor.holder else { return };
         let later = now + ECHO_HOLD + cx.settings.barge_in_delay;
         if turn.is_speaking() && cx.timers.is_set(Timer::BargeIn) {
             cx.set(Timer::BargeIn, later);
-        } else if turn.is_interrupted() && self.floor.endpointer.is_echo(now) {
+        } else if turn.is_interrupted() && self.floor.ears.is_echo(now) {
             cx.set(Timer::BargeIn, later);
             self.resume(now, cx);
         }
@@ -103,9 +115,11 @@ impl Conversation {
 
     /// The caller has finished saying something.
     pub(super) fn on_caller_turn(&mut self, now: Duration, mut heard: CallerTurn, cx: &mut Context) {
-        // What came late was not heard beside what we said meanwhile: then the words alone must tell.
-        if (heard.is_mostly_echo() || heard.late) && attention::repeat(&heard.text, &self.said(heard.start, cx)) {
-            heard.text.clear(); // our own words
+        if self.settle_guess(now, &heard, cx) {
+            return;
+        }
+        if self.is_our_own(&heard, cx) {
+            heard.text.clear();
             heard.voiced = Duration::ZERO;
         }
         match &self.floor.holder {
@@ -124,6 +138,12 @@ impl Conversation {
             }
             Holder::Greeting { .. } | Holder::HungUp(_) => keep_words(&heard, cx),
         }
+    }
+
+    /// They are our own words, come back.
+    pub(super) fn is_our_own(&self, heard: &CallerTurn, cx: &Context) -> bool {
+        // What came late was not heard beside what we said meanwhile: then the words alone must tell.
+        (heard.is_mostly_echo() || heard.late) && attention::repeat(&heard.text, &self.said(heard.start, cx))
     }
 
     /// The caller has finished, and has the floor.

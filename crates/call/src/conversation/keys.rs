@@ -48,7 +48,7 @@ impl Conversation {
             return;
         }
         self.cut_for_keys(now, cx);
-        self.floor.endpointer.set_continues(false);
+        self.floor.ears.set_continues(false);
         self.silence_prompts = 0;
         if self.keep_digits(now, cx) {
             self.think(now, Cue::Answer, cx);

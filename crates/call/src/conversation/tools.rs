@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use super::Conversation;
 use crate::action::{Action, Cue};
 use crate::acts::{Act, Effect, ToolCallId, ToolOutcome, ToolRequest};
 use crate::context::Context;
 use crate::floor::Holder;
 use crate::ids::TurnId;
 use crate::timer::Timer;
-
-use super::Conversation;
 
 impl Conversation {
     /// The agent does something beside what it has said so far.
@@ -31,7 +30,7 @@ impl Conversation {
 
     /// Runs what may run, and tells the agent once all of it has returned.
     pub(super) fn advance_tools(&mut self, now: Duration, cx: &mut Context) {
-        let voiced = self.floor.endpointer.is_voiced();
+        let voiced = self.floor.ears.is_voiced();
         let Holder::Agent(agent) = &mut self.floor.holder else { return };
         let run = agent.begin_tools(now, !voiced, cx);
         if !run.is_empty() && agent.has_begun_effect() {
