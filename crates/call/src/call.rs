@@ -33,7 +33,6 @@ pub struct Call {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one a call, and nearly always the large one")]
 enum Phase {
     /// The carrier has not started the stream.
     Waiting {

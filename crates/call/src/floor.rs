@@ -21,7 +21,6 @@ pub(crate) struct Floor {
 
 /// Who has the floor.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one a call, and mostly the large one")]
 pub(crate) enum Holder {
     /// Nobody yet: memory has not said whom to greet.
     Greeting {
