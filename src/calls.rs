@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redial_call::{CallId, Load};
+use redial_call::{Act, CallId, Load};
 use redial_identity::{Caller, UserId};
 use redial_memory::greeting::GreetingLevel;
 use redial_provider::tts::cache::Held;
@@ -39,6 +39,8 @@ pub struct Lookup {
     pub level: GreetingLevel,
     /// The words to greet with; they are being synthesised already.
     pub greeting: String,
+    /// What is done by saying them.
+    pub greeting_acts: Vec<Act>,
     /// Their speech, kept as long as this is.
     pub speech: Held,
 }

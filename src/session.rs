@@ -23,8 +23,8 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
 use redial_call::{
-    Action, Call, CallId, Cue, EndReason, EndSignal, Event, Frame, Load, ReplyEnd, Role, Settings, ToolOutcome, Turn,
-    TurnId, UtteranceId,
+    Act, Action, Call, CallId, Cue, EndReason, EndSignal, Event, Frame, Load, ReplyEnd, Role, Settings, ToolOutcome,
+    Turn, TurnId, UtteranceId,
 };
 use redial_carrier::line::{Codec, LineCommand};
 use redial_carrier::reframe::Reframer;
@@ -386,7 +386,7 @@ impl CallTask {
         let Some(found) = found else {
             return; // the look-up panicked, which was logged; the greeting's deadline covers it
         };
-        self.handle(Event::Greeting { text: found.greeting.clone() });
+        self.handle(Event::Greeting { text: found.greeting.clone(), acts: found.greeting_acts.clone() });
         self.record.found(&found);
         self.spool.found(&self.record.session_id(), &found.caller);
         self.parts.calls.found(&self.call_sid, &found.caller);
@@ -416,7 +416,17 @@ impl CallTask {
                     self.handle(Event::ReplyText { turn, text });
                 }
             }
-            Some(Ok(Delta::HangUp)) => reply.end = ReplyEnd::HangUp,
+            Some(Ok(Delta::Act(act))) => {
+                if act == Act::EndCall {
+                    reply.end = ReplyEnd::HangUp;
+                }
+                // It stands behind the words before it, whole sentence or not.
+                let rest = reply.sentences.finish();
+                if let Some(text) = rest {
+                    self.handle(Event::ReplyText { turn, text });
+                }
+                self.handle(Event::ReplyAct { turn, act });
+            }
             Some(Err(error)) => {
                 self.reply = None;
                 self.provider_failed("agent", &error);

@@ -174,7 +174,7 @@ fn session(scratch: &str) -> SessionDoc {
         chat_id: format!("selftest-{scratch}"),
         conversation_history: vec![Message { turn }],
         last_update: super::now_rfc3339(),
-        metadata: Metadata { last_event_type: "selftest".to_owned(), payload_keys: Vec::new() },
+        metadata: Metadata { last_event_type: "selftest".to_owned(), payload_keys: Vec::new(), acts: true },
         v: SCHEMA_VERSION,
         user_id: format!("anon_selftest_{scratch}"),
         started_at: now,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use redial_agent::prompts;
-use redial_call::{CallId, Role};
+use redial_call::{Act, CallId, Role};
 use redial_identity::{Caller, PhoneHash};
-use redial_memory::consent::may_recall;
+use redial_memory::consent::{is_asked, may_recall};
 use redial_memory::greeting::{self, CallerFacts};
 use redial_memory::model::Profile;
 use redial_store::spool::OpenCall;
@@ -132,18 +132,20 @@ async fn look_up(
         maximum: app.config.memory.greeting_level,
     });
     let profile = known.as_ref().map(|known| known.profile.clone()).unwrap_or_default();
+    let withheld = caller.hash.is_none();
     let greeting = match opening {
-        Opening::Greeting => greeting::opening(
-            &profile,
-            greeting::Opening { level, days_since_last_call, consent, withheld: caller.hash.is_none() },
-        ),
+        Opening::Greeting => {
+            greeting::opening(&profile, greeting::Opening { level, days_since_last_call, consent, withheld })
+        }
         Opening::Repair => prompts::resumed().to_owned(),
         Opening::RepairBeforeAnswer => prompts::resumed_answer_follows().to_owned(),
     };
+    let asks = opening == Opening::Greeting && is_asked(consent, withheld, profile.consent.as_ref());
+    let greeting_acts = asks.then_some(Act::AskedConsent).into_iter().collect();
     let speech = app.phrases.hold(&greeting);
     let caller = match &known {
         Some(known) => Caller { user_id: known.user_id.clone(), ..caller },
         None => caller,
     };
-    Lookup { caller, known, level, greeting, speech }
+    Lookup { caller, known, level, greeting, greeting_acts, speech }
 }

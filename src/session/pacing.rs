@@ -46,7 +46,7 @@ mod tests {
         let mut sent = Vec::new();
         let mut now = Duration::ZERO;
         call.handle(now, Event::Started);
-        call.handle(now, Event::Greeting { text: "Hello.".to_owned() });
+        call.handle(now, Event::Greeting { text: "Hello.".to_owned(), acts: Vec::new() });
         loop {
             let mut events = Vec::new();
             while let Some(action) = call.poll_action() {

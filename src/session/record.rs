@@ -162,7 +162,11 @@ impl Record {
             chat_id: inner.session_id.clone(),
             conversation_history: inner.turns.iter().map(|turn| Message { turn: turn.clone() }).collect(),
             last_update: humantime::format_rfc3339_millis(now).to_string(),
-            metadata: Metadata { last_event_type: last_event.to_owned(), payload_keys: inner.parameters.clone() },
+            metadata: Metadata {
+                last_event_type: last_event.to_owned(),
+                payload_keys: inner.parameters.clone(),
+                acts: true,
+            },
             v: SCHEMA_VERSION,
             user_id: inner.caller.user_id.as_str().to_owned(),
             started_at,

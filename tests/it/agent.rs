@@ -3,7 +3,7 @@
 use futures_util::{FutureExt, StreamExt};
 use proptest::prelude::*;
 use redial_agent::builtin::BuiltIn;
-use redial_call::{Role, Turn, TurnId, Via};
+use redial_call::{Act, Role, Turn, TurnId, Via};
 use redial_memory::greeting::{GreetingLevel, greeting};
 use redial_memory::model::{Confidence, Episode, Name, Profile};
 use redial_provider::agent::{Agent, Cue, Delta, Prompt};
@@ -55,6 +55,9 @@ impl Line {
             let heard = words.parse::<usize>().unwrap().min(all.len());
             turn.text = all[..heard].join(" ");
             turn.cut = all[heard..].join(" ");
+            if heard < all.len() {
+                turn.acts.clear(); // what was not heard to its end was not asked
+            }
             let note = format!("(heard: {:?})", turn.text);
             return self.note("      ", &note);
         }
@@ -79,17 +82,21 @@ impl Line {
         };
         let deltas: Vec<Delta> =
             BuiltIn.reply(prompt).map(Result::unwrap).collect().now_or_never().expect("waits for nothing");
-        let mut said = String::new();
+        let (mut said, mut acts) = (String::new(), Vec::new());
         self.over = false;
         for delta in deltas {
             match delta {
                 Delta::Text(text) => said.push_str(&text),
-                Delta::HangUp => self.over = true,
+                Delta::Act(act) => {
+                    self.over |= act == Act::EndCall;
+                    acts.push(act);
+                }
             }
         }
         let who = if self.over { "agent." } else { "agent " };
         self.note(who, &said);
         self.push(Role::Agent, Via::Voice, &said, "");
+        self.history.last_mut().unwrap().acts = acts;
     }
 }
 

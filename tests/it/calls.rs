@@ -163,6 +163,27 @@ async fn a_model_that_fails_is_covered_by_the_built_in_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_only_sounds_as_if_it_asked_erases_nobody() {
+    /// Says what the built-in agent asks before it erases somebody, and means nothing by it.
+    struct Parrot;
+    impl Agent for Parrot {
+        fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
+            let text = "Some ask: Shall I delete everything that is kept about you?";
+            stream::iter([Ok(Delta::Text(text.to_owned()))]).boxed()
+        }
+    }
+    let mut setup = Setup::hearing(["Please delete my data.", "Yes, please."]);
+    setup.providers.agent = Arc::new(Parrot);
+    let gateway = setup.start().await;
+    let session = call(&gateway, "+14155550123", &["hibari_appt", "hibari_appt"]).await;
+    assert_eq!(said_by(&session, Role::Caller), ["Please delete my data.", "Yes, please."]);
+    assert!(said_by(&session, Role::Agent)[1].contains("Shall I delete everything"));
+    assert!(session.metadata.acts);
+    let next = call(&gateway, "+14155550123", &[]).await;
+    assert_eq!(next.user_id, session.user_id, "the caller is who they were");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_voice_that_fails_does_not_end_the_call() {
     let mut setup = Setup::hearing([APPOINTMENT]);
     setup.providers.tts = Arc::new(ScriptedTts::new().failing_after(0));

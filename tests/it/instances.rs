@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use redial_agent::prompts;
-use redial_call::Role;
+use redial_call::{Act, Role};
 use redial_memory::model::SessionDoc;
 use redial_provider::ProviderError;
 use redial_provider::agent::{Agent, Delta, Prompt};
@@ -26,7 +26,7 @@ struct Leaves;
 
 impl Agent for Leaves {
     fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
-        stream::iter([Ok(Delta::Text("Goodbye.".to_owned())), Ok(Delta::HangUp)]).boxed()
+        stream::iter([Ok(Delta::Text("Goodbye.".to_owned())), Ok(Delta::Act(Act::EndCall))]).boxed()
     }
 }
 

@@ -2,7 +2,7 @@
 //! mid-call when a model fails.
 
 use futures_util::stream::{self, BoxStream, StreamExt};
-use redial_call::{Role, Turn};
+use redial_call::{Act, Role, Turn};
 use redial_language::data::agent::AgentPhrases;
 use redial_language::data::english;
 use redial_language::intent::Intent;
@@ -11,7 +11,7 @@ use redial_language::words::Words;
 use redial_language::{name, numbers, sentences, topic};
 use redial_memory::greeting::{GreetingLevel, sayable_name};
 use redial_memory::model::Confidence;
-use redial_memory::talk::Talk;
+use redial_memory::talk::{Evidence, READ_BACK_NAME, READ_BACK_NUMBER, Talk};
 use redial_provider::ProviderError;
 use redial_provider::agent::{Agent, Cue, Delta, Prompt};
 
@@ -34,21 +34,45 @@ pub struct BuiltIn;
 impl Agent for BuiltIn {
     fn reply(&self, prompt: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
         let answer = answer(&prompt);
-        let hang_up = answer.ends.then_some(Delta::HangUp);
-        stream::iter(std::iter::once(Delta::Text(answer.text)).chain(hang_up).map(Ok)).boxed()
+        let acts = answer.acts.into_iter().map(Delta::Act);
+        stream::iter(std::iter::once(Delta::Text(answer.text)).chain(acts).map(Ok)).boxed()
     }
 }
 
-/// What the agent says, and whether it was goodbye.
+/// What the agent says, and does by saying it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Answer {
     text: String,
-    ends: bool,
+    acts: Vec<Act>,
 }
 
 impl Answer {
     fn go_on(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ends: false }
+        Self { text: text.into(), acts: Vec::new() }
+    }
+
+    /// Words that end with a question.
+    fn asking(text: impl Into<String>, question: &Question) -> Self {
+        let act = match question {
+            Question::Consent => Some(Act::AskedConsent),
+            Question::Erase => Some(Act::AskedErase),
+            Question::NameCheck(_) => Some(Act::ReadBack { what: READ_BACK_NAME.to_owned() }),
+            Question::NumberCheck => Some(Act::ReadBack { what: READ_BACK_NUMBER.to_owned() }),
+            Question::Reason
+            | Question::Topic
+            | Question::More
+            | Question::Name
+            | Question::Number
+            | Question::Else
+            | Question::LeaveIt
+            | Question::Other => None,
+        };
+        Self { text: text.into(), acts: act.into_iter().collect() }
+    }
+
+    /// The last words.
+    fn goodbye(text: impl Into<String>) -> Self {
+        Self { text: text.into(), acts: vec![Act::EndCall] }
     }
 }
 
@@ -56,7 +80,7 @@ impl Answer {
 fn answer(prompt: &Prompt) -> Answer {
     // A caller greeted as a stranger is one, whatever is stored under the number.
     let known_as = (prompt.level > GreetingLevel::Neutral).then(|| sayable_name(&prompt.profile)).flatten();
-    let talk = Talk::of(&prompt.history, known_as.as_deref());
+    let talk = Talk::of(&prompt.history, known_as.as_deref(), Evidence::Acts);
     let desk = Desk { talk, known_as: known_as.as_deref(), prompt, say: &english().agent };
     let unclear = prompt.cue == Cue::Unclear || desk.talk.last.intent.is_none_or(|intent| intent == Intent::Nothing);
     if unclear && !desk.talk.last.number { desk.misunderstood() } else { desk.respond() }
@@ -82,7 +106,7 @@ impl Desk<'_> {
         match intent {
             Intent::Emergency => Answer::go_on(&say.emergency),
             Intent::Goodbye if !self.answers_check() => self.goodbye(),
-            Intent::WrongNumber => Answer { text: say.wrong_number.clone(), ends: true },
+            Intent::WrongNumber => Answer::goodbye(&say.wrong_number),
             Intent::NotMe => self.ask_after(&say.not_me, &self.next()),
             Intent::Repeat => self.repeat(),
             Intent::Robot => self.resume(&say.robot),
@@ -91,7 +115,7 @@ impl Desk<'_> {
             Intent::Hello => self.if_patient(|| self.resume(&say.here)),
             Intent::Human => self.after_name(&say.human),
             Intent::Forget => self.after_name(&say.forget),
-            Intent::Erase => Answer::go_on(format!("{} {}", say.can_do, Question::Erase.ask())),
+            Intent::Erase => Answer::asking(format!("{} {}", say.can_do, Question::Erase.ask()), &Question::Erase),
             Intent::Private => self.private(),
             Intent::Command => self.after_name(&say.command),
             Intent::CallBack => self.call_back(),
@@ -114,7 +138,9 @@ impl Desk<'_> {
             (Some(Question::NameCheck(_) | Question::NumberCheck), _) => self.checked(),
             (Some(Question::Erase), Intent::Yes) => self.ask_after(&say.erases, &self.next()),
             (Some(Question::Erase), Intent::No) => self.ask_after(&say.erases_nothing, &self.next()),
-            (Some(Question::Erase), Intent::Acknowledge) => Answer::go_on(Question::Erase.ask_again()),
+            (Some(Question::Erase), Intent::Acknowledge) => {
+                Answer::asking(Question::Erase.ask_again(), &Question::Erase)
+            }
             (Some(Question::LeaveIt), Intent::No) => {
                 Answer::go_on(format!("{} {}", say.all_right, Question::More.ask_again()))
             }
@@ -206,8 +232,8 @@ impl Desk<'_> {
     fn misunderstood(&self) -> Answer {
         let (question, say) = (self.open_question(), self.say);
         match self.talk.misses {
-            0 | 1 => Answer::go_on(format!("{} {}", say.not_caught, question.ask())),
-            2 => Answer::go_on(format!("{} {}", say.not_caught_again, question.ask_again())),
+            0 | 1 => Answer::asking(format!("{} {}", say.not_caught, question.ask()), &question),
+            2 => Answer::asking(format!("{} {}", say.not_caught_again, question.ask_again()), &question),
             MISSES_BEFORE_OFFER => self.offer_to_end(),
             _ => self.goodbye_after(&say.bad_line),
         }
@@ -246,7 +272,7 @@ impl Desk<'_> {
             None => say.thanks_for_calling.clone(),
         };
         let all = [Some(opening), message.map(String::as_str), Some(&thanks), Some(&say.goodbye)];
-        Answer { text: all.into_iter().flatten().collect::<Vec<_>>().join(" "), ends: true }
+        Answer::goodbye(all.into_iter().flatten().collect::<Vec<_>>().join(" "))
     }
 
     /// Says again what was meant to be heard last, or asks what is open.
@@ -264,11 +290,15 @@ impl Desk<'_> {
             again.push(' ');
             again.push_str(&sentence);
         }
-        if Question::asked(&again).is_none() {
+        let question = if Question::asked(&again).is_none() {
             again.push(' ');
-            again.push_str(&self.next().ask());
-        }
-        Answer::go_on(format!("{}{again}", self.say.of_course))
+            let next = self.next();
+            again.push_str(&next.ask());
+            next
+        } else {
+            self.open_question()
+        };
+        Answer::asking(format!("{}{again}", self.say.of_course), &question)
     }
 
     /// `said`, then the question that was open before the digression.
@@ -290,7 +320,7 @@ impl Desk<'_> {
             Question::Reason => self.say.what_about.clone(),
             _ => question.ask(),
         };
-        Answer::go_on(format!("{said} {asked}"))
+        Answer::asking(format!("{said} {asked}"), question)
     }
 
     /// The question to repeat: the one that the caller heard, if this agent can judge its answer, else the next.

@@ -135,6 +135,14 @@ impl AgentTurn {
         }
     }
 
+    /// The same, which do something by being heard.
+    pub(crate) fn doing(mut self, acts: Vec<Act>) -> Self {
+        for act in acts.into_iter().filter(Act::is_spoken) {
+            self.script.push_act(act);
+        }
+        self
+    }
+
     pub(crate) const fn id(&self) -> TurnId {
         self.id
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::action::{Action, EndReason};
+use crate::acts::Act;
 use crate::acts::ToolOutcome;
 use crate::agent_turn::Then;
 use crate::caller_turn::CallerTurn;
@@ -37,7 +38,7 @@ enum Phase {
     /// The carrier has not started the stream.
     Waiting {
         /// What memory answered before the carrier's `start`.
-        greeting: Option<String>,
+        greeting: Option<(String, Vec<Act>)>,
         load: Load,
     },
     Live(Box<Conversation>),
@@ -110,10 +111,10 @@ impl Call {
             (Phase::Waiting { .. } | Phase::Live(_), Event::Ended { by }) => self.end(now, by),
             (Phase::Waiting { greeting, load }, Event::Started) => {
                 let then = if self.cx.transcript.awaits_answer() { Then::Answer } else { Then::Listen };
-                let started = Conversation::start(now, *load, greeting.as_deref(), then, &mut self.cx);
+                let started = Conversation::start(now, *load, greeting.take(), then, &mut self.cx);
                 self.phase = Phase::Live(Box::new(started));
             }
-            (Phase::Waiting { greeting, .. }, Event::Greeting { text }) => *greeting = Some(text),
+            (Phase::Waiting { greeting, .. }, Event::Greeting { text, acts }) => *greeting = Some((text, acts)),
             (Phase::Waiting { load: known, .. }, Event::Load { load }) => *known = load,
             (Phase::Waiting { .. }, _) => (), // nothing is said before `start`
             (Phase::Live(conversation), event) => conversation.handle(now, event, &mut self.cx),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use self::keys::Digits;
 use crate::action::{Action, Cue, EndReason};
+use crate::acts::Act;
 use crate::agent_turn::{AgentTurn, Progress, Purpose, Then};
 use crate::caller_turn::VoiceQuality;
 use crate::context::Context;
@@ -35,14 +36,20 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     /// The carrier has started the stream; `then` follows the greeting.
-    pub(crate) fn start(now: Duration, load: Load, greeting: Option<&str>, then: Then, cx: &mut Context) -> Self {
+    pub(crate) fn start(
+        now: Duration,
+        load: Load,
+        greeting: Option<(String, Vec<Act>)>,
+        then: Then,
+        cx: &mut Context,
+    ) -> Self {
         let floor = Floor::new(cx.settings.endpointing, load, then);
         let mut started = Self { floor, digits: None, silence_prompts: 0, handing_over: false };
         // Counted from the call's beginning, also if it goes on here; there is always time for a goodbye.
         let limit = cx.settings.max_duration.max(now + cx.settings.goodbye_limit);
         cx.set(Timer::MaxDuration, limit);
         match greeting {
-            Some(text) => started.greet(now, text, cx),
+            Some((text, acts)) => started.greet(now, &text, acts, cx),
             None => cx.set(Timer::Greeting, now + cx.settings.greeting_wait),
         }
         started
@@ -75,7 +82,7 @@ impl Conversation {
 
     pub(crate) fn handle(&mut self, now: Duration, event: Event, cx: &mut Context) {
         match event {
-            Event::Greeting { text } => self.greet(now, &text, cx),
+            Event::Greeting { text, acts } => self.greet(now, &text, acts, cx),
 
             Event::SpeechStarted => self.on_speech_started(now, cx),
             Event::SpeechStopped { quality, late } => self.on_speech_stopped(now, quality, late, cx),
@@ -140,7 +147,7 @@ impl Conversation {
         match timer {
             Timer::Greeting => {
                 let text = cx.settings.prompts.greeting.clone();
-                self.greet(now, &text, cx);
+                self.greet(now, &text, Vec::new(), cx);
             }
             Timer::Pause => {
                 if let Some(ears) = self.floor.ears.ours() {
@@ -188,10 +195,12 @@ impl Conversation {
 
     // What the agent says
 
-    fn greet(&mut self, now: Duration, text: &str, cx: &mut Context) {
+    fn greet(&mut self, now: Duration, text: &str, acts: Vec<Act>, cx: &mut Context) {
         let Holder::Greeting { then } = self.floor.holder else { return }; // the caller was greeted already
         cx.cancel(&[Timer::Greeting]);
-        self.say(now, Purpose::Greeting(then), text, cx);
+        let turn = AgentTurn::words(cx.transcript.next_id(), Purpose::Greeting(then), text).doing(acts);
+        self.give_to_agent(turn, cx);
+        self.advance_agent_turn(now, cx);
         if self.floor.ears.is_voiced() {
             cx.set(Timer::BargeIn, now + cx.settings.go_on_delay);
         }

@@ -16,6 +16,9 @@ pub enum Event {
     Greeting {
         /// One or more sentences.
         text: String,
+        /// What is done by saying them, such as asking for consent.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        acts: Vec<Act>,
     },
     /// The caller's voice began.
     SpeechStarted,

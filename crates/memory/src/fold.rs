@@ -16,7 +16,7 @@ use crate::merge::merge;
 use crate::model::{Class, Episode, Name, Profile, SCHEMA_VERSION, SessionDoc};
 use crate::source::{sid_of, time_of};
 use crate::summary::{MAX_EPISODE_CHARS, MAX_OPEN, MAX_OPEN_CHARS, cut};
-use crate::talk::Talk;
+use crate::talk::{Evidence, Talk};
 
 /// The request's share of an episode's sentence, in characters; the last words get the rest.
 const REQUEST_CHARS: usize = 150;
@@ -46,7 +46,7 @@ pub fn apply_session_under(mode: ConsentMode, profile: Profile, session: &Sessio
     if !turns.iter().any(|turn| turn.role == Role::Caller && !turn.text.trim().is_empty()) {
         return profile;
     }
-    let talk = Talk::of(&turns, profile.name.as_ref().map(|name| name.say.as_str()));
+    let talk = Talk::of(&turns, profile.name.as_ref().map(|name| name.say.as_str()), Evidence::of(session));
     let answer = consent::given(&talk, session);
     let in_force = answer.clone().or_else(|| profile.consent.clone().filter(|given| given.at <= session.started_at));
     let keep = consent::kept(mode, in_force.as_ref().map(|given| given.memory), talk.unremembered);
@@ -90,25 +90,19 @@ fn without(mut profile: Profile, session: &SessionDoc, disowned: bool) -> Profil
 
 /// Whether the caller asked that this call be not remembered; other summarisers must leave it alone as well.
 pub fn is_unremembered(session: &SessionDoc) -> bool {
-    talk_of(session).unremembered
+    Talk::of_session(session, None).unremembered
 }
 
 /// Whether the caller asked for everything to be deleted, and said yes when asked back: the erasure is to be run.
 pub fn is_erasure_confirmed(session: &SessionDoc) -> bool {
-    talk_of(session).forget_confirmed
+    Talk::of_session(session, None).forget_confirmed
 }
 
 /// Whether the caller said that somebody else is remembered under this number: the number is to be given a new user.
 ///
 /// `known_as` is the remembered name, for "I'm not Ana".
 pub fn is_disowned(session: &SessionDoc, known_as: Option<&str>) -> bool {
-    let turns: Vec<Turn> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
-    Talk::of(&turns, known_as).disowned
-}
-
-fn talk_of(session: &SessionDoc) -> Talk {
-    let turns: Vec<Turn> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
-    Talk::of(&turns, None)
+    Talk::of_session(session, known_as).disowned
 }
 
 fn episode(session: &SessionDoc, turns: &[Turn], talk: &Talk) -> Episode {
@@ -169,7 +163,7 @@ fn first_topic(turns: &[Turn], talk: &Talk) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use redial_call::{TurnId, Via};
+    use redial_call::{Act, TurnId, Via};
 
     use super::*;
     use crate::merge::MAX_PROFILE_BYTES;
@@ -431,6 +425,24 @@ mod tests {
             assert_eq!(is_erasure_confirmed(&session), confirmed, "{answer}");
         }
         assert!(!is_erasure_confirmed(&session("CA1", AT, &["Please delete my data.", "Yes"])), "not asked back");
+    }
+
+    #[test]
+    fn where_acts_are_told_our_own_words_decide_nothing() {
+        let asked = "a: I can do that. Shall I delete everything that is kept about you?";
+        let consent = "a: May I remember this call for next time?";
+        let mut erased = session("CA1", AT, &["Please delete my data.", asked, "Yes, please."]);
+        let mut agreed = session("CA1", AT, &[consent, "Yes.", "My order is late."]);
+        let agreed_in =
+            |session: &SessionDoc| apply_session_under(ConsentMode::Ask, Profile::default(), session).consent.is_some();
+        assert!(is_erasure_confirmed(&erased) && agreed_in(&agreed), "in documents of before");
+        (erased.metadata.acts, agreed.metadata.acts) = (true, true);
+        assert!(!is_erasure_confirmed(&erased) && !agreed_in(&agreed), "it only sounds so");
+        erased.conversation_history[1].turn.acts.push(Act::AskedErase);
+        agreed.conversation_history[0].turn.acts.push(Act::AskedConsent);
+        assert!(is_erasure_confirmed(&erased) && agreed_in(&agreed));
+        (erased.metadata.acts, agreed.metadata.acts) = (false, false);
+        assert!(is_erasure_confirmed(&erased) && agreed_in(&agreed), "a call that was finished after a crash");
     }
 
     #[test]

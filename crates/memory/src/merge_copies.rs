@@ -209,7 +209,7 @@ mod tests {
             last_event_type in "[ab]",
             payload_keys in prop::collection::vec("[ab]", 0..2),
         ) -> SessionDoc {
-            let metadata = Metadata { last_event_type, payload_keys };
+            let metadata = Metadata { last_event_type, payload_keys, acts: false };
             SessionDoc { started_at, ended_at, last_update, end_reason, metadata, ..session(turns) }
         }
     }

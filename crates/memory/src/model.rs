@@ -202,6 +202,9 @@ pub struct Metadata {
     pub last_event_type: String,
     /// Names of the start event's custom parameters; never their values.
     pub payload_keys: Vec<String>,
+    /// What the agent asked stands in the turns' acts, and its words decide nothing. Not so in documents of before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub acts: bool,
 }
 
 /// A time, or how long something took: documents come from disks, other servers and other people's hands.

@@ -2,17 +2,22 @@
 //!
 //! So it is right after any other agent's turns, after a resumed call, and when a question was cut off unheard.
 
-use redial_call::{Role, Turn, TurnId, Via};
+use redial_call::{Act, Role, Turn, TurnId, Via};
 use redial_language::data::english;
 use redial_language::intent::{self, Intent};
 use redial_language::question::Question;
 use redial_language::words::Words;
 use redial_language::{clean, name, numbers};
 
-use crate::model::Confidence;
+use crate::model::{Confidence, Message, SessionDoc};
 
 /// The digits of a telephone number: the shortest local one, and E.164's longest.
 const NUMBER_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
+
+/// What [`Act::ReadBack`] calls the caller's name.
+pub const READ_BACK_NAME: &str = "name";
+/// What [`Act::ReadBack`] calls the number to call back.
+pub const READ_BACK_NUMBER: &str = "number";
 
 /// What has been said so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -101,15 +106,39 @@ pub struct StatedNumber {
     pub read_back: u32,
 }
 
+/// What tells which question an agent asked, where much hangs on it: consent, an erasure, what was read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// What the agent did: the acts of its turns. Its words decide nothing.
+    Acts,
+    /// The words of our own questions, for documents written before there were acts.
+    FormerWords,
+}
+
+impl Evidence {
+    /// What to go by in a stored call.
+    pub fn of(session: &SessionDoc) -> Self {
+        let has_acts = |message: &Message| message.turn.acts.iter().any(Act::is_spoken);
+        let acts = session.metadata.acts || session.conversation_history.iter().any(has_acts);
+        if acts { Self::Acts } else { Self::FormerWords }
+    }
+}
+
 impl Talk {
+    /// Reads a stored call. `known_as` is the remembered name, if there is one.
+    pub fn of_session(session: &SessionDoc, known_as: Option<&str>) -> Self {
+        let turns: Vec<Turn> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
+        Self::of(&turns, known_as, Evidence::of(session))
+    }
+
     /// Reads `history`. `known_as` is the remembered name, if there is one.
-    pub fn of(history: &[Turn], known_as: Option<&str>) -> Self {
+    pub fn of(history: &[Turn], known_as: Option<&str>, evidence: Evidence) -> Self {
         let mut talk = Self::default();
         for (at, turn) in history.iter().enumerate() {
             match turn.role {
                 // Nothing of it was heard: for the caller it was never said.
                 Role::Agent if turn.text.trim().is_empty() => (),
-                Role::Agent => talk.hear_agent(&turn.text),
+                Role::Agent => talk.hear_agent(turn, evidence),
                 Role::Caller => {
                     talk.hear_caller(turn, known_as);
                     if talk.last.message {
@@ -121,8 +150,16 @@ impl Talk {
         talk
     }
 
-    fn hear_agent(&mut self, text: &str) {
-        self.asked = Question::asked(text);
+    fn hear_agent(&mut self, turn: &Turn, evidence: Evidence) {
+        let by_words = Question::asked(&turn.text);
+        self.asked = match evidence {
+            Evidence::FormerWords => by_words,
+            Evidence::Acts => self.asked_by_acts(&turn.acts).or(by_words.map(|question| match question {
+                // It sounds like it, and was not meant so.
+                Question::Consent | Question::Erase | Question::NameCheck(_) | Question::NumberCheck => Question::Other,
+                other => other,
+            })),
+        };
         match &self.asked {
             Some(Question::Name) => self.name_asked += 1,
             Some(Question::Consent) => self.consent_asked += 1,
@@ -138,6 +175,23 @@ impl Talk {
             }
             _ => (),
         }
+    }
+
+    /// The last question that an agent's turn asked by what it did.
+    fn asked_by_acts(&self, acts: &[Act]) -> Option<Question> {
+        acts.iter().rev().find_map(|act| match act {
+            Act::AskedConsent => Some(Question::Consent),
+            Act::AskedErase => Some(Question::Erase),
+            Act::ReadBack { what } if what == READ_BACK_NAME => {
+                self.name.as_ref().map(|name| Question::NameCheck(name.say.clone()))
+            }
+            Act::ReadBack { what } if what == READ_BACK_NUMBER => Some(Question::NumberCheck),
+            Act::ReadBack { .. }
+            | Act::ToolCalled { .. }
+            | Act::ToolReturned { .. }
+            | Act::Transferring { .. }
+            | Act::EndCall => None,
+        })
     }
 
     fn hear_caller(&mut self, turn: &Turn, known_as: Option<&str>) {

@@ -2,7 +2,7 @@
 
 use futures_util::stream::BoxStream;
 pub use redial_call::Cue;
-use redial_call::Turn;
+use redial_call::{Act, Turn};
 use redial_memory::greeting::GreetingLevel;
 use redial_memory::model::Profile;
 
@@ -38,6 +38,6 @@ pub struct Prompt {
 pub enum Delta {
     /// More text, in any cut; the session joins it and splits it into sentences.
     Text(String),
-    /// The answer is the last one: hang up when the caller has heard it.
-    HangUp,
+    /// What the agent does by what it has said so far. It counts if the caller hears that to its end. [`Act::EndCall`]: hang up then.
+    Act(Act),
 }

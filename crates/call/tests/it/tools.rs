@@ -19,7 +19,7 @@ impl Sim {
     fn asked() -> Self {
         let mut sim = Self { call: Call::new(Settings::default()), now: Duration::ZERO, actions: Vec::new() };
         let greeting = TurnId(1);
-        sim.at(0, Event::Greeting { text: "Hello.".into() });
+        sim.at(0, Event::Greeting { text: "Hello.".into(), acts: Vec::new() });
         sim.at(1, Event::Started);
         sim.at(1, Event::Synthesized { turn: greeting, size_bytes: 800 });
         sim.at(1, Event::SentenceDone { turn: greeting });
