@@ -3,16 +3,20 @@
 mod caller;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use redial_call::{Role, Via};
+use redial_carrier::Carrier;
+use redial_carrier::line::{Capabilities, Codec, Inbound, LineCommand, Message, Outbound, ReadError, WriteError};
 use redial_carrier::scripted::wideband::Wideband;
+use redial_carrier::webhook::Webhook;
 use redial_provider::ProviderError;
 use redial_provider::agent::{Agent, Delta, Prompt};
 use serde_json::json;
 
-use self::caller::{Caller, KEY, incoming, post, signature, try_socket};
+use self::caller::{Caller, KEY, incoming, over, post, signature, try_socket};
 use crate::support::gateway::{Setup, TOKEN, TestGateway};
 use crate::support::line::{call_sid, fields, stop};
 
@@ -39,18 +43,54 @@ impl Agent for Talks {
     }
 }
 
+/// The same carrier, were it unable to take back what it was sent.
+struct Blunt(Wideband);
+
+impl Carrier for Blunt {
+    fn name(&self) -> &'static str {
+        "blunt"
+    }
+
+    fn webhook(&self) -> &dyn Webhook {
+        self.0.webhook()
+    }
+
+    fn codec(&self) -> Box<dyn Codec> {
+        Box::new(BluntStream(self.0.codec()))
+    }
+}
+
+struct BluntStream(Box<dyn Codec>);
+
+impl Codec for BluntStream {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { clear: false, ..self.0.capabilities() }
+    }
+
+    fn read(&mut self, message: Inbound<'_>) -> Result<Message, ReadError> {
+        self.0.read(message)
+    }
+
+    fn write(&mut self, command: LineCommand<'_>, send: &mut dyn FnMut(Outbound<'_>)) -> Result<(), WriteError> {
+        match command {
+            LineCommand::Clear => Ok(()),
+            other => self.0.write(other, send),
+        }
+    }
+}
+
 async fn gateway() -> TestGateway {
     let mut setup = Setup::hearing([APPOINTMENT, NAME]);
     setup.providers.agent = Arc::new(Talks);
-    setup.providers.carriers = vec![Arc::new(Wideband::new(KEY))];
-    setup.start().await
+    setup.providers.carriers = vec![Arc::new(Wideband::new(KEY)), Arc::new(Blunt(Wideband::new(KEY)))];
+    setup.var("CALL_LOG", "true").start().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_call_of_a_carrier_with_wide_audio_and_without_marks() {
     let gateway = gateway().await;
     let sid = call_sid();
-    let (status, document) = incoming(&gateway, &sid, "+14155550123").await;
+    let (status, document) = incoming(&gateway, "wideband", &sid, "+14155550123").await;
     assert_eq!(status, 200, "{document}");
     assert_eq!(document["action"], "connect");
     assert_eq!(document["url"], gateway.url("/wideband/media-stream").replacen("http", "ws", 1));
@@ -71,8 +111,7 @@ async fn a_whole_call_of_a_carrier_with_wide_audio_and_without_marks() {
     caller.is_cleared().await;
     caller.hears_something("an answer to the interruption").await;
     caller.hears_nothing_more().await;
-    let over = json!({ "call": sid, "status": "completed" });
-    assert_eq!(post(&gateway, "/wideband/voice/status", &over, &signature(&over)).await.0, 204);
+    over(&gateway, "wideband", &sid).await;
     caller.is_closed().await;
 
     let session = gateway.session(&sid).await;
@@ -99,11 +138,56 @@ async fn a_whole_call_of_a_carrier_with_wide_audio_and_without_marks() {
     gateway.idle().await;
 }
 
+/// What the log of a call says of its settings.
+async fn settings(gateway: &TestGateway, sid: &str) -> String {
+    let path = gateway.dir.path().join("calls").join(format!("{sid}.ndjson"));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let log = std::fs::read_to_string(&path).unwrap_or_default();
+        if let Some((header, _)) = log.split_once('\n') {
+            return header.to_owned();
+        }
+        assert!(Instant::now() < deadline, "{} has no header", path.display());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_takes_nothing_back_is_sent_little_ahead_and_can_be_interrupted_all_the_same() {
+    let gateway = gateway().await;
+    let sid = call_sid();
+    let (_, document) = incoming(&gateway, "blunt", &sid, "+14155550123").await;
+    let mut caller = Caller::answer(&document, &sid).await;
+    caller.hears_something("the greeting").await;
+    caller.hears_nothing_more().await;
+    let greeting_frames = caller.frames();
+    caller.says("hibari_appt");
+    caller.hears_something("an answer").await;
+    caller.hears_nothing_more().await;
+    for digit in ["4", "2", "#"] {
+        caller.sends(&json!({ "event": "websocket:dtmf", "digit": digit }));
+    }
+    caller.hears_something("the long answer").await;
+    caller.says("hibari_name");
+    caller.hears_nothing_more().await;
+    caller.hears_something("an answer to the interruption").await;
+    caller.hears_nothing_more().await;
+    assert_eq!(caller.clears(), 0);
+    over(&gateway, "blunt", &sid).await;
+    let session = gateway.session(&sid).await;
+    let turns: Vec<_> = session.conversation_history.iter().map(|message| &message.turn).collect();
+    assert_eq!(greeting_frames, turns[0].text.chars().count(), "{:?}", turns[0]);
+    assert!(!turns[4].cut.is_empty() || !turns[4].never_sent.is_empty(), "{:?}", turns[4]);
+    assert_eq!(turns.last().unwrap().text, "Thank you, Jennifer.");
+    let settings = settings(&gateway, &sid).await;
+    assert!(settings.contains("\"lead_ms\":100,") && settings.contains("\"mark_grace_ms\":0,"), "{settings}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_hangs_up_by_closing_the_socket_can_be_taken_up_again() {
     let gateway = gateway().await;
     let sid = call_sid();
-    let (_, document) = incoming(&gateway, &sid, "+14155550123").await;
+    let (_, document) = incoming(&gateway, "wideband", &sid, "+14155550123").await;
     let mut caller = Caller::answer(&document, &sid).await;
     caller.hears_something("the greeting").await;
     caller.hears_nothing_more().await;
@@ -130,7 +214,7 @@ async fn a_stranger_is_refused_at_each_door_of_a_guest() {
     // Who is no guest has no doors, signed or not.
     let (status, _) = post(&gateway, "/relay/voice", &ringing, &signature(&ringing)).await;
     assert_eq!(status, 404);
-    let (status, document) = incoming(&gateway, &call_sid(), "+14155550123").await;
+    let (status, document) = incoming(&gateway, "wideband", &call_sid(), "+14155550123").await;
     assert_eq!(status, 200, "{document}");
     let url = document["url"].as_str().unwrap();
     let of_other_url = redial_carrier::scripted::hooks::sign(KEY, gateway.url("/wideband/media-stream").as_bytes());
@@ -144,7 +228,7 @@ async fn a_stranger_is_refused_at_each_door_of_a_guest() {
 async fn two_carriers_have_calls_side_by_side() {
     let gateway = gateway().await;
     let [here, there] = [call_sid(), call_sid()];
-    let (_, document) = incoming(&gateway, &here, "+14155550123").await;
+    let (_, document) = incoming(&gateway, "wideband", &here, "+14155550123").await;
     let mut caller = Caller::answer(&document, &here).await;
     let mut twilio = gateway.stream(&there, "+14155550124").await;
     caller.hears_something("the greeting").await;
@@ -157,8 +241,11 @@ async fn two_carriers_have_calls_side_by_side() {
     caller.hears_something("an answer").await;
     let (status, document) = gateway.post("/voice", &fields(&call_sid(), "+14155550125")).await;
     assert!(status == 200 && document.contains("<Stream"), "{status}: {document}");
-    let over = json!({ "call": here, "status": "completed" });
-    assert_eq!(post(&gateway, "/wideband/voice/status", &over, &signature(&over)).await.0, 204);
+    over(&gateway, "wideband", &here).await;
     caller.is_closed().await;
     assert_eq!(gateway.session(&here).await.end_reason, "caller_hung_up");
+    // Each is paced by what its line can do.
+    let [wideband, twilio] = [settings(&gateway, &here).await, settings(&gateway, &there).await];
+    assert!(wideband.contains("\"lead_ms\":400,") && wideband.contains("\"mark_grace_ms\":0,"), "{wideband}");
+    assert!(twilio.contains("\"lead_ms\":400,") && twilio.contains("\"mark_grace_ms\":1500,"), "{twilio}");
 }

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`carrier`] | what a carrier is: webhooks and streams |
 //! | [`webhook`] | who calls, and what the carrier is to do |
-//! | [`line`] | what comes over a stream, and what is sent |
+//! | [`mod@line`] | what comes over a stream, and what is sent |
 //! | [`reframe`] | payloads of any length as frames of 20 ms |
 //! | [`resample`] | 8 kHz to 16 kHz and back |
 //! | [`twilio`] | Twilio |

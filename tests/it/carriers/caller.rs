@@ -50,9 +50,16 @@ pub(super) fn signature(body: &Value) -> String {
 }
 
 /// A call comes in.
-pub(super) async fn incoming(gateway: &TestGateway, sid: &str, from: &str) -> (u16, Value) {
+pub(super) async fn incoming(gateway: &TestGateway, carrier: &str, sid: &str, from: &str) -> (u16, Value) {
     let body = json!({ "call": sid, "status": "ringing", "from": from });
-    post(gateway, "/wideband/voice", &body, &signature(&body)).await
+    post(gateway, &format!("/{carrier}/voice"), &body, &signature(&body)).await
+}
+
+/// The carrier says that a call is over.
+pub(super) async fn over(gateway: &TestGateway, carrier: &str, sid: &str) {
+    let body = json!({ "call": sid, "status": "completed" });
+    let (status, answer) = post(gateway, &format!("/{carrier}/voice/status"), &body, &signature(&body)).await;
+    assert_eq!(status, 204, "{answer}");
 }
 
 /// Opens a socket. Else: the status that it is refused with.
@@ -138,6 +145,11 @@ impl Caller {
     /// How many frames came by now.
     pub(super) fn frames(&self) -> usize {
         self.heard.borrow().frames
+    }
+
+    /// How often what was sent and not played was taken back by now.
+    pub(super) fn clears(&self) -> usize {
+        self.heard.borrow().clears
     }
 
     fn order(&self, order: Order) {
