@@ -102,7 +102,8 @@ impl CallTask {
             LineEvent::Dtmf { digit } => self.handle(Event::Dtmf { digit }),
             LineEvent::Stopped => self.end(EndSignal::Stop),
             LineEvent::Connected | LineEvent::Started(_) => (),
-            LineEvent::Words { .. } | LineEvent::Interrupted { .. } => refuse("words", &"this call is one of audio"),
+            LineEvent::Words { text, last } => self.handle(Event::Prompted { text, last }),
+            LineEvent::Interrupted { heard } => self.handle(Event::Interrupted { heard }),
             LineEvent::Unknown(name) => tracing::debug!(%name, "an event that this build does not know"),
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use redial_call::Settings;
-use redial_carrier::line::Capabilities;
+use redial_call::{Medium, Settings};
+use redial_carrier::line::{self, Capabilities};
 
 /// Audio ahead of the caller's ear where nothing can be taken back: for so long an interrupted agent is heard on.
 const LEAD_WITHOUT_CLEAR: Duration = Duration::from_millis(100);
@@ -12,6 +12,10 @@ const MESSAGE_WITHOUT_CLEAR: Duration = Duration::from_millis(20);
 
 /// The settings of a call on this line.
 pub(crate) fn settings_for(line: Capabilities, mut settings: Settings) -> Settings {
+    settings.medium = match line.medium {
+        line::Medium::Audio(_) => Medium::Audio,
+        line::Medium::Words => Medium::Text,
+    };
     if !line.marks {
         settings.mark_grace = Duration::ZERO; // for marks that will never come
     }
@@ -25,14 +29,15 @@ pub(crate) fn settings_for(line: Capabilities, mut settings: Settings) -> Settin
 #[cfg(test)]
 mod tests {
     use redial_call::{Action, Call, Event};
-    use redial_carrier::line::Medium;
+    use redial_carrier::line::{AudioFormat, Encoding};
 
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
 
     fn line(marks: bool, clear: bool) -> Capabilities {
-        Capabilities { medium: Medium::Words, marks, clear }
+        let format = AudioFormat { encoding: Encoding::L16, rate_hz: 16_000, frame: 20 * MS };
+        Capabilities { medium: line::Medium::Audio(format), marks, clear }
     }
 
     fn settings(marks: bool, clear: bool) -> Settings {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redial_call::{EndSignal, Event};
+use redial_carrier::line::Medium;
 use tokio::time::Instant;
 
 use super::CallTask;
@@ -12,6 +13,8 @@ use crate::telemetry::millis;
 /// Silence of the carrier after which it counts as gone. A live call brings 50 messages a second; what a proxy sends by itself,
 /// pings, is no sign of life.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// The same of a line that has nothing to say while nobody speaks.
+const QUIET_FOR_LONG: Duration = Duration::from_secs(3600);
 /// For so long after it stood still, the process does not take silence for death: it has yet to read what came meanwhile.
 const AWAKE: Duration = Duration::from_secs(1);
 
@@ -27,6 +30,10 @@ impl CallTask {
     }
 
     fn dead_at(&self) -> Instant {
+        if self.codec.capabilities().medium == Medium::Words {
+            // A line of words says nothing while nobody does; the silence ladder and the longest duration end it.
+            return self.last_message + QUIET_FOR_LONG;
+        }
         (self.last_message + DEAD_AFTER).max(self.clock.awake_since() + AWAKE)
     }
 

@@ -70,7 +70,7 @@ const METRICS: &[Metric] = &[
     counter("redial_signatures_refused_total", "Webhooks and streams with a missing or wrong signature."),
     counter("redial_tokens_refused_total", "Streams with a wrong, used or expired token."),
     counter("redial_refused_messages_total", "Messages of a media stream that were ignored.")
-        .with("what", &["undecodable", "binary", "other_stream", "start", "words", "outbound media"]),
+        .with("what", &["undecodable", "binary", "other_stream", "start", "outbound media"]),
     counter("redial_shed_messages_total", "Messages of a media stream for which there was no time: it sent too much.")
         .with("what", &["audio", "other"]),
     counter("redial_streams_of_other_instances_total", "Streams of calls whose webhook another instance answered."),

@@ -1,6 +1,7 @@
 //! A carrier beside Twilio, with other framing: whole calls through the real gateway.
 
 mod caller;
+mod words;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

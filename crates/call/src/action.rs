@@ -70,6 +70,13 @@ pub enum Action {
         /// What to say; `None`: a soft tone.
         text: Option<String>,
     },
+    /// Have a carrier of words say this next.
+    Say {
+        /// The agent's turn.
+        turn: TurnId,
+        /// What to say.
+        text: String,
+    },
     /// Drop the turn's audio and stop its synthesis.
     CancelSpeech {
         /// The agent's turn.

@@ -3,6 +3,7 @@
 mod caller;
 mod guess;
 mod keys;
+mod text;
 mod tools;
 
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::endpointer::Words;
 use crate::event::{Event, Load, ReplyEnd};
 use crate::floor::{Floor, Holder};
 use crate::ids::TurnId;
-use crate::settings::DeadAir;
+use crate::settings::{DeadAir, Medium};
 use crate::timer::Timer;
 
 /// The soft tone is heard this often while an answer is late.
@@ -43,7 +44,7 @@ impl Conversation {
         then: Then,
         cx: &mut Context,
     ) -> Self {
-        let floor = Floor::new(cx.settings.endpointing, load, then);
+        let floor = Floor::new(&cx.settings, load, then);
         let mut started = Self { floor, digits: None, silence_prompts: 0, handing_over: false };
         // Counted from the call's beginning, also if it goes on here; there is always time for a goodbye.
         let limit = cx.settings.max_duration.max(now + cx.settings.goodbye_limit);
@@ -97,6 +98,12 @@ impl Conversation {
             }
             Event::TurnStarted => self.on_turn_started(now, cx),
             Event::EagerEnd { text } => self.on_eager_end(now, text, cx),
+            Event::Prompted { .. } | Event::Interrupted { .. } | Event::WordsPlayed { .. }
+                if cx.settings.medium != Medium::Text => {} // the carrier does not carry words
+            Event::Prompted { text, last: true } => self.on_turn_ended(now, text, cx),
+            Event::Prompted { last: false, .. } => self.on_prompt_begun(now, cx),
+            Event::Interrupted { heard } => self.on_interrupted(now, &heard, cx),
+            Event::WordsPlayed { heard } => self.on_words_played(now, &heard, cx),
             Event::TurnResumed => self.on_turn_resumed(now, cx),
             Event::TurnEnded { text } => self.on_turn_ended(now, text, cx),
             Event::Echo { ms } => self.on_echo(now, Duration::from_millis(ms.into()), cx),

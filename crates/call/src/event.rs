@@ -71,6 +71,23 @@ pub enum Event {
         /// All words of the turn; empty: there were none.
         text: String,
     },
+    /// A carrier of words tells what the caller says.
+    Prompted {
+        /// All words of the turn so far.
+        text: String,
+        /// They have finished.
+        last: bool,
+    },
+    /// A carrier of words has stopped speaking for us, as the caller speaks.
+    Interrupted {
+        /// What of the agent's turn was heard.
+        heard: String,
+    },
+    /// A carrier of words tells how far it is.
+    WordsPlayed {
+        /// What of the agent's turn has been heard so far.
+        heard: String,
+    },
     /// What sounded on the line of late was our own voice, given back by the caller's telephone.
     Echo {
         /// How much of it since this was last told.

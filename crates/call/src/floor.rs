@@ -9,7 +9,7 @@ use crate::ears::Ears;
 use crate::event::Load;
 use crate::ids::TurnId;
 use crate::playout::Marks;
-use crate::settings::Endpointing;
+use crate::settings::{Endpointing, Medium, Settings};
 
 /// Whose turn it is, in a call that the carrier has started.
 #[derive(Debug)]
@@ -39,7 +39,11 @@ pub(crate) enum Holder {
 }
 
 impl Floor {
-    pub(crate) fn new(endpointing: Endpointing, load: Load, then: Then) -> Self {
+    pub(crate) fn new(settings: &Settings, load: Load, then: Then) -> Self {
+        let endpointing = match settings.medium {
+            Medium::Audio => settings.endpointing,
+            Medium::Text => Endpointing::Recogniser, // which the carrier is
+        };
         Self { ears: Ears::new(endpointing, load), marks: Marks::default(), holder: Holder::Greeting { then } }
     }
 

@@ -53,5 +53,5 @@ pub use caller_turn::VoiceQuality;
 pub use event::{EndSignal, Event, Load, ReplyEnd, SpokenWord};
 pub use ids::{CallId, IdError, StreamId, TurnId, UtteranceId};
 pub use patience::Patience;
-pub use settings::{DeadAir, Endpointing, Prompts, Settings};
+pub use settings::{DeadAir, Endpointing, Medium, Prompts, Settings};
 pub use turn::{Role, Turn, Via};

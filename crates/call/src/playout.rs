@@ -120,6 +120,28 @@ impl Playhead {
         Some(Piece { offset_bytes: piece_start, size_bytes: size, mark })
     }
 
+    /// All of it goes to a carrier that speaks by itself, and tells less than all of where it is: the clock guesses, and waits a
+    /// while longer.
+    pub(crate) fn hand_over(&mut self, now: Duration, available: u64) {
+        if available > self.sent {
+            if self.clock(now) >= self.sent {
+                self.anchor = Some((now, self.sent));
+            }
+            self.sent = available;
+            self.sent_most = self.sent_most.max(available);
+            // What it tells of the last word is the mark.
+            self.outstanding.clear();
+            self.outstanding.push_back(Mark { name: String::new(), at: available });
+        }
+    }
+
+    /// The carrier says that the caller has heard so many bytes.
+    pub(crate) fn set_heard(&mut self, now: Duration, bytes: u64) {
+        let bytes = bytes.next_multiple_of(FRAME_BYTES as u64).min(self.sent);
+        self.anchor = Some((now, bytes));
+        self.outstanding.retain(|mark| mark.at > bytes);
+    }
+
     /// What to wait for after [`Playhead::take`] gave nothing more.
     pub(crate) fn next(&self, available: u64, complete: bool, marks: &Marks, settings: &Settings) -> Next {
         let Some((since, base)) = self.anchor else {

@@ -135,6 +135,38 @@ impl Script {
         })
     }
 
+    /// Takes the next words for a carrier that speaks them itself; how long that takes is guessed.
+    pub(crate) fn say_next(&mut self) -> Option<String> {
+        loop {
+            let mut sentence = self.waiting.pop_front()?;
+            if sentence.kind == Kind::Tone {
+                continue; // it has no tones
+            }
+            sentence.bytes = sentence.guessed_bytes();
+            let text = sentence.text.clone();
+            self.made.push(sentence);
+            return Some(text);
+        }
+    }
+
+    /// Where so many of its words end, in bytes.
+    pub(crate) fn end_of_words(&self, mut words: usize) -> u64 {
+        let mut offset = 0;
+        for sentence in self.sentences().filter(|sentence| sentence.bytes > 0) {
+            let count = sentence.text.split_whitespace().count();
+            if words < count {
+                let chars = |words: usize| {
+                    let said = sentence.text.split_whitespace().take(words).map(|word| word.chars().count() + 1);
+                    said.sum::<usize>().saturating_sub(1) as u64
+                };
+                return offset + sentence.end_of(chars(words), chars(count), sentence.bytes);
+            }
+            words -= count;
+            offset += sentence.bytes;
+        }
+        offset
+    }
+
     pub(crate) fn on_audio(&mut self, size_bytes: u64) {
         if let Some(sentence) = &mut self.making {
             sentence.bytes += size_bytes;

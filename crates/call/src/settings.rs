@@ -12,7 +12,9 @@ use crate::patience::Patience;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Who decides that the caller has finished.
+    /// What the carrier carries.
+    pub medium: Medium,
+    /// Who decides that the caller has finished. Where words are carried, the carrier does.
     pub endpointing: Endpointing,
     /// How long the greeting waits for memory, counted from `start`. The look-up began at the webhook,
     /// so this is rarely used up.
@@ -99,6 +101,17 @@ pub struct Settings {
     pub prompts: Prompts,
 }
 
+/// What the carrier carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Medium {
+    /// Sound, both ways: we listen, speak and know what was played.
+    #[default]
+    Audio,
+    /// Words, both ways: it listens and speaks for us, and tells what was heard.
+    Text,
+}
+
 /// Who decides that the caller has finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -150,6 +163,7 @@ impl Default for Settings {
         }
         let pauses = Patience::default().pauses();
         Self {
+            medium: Medium::default(),
             endpointing: Endpointing::default(),
             greeting_wait: ms(150),
             eager_delay: pauses.eager,

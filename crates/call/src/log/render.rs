@@ -48,6 +48,7 @@ fn describe(action: &Action) -> String {
         Action::Think { turn, cue } => format!("think t{} {cue:?}", turn.0),
         Action::CancelReply { turn } => format!("cancel reply t{}", turn.0),
         Action::Speak { turn, text } => format!("speak t{} {text:?}", turn.0),
+        Action::Say { turn, text } => format!("say t{} {text:?}", turn.0),
         Action::Fill { turn, text: Some(text) } => format!("fill t{} {text:?}", turn.0),
         Action::Fill { turn, text: None } => format!("fill t{} with a tone", turn.0),
         Action::RunTool { call, name, arguments } => format!("run {} {name} {arguments}", tool(*call)),
