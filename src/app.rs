@@ -42,7 +42,7 @@ use crate::calls::Calls;
 use crate::config::{Backend, Config, RedisConfig};
 use crate::operations::Operations;
 use crate::routes::Routes;
-use crate::session::Parts;
+use crate::session::CallParts;
 use crate::telemetry::limited::Limited;
 use crate::token::Tokens;
 
@@ -103,7 +103,7 @@ pub struct App {
     pub(crate) tokens: Tokens,
     /// Whom calls come from, Twilio first.
     pub(crate) routes: Vec<Routes>,
-    pub(crate) parts: Parts,
+    pub(crate) parts: CallParts,
     pub(crate) phrases: Arc<Cached>,
     pub(crate) vad: Arc<Silero>,
     /// Sessions and what they write: waited for at shutdown.
@@ -157,7 +157,7 @@ impl App {
         let phrases = Cached::new(providers.tts, PHRASE_CACHE_BYTES, fixed.into_iter().chain(to_strangers(&config)));
         phrases.warm();
         let phrases = Arc::new(phrases);
-        let parts = Parts {
+        let parts = CallParts {
             agent: Arc::new(WithBuiltIn::new(providers.agent)),
             stt: providers.stt,
             tts: Arc::clone(&phrases) as Arc<dyn Tts>,

@@ -86,14 +86,14 @@ pub enum Refusal {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Admission {
     /// The call has a place: a new one, or the one that it got when this webhook, or one like it, came before.
-    Place(Place),
+    Place(Admitted),
     /// The call was hung up by us; nothing more is to be said.
     Finished,
 }
 
 /// The place of an admitted call: all that a document for it is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Admitted {
     /// Whose call, as it was first admitted: a withheld number has a new name in each webhook.
     pub caller: Caller,
     /// 1, and one more for each time that the call was taken up again.
@@ -397,8 +397,8 @@ impl LiveCalls for Calls {
 }
 
 impl Open {
-    fn place(&self, is_new: bool) -> Place {
-        Place { caller: self.caller.clone(), leg: self.leg, is_new }
+    fn place(&self, is_new: bool) -> Admitted {
+        Admitted { caller: self.caller.clone(), leg: self.leg, is_new }
     }
 
     fn is_live(&self) -> bool {

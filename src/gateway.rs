@@ -17,7 +17,7 @@ use crate::app::{App, Providers};
 use crate::calls::Control;
 use crate::config::Config;
 use crate::http;
-use crate::http::api::door::{Door, Sign};
+use crate::http::api::admin_listener::{AdminListener, Sign};
 use crate::http::listener::{self, Places, Rules};
 use crate::telemetry::metrics;
 
@@ -57,7 +57,8 @@ impl Gateway {
         if config.admin.is_none() {
             tracing::info!("ADMIN_ADDR=off: no operators' API, no /metrics, and no details behind /readyz");
         }
-        let door = config.admin.as_ref().map(|admin| Door::open(admin, &config.server.data_dir)).transpose()?;
+        let listener =
+            config.admin.as_ref().map(|admin| AdminListener::open(admin, &config.server.data_dir)).transpose()?;
         let local_url = Url::parse(&format!("http://{address}"))?;
         let places = Places::new(Rules::public(listener::places_beside(config.limits.calls)));
         let app = App::build(config, providers, local_url).await?;
@@ -69,10 +70,10 @@ impl Gateway {
             let (listener, places, router) = (Arc::clone(&listener), Arc::clone(&places), router.clone());
             async move { listener::serve(&listener, &places, router, stop).await }
         });
-        let admin = door.as_ref().map(Door::sign);
-        if let Some(door) = door.map(Arc::new) {
-            let app_of_door = Arc::clone(&app);
-            let serve = move |stop| Arc::clone(&door).serve(Arc::clone(&app_of_door), stop);
+        let admin = listener.as_ref().map(AdminListener::sign);
+        if let Some(listener) = listener.map(Arc::new) {
+            let app_of_listener = Arc::clone(&app);
+            let serve = move |stop| Arc::clone(&listener).serve(Arc::clone(&app_of_listener), stop);
             app.listeners.keep(Part::helpful("operators listener"), serve);
         }
         Ok(Self { app, address, admin })

@@ -45,7 +45,7 @@ use tokio::time::{Instant, sleep_until};
 use self::budget::Budget;
 use self::gap::Gap;
 use self::hearing::Hearing;
-use self::line::{Clock, Line};
+use self::line::{Clock, LinePace};
 use self::log::CallLog;
 use self::loopback::Loopback;
 pub(crate) use self::pacing::settings_for;
@@ -66,7 +66,7 @@ const LOG_AGAIN: Duration = Duration::from_secs(30);
 
 /// What a session works with; shared by all calls.
 #[derive(Clone)]
-pub(crate) struct Parts {
+pub(crate) struct CallParts {
     pub(crate) agent: Arc<dyn Agent>,
     pub(crate) stt: Arc<dyn Stt>,
     pub(crate) tts: Arc<dyn Tts>,
@@ -78,7 +78,7 @@ pub(crate) struct Parts {
 
 /// One live call.
 pub(crate) struct CallTask {
-    parts: Parts,
+    parts: CallParts,
     call_sid: CallId,
     call: Call,
     clock: Clock,
@@ -112,7 +112,7 @@ pub(crate) struct CallTask {
     holds_back: bool,
     /// When the carrier last said something.
     last_message: Instant,
-    line: Line,
+    line: LinePace,
     /// Since when the line has stood still.
     stalled: Option<Instant>,
     budget: Budget,
@@ -195,7 +195,7 @@ enum VoiceState {
 }
 
 /// What a session starts from.
-pub(crate) struct Opening {
+pub(crate) struct TaskStart {
     pub(crate) call_sid: CallId,
     pub(crate) socket: MediaStream,
     pub(crate) codec: Box<dyn Codec>,
@@ -220,7 +220,7 @@ pub(crate) struct Resumed {
 }
 
 impl CallTask {
-    pub(crate) fn new(parts: Parts, opening: Opening) -> Self {
+    pub(crate) fn new(parts: CallParts, opening: TaskStart) -> Self {
         let now = Instant::now();
         let resumed = opening.resumed.map(|resumed| (resumed.before, resumed.turns, resumed.summary));
         let (before, turns, said_before) = resumed.unwrap_or_default();
@@ -250,7 +250,7 @@ impl CallTask {
             codec: opening.codec,
             holds_back: false,
             last_message: now,
-            line: Line::new(now),
+            line: LinePace::new(now),
             stalled: None,
             budget: Budget::new(now),
             sequence: Sequence::default(),

@@ -2,17 +2,17 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `door` | the port and the token |
+//! | `admin_listener` | the port and the token |
 //! | `guard`, `failures` | who may come in: no browser, nobody without the token; who has sent wrong ones |
 //! | `context` | what the handlers share, and who asks |
 //! | `problem` | errors as RFC 9457 has them |
 //! | `body` | reading bodies and pages, without repeating what was in them |
 //! | `callers`, `sessions`, `memory` | the handlers |
 
+pub(crate) mod admin_listener;
 mod body;
 mod callers;
 mod context;
-pub(crate) mod door;
 mod failures;
 mod guard;
 mod memory;

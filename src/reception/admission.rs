@@ -13,7 +13,7 @@ use redial_store::store::MemoryError;
 use super::clock::unix_seconds;
 use super::lookup::{self, Heard};
 use crate::app::App;
-use crate::calls::{Admission, Asked, Place, Refusal};
+use crate::calls::{Admission, Admitted, Asked, Refusal};
 use crate::telemetry::limited::Limited;
 use crate::token::Grant;
 
@@ -144,7 +144,7 @@ fn connect(
         begun,
     };
     match app.calls.admit(asked, || lookup::ring(app, &grant, heard)) {
-        Ok(Admission::Place(Place { caller, leg, is_new })) => {
+        Ok(Admission::Place(Admitted { caller, leg, is_new })) => {
             if is_new {
                 tracing::info!(call.sid = %sid, caller = %app.keys.log_pseudonym(&caller), "a call comes in");
                 metrics::counter!("redial_calls_total").increment(1);

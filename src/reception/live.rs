@@ -22,7 +22,7 @@ use crate::calls::{self, ControlReceiver, Ringing};
 use crate::media_stream::{Inbound, MediaStream};
 use crate::session::log::CallLog;
 use crate::session::record::Record;
-use crate::session::{CallTask, Opening, Parts, Resumed, settings_for};
+use crate::session::{CallParts, CallTask, Resumed, TaskStart, settings_for};
 use crate::telemetry::limited::Limited;
 use crate::telemetry::millis;
 
@@ -140,7 +140,8 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
         Feed::start(Arc::clone(mirror), call, open.turns.clone())
     });
     app.spool.begin(open);
-    let parts = Parts { settings: settings_for(codec.capabilities(), app.parts.settings.clone()), ..app.parts.clone() };
+    let parts =
+        CallParts { settings: settings_for(codec.capabilities(), app.parts.settings.clone()), ..app.parts.clone() };
     let log = app.config.call_log.then(|| {
         // First, so that whoever erases the caller looks for it.
         app.spool.logged(start.call.as_str(), &record.caller());
@@ -149,7 +150,7 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
     });
     let session = CallTask::new(
         parts,
-        Opening {
+        TaskStart {
             call_sid: start.call.clone(),
             socket,
             codec,

@@ -37,7 +37,7 @@ pub(super) fn ring(app: &Arc<App>, grant: &Grant, heard: Heard) -> Ringing {
         let (app, caller) = (Arc::clone(app), caller.clone());
         async move {
             let (before, opening) =
-                if resumes { said_before(&app, &sid, &caller, heard).await } else { (None, Opening::Greeting) };
+                if resumes { said_before(&app, &sid, &caller, heard).await } else { (None, FirstWords::Greeting) };
             let caller = before.as_ref().map_or(caller, |call| call.caller.clone());
             // The stream may have given up waiting.
             if let Some(before) = before {
@@ -52,7 +52,7 @@ pub(super) fn ring(app: &Arc<App>, grant: &Grant, heard: Heard) -> Ringing {
 
 /// With which words a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opening {
+enum FirstWords {
     Greeting,
     /// The stream broke while the agent spoke, or nobody knows what was said: the caller has the floor.
     Repair,
@@ -60,7 +60,7 @@ enum Opening {
     RepairBeforeAnswer,
 }
 
-impl Opening {
+impl FirstWords {
     fn of(before: Option<&OpenCall>, heard: Heard) -> Self {
         let Some(before) = before else {
             return if heard == Heard::Never { Self::Greeting } else { Self::Repair };
@@ -76,10 +76,10 @@ impl Opening {
 }
 
 /// What was said in a call whose stream broke: from our own journal, else from what another instance has written.
-async fn said_before(app: &App, sid: &CallId, caller: &Caller, heard: Heard) -> (Option<OpenCall>, Opening) {
+async fn said_before(app: &App, sid: &CallId, caller: &Caller, heard: Heard) -> (Option<OpenCall>, FirstWords) {
     match resume::find(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), caller).await {
         Ok(found) => {
-            let opening = Opening::of(found.as_ref(), heard);
+            let opening = FirstWords::of(found.as_ref(), heard);
             (found, opening)
         }
         Err(error) => {
@@ -87,7 +87,7 @@ async fn said_before(app: &App, sid: &CallId, caller: &Caller, heard: Heard) -> 
             if let Some(left_out) = WITHOUT.due() {
                 tracing::warn!(call.sid = %sid, %error, left_out, "the call goes on without its history");
             }
-            (None, Opening::of(None, heard))
+            (None, FirstWords::of(None, heard))
         }
     }
 }
@@ -98,7 +98,7 @@ async fn look_up(
     caller: Caller,
     older: &[PhoneHash],
     attestation: greeting::Attestation,
-    opening: Opening,
+    opening: FirstWords,
 ) -> Lookup {
     let began = std::time::Instant::now();
     let mut known = match rekey::begin_call_migrating(app.store.as_ref(), caller.clone(), older).await {
@@ -134,13 +134,13 @@ async fn look_up(
     let profile = known.as_ref().map(|known| known.profile.clone()).unwrap_or_default();
     let withheld = caller.hash.is_none();
     let greeting = match opening {
-        Opening::Greeting => {
+        FirstWords::Greeting => {
             greeting::opening(&profile, greeting::Opening { level, days_since_last_call, consent, withheld })
         }
-        Opening::Repair => prompts::resumed().to_owned(),
-        Opening::RepairBeforeAnswer => prompts::resumed_answer_follows().to_owned(),
+        FirstWords::Repair => prompts::resumed().to_owned(),
+        FirstWords::RepairBeforeAnswer => prompts::resumed_answer_follows().to_owned(),
     };
-    let asks = opening == Opening::Greeting && is_asked(consent, withheld, profile.consent.as_ref());
+    let asks = opening == FirstWords::Greeting && is_asked(consent, withheld, profile.consent.as_ref());
     let greeting_acts = asks.then_some(Act::AskedConsent).into_iter().collect();
     let speech = app.phrases.hold(&greeting);
     let caller = match &known {

@@ -26,7 +26,7 @@ const STOOD: Duration = Duration::from_secs(1);
 
 /// How far the carrier's audio has come, and how late it is.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct LinePace {
     began: Instant,
     last: Instant,
     timestamp_ms: Option<u64>,
@@ -42,7 +42,7 @@ pub(super) struct Line {
     flows: bool,
 }
 
-impl Line {
+impl LinePace {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             began: now,
@@ -172,9 +172,9 @@ mod tests {
     const FRAME: Duration = Duration::from_millis(20);
 
     /// A line that has flowed for `ms`, and the time then.
-    fn flowing(ms: u32, stamped: bool) -> (Line, Instant) {
+    fn flowing(ms: u32, stamped: bool) -> (LinePace, Instant) {
         let began = Instant::now();
-        let mut line = Line::new(began);
+        let mut line = LinePace::new(began);
         for n in 1..=ms / 20 {
             line.on_audio(began + FRAME * n, FRAME, stamped.then(|| u64::from(n) * 20));
         }
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn a_peer_without_steady_audio_holds_no_clock() {
         let began = Instant::now();
-        let mut line = Line::new(began);
+        let mut line = LinePace::new(began);
         for n in 1..=100 {
             line.on_audio(began + n * MS, FRAME, None);
         }

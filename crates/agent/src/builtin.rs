@@ -81,20 +81,21 @@ fn answer(prompt: &Prompt) -> Answer {
     // A caller greeted as a stranger is one, whatever is stored under the number.
     let known_as = (prompt.level > GreetingLevel::Neutral).then(|| sayable_name(&prompt.profile)).flatten();
     let talk = Talk::of(&prompt.history, known_as.as_deref(), Evidence::Acts);
-    let desk = Desk { talk, known_as: known_as.as_deref(), prompt, say: &english().agent };
-    let unclear = prompt.cue == Cue::Unclear || desk.talk.last.intent.is_none_or(|intent| intent == Intent::Nothing);
-    if unclear && !desk.talk.last.number { desk.misunderstood() } else { desk.respond() }
+    let responder = Responder { talk, known_as: known_as.as_deref(), prompt, say: &english().agent };
+    let unclear =
+        prompt.cue == Cue::Unclear || responder.talk.last.intent.is_none_or(|intent| intent == Intent::Nothing);
+    if unclear && !responder.talk.last.number { responder.misunderstood() } else { responder.respond() }
 }
 
 /// One answer in the making.
-struct Desk<'a> {
+struct Responder<'a> {
     talk: Talk,
     known_as: Option<&'a str>,
     prompt: &'a Prompt,
     say: &'static AgentPhrases,
 }
 
-impl Desk<'_> {
+impl Responder<'_> {
     fn respond(&self) -> Answer {
         let (talk, say) = (&self.talk, self.say);
         // Where there are no words there is a keyed number, which goes the way of a statement.

@@ -25,7 +25,7 @@ const TOKEN_FILE: &str = "admin-token";
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// The API's port, and what opens it.
-pub(crate) struct Door {
+pub(crate) struct AdminListener {
     bind: SocketAddr,
     /// Not set while another process has the port.
     listener: OnceLock<TcpListener>,
@@ -36,7 +36,7 @@ pub(crate) struct Door {
     address: Arc<OnceLock<SocketAddr>>,
 }
 
-/// What is known of a door that is open, or will be.
+/// What is known of the listener that is open, or will be.
 #[derive(Debug, Clone)]
 pub(crate) struct Sign {
     /// Where it is, once the port is ours.
@@ -45,7 +45,7 @@ pub(crate) struct Sign {
     pub(crate) generated: Option<SecretString>,
 }
 
-impl Door {
+impl AdminListener {
     /// Binds the port. Where another process has it, such as the one that this one is to take over from, it is tried
     /// again later: the calls must not wait for operators.
     ///
@@ -71,11 +71,11 @@ impl Door {
             None => (new_token()?, Some(data_dir.join(TOKEN_FILE))),
         };
         let (listener, places, address) = (OnceLock::new(), Places::new(Rules::operators()), Arc::default());
-        let door = Self { bind, listener, places, token, token_file, address };
+        let opened = Self { bind, listener, places, token, token_file, address };
         if let Some(bound) = bound {
-            door.is_open(bound);
+            opened.is_open(bound);
         }
-        Ok(door)
+        Ok(opened)
     }
 
     /// The port is ours. Not before: the file says what opens the port, and another process may still have it.
