@@ -57,7 +57,7 @@ impl Gateway {
         if config.admin.is_none() {
             tracing::info!("ADMIN_ADDR=off: no operators' API, no /metrics, and no details behind /readyz");
         }
-        let listener =
+        let admin_listener =
             config.admin.as_ref().map(|admin| AdminListener::open(admin, &config.server.data_dir)).transpose()?;
         let local_url = Url::parse(&format!("http://{address}"))?;
         let places = Places::new(Rules::public(listener::places_beside(config.limits.calls)));
@@ -70,10 +70,10 @@ impl Gateway {
             let (listener, places, router) = (Arc::clone(&listener), Arc::clone(&places), router.clone());
             async move { listener::serve(&listener, &places, router, stop).await }
         });
-        let admin = listener.as_ref().map(AdminListener::sign);
-        if let Some(listener) = listener.map(Arc::new) {
-            let app_of_listener = Arc::clone(&app);
-            let serve = move |stop| Arc::clone(&listener).serve(Arc::clone(&app_of_listener), stop);
+        let admin = admin_listener.as_ref().map(AdminListener::sign);
+        if let Some(admin_listener) = admin_listener.map(Arc::new) {
+            let app_of_admin = Arc::clone(&app);
+            let serve = move |stop| Arc::clone(&admin_listener).serve(Arc::clone(&app_of_admin), stop);
             app.listeners.keep(Part::helpful("operators listener"), serve);
         }
         Ok(Self { app, address, admin })
