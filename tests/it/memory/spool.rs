@@ -321,3 +321,19 @@ fn too_large() -> MemoryError {
 async fn a_moment() {
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
+
+/// What is said by a caller who has everything deleted.
+fn asks_to_be_forgotten() -> Vec<Message> {
+    let asks_back = message(2, "I can do that. Shall I delete everything that is kept about you?").turn;
+    let asks_back = Message { turn: Turn { role: Role::Agent, ..asks_back } };
+    vec![message(1, "Please delete my data."), asks_back, message(3, "Yes, please.")]
+}
+
+/// The sessions that wait, each with what was said in it.
+async fn said(spool: &Spool) -> Vec<Vec<String>> {
+    let waiting = spool.waiting(10).await.unwrap();
+    let sessions = waiting.iter().map(|entry| serde_json::from_str::<SessionDoc>(&entry.body).unwrap());
+    let said =
+        |session: SessionDoc| session.conversation_history.into_iter().map(|message| message.turn.text).collect();
+    sessions.map(said).collect()
+}

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use redial_memory::model::LATEST_MS;
-use redial_store::resume;
 use redial_store::spool::{Entry, OpenCall};
 use tempfile::TempDir;
 
-use super::{Bed, Told, caller, eventually, message, open_call, session};
+use super::{Bed, Told, asks_to_be_forgotten, caller, eventually, message, open_call, said, session};
 use crate::support::disk::SmallDisk;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,7 @@ use redial_store::spool::{OpenCall, Sinks, Spool};
 use redial_store::store::MemoryError;
 use tempfile::TempDir;
 
-use super::{Bed, NoCalls, Told, away, caller, eventually, message, open_call, session};
+use super::{Bed, NoCalls, Told, away, caller, eventually, message, open_call, said, session};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_instances_calls_are_finished_and_a_living_ones_are_not() {
@@ -43,15 +43,6 @@ async fn a_call_that_somebody_else_asks_for_is_finished_all_the_same() {
     let spool = Bed::idle(dir.path());
     assert_eq!(spool.resume("CA1", caller("u_b").hash.as_ref()).await.unwrap(), None);
     eventually("it is finished", async || spool.finish_orphans().await.unwrap() == ["CA1"]).await;
-}
-
-/// The sessions that wait, each with what was said in it.
-async fn said(spool: &Spool) -> Vec<Vec<String>> {
-    let waiting = spool.waiting(10).await.unwrap();
-    let sessions = waiting.iter().map(|entry| serde_json::from_str::<SessionDoc>(&entry.body).unwrap());
-    let said =
-        |session: SessionDoc| session.conversation_history.into_iter().map(|message| message.turn.text).collect();
-    sessions.map(said).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

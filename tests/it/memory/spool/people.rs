@@ -10,7 +10,7 @@ use redial_store::spool::Spool;
 use redial_store::store::ServerId;
 use tempfile::TempDir;
 
-use super::{Bed, Told, a_moment, caller, eventually, message, open_call, session};
+use super::{Bed, Told, a_moment, asks_to_be_forgotten, caller, eventually, message, open_call, session};
 
 /// A call log in the spool's directory, noted and written.
 async fn log_of(spool: &Spool, dir: &Path, user: &str, sid: &str) -> std::path::PathBuf {
@@ -67,13 +67,6 @@ async fn what_is_here_of_an_absorbed_user_is_the_other_ones() {
     assert_eq!(spool.held(&ana).await.unwrap(), redial_store::spool::Held::default());
     let _bed = Bed::deliver(spool, &store);
     eventually("it is delivered as the other one's", async || store.of("u_into") == ["CA2"]).await;
-}
-
-/// What is said by a caller who has everything deleted.
-fn asks_to_be_forgotten() -> Vec<Message> {
-    let asks_back = message(2, "I can do that. Shall I delete everything that is kept about you?").turn;
-    let asks_back = Message { turn: Turn { role: Role::Agent, ..asks_back } };
-    vec![message(1, "Please delete my data."), asks_back, message(3, "Yes, please.")]
 }
 
 #[tokio::test(start_paused = true)]
