@@ -10,7 +10,7 @@ use redial_memory::model::{Message, SessionDoc};
 use redial_store::directory::Memory;
 use redial_store::mirror::{LiveCall, Mirror, Mirrored, Shown};
 use redial_store::resume;
-use redial_store::spool::{OpenCall, Sinks, Spool};
+use redial_store::spool::{OpenCall, Sinks};
 use redial_store::store::MemoryError;
 use tempfile::TempDir;
 

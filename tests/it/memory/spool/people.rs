@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use redial_call::{Role, Turn};
 use redial_identity::{PhoneHash, UserId};
-use redial_memory::model::Message;
 use redial_store::spool::Spool;
 use redial_store::store::ServerId;
 use tempfile::TempDir;
