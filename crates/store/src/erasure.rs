@@ -14,12 +14,12 @@ pub struct ErasureScope {
     pub another: Option<UserId>,
 }
 
-/// Whoever a number leads to, under its present hash and `older` ones, and the user that is derived from it: a call whose
-/// look-up failed was written as theirs.
+/// Whom an erasure by number is about: the users that it leads to under its present hash and `older` ones, and the user that
+/// is derived from it, as whose a call was written when its look-up failed.
 ///
 /// # Errors
-/// When the store does not answer, or one of the hashes holds something else. Then nobody is known to be meant: the derived
-/// user may be somebody from whom the number was split off.
+/// When the store does not answer, or one of the hashes holds something else. Then nobody may be
+/// erased: the derived user may be somebody from whom the number was split off.
 pub async fn erasure_scope(
     store: &dyn Memory,
     caller: &Caller,
@@ -44,8 +44,8 @@ pub async fn erasure_scope(
     Ok(scope)
 }
 
-/// The users who became one with `user`. What waits somewhere is still theirs by name, and so is what the archive has.
-/// None for a profile that cannot be read.
+/// The users who were merged into `user`; none for a profile that cannot be read. What waits in an outbox, and what the
+/// archive has, is still under their ids.
 ///
 /// # Errors
 /// When the store does not answer, or holds something else.

@@ -12,11 +12,11 @@ use super::store::{Commit, MemoryError, Outcome, Store};
 /// A finished call.
 #[derive(Debug, Clone)]
 pub struct HangUp {
-    /// Whose call, with the user id that [`Store::begin_call`] answered, or the derived one when it was not reached.
+    /// Whose call: the user that [`Store::begin_call`] answered, or the one derived from the number if the store did not.
     pub caller: Caller,
     /// The session to write; its `user_id` is the caller's.
     pub session: SessionDoc,
-    /// Revision and profile to fold it into; `None`: the store answers with them, if there are any.
+    /// Revision and profile to apply it to; `None`: the store answers with them, if there are any.
     pub base: Option<(u64, Profile)>,
 }
 
@@ -45,10 +45,10 @@ pub enum Written {
 /// - The profile has changed meanwhile: `apply` is asked again.
 ///
 /// # Errors
-/// [`MemoryError::Unavailable`]: writing it again later is harmless. What else there is, trying again would not help.
+/// [`MemoryError::Unavailable`]: it may be written again later. With any other error, trying again would not help.
 ///
 /// # Cancel safety
-/// Dropped, this write may be lost or half-way, never another one; writing it again is harmless.
+/// Dropped, this write may be lost or half done, never another one; it may be written again.
 pub async fn write(
     store: &dyn Store,
     mut hang_up: HangUp,
@@ -87,7 +87,7 @@ async fn attempt(
     apply: &(impl Fn(Profile, &SessionDoc) -> Profile + Send + Sync),
 ) -> Result<Attempt, MemoryError> {
     let HangUp { caller, session, base } = hang_up;
-    // What the profile is folded from: as it was at the base revision.
+    // What the session is applied to: the profile at the base revision.
     let (base_revision, mut base) = base.unwrap_or_default();
     let (user_id, profile) = (caller.user_id.clone(), Profile::default());
     let mut commit =

@@ -11,8 +11,10 @@ use super::{outbox, sealed};
 use crate::sqlite::{Rows, cells};
 use crate::store::MemoryError;
 
-/// Notes a call as kept by `instance`. What another caller has said under this id is closed first, as theirs; and so is
-/// what this one has said, when the call goes on without it: its turns are numbered from 1 again.
+/// Notes a call as kept by `instance`.
+///
+/// What is kept under this id is closed first if it is another caller's, or if `call` does not go on with it: its turns are
+/// numbered from 1 again.
 pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<(), MemoryError> {
     let other = |kept: &Kept| kept.call.caller.hash != call.caller.hash || !goes_on(&kept.call, call);
     let mut known = None;
@@ -32,7 +34,7 @@ pub(super) fn begin(rows: &Rows<'_>, call: &OpenCall, instance: &str) -> Result<
     Ok(())
 }
 
-/// Whether `call` has all that is kept of it, or is the same one noted twice, with turns since.
+/// Whether `call` goes on with what is kept: it has all those turns, or is the same call noted a second time.
 fn goes_on(open: &OpenCall, call: &OpenCall) -> bool {
     let place = |message: &Message| (message.turn.id, message.turn.start_ms);
     let has = |turn: &Message| call.turns.iter().any(|known| place(known) == place(turn));
@@ -67,8 +69,8 @@ pub(super) fn turn(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<(), 
     Ok(())
 }
 
-/// The number of a turn's row: its own; where another turn has that, as two instances may have given one number to
-/// different turns, with the time when it was said before it.
+/// The number of a turn's row: that of the turn. Two instances may have given one number to different turns; the row of
+/// the second one has its start in the upper half of its number.
 fn row_of(rows: &Rows<'_>, sid: &str, message: &Message) -> Result<i64, MemoryError> {
     let (id, start_ms) = (i64::from(message.turn.id.0), message.turn.start_ms);
     let sql = "SELECT doc FROM turn WHERE sid = ?1 AND id = ?2";
@@ -104,7 +106,7 @@ pub(super) fn close_all_of(rows: &Rows<'_>, instance: &[u8]) -> Result<Vec<Strin
     Ok(closed)
 }
 
-/// Puts turns aside that belong to no call: the row of theirs has lost its id, or they have.
+/// Puts turns aside that belong to no call: a damaged disk has changed the call's id, in their rows or in the call's.
 pub(super) fn put_strays_aside(rows: &Rows<'_>) -> Result<(), MemoryError> {
     let sql = format!("{TURN} WHERE NOT EXISTS (SELECT 1 FROM call WHERE call.sid = turn.sid) ORDER BY sid, id");
     let mut strays: Vec<StoredTurn> = rows.all(&sql, [], StoredTurn::read)?;
@@ -130,8 +132,10 @@ pub(super) fn put_strays_aside(rows: &Rows<'_>) -> Result<(), MemoryError> {
     Ok(())
 }
 
-/// Ends a call of `instance` and queues its session, with all that is kept of it. One that goes on under this id, with
-/// another instance or from another beginning, stays open; what was said in this one is queued all the same.
+/// Ends a call of `instance` and queues its session, with all turns that are kept of it.
+///
+/// A call under this id that another instance keeps, or that began at another time, stays open; `session` is queued all the
+/// same.
 pub(super) fn close(rows: &Rows<'_>, caller: &Caller, session: &SessionDoc, instance: &str) -> Result<(), MemoryError> {
     let same = |kept: &Kept| {
         let Kept { call, instance: keeper } = kept;

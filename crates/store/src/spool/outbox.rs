@@ -72,10 +72,10 @@ fn insert(
     seal(rows, rows.connection.last_insert_rowid())
 }
 
-/// The first entries of their lanes that are due, erasures before all else, then those that were never tried. Damaged
+/// The entries that are due and first in their lanes: erasures before all else, then those that were never tried. Damaged
 /// ones are put aside.
 ///
-/// In the order of an index each, so that the first few cost the same however many wait behind them.
+/// Each of the two queries goes along an index, so that it costs the same however many entries wait.
 pub(super) fn due(rows: &Rows<'_>, limit: usize) -> Result<Vec<Entry>, MemoryError> {
     let first_of_lanes = |which: &str, order: &str| {
         format!(
@@ -114,8 +114,10 @@ pub(super) struct Taker {
     pub(super) generation: u64,
 }
 
-/// Notes a delivery, and what follows from it. `taker`: the server that took it, if it may forget and the entry stays for
-/// the replay window; when another one answers by now, or it has forgotten, the entry goes there once more.
+/// Notes a delivery, and queues what follows from it.
+///
+/// `taker`: the server that took the entry; `None`: no server can forget it, and it is deleted. Otherwise it is kept for the
+/// replay window, and delivered once more if another server answers by now, or if this one has forgotten meanwhile.
 pub(super) fn delivered(
     rows: &Rows<'_>,
     entry: &Entry,
@@ -157,8 +159,7 @@ pub(super) fn failed(rows: &Rows<'_>, seq: i64, next_at: u64) -> Result<(), Memo
     Ok(())
 }
 
-/// What the copies of a session hold, newest first, for a call that goes on. Some are from before it was with another
-/// instance, or were delivered.
+/// The copies of a session, newest first, as calls that can go on. Delivered ones are among them.
 pub(super) fn copies(rows: &Rows<'_>, sid: &str) -> Result<Vec<OpenCall>, MemoryError> {
     let sql = format!("{ENTRY} FROM outbox WHERE sid = ?1 AND kind = 'session' ORDER BY seq DESC LIMIT ?2");
     let mut copies = Vec::new();

@@ -14,8 +14,8 @@ pub(super) const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Durat
 /// A model costs money and time, so it is asked again much later than a store.
 pub(super) const SUMMARY_PAUSES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(2500));
 
-/// The clock was set while the process ran, by so many ms: what waits waits as long as it would have, and what was
-/// delivered is kept as long.
+/// Moves all times in the outbox by `jump_ms`, as the clock was set by that while the process ran: entries wait, and are
+/// kept, as long as they would have been.
 pub(super) fn follow_clock(rows: &Rows<'_>, jump_ms: i64) -> Result<(), MemoryError> {
     for sql in [
         "UPDATE outbox SET next_at = max(next_at + ?1, 0) WHERE delivered IS NULL AND next_at > 0",
@@ -26,8 +26,8 @@ pub(super) fn follow_clock(rows: &Rows<'_>, jump_ms: i64) -> Result<(), MemoryEr
     Ok(())
 }
 
-/// What is to wait longer than any pause does so because the clock was set back while no process ran: it is due. For the
-/// same reason nothing was delivered later than now.
+/// The same for a clock that was set back while no process ran. It is seen by an entry that would wait longer than any
+/// pause, which is due then, and by one that was delivered later than now.
 pub(super) fn catch_up_with_clock(rows: &Rows<'_>) -> Result<(), MemoryError> {
     let longest_ms = |backoff: &Backoff| u64::try_from(backoff.longest().as_millis()).unwrap_or(u64::MAX);
     rows.change(

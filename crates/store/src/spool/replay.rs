@@ -11,8 +11,9 @@ use crate::store::MemoryError;
 /// The body of an erasure of somebody who was erased before: where the store knows that, nothing is to be done.
 pub(super) const ERASED_BEFORE: &str = "before";
 
-/// The server has forgotten, or is another one: all that was delivered within the window is sent again, and whoever was
-/// erased since is erased again. Answers how many entries that are. Nothing is expected there until the next mark.
+/// Queues all again that was delivered within the replay window, and the erasure of everybody who was erased lately: the
+/// server has forgotten, or is another one. Answers how many entries that are. No mark is expected there until the next
+/// one is left.
 pub(super) fn forgotten(rows: &Rows<'_>) -> Result<usize, MemoryError> {
     rows.change("UPDATE mark SET expected = 0, generation = generation + 1", [])?;
     let replayed = replay(rows)?;

@@ -14,7 +14,7 @@ use crate::rules::expiry;
 use crate::sqlite::{Rows, cells};
 use crate::store::MemoryError;
 
-/// What [`Spool::forget`] took away on this instance.
+/// What [`Spool::forget`](super::Spool::forget) took away on this instance.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Forgotten {
     /// Live calls' journals.
@@ -36,8 +36,8 @@ pub(super) fn users(rows: &Rows<'_>) -> Result<Vec<UserId>, MemoryError> {
     Ok(uids.filter_map(|uid| UserId::parse(uid).ok()).collect())
 }
 
-/// Deletes everything of a user, and keeps more of it from coming. `tell`: the store and the archive are to erase them
-/// as well.
+/// Deletes everything of a user; what is written of them later is not kept. `tell`: their erasure in store and archive is
+/// queued as well.
 pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<Forgotten, MemoryError> {
     let uid = user.as_str();
     let turns = rows.change("DELETE FROM turn WHERE sid IN (SELECT sid FROM call WHERE uid = ?1)", params![uid])?;
@@ -64,7 +64,7 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
     Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead), logs })
 }
 
-/// Makes what is here of a user another one's, who has absorbed them.
+/// Makes what is here of a user that of another one, into whom they were merged.
 pub(super) fn rename(rows: &Rows<'_>, from: &UserId, into: &UserId) -> Result<(), MemoryError> {
     journal::rename(rows, from, into)?;
     let users = params![from.as_str(), into.as_str()];
@@ -91,7 +91,7 @@ pub(super) fn logs_of(rows: &Rows<'_>, user: &UserId) -> Result<Vec<String>, Mem
     Ok(sids.into_iter().flatten().filter_map(|sid| String::from_utf8(sid).ok()).filter(|sid| is_id(sid)).collect())
 }
 
-/// Lets what waits of a user wait that long.
+/// Nothing that waits of a user is tried before `hold` has passed.
 pub(super) fn hold(rows: &Rows<'_>, user: &UserId, hold: Duration) -> Result<(), MemoryError> {
     let sql = "UPDATE outbox SET next_at = ?2 WHERE uid = ?1 AND delivered IS NULL";
     rows.change(sql, params![user.as_str(), if hold.is_zero() { 0 } else { expiry(rows.now, Some(hold)) }])?;

@@ -22,6 +22,9 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Expired rows that one sweep takes from each table, so that no call start waits for a large one: about 5 ms.
 const SWEEP_ROWS: i64 = 500;
 
+/// Pages of the log at which SQLite moves it into the database by itself.
+const LOG_PAGES: i64 = 8000;
+
 /// A database in memory that is gone with its connection.
 pub(super) fn open_in_memory() -> Result<Connection, MemoryError> {
     let path = Path::new(":memory:");
@@ -177,7 +180,10 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     // Forgotten callers leave no bytes behind in free pages.
     connection.pragma_update(None, "secure_delete", true)?;
-    connection.set_prepared_statement_cache_capacity(32);
+    // The thread moves the log into the database when nobody waits. This is for a log that grows all the same: some 32 MB.
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    // Store, journal and outbox together have some 70.
+    connection.set_prepared_statement_cache_capacity(128);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::super::clock::Clock;
 use super::super::store::MemoryError;
 use super::rows::Rows;
-use super::worker::{DbThread, request, stopped};
+use super::worker::{DbThread, LOG_ROWS, request, stopped};
 
 /// Runs requests on the thread of whoever asks, one after the other, in the order in which they are made.
 pub(super) struct Inline {
@@ -34,6 +34,7 @@ impl Inline {
         let mut db = self.thread.lock().await;
         self.pause().await;
         db.run(vec![job]);
+        db.move_log_from(LOG_ROWS);
         db.sweep_if_due();
         // Whoever asked may die in between: then it is on the disk, and nobody knows.
         self.pause().await;

@@ -11,7 +11,8 @@ use crate::erasure;
 use crate::store::MemoryError;
 
 impl Deliverer {
-    /// Delivers; what it answers is to be queued next. The entry becomes that of whose call it turned out to be.
+    /// Does what the entry asks for, and answers what is to be queued next. The entry's user becomes the one whose call it
+    /// turned out to be.
     pub(super) async fn deliver(&self, entry: &mut Entry) -> Result<Vec<Kind>, MemoryError> {
         match entry.kind {
             Kind::Session => {

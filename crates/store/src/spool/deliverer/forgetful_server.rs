@@ -14,8 +14,8 @@ use crate::store::{Mark, MemoryError, ServerId};
 const MARK_AGAIN: Duration = Duration::from_secs(3600);
 
 impl Deliverer {
-    /// Looks whether the mark at the server is as it was left, and moves it on after deliveries. `marked_at`: when it was
-    /// last written.
+    /// Compares the mark at the server with the one that was left there; leaves a new one after deliveries. `marked_at`: when
+    /// that was done last.
     pub(super) async fn look_at_mark(&self, marked_at: &mut Option<Instant>) -> Result<(), MemoryError> {
         let Some(ServerId(server)) = self.sinks.store.server().borrow().clone() else { return Ok(()) };
         // One that is another than before has been told all again, or is about to.

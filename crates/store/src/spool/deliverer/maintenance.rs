@@ -80,10 +80,10 @@ impl Deliverer {
         Ok(())
     }
 
-    /// What the server took long ago goes while it still answers: one that is away may come back as another one, without
-    /// what this one took, however long that takes. Only a file that is too large lets go of it all the same.
+    /// Deletes what was delivered before the replay window, but only while the server that took it answers: it may come back
+    /// as another one that has nothing of it. A file that is too large lets go of all that was delivered.
     ///
-    /// The window is counted in time that has passed, not in what a clock says that may be set.
+    /// The window is counted in time that has passed; a clock that was set is followed.
     async fn sweep(&self) -> Result<(), MemoryError> {
         let clock = Arc::clone(&self.clock);
         let answers = self.sinks.store.server().borrow().clone().map(|ServerId(id)| id);

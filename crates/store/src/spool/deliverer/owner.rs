@@ -10,8 +10,10 @@ use super::Deliverer;
 use crate::store::MemoryError;
 
 impl Deliverer {
-    /// Forgets the caller of a session, and the session last. As whom they called is not always who they are: the lookup
-    /// may have missed them, or they were joined with another user since; whom the number leads to is asked.
+    /// Forgets the caller of a session, and the session last.
+    ///
+    /// The user of the call may be the wrong one: the look-up missed them, or they were merged into another user since. So
+    /// whoever the number leads to now is forgotten too.
     pub(super) async fn forget_whoever_asked(&self, caller: &Caller, sid: &str) -> Result<(), MemoryError> {
         let (store, called_as) = (&self.sinks.store, &caller.user_id);
         let owner = match &caller.hash {

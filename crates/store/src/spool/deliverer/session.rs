@@ -15,7 +15,8 @@ use crate::hang_up::{self, HangUp, Written};
 use crate::store::MemoryError;
 
 impl Deliverer {
-    /// Answers how it was written, unless its caller is forgotten, and whose call it turned out to be.
+    /// Writes a session to the store, or forgets its caller if they asked for it in this call (`None`). Answers also whose
+    /// call it turned out to be.
     pub(super) async fn deliver_session(
         &self,
         mut caller: Caller,
@@ -48,16 +49,15 @@ impl Deliverer {
         Ok((Some(written), owner))
     }
 
-    /// Whether anything of a call may be kept for good. Whatever the caller has answered; what they have is looked at when it is
-    /// done. A withheld number's calls are nobody's: no erasure would find them.
+    /// Whether anything of a call may be kept for good if its caller has agreed; whether they have is looked at when it is
+    /// kept. Never of a withheld number: no erasure would find it.
     pub(super) fn may_be_kept(&self, caller: &Caller, session: &SessionDoc) -> bool {
         let any = consent::kept(self.sinks.consent, Some(Choice::Yes), fold::is_unremembered(session));
         caller.hash.is_some() && any > Keep::Nothing
     }
 
-    /// What is to be queued once a session is delivered. Of a duplicate too: its first delivery may not have been noted,
-    /// and it is harmless when it comes twice. When it is noted that it was queued, only a store that has forgotten the
-    /// call has to be told what a model makes of it.
+    /// What is to be queued once a session is delivered. That holds for a duplicate as well: its first delivery may not have
+    /// been noted. Once it is noted that this was queued, only a store that had forgotten the call gets its summary again.
     pub(super) fn follow_ups(&self, entry: &Entry, written: Written, may_be_kept: bool) -> Vec<Kind> {
         if written == Written::Erased || !may_be_kept {
             return Vec::new();
