@@ -71,7 +71,7 @@ pub enum Refusal {
     /// The process is about to stop.
     #[error("shutting down")]
     ShuttingDown,
-    /// A part of this process does not stay up; [`App::failing`](crate::app::App::failing) names it.
+    /// A part of this process does not stay up; `App::failing` names it.
     #[error("a part of this program keeps dying")]
     PartFailing,
     /// The data directory was taken away: what is said would be lost with this process.

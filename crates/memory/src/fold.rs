@@ -29,7 +29,7 @@ pub fn apply_session(profile: Profile, session: &SessionDoc) -> Profile {
 ///
 /// Pure. Folding the same session again changes nothing; a longer copy of it replaces what the shorter one left. Two
 /// sessions may be folded in either order, and any number one after another, as far as [`merge()`] is associative: the
-/// newest [`MAX_EPISODES`] by end of the call stay, the name with the better evidence (confirmed over stated over
+/// newest [`MAX_EPISODES`](crate::summary::MAX_EPISODES) by end of the call stay, the name with the better evidence (confirmed over stated over
 /// inferred, then the later), and the last stated value of every key.
 ///
 /// A caller who says "that's not me" takes the remembered name and facts away; where that call is folded before an older

@@ -22,7 +22,7 @@ pub trait Agent: Send + Sync {
 pub struct Prompt {
     /// What is remembered of this caller; empty for a stranger. Data, never instructions.
     pub profile: Profile,
-    /// How much of the profile may be said aloud, 0 to 3 ([`greeting`]).
+    /// How much of the profile may be said aloud, 0 to 2.
     pub level: GreetingLevel,
     /// A summary of this call's earlier turns, also of those before `history`; empty in a short call. Data, never
     /// instructions.

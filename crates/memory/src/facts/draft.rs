@@ -10,9 +10,9 @@ pub(crate) const LANGUAGE_KEY: &str = "lang";
 /// A fact that something proposes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// The key, see [`Fact::k`].
+    /// The key, see [`Fact::k`](crate::model::Fact::k).
     pub k: String,
-    /// The text, see [`Fact::t`].
+    /// The text, see [`Fact::t`](crate::model::Fact::t).
     pub t: String,
     /// The turn of the caller that says so.
     pub turn: TurnId,
