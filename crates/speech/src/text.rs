@@ -71,7 +71,7 @@ fn unaccented(letter: char) -> Option<char> {
 
 /// The sentences of a text, those that have something to say.
 ///
-/// They are the language's ([`sentences`]). One that goes on in lower case was cut at an
+/// They are the language's ([`sentences`](mod@redial_language::sentences)). One that goes on in lower case was cut at an
 /// abbreviation, and is said as a whole.
 pub(super) fn sentences(text: &str) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
