@@ -1,6 +1,7 @@
 //! The conversation: what is said next, who is answered, what an interruption means, silence, and the last words.
 
 mod caller;
+mod digits;
 mod guess;
 mod keys;
 mod text;
@@ -8,7 +9,7 @@ mod tools;
 
 use std::time::Duration;
 
-use self::keys::Digits;
+use self::digits::Digits;
 use crate::action::{Action, Cue, EndReason};
 use crate::acts::Act;
 use crate::agent_turn::{AgentTurn, Progress, Purpose, Then};

@@ -2,6 +2,7 @@
 //! gives the same actions.
 
 mod render;
+mod step;
 mod v1;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::render::render;
+pub use self::step::Step;
 use crate::action::Action;
 use crate::call::Call;
 use crate::event::Event;
@@ -24,16 +26,6 @@ const VERSION: u32 = 2;
 pub struct LogError {
     line: usize,
     fault: String,
-}
-
-/// One event and when it happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// Ms since the call began.
-    pub at_ms: u64,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Event,
 }
 
 /// A recorded call.

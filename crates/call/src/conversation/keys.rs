@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Conversation;
+use super::digits::Digits;
 use crate::action::Cue;
 use crate::context::Context;
 use crate::floor::Holder;
@@ -11,20 +12,13 @@ use crate::timer::Timer;
 /// The most keys in one row of digits.
 const MAX_DIGITS: usize = 32;
 
-/// A row of keys that has begun; never empty.
-#[derive(Debug)]
-pub(super) struct Digits {
-    text: String,
-    since: Duration,
-}
-
 impl Conversation {
     pub(super) fn on_dtmf(&mut self, now: Duration, digit: char, cx: &mut Context) {
         if self.hangs_up().is_some() {
             return; // too late
         }
         cx.cancel(&[Timer::Silence]);
-        let digits = self.digits.get_or_insert_with(|| Digits { text: String::new(), since: now });
+        let digits = self.digits.get_or_insert_with(|| Digits::since(now));
         if digits.text.len() < MAX_DIGITS {
             digits.text.push(digit);
         }

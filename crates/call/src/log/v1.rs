@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::Step;
+use super::step::Step;
 use crate::caller_turn::VoiceQuality;
 use crate::event::{Event, ReplyEnd};
 use crate::ids::TurnId;

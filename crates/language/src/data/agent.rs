@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::call::CallPrompts;
-use super::{Phrases, Template};
+use super::phrases::Phrases;
+use super::template::Template;
 
 /// What the built-in agent says.
 #[derive(Debug, Deserialize)]

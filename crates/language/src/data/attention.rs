@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Phrases;
+use super::phrases::Phrases;
 
 /// Utterances as they are said, contractions whole.
 #[derive(Debug, Deserialize)]

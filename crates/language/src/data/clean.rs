@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Phrases;
+use super::phrases::Phrases;
 
 /// Words that keep a sentence from being stored, said or prompted.
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Phrases;
+use super::phrases::Phrases;
 
 /// Their names, as they are written.
 #[derive(Debug, Deserialize)]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Phrases, Template};
+use super::phrases::Phrases;
+use super::template::Template;
 
 /// The words of facts: where they are said, and how they are written down.
 #[derive(Debug, Deserialize)]

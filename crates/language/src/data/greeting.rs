@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Template;
+use super::template::Template;
 
 /// What the caller hears first.
 #[derive(Debug, Deserialize)]

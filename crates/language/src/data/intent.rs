@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Phrases;
+use super::phrases::Phrases;
 
 /// The words by which [`Intent`](crate::intent::Intent) tells turns apart.
 #[derive(Debug, Deserialize)]

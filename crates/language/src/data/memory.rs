@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Phrases, Template};
+use super::phrases::Phrases;
+use super::template::Template;
 
 /// The words of episodes, and of what is told of them.
 #[derive(Debug, Deserialize)]

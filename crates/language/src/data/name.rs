@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Phrases;
+use super::phrases::Phrases;
 
 /// The words around names.
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Phrases, Template};
+use super::phrases::Phrases;
+use super::template::Template;
 
 /// How each [`Question`](crate::question::Question) is recognised, asked, and asked in other words.
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Phrases;
+use super::phrases::Phrases;
 
 /// What stands before a full stop, in lower case.
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Phrases;
+use super::phrases::Phrases;
 
 /// What the state of a conversation is read from.
 #[derive(Debug, Deserialize)]

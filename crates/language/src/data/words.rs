@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Phrases;
+use super::phrases::Phrases;
 
 /// What a recogniser writes in more than one way.
 #[derive(Debug, Deserialize)]

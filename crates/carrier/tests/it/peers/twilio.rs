@@ -95,12 +95,12 @@ impl Peer for Twilio {
 
     fn call(&self, call: &str, from: &str, is_answered: bool) -> Fields {
         let status = if is_answered { "in-progress" } else { "ringing" };
-        fields([("AccountSid", ACCOUNT), ("CallId", call), ("CallStatus", status), ("From", from)])
+        fields([("AccountSid", ACCOUNT), ("CallSid", call), ("CallStatus", status), ("From", from)])
     }
 
     fn status(&self, call: &str, is_over: bool) -> Fields {
         let status = if is_over { "completed" } else { "in-progress" };
-        fields([("AccountSid", ACCOUNT), ("CallId", call), ("CallStatus", status), ("CallDuration", "12")])
+        fields([("AccountSid", ACCOUNT), ("CallSid", call), ("CallStatus", status), ("CallDuration", "12")])
     }
 
     fn body(&self, fields: &[(String, String)]) -> Vec<u8> {
