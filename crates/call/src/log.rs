@@ -13,7 +13,6 @@ pub use self::render::render;
 pub use self::step::Step;
 use crate::action::Action;
 use crate::call::Call;
-use crate::event::Event;
 use crate::settings::Settings;
 use crate::turn::Turn;
 
