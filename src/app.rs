@@ -11,6 +11,7 @@ use redial_call::{CallId, Settings};
 use redial_carrier::Carrier;
 use redial_carrier::twilio::Twilio;
 use redial_identity::{Keys, load_or_create_pepper, warm_up};
+use redial_language::data::fixed_sentences;
 use redial_memory::greeting::{self, GreetingLevel, Opening};
 use redial_memory::model::Profile;
 use redial_memory::summarizer::Summarizer;
@@ -153,9 +154,11 @@ impl App {
             ..Settings::default()
         }
         .patient(config.manner.patience);
-        let fixed = prompts::fixed(&settings.prompts).map(str::to_owned);
-        let phrases = Cached::new(providers.tts, PHRASE_CACHE_BYTES, fixed.into_iter().chain(to_strangers(&config)));
-        phrases.warm();
+        let first: Vec<String> =
+            prompts::fixed(&settings.prompts).map(str::to_owned).into_iter().chain(to_strangers(&config)).collect();
+        let fixed = first.iter().cloned().chain(fixed_sentences());
+        let phrases = Cached::new(providers.tts, PHRASE_CACHE_BYTES, fixed);
+        phrases.warm(first.iter().map(String::as_str));
         let phrases = Arc::new(phrases);
         let parts = CallParts {
             agent: Arc::new(WithBuiltIn::new(providers.agent)),

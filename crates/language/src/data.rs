@@ -22,6 +22,7 @@ pub(crate) mod sentences;
 pub(crate) mod topic;
 pub(crate) mod words;
 
+mod fixed;
 mod phrases;
 mod template;
 
@@ -29,6 +30,7 @@ use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
 
+pub use self::fixed::fixed_sentences;
 pub use self::phrases::Phrases;
 pub use self::template::Template;
 
