@@ -6,6 +6,7 @@ use redial_agent::builtin::BuiltIn;
 use redial_call::{Act, Role, Turn, TurnId, Via};
 use redial_memory::greeting::{GreetingLevel, greeting};
 use redial_memory::model::{Confidence, Episode, Name, Profile};
+use redial_memory::talk::READ_BACK_NAME;
 use redial_provider::agent::{Agent, Cue, Delta, Prompt};
 
 /// A call in the making.
@@ -46,8 +47,17 @@ impl Line {
         });
     }
 
+    /// What another agent says in place of the last turn, and does by saying it.
+    fn play_other(&mut self, text: &str, acts: Vec<Act>) {
+        self.history.pop();
+        self.push(Role::Agent, Via::Voice, text, "");
+        self.history.last_mut().unwrap().acts = acts;
+        self.note("model ", text);
+    }
+
     /// One line of a script. `# 123` are keys, `?` is not understood, `^ n` lets the caller hear `n` words of the
-    /// agent's last turn only, `= text` is another agent's turn in place of the last one; all else is said.
+    /// agent's last turn only, `= text` is another agent's turn in place of the last one, `=name text` one that
+    /// reads the name back, `=consent text` one that asks for consent; all else is said.
     fn play(&mut self, line: &str) {
         if let Some(words) = line.strip_prefix("^ ") {
             let turn = self.history.last_mut().unwrap();
@@ -62,9 +72,13 @@ impl Line {
             return self.note("      ", &note);
         }
         if let Some(other) = line.strip_prefix("= ") {
-            self.history.pop();
-            self.push(Role::Agent, Via::Voice, other, "");
-            return self.note("model ", other);
+            return self.play_other(other, Vec::new());
+        }
+        if let Some(other) = line.strip_prefix("=name ") {
+            return self.play_other(other, vec![Act::ReadBack { what: READ_BACK_NAME.to_owned() }]);
+        }
+        if let Some(other) = line.strip_prefix("=consent ") {
+            return self.play_other(other, vec![Act::AskedConsent]);
         }
         let (via, text) = match line.strip_prefix("# ") {
             Some(keys) => (Via::Keypad, keys),
@@ -290,7 +304,7 @@ fn dialogues() {
                 "I'd like to book a room for the weekend",
                 "= Lovely! For how many people is that, and may I ask who is calling?",
                 "Two people. My name is Lee Chan",
-                "= Thanks! Am I speaking with Lee Chan?",
+                "=name Thanks! Am I speaking with Lee Chan?",
                 "yes",
                 "bye",
             ],
@@ -325,18 +339,24 @@ fn dialogues() {
         (
             "consent_is_asked_for_and_given",
             stranger(),
-            &["= Hello, may I remember this call for next time?", "Yes.", "My order is late", "no", "that's all"],
+            &[
+                "=consent Hello, may I remember this call for next time?",
+                "Yes.",
+                "My order is late",
+                "no",
+                "that's all",
+            ],
         ),
         (
             "consent_is_refused_by_key",
             stranger(),
-            &["= Hello, may I remember this call for next time?", "# 2", "My order is late", "My name is Ana"],
+            &["=consent Hello, may I remember this call for next time?", "# 2", "My order is late", "My name is Ana"],
         ),
         (
             "consent_goes_under_and_is_asked_once_more",
             stranger(),
             &[
-                "= Hello, may I remember this call for next time?",
+                "=consent Hello, may I remember this call for next time?",
                 "I'd like to change my appointment",
                 "Jennifer Parker",
                 "yes",
