@@ -18,7 +18,7 @@ use axum::{Extension, Router, middleware};
 use crate::app::App;
 use crate::routes::Routes;
 
-/// A webhook's body: Twilio's own limit for what it sends and fetches.
+/// A webhook's body: the limit of the first carrier for what it sends and fetches.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 pub(crate) fn router(app: Arc<App>) -> Router {

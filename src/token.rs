@@ -1,6 +1,6 @@
 //! The one-time token that joins a webhook to its stream: `v2.` and a sealed note of what the webhook was about.
 //!
-//! It travels in a `<Parameter>`, which everyone who sees the TwiML can read. So it is bound to the call, lives for a
+//! It travels in the webhook's answer, which everyone who sees that can read. So it is bound to the call, lives for a
 //! minute and is taken once. It carries what an instance that has not seen the webhook needs to serve the stream, sealed: who
 //! calls is never the number, but its keyed hash is nobody's business either.
 
@@ -13,9 +13,9 @@ use redial_call::CallId;
 use redial_identity::{Attestation, Caller, PhoneHash, UserId};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
-/// How long a token is good for, in seconds. Twilio connects within one or two.
+/// How long a token is good for, in seconds. A carrier connects within one or two.
 pub const LIFETIME_S: u64 = 60;
-/// No token of ours is longer: name and value of a `<Parameter>` have 499 characters together.
+/// No token of ours is longer: the tightest carrier gives a parameter's name and value 499 characters together.
 const MAX_BYTES: usize = 490;
 const VERSION: &str = "v2.";
 /// Between the parts of a note. No id has it.
