@@ -3,8 +3,22 @@
 use std::collections::BTreeMap;
 
 use redial_memory::model::{Profile, SessionDoc};
-use redis::AsyncTypedCommands as _;
 use redis::aio::MultiplexedConnection;
+
+/// Every key, with what is in it and its TTL.
+const READ_ALL: &str = r"
+local all = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local kind = redis.call('TYPE', key).ok
+  local values
+  if kind == 'string' then values = redis.call('MGET', key)
+  elseif kind == 'hash' then values = redis.call('HGETALL', key)
+  elseif kind == 'zset' then values = redis.call('ZRANGE', key, 0, -1)
+  elseif kind == 'list' then values = redis.call('LRANGE', key, 0, -1) end
+  if values then all[#all + 1] = {key, values, redis.call('TTL', key)} end
+end
+return all
+";
 
 /// Keys with what is in them, and their TTLs in s.
 pub(crate) struct Contents {
@@ -13,26 +27,13 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Reads everything.
+    /// Reads everything, as it is at one moment: between two reads a script could have moved half of what it moves.
     pub(crate) async fn of(raw: &mut MultiplexedConnection) -> Self {
+        let all: Vec<(String, Vec<Vec<u8>>, i64)> = redis::Script::new(READ_ALL).invoke_async(raw).await.unwrap();
         let (mut keys, mut ttls) = (BTreeMap::new(), BTreeMap::new());
-        for key in raw.keys("*").await.unwrap() {
-            let kind: String = redis::cmd("TYPE").arg(&key).query_async(raw).await.unwrap();
-            let mut read = match kind.as_str() {
-                "string" => redis::cmd("MGET"),
-                "hash" => redis::cmd("HGETALL"),
-                "zset" => redis::cmd("ZRANGE"),
-                "list" => redis::cmd("LRANGE"),
-                _ => continue, // expired in between
-            };
-            read.arg(&key);
-            if matches!(kind.as_str(), "zset" | "list") {
-                read.arg(0).arg(-1);
-            }
-            let values: Vec<Option<Vec<u8>>> = read.query_async(raw).await.unwrap();
-            let values = values.into_iter().flatten().map(|value| String::from_utf8_lossy(&value).into_owned());
+        for (key, values, ttl) in all {
+            let values = values.into_iter().map(|value| String::from_utf8_lossy(&value).into_owned());
             keys.insert(key.clone(), values.collect());
-            let ttl: i64 = redis::cmd("TTL").arg(&key).query_async(raw).await.unwrap();
             ttls.insert(key, ttl);
         }
         Self { keys, ttls }
