@@ -6,15 +6,14 @@ mod words;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
 use redial_call::{Role, Via};
 use redial_carrier::Carrier;
+use redial_carrier::control::Control;
 use redial_carrier::line::{Capabilities, Codec, Inbound, LineCommand, Message, Outbound, ReadError, WriteError};
 use redial_carrier::scripted::wideband::Wideband;
 use redial_carrier::webhook::Webhook;
-use redial_provider::ProviderError;
-use redial_provider::agent::{Agent, Delta, Prompt};
+use redial_provider::agent::Delta;
+use redial_provider::scripted::ScriptedAgent;
 use serde_json::json;
 
 use self::caller::{Caller, KEY, incoming, over, post, signature, try_socket};
@@ -30,18 +29,16 @@ const LONG: &str = "Then these are all the hours of all the days of the week on 
                     all down and choose one.";
 
 /// Answers keys at length, and words shortly.
-struct Talks;
-
-impl Agent for Talks {
-    fn reply(&self, prompt: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
+fn talks() -> ScriptedAgent {
+    ScriptedAgent::new(|_, prompt| {
         let last = prompt.history.last().expect("the caller's turn");
         let answer = match (last.via, last.text.as_str()) {
             (Via::Keypad, _) => LONG,
             (Via::Voice, NAME) => "Thank you, Jennifer.",
             (Via::Voice, _) => "Please key in the number of the office.",
         };
-        stream::iter([Ok(Delta::Text(answer.to_owned()))]).boxed()
-    }
+        vec![Delta::Text(answer.to_owned())]
+    })
 }
 
 /// The same carrier, were it unable to take back what it was sent.
@@ -58,6 +55,10 @@ impl Carrier for Blunt {
 
     fn codec(&self) -> Box<dyn Codec> {
         Box::new(BluntStream(self.0.codec()))
+    }
+
+    fn control(&self) -> Option<&dyn Control> {
+        None
     }
 }
 
@@ -82,7 +83,7 @@ impl Codec for BluntStream {
 
 async fn gateway() -> TestGateway {
     let mut setup = Setup::hearing([APPOINTMENT, NAME]);
-    setup.providers.agent = Arc::new(Talks);
+    setup.providers.agent = Arc::new(talks());
     setup.providers.carriers = vec![Arc::new(Wideband::new(KEY)), Arc::new(Blunt(Wideband::new(KEY)))];
     setup.var("CALL_LOG", "true").start().await
 }

@@ -1,5 +1,6 @@
-//! A carrier: its webhooks and its streams.
+//! A carrier: its webhooks, its streams, and its API.
 
+use crate::control::Control;
 use crate::line::Codec;
 use crate::webhook::Webhook;
 
@@ -13,4 +14,7 @@ pub trait Carrier: Send + Sync {
 
     /// What reads and writes the messages of one stream.
     fn codec(&self) -> Box<dyn Codec>;
+
+    /// Its API; `None`: it has none, or it is not to be asked.
+    fn control(&self) -> Option<&dyn Control>;
 }

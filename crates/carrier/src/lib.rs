@@ -2,8 +2,9 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`carrier`] | what a carrier is: webhooks and streams |
+//! | [`carrier`] | what a carrier is: webhooks, streams, orders |
 //! | [`webhook`] | who calls, and what the carrier is to do |
+//! | [`control`] | orders about a call, beside its stream |
 //! | [`mod@line`] | what comes over a stream, and what is sent |
 //! | [`reframe`] | payloads of any length as frames of 20 ms |
 //! | [`resample`] | 8 kHz to 16 kHz and back |
@@ -11,6 +12,7 @@
 //! | [`scripted`] | two made-up carriers, for tests and as examples |
 
 pub mod carrier;
+pub mod control;
 pub mod line;
 pub mod reframe;
 pub mod resample;

@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::hooks::SignedJson;
 use super::members::{Members, ParseError};
 use crate::carrier::Carrier;
+use crate::control::Control;
 use crate::line::{
     Capabilities, Codec, Inbound, LineCommand, LineEvent, Medium, Message, Outbound, ReadError, Started, WriteError,
 };
@@ -49,6 +50,10 @@ impl Carrier for Relay {
 
     fn codec(&self) -> Box<dyn Codec> {
         Box::new(RelayStream::default())
+    }
+
+    fn control(&self) -> Option<&dyn Control> {
+        None
     }
 }
 

@@ -15,7 +15,9 @@ use redial_call::audio;
 
 use super::hooks::SignedJson;
 use super::members::{Members, ParseError};
+use super::orders::Orders;
 use crate::carrier::Carrier;
+use crate::control::Control;
 use crate::line::{
     Audio, AudioFormat, Capabilities, Codec, Encoding, Inbound, LineCommand, LineEvent, Medium, Message, Outbound,
     ReadError, Started, WriteError,
@@ -39,12 +41,19 @@ const OWN_MEMBERS: [&str; 4] = ["event", "content-type", "call", "stream"];
 /// The carrier.
 pub struct Wideband {
     hooks: SignedJson,
+    orders: Option<Orders>,
 }
 
 impl Wideband {
     /// Believes who signs with `key`.
     pub fn new(key: &[u8]) -> Self {
-        Self { hooks: SignedJson::new(SIGNATURE, key, CONTENT_TYPE, &OWN_MEMBERS) }
+        Self { hooks: SignedJson::new(SIGNATURE, key, CONTENT_TYPE, &OWN_MEMBERS), orders: None }
+    }
+
+    /// The same, with an API that takes orders.
+    #[must_use]
+    pub fn with_orders(self, orders: Orders) -> Self {
+        Self { orders: Some(orders), ..self }
     }
 }
 
@@ -59,6 +68,10 @@ impl Carrier for Wideband {
 
     fn codec(&self) -> Box<dyn Codec> {
         Box::new(WidebandStream::default())
+    }
+
+    fn control(&self) -> Option<&dyn Control> {
+        self.orders.as_ref().map(|orders| orders as &dyn Control)
     }
 }
 

@@ -5,9 +5,11 @@ use redial_call::CallId;
 
 use super::codec::MediaStreams;
 use super::form::{self, StatusCallback, VoiceRequest, WebhookError};
+use super::rest::Rest;
 use super::signature::{SignatureError, SignatureHeaders, Verifier};
 use super::twiml;
 use crate::carrier::Carrier;
+use crate::control::Control;
 use crate::line::Codec;
 use crate::webhook::{Answer, Document, IncomingCall, Refused, Request, Webhook};
 
@@ -21,6 +23,7 @@ pub struct Twilio {
     verifier: Option<Verifier>,
     /// Calls of other accounts are refused.
     account_sid: Option<String>,
+    rest: Option<Rest>,
 }
 
 impl Twilio {
@@ -28,7 +31,13 @@ impl Twilio {
     /// calls only.
     pub fn new(auth_tokens: Vec<String>, account_sid: Option<String>) -> Self {
         let verifier = (!auth_tokens.is_empty()).then(|| Verifier::new(auth_tokens));
-        Self { verifier, account_sid }
+        Self { verifier, account_sid, rest: None }
+    }
+
+    /// The same, told of calls by this API as well.
+    #[must_use]
+    pub fn with_rest(self, rest: Rest) -> Self {
+        Self { rest: Some(rest), ..self }
     }
 
     /// The fields of a webhook, once its signature is right.
@@ -55,6 +64,10 @@ impl Carrier for Twilio {
 
     fn codec(&self) -> Box<dyn Codec> {
         Box::new(MediaStreams::default())
+    }
+
+    fn control(&self) -> Option<&dyn Control> {
+        self.rest.as_ref().map(|rest| rest as &dyn Control)
     }
 }
 

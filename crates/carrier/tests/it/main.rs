@@ -3,6 +3,7 @@
 
 mod audio;
 mod hostile;
+mod orders;
 mod peer;
 mod peers;
 mod sound;
@@ -50,6 +51,8 @@ macro_rules! guest {
             webhooks::a_body_that_is_no_webhook_is_refused,
             webhooks::answers_are_written_and_read_back,
             webhooks::an_answer_that_the_carrier_would_not_take_is_not_written,
+            orders::an_order_names_its_call_and_is_believed,
+            orders::an_answer_says_whether_it_was_done,
             $($of_medium::$case,)*
         }
     };

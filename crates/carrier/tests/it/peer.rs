@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName};
 use redial_carrier::Carrier;
+use redial_carrier::control::ApiRequest;
 use redial_carrier::line::{Codec, Inbound, LineCommand, LineEvent, Outbound, ReadError, WriteError};
 use redial_carrier::webhook::{Document, Request};
 
@@ -160,6 +161,21 @@ pub(crate) trait Peer {
 
     /// The headers of an upgrade to [`STREAM_URL`].
     fn upgrade(&self) -> HeaderMap;
+
+    /// It has an API that takes orders about calls.
+    fn takes_orders(&self) -> bool {
+        false
+    }
+
+    /// The call that an order ends. Panics on what the carrier would not take.
+    fn hung_up(&self, request: &ApiRequest) -> String {
+        panic!("no orders, so that {:?} does nothing", request.path)
+    }
+
+    /// What the carrier answers, with status 400, to an order about a call that is over; `None`: it answers otherwise.
+    fn gone(&self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Reads an answer to a webhook. Panics on what the carrier would not follow.
     fn answered(&self, document: &Document) -> Answered;

@@ -8,6 +8,8 @@ use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
 use redial_call::audio;
 use redial_carrier::Carrier;
+use redial_carrier::control::ApiRequest;
+use redial_carrier::twilio::rest::Rest;
 use redial_carrier::twilio::{self, signature};
 use redial_carrier::webhook::Document;
 use serde_json::{Map, Value, json};
@@ -22,7 +24,27 @@ pub(crate) struct Twilio;
 
 impl Peer for Twilio {
     fn carrier(&self) -> Box<dyn Carrier> {
-        Box::new(twilio::Twilio::new(vec![TOKEN.to_owned()], Some(ACCOUNT.to_owned())))
+        let rest = Rest::new("https://api.twilio.com", ACCOUNT, TOKEN);
+        Box::new(twilio::Twilio::new(vec![TOKEN.to_owned()], Some(ACCOUNT.to_owned())).with_rest(rest))
+    }
+
+    fn takes_orders(&self) -> bool {
+        true
+    }
+
+    fn hung_up(&self, request: &ApiRequest) -> String {
+        let [version, accounts, account, calls, call] = &request.path[..] else { panic!("{:?}", request.path) };
+        assert_eq!([version, accounts, account, calls], ["2010-04-01", "Accounts", ACCOUNT, "Calls"]);
+        let credentials = STANDARD.encode(format!("{ACCOUNT}:{TOKEN}"));
+        assert_eq!(request.authorization, format!("Basic {credentials}"));
+        assert_eq!(request.content_type, "application/x-www-form-urlencoded");
+        assert_eq!(request.body, "Status=completed");
+        call.strip_suffix(".json").unwrap().to_owned()
+    }
+
+    fn gone(&self) -> Option<Vec<u8>> {
+        let fault = json!({ "code": 21220, "message": "Call is not in-progress. Cannot redirect.", "status": 400 });
+        Some(fault.to_string().into_bytes())
     }
 
     fn start(&self, call: &str, stream: &str, parameters: &[(&str, &str)]) -> Wire {

@@ -2,6 +2,9 @@
 
 use http::{HeaderMap, HeaderName};
 use redial_carrier::Carrier;
+use redial_carrier::control::ApiRequest;
+use redial_carrier::scripted::hooks::sign;
+use redial_carrier::scripted::orders::Orders;
 use redial_carrier::scripted::wideband::{self, CONTENT_TYPE, FRAME_BYTES, SIGNATURE};
 use redial_carrier::webhook::Document;
 use serde_json::json;
@@ -13,7 +16,20 @@ pub(crate) struct Wideband;
 
 impl Peer for Wideband {
     fn carrier(&self) -> Box<dyn Carrier> {
-        Box::new(wideband::Wideband::new(json::KEY))
+        let orders = Orders::new("https://wideband.example.com/v1", json::KEY);
+        Box::new(wideband::Wideband::new(json::KEY).with_orders(orders))
+    }
+
+    fn takes_orders(&self) -> bool {
+        true
+    }
+
+    fn hung_up(&self, request: &ApiRequest) -> String {
+        let [calls, call] = &request.path[..] else { panic!("{:?}", request.path) };
+        assert_eq!((calls.as_str(), request.content_type), ("calls", "application/json"));
+        assert_eq!(request.body, r#"{"do":"end"}"#);
+        assert_eq!(request.authorization, format!("HMAC {}", sign(json::KEY, request.body.as_bytes())));
+        call.clone()
     }
 
     fn start(&self, call: &str, stream: &str, parameters: &[(&str, &str)]) -> Wire {
