@@ -10,6 +10,7 @@ use redial_agent::prompts;
 use redial_call::{CallId, Settings};
 use redial_carrier::Carrier;
 use redial_carrier::twilio::Twilio;
+use redial_carrier::twilio::rest::Rest;
 use redial_identity::{Keys, load_or_create_pepper, warm_up};
 use redial_language::data::fixed_sentences;
 use redial_memory::greeting::{self, GreetingLevel, Opening};
@@ -17,6 +18,7 @@ use redial_memory::model::Profile;
 use redial_memory::summarizer::Summarizer;
 use redial_provider::agent::Agent;
 use redial_provider::stt::Stt;
+use redial_provider::tools::{NoTools, Toolbox};
 use redial_provider::tts::Tts;
 use redial_provider::tts::cache::Cached;
 use redial_speech::local::LocalSpeech;
@@ -46,6 +48,7 @@ use crate::routes::Routes;
 use crate::session::CallParts;
 use crate::telemetry::limited::Limited;
 use crate::token::Tokens;
+use crate::viewers::Viewers;
 
 /// Memory for phrases that are spoken again and again: about four minutes of speech.
 const PHRASE_CACHE_BYTES: usize = 2 * 1024 * 1024;
@@ -68,6 +71,8 @@ pub struct Providers {
     pub tts: Arc<dyn Tts>,
     /// The agent; the built-in one takes over where it fails.
     pub agent: Arc<dyn Agent>,
+    /// What the agent may do beside talking.
+    pub tools: Arc<dyn Toolbox>,
     /// Voice activity.
     pub vad: Arc<Silero>,
     /// Carriers beside Twilio; each has its routes under its name.
@@ -82,7 +87,7 @@ impl Providers {
     pub fn local(config: &Config) -> anyhow::Result<Self> {
         let LocalSpeech { stt, tts, vad } =
             LocalSpeech::load(&config.models_dir, config.voice).map_err(|error| anyhow::anyhow!(error))?;
-        Ok(Self { stt, tts, agent: Arc::new(BuiltIn), vad, carriers: Vec::new() })
+        Ok(Self { stt, tts, agent: Arc::new(BuiltIn), tools: Arc::new(NoTools), vad, carriers: Vec::new() })
     }
 }
 
@@ -107,6 +112,8 @@ pub struct App {
     pub(crate) parts: CallParts,
     pub(crate) phrases: Arc<Cached>,
     pub(crate) vad: Arc<Silero>,
+    /// Who watches live calls.
+    pub(crate) viewers: Viewers,
     /// Sessions and what they write: waited for at shutdown.
     pub(crate) tasks: TaskTracker,
     /// What runs beside the calls.
@@ -146,7 +153,9 @@ impl App {
             None => None,
         };
         let calls = Arc::new(Calls::new(config.limits.clone()));
+        let tasks = TaskTracker::new();
         let settings = Settings {
+            endpointing: providers.stt.endpointing(),
             verdict_wait: providers.stt.verdict_wait(),
             max_duration: config.limits.call_duration,
             dead_air: config.manner.dead_air,
@@ -164,16 +173,24 @@ impl App {
             agent: Arc::new(WithBuiltIn::new(providers.agent)),
             stt: providers.stt,
             tts: Arc::clone(&phrases) as Arc<dyn Tts>,
+            tools: providers.tools,
             calls: Arc::clone(&calls),
+            tasks: tasks.clone(),
             settings,
             max_messages: config.memory.max_messages,
         };
         let auth_tokens = config.twilio.auth_tokens.iter().map(|token| token.expose_secret().to_owned()).collect();
-        let twilio = Routes::first(Arc::new(Twilio::new(auth_tokens, config.twilio.account_sid.clone())));
-        let routes = [twilio].into_iter().chain(providers.carriers.into_iter().map(Routes::named)).collect();
+        let networks = config.networks;
+        let mut twilio = Twilio::new(auth_tokens, config.twilio.account_sid.clone());
+        if let Some(rest) = &config.twilio_rest {
+            twilio = twilio.with_rest(Rest::new(&rest.url, &rest.account_sid, rest.auth_token.expose_secret()));
+        }
+        let mut routes = vec![Routes::first(Arc::new(twilio), networks)?];
+        for carrier in providers.carriers {
+            routes.push(Routes::named(carrier, networks)?);
+        }
         let tokens = Tokens::new(keys.stream_key());
         let public_url = config.server.public_url.clone().unwrap_or(local_url);
-        let tasks = TaskTracker::new();
         let vad = providers.vad;
         let app = Self {
             config,
@@ -190,6 +207,7 @@ impl App {
             parts,
             phrases,
             vad,
+            viewers: Viewers::default(),
             tasks,
             background: Supervisor::default(),
             listeners: Supervisor::default(),

@@ -10,6 +10,7 @@ mod reader;
 mod redis;
 mod spelling;
 mod tools;
+mod twilio;
 mod variables;
 mod voice;
 
@@ -41,6 +42,7 @@ use self::reader::Reader;
 pub use self::reader::{Fault, Vars};
 pub use self::redis::RedisConfig;
 pub use self::tools::ToolsConfig;
+pub use self::twilio::{TwilioConfig, TwilioRest};
 pub use self::variables::{VARIABLES, Variable};
 
 /// Everything that is configured.
@@ -52,6 +54,8 @@ pub struct Config {
     pub admin: Option<AdminConfig>,
     /// The carrier's credentials.
     pub twilio: TwilioConfig,
+    /// The carrier's API, if it is to be told of calls.
+    pub twilio_rest: Option<TwilioRest>,
     /// Where callers are remembered.
     pub memory: MemoryConfig,
     /// The model that improves summaries, if one is to.
@@ -60,6 +64,8 @@ pub struct Config {
     pub archive: Option<ArchiveConfig>,
     /// How the agent behaves.
     pub manner: Manner,
+    /// Where requests to other people's servers may go.
+    pub networks: Networks,
     /// Limits on calls.
     pub limits: Limits,
     /// Where the models are.
@@ -93,15 +99,6 @@ impl ServerConfig {
         let ip = if self.bind.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.bind.ip() };
         SocketAddr::new(ip, self.bind.port())
     }
-}
-
-/// The carrier's credentials.
-#[derive(Debug)]
-pub struct TwilioConfig {
-    /// `TWILIO_ACCOUNT_SID`: when set, calls of other accounts are refused.
-    pub account_sid: Option<String>,
-    /// `TWILIO_AUTH_TOKEN`, and `TWILIO_AUTH_TOKEN_OLD` during a rotation. Empty: nothing is checked.
-    pub auth_tokens: Vec<SecretString>,
 }
 
 /// Where callers are remembered.
@@ -205,7 +202,7 @@ impl Config {
     pub fn from_vars(vars: &dyn Vars, insecure: bool) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(vars);
         let server = server(&mut reader);
-        let twilio = twilio(&mut reader);
+        let twilio = twilio::read(&mut reader);
         if twilio.auth_tokens.is_empty() && !server.bind.ip().is_loopback() && !insecure {
             reader.fault(
                 "TWILIO_AUTH_TOKEN",
@@ -231,6 +228,7 @@ impl Config {
             Some(true) => Networks::Private,
             Some(false) | None => Networks::Public,
         };
+        let twilio_rest = twilio::rest(&mut reader, &twilio, networks);
         let summarizer = chat::read(&mut reader, networks);
         let archive = archive::read(&mut reader, networks);
         let limits = Limits {
@@ -282,11 +280,13 @@ impl Config {
             server,
             admin,
             twilio,
+            twilio_rest,
             memory,
             summarizer,
             archive,
             limits,
             manner,
+            networks,
             models_dir,
             voice,
             call_log,
@@ -327,20 +327,6 @@ fn server(reader: &mut Reader<'_>) -> ServerConfig {
         data_dir: reader.text("DATA_DIR").map_or_else(|| PathBuf::from("data"), PathBuf::from),
         shutdown_grace: Duration::from_secs(reader.in_range("SHUTDOWN_GRACE_SECONDS", 30, 0..=3600)),
     }
-}
-
-fn twilio(reader: &mut Reader<'_>) -> TwilioConfig {
-    let account_sid = reader.text("TWILIO_ACCOUNT_SID");
-    if let Some(sid) = &account_sid {
-        let hex =
-            sid.strip_prefix("AC").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
-        if !hex {
-            reader.fault("TWILIO_ACCOUNT_SID", "is not AC and 32 hex digits".to_owned());
-        }
-    }
-    let auth_tokens: Vec<SecretString> =
-        ["TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_OLD"].into_iter().filter_map(|name| reader.secret(name)).collect();
-    TwilioConfig { account_sid, auth_tokens }
 }
 
 fn memory(reader: &mut Reader<'_>) -> MemoryConfig {

@@ -20,6 +20,7 @@ use crate::http;
 use crate::http::api::admin_listener::{AdminListener, Sign};
 use crate::http::listener::{self, Places, Rules};
 use crate::telemetry::metrics;
+use crate::viewers::View;
 
 /// The last part of the grace period: running calls say goodbye.
 const GOODBYE: Duration = Duration::from_secs(10);
@@ -97,6 +98,11 @@ impl Gateway {
     /// Calls that ring or are live.
     pub fn calls(&self) -> usize {
         self.app.calls.count()
+    }
+
+    /// All live calls as they happen, for somebody who may see them.
+    pub fn watch(&self) -> View {
+        self.app.viewers.watch()
     }
 
     /// The document of a finished session, once it is written.

@@ -41,8 +41,10 @@ pub mod reception;
 pub mod simulate;
 pub mod telemetry;
 pub mod token;
+pub mod viewers;
 
 mod http;
 mod media_stream;
+mod orders;
 mod routes;
 mod session;

@@ -3,24 +3,39 @@
 use std::sync::Arc;
 
 use redial_carrier::Carrier;
+use redial_outgoing::Networks;
+
+use crate::orders::Orders;
 
 /// One carrier's routes. The first carrier's have no prefix.
 #[derive(Clone)]
 pub(crate) struct Routes {
     pub(crate) carrier: Arc<dyn Carrier>,
+    /// Its API, if it has one.
+    pub(crate) orders: Option<Arc<Orders>>,
     prefix: String,
 }
 
 impl Routes {
     /// Those of the gateway's first carrier: `/voice`, `/media-stream`.
-    pub(crate) fn first(carrier: Arc<dyn Carrier>) -> Self {
-        Self { carrier, prefix: String::new() }
+    ///
+    /// # Errors
+    /// As [`Orders::of`].
+    pub(crate) fn first(carrier: Arc<dyn Carrier>, networks: Networks) -> anyhow::Result<Self> {
+        Self::under(String::new(), carrier, networks)
     }
 
     /// Those of one beside it: `/NAME/voice`, `/NAME/media-stream`.
-    pub(crate) fn named(carrier: Arc<dyn Carrier>) -> Self {
-        let prefix = format!("/{}", carrier.name());
-        Self { carrier, prefix }
+    ///
+    /// # Errors
+    /// As [`Orders::of`].
+    pub(crate) fn named(carrier: Arc<dyn Carrier>, networks: Networks) -> anyhow::Result<Self> {
+        Self::under(format!("/{}", carrier.name()), carrier, networks)
+    }
+
+    fn under(prefix: String, carrier: Arc<dyn Carrier>, networks: Networks) -> anyhow::Result<Self> {
+        let orders = Orders::of(&carrier, networks)?.map(Arc::new);
+        Ok(Self { carrier, orders, prefix })
     }
 
     /// Where a call comes in.

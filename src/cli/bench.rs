@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use redial_call::audio::{FRAME_BYTES, duration_of};
 use redial_call::{Frame, UtteranceId};
-use redial_provider::stt::{Stt, SttInput};
-use redial_provider::tts::Tts;
+use redial_provider::stt::{Stt, SttContext, SttInput};
+use redial_provider::tts::{self, Tts};
 use redial_speech::local;
 use redial_speech::moonshine::Moonshine;
 use redial_speech::pool::WorkerPool;
@@ -180,9 +180,9 @@ fn told(answer: &Answer) -> String {
 }
 
 /// The speech, when its first frame was there, and when all of it.
-async fn speak(tts: &dyn Tts, text: &str) -> anyhow::Result<(Vec<u8>, Duration, Duration)> {
+async fn speak(voice: &dyn Tts, text: &str) -> anyhow::Result<(Vec<u8>, Duration, Duration)> {
     let began = Instant::now();
-    let (mut frames, mut first, mut ulaw) = (tts.speak(text), None, Vec::new());
+    let (mut frames, mut first, mut ulaw) = (tts::say(voice, text), None, Vec::new());
     while let Some(frame) = frames.next().await {
         first.get_or_insert_with(|| began.elapsed());
         ulaw.extend_from_slice(frame?.as_bytes());
@@ -200,7 +200,7 @@ fn listen(net: &Arc<Silero>, ulaw: &[u8]) -> Duration {
 }
 
 async fn recognise(stt: &Moonshine, ulaw: &[u8]) -> anyhow::Result<Duration> {
-    let mut stream = stt.open();
+    let mut stream = stt.open(SttContext::default());
     let id = UtteranceId(1);
     for frame in ulaw.chunks(FRAME_BYTES) {
         stream.input.send(SttInput::Audio(id, Frame::padded(frame))).await.context("the recogniser has ended")?;

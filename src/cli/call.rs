@@ -14,8 +14,8 @@ use clap::ValueEnum;
 use futures_util::StreamExt as _;
 use redial_call::audio::FRAME_BYTES;
 use redial_call::{Frame, UtteranceId};
-use redial_provider::stt::{Stt as _, SttInput};
-use redial_provider::tts::Tts as _;
+use redial_provider::stt::{Stt as _, SttContext, SttInput};
+use redial_provider::tts;
 use redial_speech::flite::Flite;
 use redial_speech::moonshine::Moonshine;
 use redial_speech::pool::WorkerPool;
@@ -209,7 +209,7 @@ async fn step(what: What) -> anyhow::Result<Step> {
 /// A caller's voice for words without a recording.
 async fn synthesize(text: &str) -> anyhow::Result<Vec<u8>> {
     let voice = Flite::new(Arc::new(WorkerPool::new(1, 1)?)).map_err(|error| anyhow::anyhow!(error))?;
-    let mut frames = voice.speak(text);
+    let mut frames = tts::say(&voice, text);
     let mut ulaw = Vec::new();
     while let Some(frame) = frames.next().await {
         ulaw.extend_from_slice(frame?.as_bytes());
@@ -227,7 +227,7 @@ async fn agent_words(report: &Report, models_dir: &Path) -> Vec<String> {
             return Vec::new();
         }
     };
-    let mut stream = stt.open();
+    let mut stream = stt.open(SttContext::default());
     let mut words = Vec::new();
     let agent = report.spoken.iter().filter(|spoken| spoken.who == Who::Agent);
     for (utterance, spoken) in (1..).map(UtteranceId).zip(agent) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use redial_call::audio::{FRAME_BYTES, FRAME_DURATION, duration_of};
 use redial_call::{Frame, Settings, UtteranceId};
-use redial_provider::stt::{Stt, SttInput};
+use redial_provider::stt::{Stt, SttContext, SttInput};
 use redial_speech::moonshine::Moonshine;
 use redial_speech::pool::WorkerPool;
 use redial_speech::vad::silero::Silero;
@@ -93,7 +93,7 @@ struct Utterance {
 async fn hear(file: &Path, net: &Arc<Silero>, stt: &dyn Stt) -> anyhow::Result<Heard> {
     let bytes = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let ulaw = wav::read(&bytes).with_context(|| file.display().to_string())?;
-    let mut stream = stt.open();
+    let mut stream = stt.open(SttContext::default());
     let (mut spoken, mut recognising, mut heard) = (Duration::ZERO, Duration::ZERO, Vec::new());
     let utterances = utterances(&ulaw, Vad::new(Arc::clone(net)));
     for (id, Utterance { start, end, frames }) in (1..).map(UtteranceId).zip(utterances) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use redial_call::audio;
-use redial_provider::tts::Tts;
+use redial_provider::tts::{self, Tts};
 use redial_speech::flite::Flite;
 #[cfg(feature = "tts-hibari")]
 use redial_speech::hibari::Hibari;
@@ -94,7 +94,7 @@ impl Say {
 /// Speaks the text, and how long that took.
 async fn speak(voice: &dyn Tts, text: &str) -> anyhow::Result<(Vec<u8>, Said)> {
     let began = Instant::now();
-    let mut frames = voice.speak(text);
+    let mut frames = tts::say(voice, text);
     let mut first = None;
     let mut ulaw = Vec::new();
     while let Some(frame) = frames.next().await {

@@ -424,3 +424,21 @@ fn the_operators_door_is_on_loopback_and_elsewhere_only_with_a_token() {
         assert!(!faults[0].contains("abc"), "{faults:?}");
     }
 }
+
+#[test]
+fn the_carriers_api_needs_the_account_and_its_token_and_a_place_that_may_be_asked() {
+    const ACCOUNT: (&str, &str) = ("TWILIO_ACCOUNT_SID", "AC0a1b2c3d4e5f60718293a4b5c6d7e8f9");
+    let url = |url| ("TWILIO_API_URL", url);
+    let good = read(&[ACCOUNT, ("TWILIO_AUTH_TOKEN", "x"), url("https://api.dublin.ie1.twilio.com")]).unwrap();
+    assert_eq!(good.twilio_rest.unwrap().account_sid, ACCOUNT.1);
+    assert!(read(&[ACCOUNT, ("TWILIO_AUTH_TOKEN", "x")]).unwrap().twilio_rest.is_none(), "it is asked for");
+    for bad in [
+        &[url("https://api.twilio.com"), ACCOUNT][..],
+        &[url("https://api.twilio.com"), ("TWILIO_AUTH_TOKEN", "x")],
+        &[url("http://api.twilio.com"), ACCOUNT, ("TWILIO_AUTH_TOKEN", "x")],
+        &[url("https://10.0.0.1"), ACCOUNT, ("TWILIO_AUTH_TOKEN", "x")],
+    ] {
+        let faults = faults(bad);
+        assert!(faults.iter().any(|fault| fault.starts_with("TWILIO_API_URL: ")), "{faults:?}");
+    }
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use redial_speech::voice::VoiceConfig;
 
 use super::reader::{Reader, Vars};
-use super::{ConfigError, ServerConfig, TwilioConfig, models_dir, server, twilio};
+use super::{ConfigError, ServerConfig, TwilioConfig, models_dir, server};
 
 /// What the commands beside the gateway need of its configuration.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl ToolsConfig {
         let mut reader = Reader::new(vars);
         let config = Self {
             server: server(&mut reader),
-            twilio: twilio(&mut reader),
+            twilio: super::twilio::read(&mut reader),
             models_dir: models_dir(&reader),
             voice: super::voice::read(&mut reader),
         };

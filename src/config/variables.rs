@@ -49,6 +49,12 @@ pub const VARIABLES: &[Variable] = &[
     ),
     plain("TWILIO_ACCOUNT_SID", "AC…", "none", "when set, calls of other accounts are refused"),
     secret("TWILIO_AUTH_TOKEN", "none", "checks that a webhook or stream comes from Twilio"),
+    plain(
+        "TWILIO_API_URL",
+        "https://api.twilio.com",
+        "none",
+        "when set, calls that the agent ends are ended there too",
+    ),
     secret("TWILIO_AUTH_TOKEN_OLD", "none", "the former token, while it is being replaced"),
     plain("USE_REDIS", "true/false", "auto", "Redis, or the embedded store; auto: Redis when a REDIS_ variable is set"),
     secret(

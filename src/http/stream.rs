@@ -55,7 +55,7 @@ pub(super) async fn media_stream(
         match on_upgrade.await {
             Ok(upgraded) => {
                 let socket = MediaStream::new(upgraded).await;
-                live::serve(app, socket, routes.carrier.codec(), move || place.begin_call()).await;
+                live::serve(app, socket, &routes, move || place.begin_call()).await;
             }
             Err(error) => tracing::debug!(%error, "the connection ended before it was a media stream"),
         }

@@ -20,8 +20,12 @@ use super::arrival;
 use crate::app::App;
 use crate::calls::{self, ControlReceiver, Ringing};
 use crate::media_stream::{Inbound, MediaStream};
+use crate::orders::Orders;
+use crate::routes::Routes;
+use crate::session::gap::Gap;
 use crate::session::log::CallLog;
 use crate::session::record::Record;
+use crate::session::recorder::Recorder;
 use crate::session::{CallParts, CallTask, Resumed, TaskStart, settings_for};
 use crate::telemetry::limited::Limited;
 use crate::telemetry::millis;
@@ -39,12 +43,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 const MAX_FIRST_MESSAGES: u32 = 3000;
 
 /// Serves a socket, whoever is at its other end. `believed` is told once that is a call.
-pub(crate) async fn serve(
-    app: Arc<App>,
-    mut socket: MediaStream,
-    mut codec: Box<dyn Codec>,
-    believed: impl FnOnce() + Send,
-) {
+pub(crate) async fn serve(app: Arc<App>, mut socket: MediaStream, routes: &Routes, believed: impl FnOnce() + Send) {
+    let mut codec = routes.carrier.codec();
     let start = match timeout(START_LIMIT, first_start(&mut socket, codec.as_mut())).await {
         Ok(Ok(start)) => start,
         Ok(Err((code, reason))) => return refuse(socket, code, reason).await,
@@ -58,7 +58,8 @@ pub(crate) async fn serve(
     };
     believed();
     let span = tracing::info_span!("call", call.sid = %start.call);
-    live(app, Stream { socket, codec, start }, ringing, inbox).instrument(span).await;
+    let orders = routes.orders.clone();
+    live(app, Stream { socket, codec, start, orders }, ringing, inbox).instrument(span).await;
 }
 
 /// Reads up to the `start`. Media before it is dropped: nobody is known to whom it could belong. Else: the close code, and why.
@@ -108,11 +109,13 @@ struct Stream {
     socket: MediaStream,
     codec: Box<dyn Codec>,
     start: Started,
+    /// The API of its carrier.
+    orders: Option<Arc<Orders>>,
 }
 
 /// The call, and what is kept when it is over.
 async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlReceiver) {
-    let Stream { socket, codec, start } = stream;
+    let Stream { socket, codec, start, orders } = stream;
     let (record, resumed) = match taken_up(ringing.resumed).await {
         Some(call) => {
             let before = call.lasted(unix_ms());
@@ -154,13 +157,18 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
             call_sid: start.call.clone(),
             socket,
             codec,
+            orders,
             control,
             lookup: ringing.lookup,
             vad: Vad::new(Arc::clone(&app.vad)),
-            record: record.clone(),
-            log,
-            spool: Arc::clone(&app.spool),
-            mirror,
+            recorder: Recorder {
+                record: record.clone(),
+                spool: Arc::clone(&app.spool),
+                mirror,
+                log,
+                viewers: app.viewers.clone(),
+                gap: Gap::default(),
+            },
             resumed,
         },
     );

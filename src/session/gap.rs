@@ -8,7 +8,7 @@ use crate::telemetry::millis;
 
 /// The wait since the caller last stopped speaking.
 #[derive(Debug, Default)]
-pub(super) struct Gap {
+pub(crate) struct Gap {
     since: Option<Instant>,
     filled: bool,
 }

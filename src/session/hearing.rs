@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redial_call::Load;
-use redial_provider::stt::{Stt, SttInput, SttOutput, SttStream};
+use redial_provider::stt::{Stt, SttContext, SttInput, SttOutput, SttStream};
 use redial_supervision::Backoff;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep_until};
@@ -24,6 +24,7 @@ const REOPENINGS: Backoff = Backoff::new(Duration::from_millis(50), Duration::fr
 /// One call's recogniser, as long as it lives.
 pub(super) struct Hearing {
     provider: Arc<dyn Stt>,
+    context: SttContext,
     /// `None` until it is opened again.
     stream: Option<SttStream>,
     waiting: VecDeque<SttInput>,
@@ -42,10 +43,10 @@ enum Happened {
 
 impl Hearing {
     /// Must be called on a tokio runtime.
-    pub(super) fn open(provider: Arc<dyn Stt>) -> Self {
-        let stream = Some(provider.open());
+    pub(super) fn open(provider: Arc<dyn Stt>, context: SttContext) -> Self {
+        let stream = Some(provider.open(context.clone()));
         let told = Limited::to(1, Duration::from_secs(10));
-        Self { provider, stream, waiting: VecDeque::new(), backoff: REOPENINGS, opens_at: None, told }
+        Self { provider, context, stream, waiting: VecDeque::new(), backoff: REOPENINGS, opens_at: None, told }
     }
 
     pub(super) fn load(&self) -> Load {
@@ -81,7 +82,7 @@ impl Hearing {
                     None => pending().await,
                 }
                 self.opens_at = None;
-                self.stream = Some(self.provider.open());
+                self.stream = Some(self.provider.open(self.context.clone()));
                 continue;
             };
             let happened = tokio::select! {
@@ -140,7 +141,7 @@ mod tests {
     struct Stillborn(AtomicU32);
 
     impl Stt for Stillborn {
-        fn open(&self) -> SttStream {
+        fn open(&self, _: SttContext) -> SttStream {
             self.0.fetch_add(1, Ordering::Relaxed);
             SttStream { input: mpsc::channel(1).0, output: mpsc::channel(1).1 }
         }
@@ -149,7 +150,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_recogniser_that_always_dies_is_not_opened_for_ever() {
         let provider = Arc::new(Stillborn::default());
-        let mut hearing = Hearing::open(provider.clone());
+        let mut hearing = Hearing::open(provider.clone(), SttContext::default());
         assert!(timeout(Duration::from_secs(3600), hearing.next()).await.is_err());
         assert_eq!(provider.0.load(Ordering::Relaxed), MOST_DEATHS);
         hearing.tell(SttInput::Transcribe(UtteranceId(1)));
@@ -160,7 +161,7 @@ mod tests {
     struct Narrow;
 
     impl Stt for Narrow {
-        fn open(&self) -> SttStream {
+        fn open(&self, _: SttContext) -> SttStream {
             let (input, mut commands) = mpsc::channel(4);
             let (answers, output) = mpsc::channel(1);
             tokio::spawn(async move {
@@ -174,7 +175,7 @@ mod tests {
                                 return;
                             }
                         }
-                        SttInput::Guess(_) | SttInput::Discard(_) => (),
+                        _ => (),
                     }
                 }
             });
@@ -184,7 +185,7 @@ mod tests {
 
     #[tokio::test]
     async fn nine_seconds_at_once_are_heard_whole_and_in_order() {
-        let mut hearing = Hearing::open(Arc::new(Narrow));
+        let mut hearing = Hearing::open(Arc::new(Narrow), SttContext::default());
         for _ in 0..450 {
             hearing.tell(SttInput::Audio(UtteranceId(1), Frame::SILENT));
         }

@@ -77,7 +77,7 @@ impl CallTask {
     }
 
     /// The core's time: since the call began, in whole ms, without the time in which the line or this process stood still.
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.clock.time().as_millis()).unwrap_or(u64::MAX))
     }
 
@@ -96,9 +96,7 @@ impl CallTask {
 
     fn tell(&mut self, event: Event) {
         let now = self.now();
-        if let Some(log) = &mut self.log {
-            log.write(now, &event);
-        }
+        self.recorder.event(now, &event);
         self.call.handle(now, event);
     }
 }

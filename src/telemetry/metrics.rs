@@ -99,6 +99,14 @@ const METRICS: &[Metric] = &[
     counter("redial_stt_deaths_total", "Recognisers that died in the middle of a call and were opened again."),
     counter("redial_provider_errors_total", "Failures of what hears, speaks or answers.")
         .with("part", &["stt", "agent", "tts"]),
+    counter("redial_replies_total", "Answers of the agent that came to their end, by how.")
+        .with("end", &["done", "too_long", "refused"]),
+    counter("redial_tokens_total", "Tokens that answers have cost, as far as vendors tell.")
+        .with("what", &["input", "output"]),
+    counter("redial_tool_runs_total", "Runs of tools that have returned.")
+        .with("outcome", &["done", "failed", "panicked"]),
+    counter("redial_carrier_orders_total", "Calls that the carrier's API was told to end.")
+        .with("outcome", &["done", "gone", "failed"]),
     counter("redial_agent_fallbacks_total", "Answers that the built-in agent gave for another one."),
     // memory
     counter("redial_memory_errors_total", "Callers who were greeted as strangers because memory did not answer.")

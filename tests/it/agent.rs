@@ -7,7 +7,7 @@ use redial_call::{Act, Role, Turn, TurnId, Via};
 use redial_memory::greeting::{GreetingLevel, greeting};
 use redial_memory::model::{Confidence, Episode, Name, Profile};
 use redial_memory::talk::READ_BACK_NAME;
-use redial_provider::agent::{Agent, Cue, Delta, Prompt};
+use redial_provider::agent::{Agent as _, AgentContext, Cue, Delta, Finish, Prompt};
 
 /// A call in the making.
 struct Line {
@@ -87,15 +87,15 @@ impl Line {
         let cue = if line == "?" { Cue::Unclear } else { Cue::Answer };
         self.note("caller", line);
         self.push(Role::Caller, via, text, "");
-        let prompt = Prompt {
-            profile: self.profile.clone(),
-            level: self.level,
-            before: String::new(),
-            history: self.history.clone(),
-            cue,
-        };
-        let deltas: Vec<Delta> =
-            BuiltIn.reply(prompt).map(Result::unwrap).collect().now_or_never().expect("waits for nothing");
+        let context = AgentContext { profile: self.profile.clone(), level: self.level, ..AgentContext::default() };
+        let prompt = Prompt { before: String::new(), history: self.history.clone(), cue };
+        let deltas: Vec<Delta> = BuiltIn
+            .open(context)
+            .reply(prompt)
+            .map(Result::unwrap)
+            .collect()
+            .now_or_never()
+            .expect("waits for nothing");
         let (mut said, mut acts) = (String::new(), Vec::new());
         self.over = false;
         for delta in deltas {
@@ -105,6 +105,8 @@ impl Line {
                     self.over |= act == Act::EndCall;
                     acts.push(act);
                 }
+                Delta::End(finish) => assert_eq!(finish, Finish::Done),
+                other @ (Delta::ToolCall { .. } | Delta::Usage(_)) => panic!("{other:?}"),
             }
         }
         let who = if self.over { "agent." } else { "agent " };

@@ -10,7 +10,7 @@ use futures_util::stream::BoxStream;
 use redial::simulate::{Script, Step};
 use redial_call::Role;
 use redial_provider::ProviderError;
-use redial_provider::agent::{Agent, Delta, Prompt};
+use redial_provider::agent::{Agent, AgentContext, AgentSession, Delta, Prompt};
 use serde_json::json;
 
 use crate::support::gateway::{Setup, audio};
@@ -96,7 +96,12 @@ async fn fault_06_a_hang_up_is_saved_without_waiting_for_a_model() {
     /// A model that never answers.
     struct Stuck;
     impl Agent for Stuck {
-        fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
+        fn open(&self, _: AgentContext) -> Box<dyn AgentSession> {
+            Box::new(Self)
+        }
+    }
+    impl AgentSession for Stuck {
+        fn reply(&mut self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
             futures_util::stream::pending().boxed()
         }
     }

@@ -3,15 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
 use redial::gateway::RunningCalls;
 use redial::simulate::{HangUp, Report, Script, Step};
 use redial_call::Role;
 use redial_memory::model::SessionDoc;
-use redial_provider::ProviderError;
-use redial_provider::agent::{Agent, Delta, Prompt};
-use redial_provider::scripted::{Heard, ScriptedTts};
+use redial_provider::scripted::{Heard, ScriptedAgent, ScriptedTts};
 use redial_store::archive::Archive as _;
 use redial_store::archive::ndjson::NdjsonArchive;
 
@@ -148,14 +144,8 @@ async fn without_redis_the_caller_hears_a_greeting_and_the_session_arrives_later
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_fails_is_covered_by_the_built_in_agent() {
-    struct Broken;
-    impl Agent for Broken {
-        fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
-            stream::iter([Err(ProviderError::Timeout(Duration::from_secs(1)))]).boxed()
-        }
-    }
     let mut setup = Setup::hearing([APPOINTMENT]);
-    setup.providers.agent = Arc::new(Broken);
+    setup.providers.agent = Arc::new(ScriptedAgent::new(|_, _| Vec::new()).breaking_off());
     let gateway = setup.start().await;
     let session = call(&gateway, "+14155550123", &["hibari_appt"]).await;
     let answers = said_by(&session, Role::Agent);
@@ -164,16 +154,10 @@ async fn a_model_that_fails_is_covered_by_the_built_in_agent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_only_sounds_as_if_it_asked_erases_nobody() {
-    /// Says what the built-in agent asks before it erases somebody, and means nothing by it.
-    struct Parrot;
-    impl Agent for Parrot {
-        fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
-            let text = "Some ask: Shall I delete everything that is kept about you?";
-            stream::iter([Ok(Delta::Text(text.to_owned()))]).boxed()
-        }
-    }
+    // What the built-in agent asks before it erases somebody; nothing is meant by it here.
+    let parrot = ScriptedAgent::saying("Some ask: Shall I delete everything that is kept about you?");
     let mut setup = Setup::hearing(["Please delete my data.", "Yes, please."]);
-    setup.providers.agent = Arc::new(Parrot);
+    setup.providers.agent = Arc::new(parrot);
     let gateway = setup.start().await;
     let session = call(&gateway, "+14155550123", &["hibari_appt", "hibari_appt"]).await;
     assert_eq!(said_by(&session, Role::Caller), ["Please delete my data.", "Yes, please."]);
@@ -204,14 +188,9 @@ async fn words_that_are_not_understood_are_asked_for_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_panics_ends_one_call_and_what_was_said_is_kept() {
-    struct Panics;
-    impl Agent for Panics {
-        fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
-            stream::once(async { panic!("a fault of the agent's own") }).boxed()
-        }
-    }
+    let panics = ScriptedAgent::new(|_, _| panic!("a fault of the agent's own"));
     let mut setup = Setup::hearing([APPOINTMENT]);
-    setup.providers.agent = Arc::new(Panics);
+    setup.providers.agent = Arc::new(panics);
     let gateway = setup.start().await;
     // The carrier sees the connection break, and takes the call up again.
     let (report, bystander) =

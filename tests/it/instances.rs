@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
 use redial_agent::prompts;
 use redial_call::{Act, Role};
 use redial_memory::model::SessionDoc;
-use redial_provider::ProviderError;
-use redial_provider::agent::{Agent, Delta, Prompt};
+use redial_provider::agent::Delta;
+use redial_provider::scripted::ScriptedAgent;
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -22,12 +21,8 @@ const FROM: &str = "+14155550123";
 const HANG_UP: &str = "<Response><Hangup/></Response>";
 
 /// Says goodbye to whatever is said.
-struct Leaves;
-
-impl Agent for Leaves {
-    fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
-        stream::iter([Ok(Delta::Text("Goodbye.".to_owned())), Ok(Delta::Act(Act::EndCall))]).boxed()
-    }
+fn leaves() -> ScriptedAgent {
+    ScriptedAgent::new(|_, _| vec![Delta::Text("Goodbye.".to_owned()), Delta::Act(Act::EndCall)])
 }
 
 /// One of several instances over a Redis.
@@ -43,7 +38,7 @@ fn setup(redis: &RedisServer) -> Setup {
 /// One whose agent hangs up.
 async fn leaving(redis: &RedisServer) -> TestGateway {
     let mut setup = setup(redis);
-    setup.providers.agent = Arc::new(Leaves);
+    setup.providers.agent = Arc::new(leaves());
     setup.start().await
 }
 

@@ -9,6 +9,7 @@ mod commands;
 mod deaths;
 mod doors;
 mod faults;
+mod guests;
 mod import;
 mod instances;
 mod logs;

@@ -1,6 +1,8 @@
 //! The built-in agent: an answering service that takes a message in a few turns. It needs no model, and takes over in
 //! mid-call when a model fails.
 
+use std::sync::Arc;
+
 use futures_util::stream::{self, BoxStream, StreamExt};
 use redial_call::{Act, Role, Turn};
 use redial_language::data::agent::AgentPhrases;
@@ -13,7 +15,7 @@ use redial_memory::greeting::{GreetingLevel, sayable_name};
 use redial_memory::model::Confidence;
 use redial_memory::talk::{Evidence, READ_BACK_NAME, READ_BACK_NUMBER, Talk};
 use redial_provider::ProviderError;
-use redial_provider::agent::{Agent, Cue, Delta, Prompt};
+use redial_provider::agent::{Agent, AgentContext, AgentSession, Cue, Delta, Finish, Prompt};
 
 /// The question for the name is asked so often and no more: who does not want to say it need not.
 const NAME_ASKED_AT_MOST: u32 = 2;
@@ -24,7 +26,7 @@ const MISSES_BEFORE_OFFER: u32 = 3;
 /// A repetition longer than this is cut at a sentence.
 const REPEAT_CHARS: usize = 300;
 
-/// The agent that needs nothing. The same prompt always gives the same answer.
+/// The agent that needs nothing. The same context and prompt always give the same answer.
 ///
 /// An answer reads the whole history: about 30 µs a turn of the caller (23 words, optimised build), so half a
 /// millisecond in a call of 30 turns.
@@ -32,10 +34,29 @@ const REPEAT_CHARS: usize = 300;
 pub struct BuiltIn;
 
 impl Agent for BuiltIn {
-    fn reply(&self, prompt: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
-        let answer = answer(&prompt);
+    fn open(&self, context: AgentContext) -> Box<dyn AgentSession> {
+        Box::new(Desk::new(context))
+    }
+}
+
+/// The built-in agent in one call.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    context: Arc<AgentContext>,
+}
+
+impl Desk {
+    pub(crate) fn new(context: AgentContext) -> Self {
+        Self { context: Arc::new(context) }
+    }
+}
+
+impl AgentSession for Desk {
+    fn reply(&mut self, prompt: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
+        let answer = answer(&self.context, &prompt);
         let acts = answer.acts.into_iter().map(Delta::Act);
-        stream::iter(std::iter::once(Delta::Text(answer.text)).chain(acts).map(Ok)).boxed()
+        let deltas = std::iter::once(Delta::Text(answer.text)).chain(acts).chain([Delta::End(Finish::Done)]);
+        stream::iter(deltas.map(Ok)).boxed()
     }
 }
 
@@ -77,11 +98,12 @@ impl Answer {
 }
 
 /// Answers the last turn of the prompt's history.
-fn answer(prompt: &Prompt) -> Answer {
+fn answer(context: &AgentContext, prompt: &Prompt) -> Answer {
     // A caller greeted as a stranger is one, whatever is stored under the number.
-    let known_as = (prompt.level > GreetingLevel::Neutral).then(|| sayable_name(&prompt.profile)).flatten();
+    let known_as = (context.level > GreetingLevel::Neutral).then(|| sayable_name(&context.profile)).flatten();
     let talk = Talk::of(&prompt.history, known_as.as_deref(), Evidence::Acts);
-    let responder = Responder { talk, known_as: known_as.as_deref(), prompt, say: &english().agent };
+    let (known_as, level) = (known_as.as_deref(), context.level);
+    let responder = Responder { talk, known_as, level, prompt, say: &english().agent };
     let unclear =
         prompt.cue == Cue::Unclear || responder.talk.last.intent.is_none_or(|intent| intent == Intent::Nothing);
     if unclear && !responder.talk.last.number { responder.misunderstood() } else { responder.respond() }
@@ -91,6 +113,7 @@ fn answer(prompt: &Prompt) -> Answer {
 struct Responder<'a> {
     talk: Talk,
     known_as: Option<&'a str>,
+    level: GreetingLevel,
     prompt: &'a Prompt,
     say: &'static AgentPhrases,
 }
@@ -368,7 +391,7 @@ impl Responder<'_> {
     /// The name that may be said: the one of this call, or from the memory as far as the level allows.
     fn sayable_name(&self) -> Option<&str> {
         let stated = self.talk.name.as_ref().map(|name| name.say.as_str());
-        let remembered = || self.known_as.filter(|_| self.prompt.level >= GreetingLevel::Hint && !self.talk.disowned);
+        let remembered = || self.known_as.filter(|_| self.level >= GreetingLevel::Hint && !self.talk.disowned);
         stated.or_else(remembered).map(name::address)
     }
 

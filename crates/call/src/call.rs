@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::action::{Action, EndReason};
 use crate::acts::Act;
 use crate::acts::ToolOutcome;
-use crate::agent_turn::Then;
+use crate::agent_turn::{AgentTurn, Then};
 use crate::caller_turn::CallerTurn;
 use crate::context::Context;
 use crate::conversation::Conversation;
 use crate::ears::Ears;
 use crate::endpointer::Words;
 use crate::event::{EndSignal, Event, Load};
+use crate::ids::TurnId;
 use crate::settings::Settings;
 use crate::timer::Timer;
 use crate::transcript::Transcript;
@@ -79,6 +80,14 @@ impl Call {
     /// What the agent is shown: the turns so far, and its own in progress where it goes on from its tools.
     pub fn history(&self) -> Vec<Turn> {
         self.cx.transcript.history()
+    }
+
+    /// The agent's turn in progress. What is told of it by [`Action::TurnDone`] is not all of it.
+    pub fn agent_turn(&self) -> Option<TurnId> {
+        match &self.phase {
+            Phase::Live(conversation) => conversation.floor.agent().map(AgentTurn::id),
+            Phase::Waiting { .. } | Phase::Ending { .. } | Phase::Ended => None,
+        }
     }
 
     /// True after [`Action::End`].

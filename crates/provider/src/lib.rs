@@ -1,16 +1,21 @@
-//! The seams of a call: ears, mind and voice, the error they share, what wraps them, and scripted ones for tests.
+//! The seams of a call: ears, mind, hands and voice, the error they share, what wraps them, and scripted ones for tests.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | [`stt`] | ears |
 //! | [`agent`] | mind |
+//! | [`tools`] | what a mind may do beside talking |
 //! | [`tts`] | voice; the phrase cache and the voice behind a voice |
-//! | [`scripted`] | ears and a voice that do as they are told |
+//! | `conformance` | what every guest of a seam must do, for their tests |
+//! | [`scripted`] | ears, a mind, hands and a voice that do as they are told |
 
 pub mod agent;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
 pub mod scripted;
 pub mod stt;
+pub mod tools;
 pub mod tts;
 
 pub use error::{BoxError, ProviderError};

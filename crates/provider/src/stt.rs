@@ -2,15 +2,24 @@
 
 use std::time::Duration;
 
-use redial_call::{Frame, Load, UtteranceId};
+use redial_call::{Endpointing, Frame, Load, UtteranceId};
 use tokio::sync::mpsc;
 
 use crate::ProviderError;
 
 /// Recognises the caller's speech. One implementation a vendor, a scripted one for tests.
 pub trait Stt: Send + Sync {
-    /// Opens recognition for one call. Must be called on a tokio runtime.
-    fn open(&self) -> SttStream;
+    /// Opens recognition for one call. Must be called on a tokio runtime; does not wait. Whoever cannot be reached ends the stream,
+    /// which is opened again after a pause.
+    fn open(&self, context: SttContext) -> SttStream;
+
+    /// Who decides that the caller has finished.
+    ///
+    /// [`Endpointing::Ours`]: it hears utterances that we have cut, [`SttInput::Audio`], and answers when asked. [`Endpointing::Recogniser`]:
+    /// it hears all of the line, [`SttInput::Line`], and tells turns by itself.
+    fn endpointing(&self) -> Endpointing {
+        Endpointing::Ours
+    }
 
     /// How long a verdict on the voice ([`SttOutput::TurnEnd`]) is worth waiting for, once the words are there. Zero: none
     /// comes.
@@ -22,6 +31,19 @@ pub trait Stt: Send + Sync {
     /// must be cheap.
     fn load(&self) -> Load {
         Load::Ample
+    }
+}
+
+/// What a recogniser knows for the whole of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SttContext {
+    /// What is spoken, as a BCP 47 tag.
+    pub language: String,
+}
+
+impl Default for SttContext {
+    fn default() -> Self {
+        Self { language: "en".to_owned() }
     }
 }
 
@@ -50,18 +72,32 @@ impl SttStream {
                 SttOutput::Transcript { utterance, text } => return Some(Ok((utterance, text))),
                 SttOutput::NoSpeech { utterance } => return Some(Ok((utterance, String::new()))),
                 SttOutput::Failed { error, .. } => return Some(Err(error)),
-                SttOutput::Partial { .. } | SttOutput::TurnEnd { .. } => (),
+                SttOutput::Partial { .. }
+                | SttOutput::TurnEnd { .. }
+                | SttOutput::TurnStarted
+                | SttOutput::EagerEnd { .. }
+                | SttOutput::TurnResumed
+                | SttOutput::TurnEnded { .. } => (),
             }
         }
     }
 }
 
 /// What the session tells the recogniser.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SttInput {
+    /// The next 20 ms of the line, silence too: of a recogniser that takes the turns, and then nothing else holds audio.
+    Line(Frame),
+    /// What helps to recognise what comes next. Ignored where it cannot be used.
+    Context {
+        /// What the agent said last.
+        said: String,
+        /// Words worth knowing, such as the caller's name.
+        terms: Vec<String>,
+    },
     /// The next 20 ms of an utterance; the first frames are the pre-roll from before speech was noticed.
     Audio(UtteranceId, Frame),
-    /// Recognise all of the utterance so far. May come again when the caller went on after a pause:
+    /// Recognise all of the utterance so far; of a recogniser that takes the turns: end the turn now. May come again when the caller went on after a pause:
     /// the answer then covers the whole utterance. When the earlier one is not answered yet, both are answered with the words
     /// of the later one.
     Transcribe(UtteranceId),
@@ -101,6 +137,21 @@ pub enum SttOutput {
         utterance: UtteranceId,
         /// How likely the caller has finished, in percent.
         percent: u8,
+    },
+    /// A recogniser that takes the turns: the caller's turn has begun.
+    TurnStarted,
+    /// The turn has probably ended: an answer may be made, and not be heard. [`SttOutput::TurnResumed`] or [`SttOutput::TurnEnded`]
+    /// follows.
+    EagerEnd {
+        /// All words of the turn so far.
+        text: String,
+    },
+    /// It had not ended.
+    TurnResumed,
+    /// It has ended. The next one begins with [`SttOutput::TurnStarted`].
+    TurnEnded {
+        /// All words of the turn; empty: there were none.
+        text: String,
     },
     /// This utterance could not be recognised; the stream goes on.
     Failed {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use flite_rs::{Engine, Flow};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use redial_call::Frame;
 use redial_call::audio::{FRAME_BYTES, SAMPLE_RATE_HZ};
-use redial_provider::tts::Tts;
+use redial_call::{Frame, TurnId};
+use redial_provider::tts::{Spoken, Tts, VoiceContext, VoiceSession};
 use redial_provider::{BoxError, ProviderError};
 
 use super::{level, text};
@@ -69,11 +69,17 @@ impl Flite {
 }
 
 impl Tts for Flite {
-    fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
+    fn open(&self, _: &VoiceContext) -> Box<dyn VoiceSession> {
+        Box::new(self.clone())
+    }
+}
+
+impl VoiceSession for Flite {
+    fn speak(&mut self, _: TurnId, text: &str) -> BoxStream<'static, Result<Spoken, ProviderError>> {
         let sentences = text::sentences(&text::sayable(text));
         let voice = self.clone();
         stream::try_unfold(sentences.into_iter(), move |left| voice.clone().next(left))
-            .map_ok(|frames| stream::iter(frames.into_iter().map(Ok)))
+            .map_ok(|frames| stream::iter(frames.into_iter().map(|frame| Ok(Spoken::Audio(frame)))))
             .try_flatten()
             .boxed()
     }
@@ -111,6 +117,7 @@ fn fade(samples: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use redial_call::audio;
+    use redial_provider::tts::say;
 
     use super::*;
 
@@ -119,7 +126,7 @@ mod tests {
     }
 
     async fn speak(voice: &Flite, text: &str) -> Vec<i16> {
-        let frames: Vec<Frame> = voice.speak(text).try_collect().await.unwrap();
+        let frames: Vec<Frame> = say(voice, text).try_collect().await.unwrap();
         frames.iter().flat_map(|frame| frame.as_bytes().map(audio::decode)).collect()
     }
 
@@ -158,7 +165,7 @@ mod tests {
     async fn a_dropped_stream_leaves_its_thread_free() {
         let voice = voice();
         for _ in 0..20 {
-            let mut speech = voice.speak("This sentence is dropped. So is this one.");
+            let mut speech = say(&voice, "This sentence is dropped. So is this one.");
             assert!(speech.next().await.is_some());
         }
         assert!(!speak(&voice, "Still here.").await.is_empty());

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use futures_util::stream::{self, BoxStream, StreamExt};
-use redial_call::Frame;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use redial_call::audio::FRAME_BYTES;
+use redial_call::{Frame, TurnId};
 use redial_hibari::{Flow, SynthesisError, Voice};
 use redial_phonemes::Phonemizer;
-use redial_provider::tts::Tts;
+use redial_provider::tts::{Spoken, Tts, VoiceContext, VoiceSession};
 use redial_provider::{BoxError, ProviderError};
 use tokio::sync::mpsc;
 
@@ -85,10 +85,16 @@ impl Hibari {
 }
 
 impl Tts for Hibari {
-    fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
+    fn open(&self, _: &VoiceContext) -> Box<dyn VoiceSession> {
+        Box::new(self.clone())
+    }
+}
+
+impl VoiceSession for Hibari {
+    fn speak(&mut self, _: TurnId, text: &str) -> BoxStream<'static, Result<Spoken, ProviderError>> {
         let left = text::sentences(&text::unmarked(text)).into_iter();
         let speech = Speech { voice: self.clone(), left, running: None };
-        stream::try_unfold(speech, Speech::next).boxed()
+        stream::try_unfold(speech, Speech::next).map_ok(Spoken::Audio).boxed()
     }
 }
 
@@ -146,8 +152,8 @@ impl Speech {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::TryStreamExt;
     use redial_call::audio;
+    use redial_provider::tts::say;
 
     use super::*;
     use crate::models::DEFAULT_FOLDER;
@@ -161,7 +167,7 @@ mod tests {
     }
 
     async fn speak(voice: &Hibari, text: &str) -> Vec<i16> {
-        let frames: Vec<Frame> = voice.speak(text).try_collect().await.unwrap();
+        let frames: Vec<Frame> = say(voice, text).try_collect().await.unwrap();
         frames.iter().flat_map(|frame| frame.as_bytes().map(audio::decode)).collect()
     }
 
@@ -209,7 +215,7 @@ mod tests {
     async fn frames_come_before_the_sentence_is_made_and_a_dropped_stream_leaves_its_thread_free() {
         let voice = voice(1.0);
         for _ in 0..5 {
-            let mut speech = voice.speak("This sentence is dropped. So is this one, which nobody hears.");
+            let mut speech = say(&voice, "This sentence is dropped. So is this one, which nobody hears.");
             assert!(speech.next().await.is_some());
         }
         let began = std::time::Instant::now();

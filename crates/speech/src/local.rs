@@ -84,21 +84,42 @@ pub fn load_voice(models_dir: &Path, voice: VoiceConfig) -> Result<Arc<dyn Tts>,
 #[cfg(all(test, feature = "hibari"))]
 mod tests {
     use futures_util::TryStreamExt;
+    use redial_call::Frame;
+    use redial_call::audio::FRAME_BYTES;
+    use redial_provider::{conformance, tts};
 
     use super::*;
     use crate::models::DEFAULT_FOLDER;
 
     async fn frames(voice: &Arc<dyn Tts>) -> usize {
-        voice.speak("Hello, who is calling?").try_fold(0, async |count, _| Ok(count + 1)).await.expect("it speaks")
+        tts::say(voice.as_ref(), "Hello, who is calling?")
+            .try_fold(0, async |count, _| Ok(count + 1))
+            .await
+            .expect("it speaks")
+    }
+
+    fn models() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(DEFAULT_FOLDER)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_offline_ears_and_voices_do_what_every_guest_does() {
+        let local = LocalSpeech::load(&models(), VoiceConfig::default()).unwrap();
+        conformance::tts::check(local.tts.as_ref()).await;
+        let plain = VoiceConfig { name: VoiceName::Flite, speed: 1.0 };
+        conformance::tts::check(load_voice(&models(), plain).unwrap().as_ref()).await;
+        let said = models().join("../fixtures/audio/synthetic/hibari_appt.wav");
+        let ulaw = crate::wav::read(&std::fs::read(said).unwrap()).unwrap();
+        let speech: Vec<Frame> = ulaw.chunks(FRAME_BYTES).map(Frame::padded).collect();
+        conformance::stt::check(local.stt.as_ref(), &speech).await;
     }
 
     #[tokio::test]
     async fn a_voice_whose_files_are_missing_is_replaced_by_the_plain_one() {
         let plain = VoiceConfig { name: VoiceName::Flite, speed: 1.0 };
-        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(DEFAULT_FOLDER);
         let nowhere = tempfile::tempdir().unwrap();
         let [natural, replaced, plain] = [
-            load_voice(&models, VoiceConfig::default()).unwrap(),
+            load_voice(&models(), VoiceConfig::default()).unwrap(),
             load_voice(nowhere.path(), VoiceConfig::default()).unwrap(),
             load_voice(nowhere.path(), plain).unwrap(),
         ];

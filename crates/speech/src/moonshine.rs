@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redial_call::Load;
-use redial_provider::stt::{Stt, SttStream};
+use redial_provider::stt::{Stt, SttContext, SttStream};
 use tokio::sync::mpsc;
 
 use self::line::{Line, Parts};
@@ -64,7 +64,7 @@ impl Moonshine {
 
 impl Stt for Moonshine {
     /// `input` holds 64 frames (1.28 s). Answers come in the order in which they were asked for.
-    fn open(&self) -> SttStream {
+    fn open(&self, _: SttContext) -> SttStream {
         let (input, commands) = mpsc::channel(INPUT_CAPACITY);
         let (answers, output) = mpsc::channel(OUTPUT_CAPACITY);
         let line = Line::new(self.parts.clone());

@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::Talks;
 use super::caller::KEY;
+use super::talks;
 use crate::support::gateway::{Setup, TestGateway};
 use crate::support::line::{STREAM, call_sid};
 
@@ -54,7 +54,7 @@ async fn next_text(socket: &mut Socket) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_call_of_a_carrier_of_words() {
     let mut setup = Setup::hearing([""]);
-    setup.providers.agent = Arc::new(Talks);
+    setup.providers.agent = Arc::new(talks());
     setup.providers.carriers = vec![Arc::new(Relay::new(KEY))];
     let gateway = setup.start().await;
     let sid = call_sid();

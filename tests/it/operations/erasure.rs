@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use redial::simulate::{HangUp, Report, Script, Step};
 use redial_provider::scripted::ScriptedStt;
-use redial_provider::stt::{Stt, SttStream};
+use redial_provider::stt::{Stt, SttContext, SttStream};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -30,8 +30,8 @@ const THEIRS: [&str; 3] = ["zebracorn", "quagmirage", "wolverdine"];
 struct ByCall(Mutex<VecDeque<ScriptedStt>>);
 
 impl Stt for ByCall {
-    fn open(&self) -> SttStream {
-        self.0.lock().unwrap().pop_front().unwrap().open()
+    fn open(&self, context: SttContext) -> SttStream {
+        self.0.lock().unwrap().pop_front().unwrap().open(context)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use redial_call::audio::{FRAME_BYTES, FRAME_DURATION};
 use redial_call::{Frame, Settings, UtteranceId};
-use redial_provider::stt::{Stt, SttInput, SttStream};
+use redial_provider::stt::{Stt, SttContext, SttInput, SttStream};
 use redial_speech::models::DEFAULT_FOLDER;
 use redial_speech::moonshine::Moonshine;
 use redial_speech::pool::WorkerPool;
@@ -100,7 +100,7 @@ pub(super) async fn hear(line: &[u8]) -> String {
 
 /// The words of an utterance; none when it has no frames.
 pub(super) async fn recognise(utterance: &[Frame]) -> String {
-    let mut stream = MOONSHINE.open();
+    let mut stream = MOONSHINE.open(SttContext::default());
     let id = UtteranceId(1);
     for frame in utterance {
         send(&stream, SttInput::Audio(id, *frame)).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redial_call::audio::encode;
 use redial_call::{Frame, UtteranceId};
-use redial_provider::stt::{Stt as _, SttInput, SttOutput, SttStream};
+use redial_provider::stt::{Stt as _, SttContext, SttInput, SttOutput, SttStream};
 use redial_speech::moonshine::Moonshine;
 use redial_speech::pool::WorkerPool;
 use redial_speech::turn_end::TurnEnd;
@@ -58,7 +58,7 @@ fn own(threads: usize) -> Moonshine {
 #[tokio::test]
 async fn a_pause_is_judged_beside_its_words() {
     for (name, share, finished) in [("lv0870", 1.0, true), ("synthetic/hibari_name", 0.55, false)] {
-        let mut stream = MOONSHINE.open();
+        let mut stream = MOONSHINE.open(SttContext::default());
         let id = UtteranceId(1);
         say(&stream, id, &recorded(name, share)).await;
         send(&stream, SttInput::Transcribe(id)).await;
@@ -79,7 +79,7 @@ async fn a_pause_is_judged_beside_its_words() {
 #[tokio::test]
 async fn a_caller_who_went_on_is_judged_by_the_later_pause_only_and_every_question_is_answered() {
     let stt = own(1);
-    let mut stream = stt.open();
+    let mut stream = stt.open(SttContext::default());
     let id = UtteranceId(1);
     say(&stream, id, &recorded("cards001", 1.0)).await;
     send(&stream, SttInput::Transcribe(id)).await;
@@ -95,7 +95,7 @@ async fn a_caller_who_went_on_is_judged_by_the_later_pause_only_and_every_questi
 #[tokio::test]
 async fn a_discarded_utterance_is_not_judged() {
     let stt = own(1);
-    let mut stream = stt.open();
+    let mut stream = stt.open(SttContext::default());
     let id = UtteranceId(1);
     say(&stream, id, &recorded("cards001", 1.0)).await;
     send(&stream, SttInput::Transcribe(id)).await;
@@ -107,7 +107,7 @@ async fn a_discarded_utterance_is_not_judged() {
 #[tokio::test]
 async fn an_utterance_that_goes_on_is_guessed_at() {
     let stt = own(1);
-    let mut stream = stt.open();
+    let mut stream = stt.open(SttContext::default());
     let id = UtteranceId(1);
     let line = recorded("lv0870", 1.0);
     say(&stream, id, &line[..150]).await;
@@ -125,7 +125,7 @@ async fn an_utterance_that_goes_on_is_guessed_at() {
 #[tokio::test]
 async fn a_guess_ends_where_the_question_begins() {
     let stt = own(1);
-    let mut stream = stt.open();
+    let mut stream = stt.open(SttContext::default());
     let id = UtteranceId(1);
     say(&stream, id, &recorded("lv0870", 0.8)).await;
     send(&stream, SttInput::Guess(id)).await;
@@ -150,7 +150,7 @@ fn noise(frames: usize, amplitude: f32, shape: impl Fn(usize) -> f32) -> Vec<Fra
 
 #[tokio::test]
 async fn noise_has_no_words() {
-    let mut stream = MOONSHINE.open();
+    let mut stream = MOONSHINE.open(SttContext::default());
     let mut lines = Vec::new();
     for amplitude in [0.3, 0.03, 0.005] {
         for frames in [25, 75, 150] {

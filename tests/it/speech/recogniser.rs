@@ -1,13 +1,13 @@
 //! The recogniser by itself: which question gets which answer.
 
 use redial_call::{Frame, UtteranceId};
-use redial_provider::stt::{Stt as _, SttInput};
+use redial_provider::stt::{Stt as _, SttContext, SttInput};
 
 use super::ears::{MOONSHINE, answer, frames, recording, root, send};
 
 #[tokio::test]
 async fn audio_of_any_length_is_answered() {
-    let mut stream = MOONSHINE.open();
+    let mut stream = MOONSHINE.open(SttContext::default());
     for (number, count) in [(1, 0), (2, 1), (3, 4), (4, 5), (5, 9), (6, 1300)] {
         let id = UtteranceId(number);
         for _ in 0..count {
@@ -23,7 +23,7 @@ async fn audio_of_any_length_is_answered() {
 #[tokio::test]
 async fn a_discarded_utterance_is_forgotten_and_the_next_one_is_answered() {
     let spoken = frames(&recording(root().join("fixtures/audio/cards001.wav")));
-    let mut stream = MOONSHINE.open();
+    let mut stream = MOONSHINE.open(SttContext::default());
     let [first, second] = [1, 2].map(UtteranceId);
     for id in [first, second] {
         for frame in &spoken {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use redial_call::Frame;
-use redial_provider::tts::Tts;
+use redial_provider::tts::{Tts, say};
 use redial_speech::flite::Flite;
 use redial_speech::local::LocalSpeech;
 use redial_speech::pool::WorkerPool;
@@ -30,7 +30,7 @@ async fn talk(voice: &dyn Tts, step: usize) -> (usize, Tally) {
     let corpus = table::<3>(root().join("fixtures/speech/corpus.tsv"));
     let mut trips: Vec<Trip> = stream::iter(corpus.into_iter().step_by(step))
         .map(|[kind, _, said]| async move {
-            let frames: Vec<Frame> = voice.speak(&said).try_collect().await.unwrap();
+            let frames: Vec<Frame> = say(voice, &said).try_collect().await.unwrap();
             let line: Vec<u8> = frames.iter().flat_map(|frame| *frame.as_bytes()).collect();
             let heard = hear(&line).await;
             let tally = Tally::of(&said, &heard);

@@ -10,12 +10,10 @@ mod pace;
 mod play;
 mod recordings;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
 use redial_agent::builtin::BuiltIn;
 use redial_call::Role;
-use redial_provider::ProviderError;
-use redial_provider::agent::{Agent, Delta, Prompt};
+use redial_provider::agent::Delta;
+use redial_provider::scripted::ScriptedAgent;
 
 use self::play::{Phone, with_phone};
 use self::recordings::recordings;
@@ -87,7 +85,7 @@ fn a_complete_sentence_is_answered_soon() {
 
 #[test]
 fn a_sound_of_attention_does_not_end_the_agents_turn() {
-    with_phone(Talker, async |phone| {
+    with_phone(talker(), async |phone| {
         let callers = recordings("backchannel");
         assert_eq!(callers.len(), 10);
         let mut stopped = Vec::new();
@@ -120,7 +118,7 @@ fn a_sound_of_attention_does_not_end_the_agents_turn() {
 
 #[test]
 fn an_interruption_stops_the_agent_at_once_and_is_answered() {
-    with_phone(Talker, async |phone| {
+    with_phone(talker(), async |phone| {
         let callers = recordings("interruption");
         assert_eq!(callers.len(), 10);
         let mut late = Vec::new();
@@ -144,7 +142,13 @@ fn an_interruption_stops_the_agent_at_once_and_is_answered() {
 }
 
 /// Answers the caller's first turn with a long speech, and all others with a short one.
-struct Talker;
+fn talker() -> ScriptedAgent {
+    ScriptedAgent::new(|_, prompt| {
+        let turns = prompt.history.iter().filter(|turn| turn.role == Role::Caller).count();
+        let text = if turns == 1 { SPEECH } else { "Go ahead, I'm listening." };
+        vec![Delta::Text(text.to_owned())]
+    })
+}
 
 /// About twenty seconds, so that it goes on when the caller has said something over it.
 const SPEECH: &str = "Of course. We are open from Monday to Friday between nine in the morning and six in the evening. \
@@ -152,11 +156,3 @@ const SPEECH: &str = "Of course. We are open from Monday to Friday between nine 
     During the holidays the hours are shorter, and they are written on the door and on our page. \
     If you come by car, please park behind the house, because the street in front of it is narrow. \
     The bus stops at the corner, and from there it is a walk of five minutes along the river.";
-
-impl Agent for Talker {
-    fn reply(&self, prompt: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
-        let turns = prompt.history.iter().filter(|turn| turn.role == Role::Caller).count();
-        let text = if turns == 1 { SPEECH } else { "Go ahead, I'm listening." };
-        stream::iter([Ok(Delta::Text(text.to_owned()))]).boxed()
-    }
-}

@@ -12,6 +12,7 @@ use redial::simulate::Simulator;
 use redial_agent::builtin::BuiltIn;
 use redial_memory::model::{Profile, SessionDoc};
 use redial_provider::scripted::{Heard, ScriptedStt, ScriptedTts};
+use redial_provider::tools::NoTools;
 use redial_speech::local::LocalSpeech;
 use redial_speech::vad::silero::Silero;
 use redial_speech::voice::VoiceConfig;
@@ -57,6 +58,7 @@ impl Setup {
             stt: Arc::new(ScriptedStt::new(script)),
             tts: Arc::new(ScriptedTts::new().per_char_ms(20)),
             agent: Arc::new(BuiltIn),
+            tools: Arc::new(NoTools),
             vad: silero(),
             carriers: Vec::new(),
         };
@@ -68,7 +70,8 @@ impl Setup {
     #[cfg_attr(not(feature = "tts-hibari"), expect(dead_code, reason = "its tests are timed by the natural voice"))]
     pub(crate) fn with_local_speech() -> Self {
         let LocalSpeech { stt, tts, vad } = LocalSpeech::load(Path::new("models"), VoiceConfig::default()).unwrap();
-        let providers = Providers { stt, tts, agent: Arc::new(BuiltIn), vad, carriers: Vec::new() };
+        let providers =
+            Providers { stt, tts, agent: Arc::new(BuiltIn), tools: Arc::new(NoTools), vad, carriers: Vec::new() };
         Self { providers, ..Self::hearing([""]) }
     }
 

@@ -3,6 +3,7 @@
 //! The process is this very test binary, told to run [`child`]. Its listening socket is ours: connections wait while it
 //! is down, as behind a supervisor that hands the socket over.
 
+use redial_provider::scripted::{ScriptedAgent, ScriptedStt};
 use std::collections::{BTreeMap, HashSet};
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -12,14 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
-use futures_util::stream::{self, BoxStream};
 use redial::config::Config;
 use redial::gateway::{Gateway, RunningCalls};
 use redial::simulate::Simulator;
-use redial_provider::ProviderError;
-use redial_provider::agent::{Agent, Delta, Prompt};
-use redial_provider::scripted::ScriptedStt;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Resource, Rlimit, prlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -269,12 +265,8 @@ pub(crate) const PROCESS_SCRIPT: [&str; 4] =
     ["My name is Ana.", "I want to move my visit to Friday.", "Thank you, that is all.", "Goodbye."];
 
 /// Hears everybody out and never hangs up, as the built-in agent does on keys that mean nothing: with `TEST_LISTENS`.
-struct Listens;
-
-impl Agent for Listens {
-    fn reply(&self, _: Prompt) -> BoxStream<'static, Result<Delta, ProviderError>> {
-        stream::iter([Ok(Delta::Text("Go on, please.".to_owned()))]).boxed()
-    }
+fn listens() -> ScriptedAgent {
+    ScriptedAgent::saying("Go on, please.")
 }
 
 /// The child's body.
@@ -290,7 +282,7 @@ fn child() {
         providers.stt = Arc::new(ScriptedStt::new(PROCESS_SCRIPT).delayed(delay));
     }
     if vars.contains_key("TEST_LISTENS") {
-        providers.agent = Arc::new(Listens);
+        providers.agent = Arc::new(listens());
     }
     if let Some(files) = vars.get("TEST_FILES") {
         let files = files.parse().unwrap();

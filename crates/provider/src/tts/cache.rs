@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::stream::{self, BoxStream, StreamExt};
-use redial_call::Frame;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use redial_call::audio::FRAME_BYTES;
+use redial_call::{Frame, TurnId};
 use tokio::sync::watch;
 
-use super::Tts;
+use super::{Kept, Spoken, Tts, VoiceContext, VoiceSession};
 use crate::ProviderError;
 
 /// Keeps what a voice says again and again, and what it is about to say; nothing else, as sentences may be about somebody.
@@ -17,9 +17,10 @@ use crate::ProviderError;
 /// other text is kept as long as somebody [holds](Cached::hold) it. Requests for a kept text that is being spoken share the one synthesis.
 /// What fails is not kept. Must be used on a tokio runtime; dropping the last stream of a text cancels its synthesis, unless
 /// it is held.
+#[derive(Clone)]
 pub struct Cached {
     voice: Arc<dyn Tts>,
-    fixed: HashSet<String>,
+    fixed: Arc<HashSet<String>>,
     shelf: Arc<Mutex<Shelf>>,
 }
 
@@ -51,7 +52,7 @@ impl Cached {
     /// Keeps at most `capacity_bytes` of what `voice` has spoken of the `fixed` phrases. One second is 8000 bytes.
     pub fn new(voice: Arc<dyn Tts>, capacity_bytes: usize, fixed: impl IntoIterator<Item = String>) -> Self {
         let shelf = Shelf { capacity_bytes, size_bytes: 0, clock: 0, entries: HashMap::new() };
-        Self { voice, fixed: fixed.into_iter().collect(), shelf: Arc::new(Mutex::new(shelf)) }
+        Self { voice, fixed: Arc::new(fixed.into_iter().collect()), shelf: Arc::new(Mutex::new(shelf)) }
     }
 
     /// Starts to speak these fixed phrases now, so that they are there when they are needed.
@@ -62,13 +63,26 @@ impl Cached {
         }
     }
 
-    /// Starts to speak `text` now, for a [`Tts::speak`] that comes later, and keeps it as long as the answer is.
+    /// Starts to speak `text` now, for a [`VoiceSession::speak`] that comes later, and keeps it as long as the answer is.
     pub fn hold(&self, text: &str) -> Held {
         let mut shelf = lock(&self.shelf);
         let entry = self.entry(&mut shelf, text);
         entry.holders += 1;
         entry.go_on_alone();
         Held { text: text.to_owned(), shelf: Arc::clone(&self.shelf) }
+    }
+
+    /// The whole speech, where it is there already.
+    pub fn kept(&self, text: &str) -> Option<Kept> {
+        let mut shelf = lock(&self.shelf);
+        shelf.clock += 1;
+        let clock = shelf.clock;
+        let entry = shelf.entries.get_mut(text)?;
+        entry.asked_at = clock;
+        match &entry.speech {
+            Speech::Kept(kept) => Some(kept.clone()),
+            Speech::Coming { .. } => None,
+        }
     }
 
     fn entry<'a>(&self, shelf: &'a mut Shelf, text: &str) -> &'a mut Entry {
@@ -82,7 +96,7 @@ impl Cached {
                 shelf: Arc::clone(&self.shelf),
                 ended: false,
             };
-            tokio::spawn(reading.run(self.voice.speak(text)));
+            tokio::spawn(reading.run(self.voice.open(&VoiceContext::default())));
             let is_fixed = self.fixed.contains(text);
             Entry { asked_at: clock, is_fixed, holders: 0, speech: Speech::Coming { progress, warmed: None } }
         });
@@ -92,46 +106,57 @@ impl Cached {
 }
 
 impl Tts for Cached {
-    fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
-        let mut shelf = lock(&self.shelf);
-        if !self.fixed.contains(text) && !shelf.entries.contains_key(text) {
+    fn open(&self, context: &VoiceContext) -> Box<dyn VoiceSession> {
+        Box::new(Session { own: self.voice.open(context), cache: self.clone() })
+    }
+}
+
+/// The voice of one call: what is kept from the shelf, all else by its own.
+struct Session {
+    own: Box<dyn VoiceSession>,
+    cache: Cached,
+}
+
+impl VoiceSession for Session {
+    fn speak(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Result<Spoken, ProviderError>> {
+        let mut shelf = lock(&self.cache.shelf);
+        if !self.cache.fixed.contains(text) && !shelf.entries.contains_key(text) {
             drop(shelf);
-            return self.voice.speak(text);
+            return self.own.speak(turn, text);
         }
-        match &self.entry(&mut shelf, text).speech {
-            Speech::Kept(ulaw) => {
-                let ulaw = Arc::clone(ulaw);
-                let frames = ulaw.len() / FRAME_BYTES;
-                stream::iter((0..frames).map(move |at| Ok(Frame::padded(&ulaw[at * FRAME_BYTES..][..FRAME_BYTES]))))
-                    .boxed()
-            }
+        match &self.cache.entry(&mut shelf, text).speech {
+            Speech::Kept(kept) => pieces(kept.clone()).boxed(),
             Speech::Coming { progress, .. } => stream::unfold((progress.subscribe(), 0), follow).boxed(),
         }
     }
 
-    fn kept(&self, text: &str) -> Option<Arc<[u8]>> {
-        let mut shelf = lock(&self.shelf);
-        shelf.clock += 1;
-        let clock = shelf.clock;
-        let entry = shelf.entries.get_mut(text)?;
-        entry.asked_at = clock;
-        match &entry.speech {
-            Speech::Kept(ulaw) => Some(Arc::clone(ulaw)),
-            Speech::Coming { .. } => None,
-        }
+    fn finish(&mut self, turn: TurnId) {
+        self.own.finish(turn);
+    }
+
+    fn kept(&self, text: &str) -> Option<Kept> {
+        self.cache.kept(text)
     }
 }
 
-/// Waits for the frame at a place in a speech that is coming.
+/// A speech that is there, as it would come.
+fn pieces(kept: Kept) -> impl Stream<Item = Result<Spoken, ProviderError>> {
+    let words = (!kept.words.is_empty()).then(|| Spoken::Words(kept.words.to_vec()));
+    let frames = kept.ulaw.len() / FRAME_BYTES;
+    let frames = (0..frames).map(move |at| Spoken::Audio(Frame::padded(&kept.ulaw[at * FRAME_BYTES..][..FRAME_BYTES])));
+    stream::iter(words.into_iter().chain(frames).map(Ok))
+}
+
+/// Waits for the piece at a place in a speech that is coming.
 async fn follow(
     (mut progress, at): (watch::Receiver<Progress>, usize),
-) -> Option<(Result<Frame, ProviderError>, (watch::Receiver<Progress>, usize))> {
+) -> Option<(Result<Spoken, ProviderError>, (watch::Receiver<Progress>, usize))> {
     let item = {
-        let reached = progress.wait_for(|progress| progress.end.is_some() || progress.frames.len() > at).await.ok()?;
-        match (reached.frames.get(at), &reached.end) {
-            (Some(frame), _) => Ok(*frame),
+        let reached = progress.wait_for(|progress| progress.end.is_some() || progress.pieces.len() > at).await.ok()?;
+        match (reached.pieces.get(at), &reached.end) {
+            (Some(piece), _) => Ok(piece.clone()),
             // Beyond the error there is nothing.
-            (None, Some(Err(error))) if at == reached.frames.len() => Err(error.to_error()),
+            (None, Some(Err(error))) if at == reached.pieces.len() => Err(error.to_error()),
             (None, _) => return None,
         }
     };
@@ -171,26 +196,32 @@ impl Entry {
 enum Speech {
     /// Being spoken.
     Coming { progress: Arc<watch::Sender<Progress>>, warmed: Option<watch::Receiver<Progress>> },
-    /// Spoken: μ-law, whole frames.
-    Kept(Arc<[u8]>),
+    /// Spoken.
+    Kept(Kept),
 }
 
 #[derive(Debug, Default)]
 struct Progress {
-    frames: Vec<Frame>,
+    pieces: Vec<Spoken>,
     end: Option<Result<(), Shared>>,
 }
 
 impl Shelf {
     /// Puts a speech on the shelf, if it is still wanted, and takes off what has to go for it. One larger than the shelf is not kept.
-    fn keep(&mut self, text: &str, frames: &[Frame]) {
+    fn keep(&mut self, text: &str, pieces: &[Spoken]) {
         let Some(mut entry) = self.remove(text).filter(|entry| entry.is_fixed || entry.holders > 0) else { return };
-        let ulaw: Arc<[u8]> = frames.iter().flat_map(Frame::as_bytes).copied().collect();
+        let (mut ulaw, mut words) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            match piece {
+                Spoken::Audio(frame) => ulaw.extend_from_slice(frame.as_bytes()),
+                Spoken::Words(more) => words.extend_from_slice(more),
+            }
+        }
         if ulaw.len() > self.capacity_bytes {
             return;
         }
         self.size_bytes += ulaw.len();
-        entry.speech = Speech::Kept(ulaw);
+        entry.speech = Speech::Kept(Kept { ulaw: ulaw.into(), words: words.into() });
         self.entries.insert(text.to_owned(), entry);
         while self.size_bytes > self.capacity_bytes {
             let kept =
@@ -205,8 +236,8 @@ impl Shelf {
 
     fn remove(&mut self, text: &str) -> Option<Entry> {
         let entry = self.entries.remove(text)?;
-        if let Speech::Kept(ulaw) = &entry.speech {
-            self.size_bytes -= ulaw.len();
+        if let Speech::Kept(kept) = &entry.speech {
+            self.size_bytes -= kept.ulaw.len();
         }
         Some(entry)
     }
@@ -221,10 +252,12 @@ struct Reading {
 }
 
 impl Reading {
-    async fn run(mut self, mut speech: BoxStream<'static, Result<Frame, ProviderError>>) {
+    /// Speaks with a voice that was opened for it.
+    async fn run(mut self, mut voice: Box<dyn VoiceSession>) {
+        let mut speech = voice.speak(TurnId(0), &self.text);
         loop {
-            let frame = tokio::select! {
-                frame = speech.next() => frame,
+            let piece = tokio::select! {
+                piece = speech.next() => piece,
                 () = self.progress.closed() => {
                     if self.give_up() {
                         return;
@@ -232,8 +265,8 @@ impl Reading {
                     continue;
                 }
             };
-            match frame {
-                Some(Ok(frame)) => self.progress.send_modify(|progress| progress.frames.push(frame)),
+            match piece {
+                Some(Ok(piece)) => self.progress.send_modify(|progress| progress.pieces.push(piece)),
                 Some(Err(error)) => return self.end(Err(Shared(Arc::new(error)))),
                 None => return self.end(Ok(())),
             }
@@ -255,7 +288,7 @@ impl Reading {
         self.ended = true;
         let mut shelf = lock(&self.shelf);
         match end {
-            Ok(()) => shelf.keep(&self.text, &self.progress.borrow().frames),
+            Ok(()) => shelf.keep(&self.text, &self.progress.borrow().pieces),
             Err(_) => drop(shelf.remove(&self.text)),
         }
         drop(shelf);
@@ -330,11 +363,17 @@ mod tests {
         }
     }
 
-    impl Tts for Counting {
-        fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
+    impl Tts for Arc<Counting> {
+        fn open(&self, _: &VoiceContext) -> Box<dyn VoiceSession> {
+            Box::new(Self::clone(self))
+        }
+    }
+
+    impl VoiceSession for Arc<Counting> {
+        fn speak(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Result<Spoken, ProviderError>> {
             self.asked.fetch_add(1, Ordering::Relaxed);
             let tell = TellOnDrop(Arc::clone(&self.dropped));
-            self.voice.speak(text).inspect(move |_| _ = &tell).boxed()
+            self.voice.clone().speak(turn, text).inspect(move |_| _ = &tell).boxed()
         }
     }
 
@@ -343,15 +382,19 @@ mod tests {
         ScriptedTts::new().per_char_ms(20)
     }
 
+    fn speak(cached: &Cached, text: &str) -> BoxStream<'static, Result<Spoken, ProviderError>> {
+        cached.open(&VoiceContext::default()).speak(TurnId(1), text)
+    }
+
     async fn say(cached: &Cached, text: &str) -> Result<usize, ProviderError> {
-        cached.speak(text).try_fold(0, async |count, _| Ok(count + 1)).await
+        speak(cached, text).try_fold(0, async |count, _| Ok(count + 1)).await
     }
 
     /// Texts that are phrases of every test.
     const PHRASES: [&str; 4] = ["hello", "first", "other", "third"];
 
-    fn cached(voice: Arc<dyn Tts>, capacity_bytes: usize) -> Cached {
-        Cached::new(voice, capacity_bytes, PHRASES.map(str::to_owned))
+    fn cached(voice: impl Tts + 'static, capacity_bytes: usize) -> Cached {
+        Cached::new(Arc::new(voice), capacity_bytes, PHRASES.map(str::to_owned))
     }
 
     #[tokio::test(start_paused = true)]
@@ -360,8 +403,8 @@ mod tests {
         let cached = cached(counting.clone(), 10_000);
         let held = [cached.hold("hello, Ana"), cached.hold("hello, Ana")];
         assert_eq!(say(&cached, "hello, Ana").await.unwrap(), 10);
-        assert_eq!(cached.speak("hello, Ana").collect::<Vec<_>>().now_or_never().expect("no wait").len(), 10);
-        assert_eq!(cached.kept("hello, Ana").expect("it is kept").len(), 10 * FRAME_BYTES);
+        assert_eq!(speak(&cached, "hello, Ana").collect::<Vec<_>>().now_or_never().expect("no wait").len(), 10);
+        assert_eq!(cached.kept("hello, Ana").expect("it is kept").ulaw.len(), 10 * FRAME_BYTES);
         assert_eq!(counting.asked(), 1);
         let [one, other] = held;
         drop(one);
@@ -389,7 +432,7 @@ mod tests {
         cached.warm(["hello", "none of them"]);
         cached.warm(["hello"]);
         assert_eq!(say(&cached, "hello").await.unwrap(), 5);
-        assert_eq!(cached.speak("hello").collect::<Vec<_>>().now_or_never().expect("no wait").len(), 5);
+        assert_eq!(speak(&cached, "hello").collect::<Vec<_>>().now_or_never().expect("no wait").len(), 5);
         assert_eq!(counting.asked(), 1);
     }
 
@@ -406,22 +449,35 @@ mod tests {
     async fn a_text_that_nobody_waits_for_is_cancelled_unless_it_is_held() {
         let counting = Counting::new(voice().delayed(Duration::from_secs(1)));
         let cached = cached(counting.clone(), 10_000);
-        drop(cached.speak("hello"));
+        drop(speak(&cached, "hello"));
         counting.dropped.notified().await;
         assert_eq!(say(&cached, "hello").await.unwrap(), 5);
         assert_eq!(counting.asked(), 2);
 
         let _held = cached.hold("goodbye");
-        drop(cached.speak("goodbye"));
+        drop(speak(&cached, "goodbye"));
         assert_eq!(say(&cached, "goodbye").await.unwrap(), 7);
         assert_eq!(counting.asked(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_speech_keeps_its_words_times() {
+        let cached = cached(voice().telling_words(), 10_000);
+        let coming: Vec<Spoken> = speak(&cached, "hello").try_collect().await.unwrap();
+        let kept = cached.kept("hello").expect("it is kept");
+        assert_eq!((kept.words.len(), kept.words[0].text.as_str(), kept.words[0].end_ms), (1, "hello", 100));
+        let again: Vec<Spoken> = speak(&cached, "hello").try_collect().await.unwrap();
+        let audio = |pieces: &[Spoken]| pieces.iter().filter(|piece| matches!(piece, Spoken::Audio(_))).count();
+        assert_eq!((coming.len(), audio(&again)), (6, 5));
+        assert!(again.contains(&Spoken::Words(kept.words.to_vec())));
     }
 
     #[tokio::test]
     async fn a_failure_reaches_every_listener_and_is_not_kept() {
         let counting = Counting::new(voice().failing_after(2));
         let cached = cached(counting.clone(), 10_000);
-        let (a, b) = tokio::join!(cached.speak("hello").collect::<Vec<_>>(), cached.speak("hello").collect::<Vec<_>>());
+        let (a, b) =
+            tokio::join!(speak(&cached, "hello").collect::<Vec<_>>(), speak(&cached, "hello").collect::<Vec<_>>());
         for frames in [a, b] {
             assert_eq!(frames.len(), 3);
             assert!(frames[2].is_err());
@@ -452,14 +508,20 @@ mod tests {
     struct Panicking;
 
     impl Tts for Panicking {
-        fn speak(&self, _: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
+        fn open(&self, _: &VoiceContext) -> Box<dyn VoiceSession> {
+            Box::new(Self)
+        }
+    }
+
+    impl VoiceSession for Panicking {
+        fn speak(&mut self, _: TurnId, _: &str) -> BoxStream<'static, Result<Spoken, ProviderError>> {
             stream::poll_fn(|_| panic!("a test's voice breaks")).boxed()
         }
     }
 
     #[tokio::test]
     async fn a_voice_that_panics_leaves_nobody_waiting() {
-        let cached = cached(Arc::new(Panicking), 10_000);
+        let cached = cached(Panicking, 10_000);
         assert!(say(&cached, "hello").await.is_err());
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
-use redial_call::Frame;
+use redial_call::TurnId;
+use tokio::sync::Mutex;
 
-use super::Tts;
+use super::{Spoken, Tts, VoiceContext, VoiceSession};
 use crate::ProviderError;
 
 /// Speaks with the first voice that can.
@@ -23,31 +24,53 @@ impl Fallback {
 }
 
 impl Tts for Fallback {
-    fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
+    fn open(&self, context: &VoiceContext) -> Box<dyn VoiceSession> {
+        let voices = self.0.iter().map(|voice| Arc::new(Mutex::new(voice.open(context)))).collect();
+        Box::new(Voices(voices))
+    }
+}
+
+/// One call's voices, each behind a lock that only the speech in progress takes.
+struct Voices(Vec<Arc<Mutex<Box<dyn VoiceSession>>>>);
+
+impl VoiceSession for Voices {
+    fn speak(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Result<Spoken, ProviderError>> {
         let text = text.to_owned();
         let mut voices = self.0.clone().into_iter();
         let begun = async move {
             let mut failed = None;
             while let Some(voice) = voices.next() {
-                let mut frames = voice.speak(&text);
-                match frames.next().await {
-                    Some(Err(error)) => {
-                        if voices.len() > 0 {
-                            tracing::warn!(%error, "a voice failed; the next one speaks");
-                        }
-                        failed = Some(error);
+                let mut pieces = voice.lock().await.speak(turn, &text);
+                let mut first = Vec::new();
+                let error = loop {
+                    match pieces.next().await {
+                        Some(Err(error)) => break error,
+                        Some(Ok(words @ Spoken::Words(_))) => first.push(Ok(words)), // nothing was heard of them yet
+                        // Sound, or no piece and no error: there was nothing to be said.
+                        piece => return stream::iter(first.into_iter().chain(piece)).chain(pieces).boxed(),
                     }
-                    // No frame and no error: there was nothing to be said.
-                    first => return stream::iter(first).chain(frames).boxed(),
+                };
+                if voices.len() > 0 {
+                    tracing::warn!(%error, "a voice failed; the next one speaks");
                 }
+                failed = Some(error);
             }
             stream::iter(failed.map(Err)).boxed()
         };
         let mut ended = false;
         stream::once(begun)
             .flatten()
-            .take_while(move |frame| std::future::ready(!std::mem::replace(&mut ended, frame.is_err())))
+            .take_while(move |piece| std::future::ready(!std::mem::replace(&mut ended, piece.is_err())))
             .boxed()
+    }
+
+    fn finish(&mut self, turn: TurnId) {
+        for voice in &self.0 {
+            // Locked only while a speech is begun, which is over or dropped when the turn is.
+            if let Ok(mut voice) = voice.try_lock() {
+                voice.finish(turn);
+            }
+        }
     }
 }
 
@@ -62,8 +85,12 @@ mod tests {
         ScriptedTts::new().per_char_ms(per_char_ms)
     }
 
+    fn speak(fallback: &Fallback) -> BoxStream<'static, Result<Spoken, ProviderError>> {
+        fallback.open(&VoiceContext::default()).speak(TurnId(1), "abc")
+    }
+
     async fn frames(fallback: &Fallback) -> (usize, bool) {
-        let spoken: Vec<_> = fallback.speak("abc").collect().await;
+        let spoken: Vec<_> = speak(fallback).collect().await;
         (spoken.iter().filter(|frame| frame.is_ok()).count(), spoken.iter().any(Result::is_err))
     }
 
@@ -86,6 +113,6 @@ mod tests {
     #[tokio::test]
     async fn when_all_fail_so_does_the_speech() {
         let all = list(vec![voice(20).failing_after(0), voice(20).failing_after(0)]);
-        assert!(all.speak("abc").try_collect::<Vec<_>>().await.is_err());
+        assert!(speak(&all).try_collect::<Vec<_>>().await.is_err());
     }
 }

@@ -90,6 +90,7 @@ impl Line {
                     Some(SttInput::Discard(id)) => { self.discard(id); continue }
                     Some(SttInput::Transcribe(id)) => { self.transcribe(id); continue }
                     Some(SttInput::Guess(id)) => { self.guess(id); continue }
+                    Some(SttInput::Line(_) | SttInput::Context { .. }) => continue, // it hears utterances, and knows no terms
                     None => return,
                 },
                 answer = self.next_answer() => answer,

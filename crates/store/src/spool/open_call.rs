@@ -65,7 +65,7 @@ impl OpenCall {
             chat_id: self.sid,
             conversation_history: self.turns,
             last_update: humantime::format_rfc3339_millis(end).to_string(),
-            metadata: Metadata { last_event_type: "none".to_owned(), payload_keys: self.parameters, acts: false },
+            metadata: Metadata { last_event_type: "none".to_owned(), payload_keys: self.parameters, acts: true },
             v: SCHEMA_VERSION,
             user_id: self.caller.user_id.as_str().to_owned(),
             started_at: self.started_at,

@@ -7,10 +7,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use redial::app::Providers;
 use redial_agent::builtin::BuiltIn;
-use redial_call::Frame;
+use redial_call::TurnId;
 use redial_provider::ProviderError;
-use redial_provider::stt::{Stt, SttOutput, SttStream};
-use redial_provider::tts::Tts;
+use redial_provider::stt::{Stt, SttContext, SttOutput, SttStream};
+use redial_provider::tools::NoTools;
+use redial_provider::tts::{Spoken, Tts, VoiceContext, VoiceSession};
 use redial_speech::hibari::Hibari;
 use redial_speech::moonshine::Moonshine;
 use redial_speech::pool::WorkerPool;
@@ -35,6 +36,7 @@ pub(super) fn evenly(threads: &Arc<WorkerPool>) -> Providers {
         stt: Arc::new(EvenStt(ears)),
         tts: Arc::new(EvenTts(voice)),
         agent: Arc::new(BuiltIn),
+        tools: Arc::new(NoTools),
         vad: silero(),
         carriers: Vec::new(),
     }
@@ -43,8 +45,8 @@ pub(super) fn evenly(threads: &Arc<WorkerPool>) -> Providers {
 struct EvenStt<S>(S);
 
 impl<S: Stt> Stt for EvenStt<S> {
-    fn open(&self) -> SttStream {
-        let SttStream { input, output: mut early } = self.0.open();
+    fn open(&self, context: SttContext) -> SttStream {
+        let SttStream { input, output: mut early } = self.0.open(context);
         let (answers, output) = mpsc::channel(8);
         tokio::spawn(async move {
             while let Some(answer) = early.recv().await {
@@ -66,8 +68,16 @@ impl<S: Stt> Stt for EvenStt<S> {
 struct EvenTts<T>(T);
 
 impl<T: Tts> Tts for EvenTts<T> {
-    fn speak(&self, text: &str) -> BoxStream<'static, Result<Frame, ProviderError>> {
-        let frames = self.0.speak(text);
+    fn open(&self, context: &VoiceContext) -> Box<dyn VoiceSession> {
+        Box::new(EvenVoice(self.0.open(context)))
+    }
+}
+
+struct EvenVoice(Box<dyn VoiceSession>);
+
+impl VoiceSession for EvenVoice {
+    fn speak(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Result<Spoken, ProviderError>> {
+        let frames = self.0.speak(turn, text);
         stream::once(async move {
             sleep(FIRST_AUDIO).await;
             frames
