@@ -279,7 +279,7 @@ impl App {
         let fate = match &self.mirror {
             Some(mirror) => {
                 let mirror = Some(mirror.as_ref());
-                fate::ask(&self.spool, self.store.as_ref(), mirror, sid.as_str(), Duration::from_secs(1)).await
+                fate::ask(&self.spool, self.store.as_ref(), mirror, &sid.into(), Duration::from_secs(1)).await
             }
             None => Ok(Fate::Unheard),
         };

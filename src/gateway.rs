@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use redial_identity::CallerAddress;
 use redial_memory::model::{Profile, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_outgoing::tls;
 use redial_store::store::MemoryError;
 use redial_supervision::Part;
@@ -109,8 +110,8 @@ impl Gateway {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
-        self.app.store.load_session(sid).await
+    pub async fn session(&self, session_id: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
+        self.app.store.load_session(session_id).await
     }
 
     /// What is remembered of a caller, by the number as the carrier would say it; the empty profile of a stranger.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redial_call::{Action, Event};
+use redial_memory::session_id::SessionId;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -37,7 +38,7 @@ impl Viewers {
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// The session's id.
-    pub session_id: String,
+    pub session_id: SessionId,
     /// Since the call began.
     pub at: Duration,
     /// What it was.

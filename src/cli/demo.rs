@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use redial_call::Role;
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 use redial_speech::wav;
 use redial_store::redis::RedisStore;
 
@@ -184,15 +185,16 @@ async fn place(
         script.steps.push(Step::say(voice.words, wav::read(voice.wav)?));
     }
     let report = simulator.call(script).await.with_context(|| title)?;
-    let session = session(gateway, &report.call_sid).await.with_context(|| format!("{title}: not written"))?;
+    let session =
+        session(gateway, &SessionId::named(&report.call_sid)).await.with_context(|| format!("{title}: not written"))?;
     Ok(Outcome { title, report, session })
 }
 
 /// The session document, once the hang-up has been written.
-async fn session(gateway: &Gateway, sid: &str) -> anyhow::Result<SessionDoc> {
+async fn session(gateway: &Gateway, session_id: &SessionId) -> anyhow::Result<SessionDoc> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
-        if let Some(session) = gateway.session(sid).await? {
+        if let Some(session) = gateway.session(session_id).await? {
             return Ok(session);
         }
         anyhow::ensure!(Instant::now() < deadline, "the session document did not appear within 10 s");

@@ -41,7 +41,11 @@ impl Session {
                 }
                 Command::Show { id } => {
                     let session = operations.session(&id).await;
-                    note("sessions.show", session.as_ref().map_or("-", |session| &session.chat_id), &session);
+                    note(
+                        "sessions.show",
+                        session.as_ref().map_or("-", |session| session.session_id.as_str()),
+                        &session,
+                    );
                     self.format.print(&session?, shown)
                 }
             }
@@ -63,8 +67,8 @@ fn listed(sessions: &Sessions) -> String {
 }
 
 fn shown(session: &SessionDoc) -> String {
-    let SessionDoc { chat_id, user_id, started_at, end_reason, conversation_history, .. } = session;
-    let mut text = format!("{chat_id}  {user_id}  {}  {end_reason}", rfc3339(*started_at));
+    let SessionDoc { session_id, user_id, started_at, end_reason, conversation_history, .. } = session;
+    let mut text = format!("{session_id}  {user_id}  {}  {end_reason}", rfc3339(*started_at));
     for message in conversation_history {
         let who = match message.turn.role {
             Role::Caller => "caller",

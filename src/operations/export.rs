@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use redial_identity::{PhoneHash, UserId};
 use redial_memory::model::{Profile, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_store::directory::Page;
 use redial_store::erasure;
 use redial_store::spool::Held;
@@ -36,7 +37,7 @@ pub struct Export {
     /// Finished calls that the archive has.
     pub archived_sessions: Vec<SessionDoc>,
     /// Calls that are known to have been, and whose words are not held any more.
-    pub expired_sessions: Vec<String>,
+    pub expired_sessions: Vec<SessionId>,
     /// Turns of calls that go on, on this machine.
     pub live_turns: Vec<Value>,
     /// Calls on this machine's disk that wait for the store, were delivered lately, or cannot be.
@@ -50,7 +51,7 @@ pub struct Export {
 /// A call in the outbox.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct QueuedSession {
-    /// Its id.
+    /// Its id, as it stands on the disk.
     pub session_id: String,
     /// What is or was to be done with it.
     pub kind: String,
@@ -64,7 +65,7 @@ pub struct QueuedSession {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CallLogExport {
     /// The call's id.
-    pub session_id: String,
+    pub session_id: SessionId,
     /// Its lines.
     pub events: Vec<Value>,
 }
@@ -90,29 +91,32 @@ impl Operations<'_> {
             held.logs.extend(logs);
         }
         let numbers = self.store.numbers(&user).await?;
-        let mut sids: BTreeSet<String> = entry.iter().flat_map(|entry| entry.sessions.iter().cloned()).collect();
+        let mut session_ids: BTreeSet<SessionId> =
+            entry.iter().flat_map(|entry| entry.sessions.iter().cloned()).collect();
         if entry.is_none() {
             // No index says which are theirs: a withheld number has none.
-            sids.extend(self.sessions_of(&user).await?);
+            session_ids.extend(self.sessions_of(&user).await?);
         }
         let profile = entry.as_ref().and_then(|entry| entry.profile.clone());
-        sids.extend(profile.iter().flat_map(|profile| profile.episodes.iter().map(|episode| episode.sid.clone())));
+        session_ids.extend(
+            profile.iter().flat_map(|profile| profile.episodes.iter().map(|episode| episode.session_id.clone())),
+        );
         let is_theirs = |session: &SessionDoc| ids.iter().any(|id| id.as_str() == session.user_id);
-        let mut archived_sessions = self.archived(&ids, &sids).await?;
+        let mut archived_sessions = self.archived(&ids, &session_ids).await?;
         archived_sessions.found.retain(is_theirs);
         let (mut sessions, mut expired_sessions) = (Vec::new(), Vec::new());
-        for sid in sids {
-            let stored = self.store.load_session(&sid).await?.filter(is_theirs);
-            if stored.is_none() && !archived_sessions.found.iter().any(|session| session.chat_id == sid) {
-                expired_sessions.push(sid);
+        for session_id in session_ids {
+            let stored = self.store.load_session(&session_id).await?.filter(is_theirs);
+            if stored.is_none() && !archived_sessions.found.iter().any(|session| session.session_id == session_id) {
+                expired_sessions.push(session_id);
             }
             sessions.extend(stored);
         }
         let mut call_logs = Vec::new();
-        for sid in &held.logs {
-            if let Some(log) = self.spool.call_log(sid).await? {
+        for session_id in &held.logs {
+            if let Some(log) = self.spool.call_log(session_id).await? {
                 let events = log.lines().map(json_or_text).collect();
-                call_logs.push(CallLogExport { session_id: sid.clone(), events });
+                call_logs.push(CallLogExport { session_id: session_id.clone(), events });
             }
         }
         let nothing = entry.is_none()
@@ -143,7 +147,7 @@ impl Operations<'_> {
                 .into_iter()
                 .map(|entry| QueuedSession {
                     document: json_or_text(&entry.body),
-                    session_id: entry.sid,
+                    session_id: entry.session_id,
                     kind: entry.kind,
                     state: entry.state,
                 })
@@ -167,7 +171,7 @@ impl Operations<'_> {
     }
 
     /// What the archive has of these users; where it cannot look for users, of these calls.
-    async fn archived(&self, ids: &[UserId], sids: &BTreeSet<String>) -> Result<Archived, OperationError> {
+    async fn archived(&self, ids: &[UserId], session_ids: &BTreeSet<SessionId>) -> Result<Archived, OperationError> {
         let mut archived = Archived::default();
         let Some(archive) = self.archive else { return Ok(archived) };
         for id in ids {
@@ -183,9 +187,9 @@ impl Operations<'_> {
             }
         }
         if !archived.not_looked_for.is_empty() {
-            for sid in sids {
-                if !archived.found.iter().any(|session| session.chat_id == *sid) {
-                    archived.found.extend(archive.get(sid).await?);
+            for session_id in session_ids {
+                if !archived.found.iter().any(|session| session.session_id == *session_id) {
+                    archived.found.extend(archive.get(session_id).await?);
                 }
             }
         }
@@ -193,13 +197,13 @@ impl Operations<'_> {
     }
 
     /// The finished calls whose documents are a user's. Looks at every session in the store.
-    async fn sessions_of(&self, user: &UserId) -> Result<Vec<String>, OperationError> {
+    async fn sessions_of(&self, user: &UserId) -> Result<Vec<SessionId>, OperationError> {
         let (mut theirs, mut after) = (Vec::new(), None);
         loop {
             let page = self.store.sessions(Page { after, limit: MAX_PAGE }).await?;
-            for sid in page.entries {
-                if self.store.session_entry(&sid).await?.is_some_and(|entry| entry.user_id == *user) {
-                    theirs.push(sid);
+            for session_id in page.entries {
+                if self.store.session_entry(&session_id).await?.is_some_and(|entry| entry.user_id == *user) {
+                    theirs.push(session_id);
                 }
             }
             after = page.next;

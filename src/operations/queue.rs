@@ -52,8 +52,8 @@ pub struct DeadEntry {
 }
 
 impl From<Dead> for DeadLine {
-    fn from(Dead { seq, kind, user_id, sid, reason, parked_at, .. }: Dead) -> Self {
-        Self { seq, kind, user_id, session_id: sid, reason, parked_at }
+    fn from(Dead { seq, kind, user_id, session_id, reason, parked_at, .. }: Dead) -> Self {
+        Self { seq, kind, user_id, session_id, reason, parked_at }
     }
 }
 
@@ -68,7 +68,7 @@ impl Operations<'_> {
             seq: entry.seq,
             kind: entry.kind.as_str(),
             user_id: entry.caller.user_id.as_str().to_owned(),
-            session_id: entry.sid,
+            session_id: entry.session_id.map(|id| id.to_string()).unwrap_or_default(),
             tries: entry.tries,
             next_at: entry.next_at,
         };

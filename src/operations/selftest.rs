@@ -6,6 +6,7 @@ use std::time::Instant;
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_store::clock;
 use redial_store::store::{Commit, MemoryError};
 use serde::Serialize;
@@ -104,9 +105,9 @@ impl Operations<'_> {
         let started = Instant::now();
         let deleted = async {
             self.store.assign(&hash, None).await?;
-            self.store.clear_session(&session.chat_id).await?;
-            let gone =
-                self.store.owner(&hash).await?.is_none() && self.store.load_session(&session.chat_id).await?.is_none();
+            self.store.clear_session(&session.session_id).await?;
+            let gone = self.store.owner(&hash).await?.is_none()
+                && self.store.load_session(&session.session_id).await?.is_none();
             expect(gone, "what was deleted is still there")
         };
         let deleted = deleted.await;
@@ -128,11 +129,11 @@ impl Operations<'_> {
         let started = Instant::now();
         test.step("write a call", started, self.store.commit_session(&commit).await)?;
         let started = Instant::now();
-        let loaded = self.store.load_session(&session.chat_id).await;
+        let loaded = self.store.load_session(&session.session_id).await;
         let same = loaded.and_then(|loaded| expect(loaded.as_ref() == Some(session), "another call is read"));
         test.step("read it back", started, same)?;
         let started = Instant::now();
-        let ttl = self.store.session_entry(&session.chat_id).await;
+        let ttl = self.store.session_entry(&session.session_id).await;
         let ttl = ttl.and_then(|entry| {
             expect(entry.is_some_and(|entry| entry.expires_in.is_some()), "it has no TTL: it would be kept for ever")
         });
@@ -171,7 +172,7 @@ fn session(scratch: &str) -> SessionDoc {
         end_ms: 1,
     };
     SessionDoc {
-        chat_id: format!("selftest-{scratch}"),
+        session_id: SessionId::named(&format!("selftest-{scratch}")),
         conversation_history: vec![Message { turn }],
         last_update: super::now_rfc3339(),
         metadata: Metadata { last_event_type: "selftest".to_owned(), payload_keys: Vec::new(), acts: true },

@@ -1,7 +1,7 @@
 //! Finished calls: listing, reading, clearing.
 
-use redial_identity::is_id;
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 use redial_store::directory::{Page, SessionEntry};
 use redial_store::store::MemoryError;
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub struct Sessions {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SessionLine {
     /// Its id.
-    pub session_id: String,
+    pub session_id: SessionId,
     /// Whose it was; absent when something else is in its place.
     pub user_id: Option<String>,
     /// When it ended, Unix ms.
@@ -64,12 +64,12 @@ impl Operations<'_> {
         let page =
             self.store.sessions(Page { after, limit: limit.clamp(1, MAX_PAGE) }).await.map_err(super::no_page)?;
         let mut sessions = Vec::with_capacity(page.entries.len());
-        for sid in page.entries {
-            match self.store.session_entry(&sid).await {
+        for session_id in page.entries {
+            match self.store.session_entry(&session_id).await {
                 Ok(Some(entry)) => sessions.push(SessionLine::of(&entry)),
                 Ok(None) => (), // expired in between
                 Err(MemoryError::WrongShape { .. }) => {
-                    sessions.push(SessionLine { session_id: sid, user_id: None, ended_at: None, expires_in_s: None });
+                    sessions.push(SessionLine { session_id, user_id: None, ended_at: None, expires_in_s: None });
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -81,9 +81,8 @@ impl Operations<'_> {
     ///
     /// # Errors
     /// [`OperationError::NotFound`].
-    pub async fn session(&self, sid: &str) -> Result<SessionDoc, OperationError> {
-        check_id(sid)?;
-        self.find_session(sid).await?.ok_or_else(|| {
+    pub async fn session(&self, id: &str) -> Result<SessionDoc, OperationError> {
+        self.find_session(&parsed(id)?).await?.ok_or_else(|| {
             OperationError::NotFound("no finished call of that id is held: it is wrong, or has expired".to_owned())
         })
     }
@@ -92,14 +91,14 @@ impl Operations<'_> {
     ///
     /// # Errors
     /// [`OperationError::NotFound`]; [`OperationError::Conflict`] while the call goes on.
-    pub async fn clear_session(&self, sid: &str) -> Result<Cleared, OperationError> {
-        check_id(sid)?;
+    pub async fn clear_session(&self, id: &str) -> Result<Cleared, OperationError> {
+        let session_id = parsed(id)?;
         // The outbox first: what is deleted there does not come back to the store.
-        let here = self.spool.clear_session(sid).await.map_err(|error| match error {
+        let here = self.spool.clear_session(&session_id).await.map_err(|error| match error {
             MemoryError::Refused(why) => OperationError::Conflict(why),
             error => error.into(),
         })?;
-        let document = self.store.clear_session(sid).await?;
+        let document = self.store.clear_session(&session_id).await?;
         if !document && here.entries == 0 && !here.log {
             return Err(OperationError::NotFound("no finished call of that id is held".to_owned()));
         }
@@ -113,21 +112,18 @@ impl Operations<'_> {
     }
 
     /// From the store, else from the archive.
-    pub(super) async fn find_session(&self, sid: &str) -> Result<Option<SessionDoc>, OperationError> {
-        if !is_id(sid) {
-            return Ok(None);
-        }
-        if let Some(session) = self.store.load_session(sid).await? {
+    pub(super) async fn find_session(&self, session_id: &SessionId) -> Result<Option<SessionDoc>, OperationError> {
+        if let Some(session) = self.store.load_session(session_id).await? {
             return Ok(Some(session));
         }
         match self.archive {
-            Some(archive) => Ok(archive.get(sid).await?),
+            Some(archive) => Ok(archive.get(session_id).await?),
             None => Ok(None),
         }
     }
 }
 
-fn check_id(sid: &str) -> Result<(), OperationError> {
+fn parsed(id: &str) -> Result<SessionId, OperationError> {
     // The text itself may be anything, so it is not repeated.
-    if is_id(sid) { Ok(()) } else { Err(OperationError::Invalid("that is not the id of a session".to_owned())) }
+    id.parse().map_err(|_| OperationError::Invalid("that is not the id of a session".to_owned()))
 }

@@ -2,6 +2,7 @@
 
 use redial_identity::UserId;
 use redial_memory::model::Profile;
+use redial_memory::session_id::SessionId;
 use redial_store::directory::UserEntry;
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ pub struct CallerView {
     /// How many numbers lead to them.
     pub numbers: usize,
     /// Ids of finished calls, newest first. Their documents may have expired.
-    pub sessions: Vec<String>,
+    pub sessions: Vec<SessionId>,
 }
 
 impl Operations<'_> {

@@ -82,23 +82,26 @@ struct Calls<'a> {
 impl Calls<'_> {
     /// What a receipt names: `SID#turn`, or `SID`.
     async fn source(&mut self, receipt: &str) -> Source {
-        let (sid, turn) = match receipt.rsplit_once('#') {
-            Some((sid, turn)) => (sid, turn.parse().ok()),
+        let (id, turn) = match receipt.rsplit_once('#') {
+            Some((id, turn)) => (id, turn.parse().ok()),
             None => (receipt, None),
         };
-        if !self.read.contains_key(sid) {
+        if !self.read.contains_key(id) {
             // A receipt is worth showing although the call cannot be read any more, whatever the reason.
-            let session = self.operations.find_session(sid).await.ok().flatten();
-            self.read.insert(sid.to_owned(), session);
+            let session = match id.parse() {
+                Ok(session_id) => self.operations.find_session(&session_id).await.ok().flatten(),
+                Err(_) => None,
+            };
+            self.read.insert(id.to_owned(), session);
         }
-        let session = self.read.get(sid).and_then(Option::as_ref);
+        let session = self.read.get(id).and_then(Option::as_ref);
         let said = turn.zip(session).and_then(|(turn, session)| {
             let mut turns = session.conversation_history.iter().map(|message| &message.turn);
             let spoken = turns.find(|spoken| spoken.id.0 == turn && spoken.role == Role::Caller)?;
             Some(spoken.text.clone())
         });
-        let episode = self.profile.episodes.iter().find(|episode| episode.sid == sid);
+        let episode = self.profile.episodes.iter().find(|episode| episode.session_id.as_str() == id);
         let at = session.map(|session| session.ended_at).or(episode.map(|episode| episode.at));
-        Source { session_id: sid.to_owned(), turn, at, said }
+        Source { session_id: id.to_owned(), turn, at, said }
     }
 }

@@ -84,7 +84,8 @@ pub(crate) async fn decide(app: &Arc<App>, request: &IncomingCall, entry: Entry)
 
 /// What became of a call, as far as anybody says in time.
 async fn fate_of(app: &App, sid: &CallId, goes_on: bool) -> Result<Fate, MemoryError> {
-    let ask = || fate::ask(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), FATE_LIMIT);
+    let session_id = sid.into();
+    let ask = || fate::ask(&app.spool, app.store.as_ref(), app.mirror.as_deref(), &session_id, FATE_LIMIT);
     let mut fate = ask().await;
     if goes_on {
         for pause in LOOK_AGAIN_AFTER {
@@ -177,9 +178,9 @@ fn withdraw_if_had(app: &Arc<App>, sid: &CallId, goes_on: bool) {
     let (app, sid) = (Arc::clone(app), sid.clone());
     let (tasks, stop) = (app.background.tasks().clone(), app.background.stop().clone());
     tasks.spawn(async move {
-        let mirror = app.mirror.as_deref();
+        let (mirror, session_id) = (app.mirror.as_deref(), (&sid).into());
         let fate = tokio::select! {
-            fate = fate::ask(&app.spool, app.store.as_ref(), mirror, sid.as_str(), LATE_FATE_LIMIT) => fate,
+            fate = fate::ask(&app.spool, app.store.as_ref(), mirror, &session_id, LATE_FATE_LIMIT) => fate,
             () = stop.cancelled() => return,
         };
         let had = matches!(fate, Ok(Fate::Over)) || (!goes_on && matches!(fate, Ok(Fate::Begun { heard: true, .. })));

@@ -76,8 +76,8 @@ pub(super) async fn arrive(
 
 /// Looks whether the stream of a call may be served, as far as others know: nobody has had the call, or it is to be taken up.
 async fn heard_elsewhere(app: &App, grant: &Grant, limit: Duration) -> Result<Heard, &'static str> {
-    let sid = grant.call.as_str();
-    match fate::ask(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid, limit).await {
+    let session_id = (&grant.call).into();
+    match fate::ask(&app.spool, app.store.as_ref(), app.mirror.as_deref(), &session_id, limit).await {
         Ok(Fate::Over) => Err("the call is over"),
         // Its stream is another one. One that broke is taken up by a webhook of its own.
         Ok(Fate::Begun { .. }) if !grant.resumes => Err("the call has a stream"),

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redial_call::EndReason;
 use redial_carrier::line::{self, Codec, LineEvent, ReadError, Started};
+use redial_memory::session_id::SessionId;
 use redial_speech::vad::Vad;
 use redial_store::fate::may_go_on;
 use redial_store::mirror::LiveCall;
@@ -126,14 +127,14 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
             (Record::resumed(call), Some(Resumed { before, turns, summary }))
         }
         None => {
-            let record = Record::new(start.call.to_string(), ringing.caller, start.parameter_names());
+            let record = Record::new(SessionId::from(&start.call), ringing.caller, start.parameter_names());
             (record, None)
         }
     };
     let open = record.open_call();
     let mirror = app.mirror.as_ref().map(|mirror| {
         let call = LiveCall {
-            session_id: open.sid.clone(),
+            session_id: open.session_id.clone(),
             user_id: open.caller.user_id.clone(),
             hash: open.caller.hash.clone(),
             started_at: open.started_at,
@@ -147,9 +148,9 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
         CallParts { settings: settings_for(codec.capabilities(), app.parts.settings.clone()), ..app.parts.clone() };
     let log = app.config.call_log.then(|| {
         // First, so that whoever erases the caller looks for it.
-        app.spool.logged(start.call.as_str(), &record.caller());
+        app.spool.logged(&record.session_id(), &record.caller());
         let before = resumed.as_ref().map(|resumed| resumed.turns.as_slice()).unwrap_or_default();
-        CallLog::start(&app.config.server.data_dir, start.call.as_str(), &parts.settings, before)
+        CallLog::start(&app.config.server.data_dir, &record.session_id(), &parts.settings, before)
     });
     let session = CallTask::new(
         parts,
@@ -184,6 +185,7 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
     // Queued before the call counts as finished: whoever takes it up again finds it there.
     let caller = record.caller();
     let forgotten = record.is_forgotten();
+    let session_id = record.session_id();
     let document = record.into_session(end_reason, last_event);
     let closed = (!forgotten).then(|| app.spool.close(&caller, document.clone()));
     let hung_up = !may_go_on(end_reason);
@@ -192,8 +194,8 @@ async fn live(app: Arc<App>, stream: Stream, ringing: Ringing, control: ControlR
         && let Some(mirror) = &app.mirror
     {
         // Also of a call of which nothing is kept.
-        let (mirror, sid) = (Arc::clone(mirror), start.call.clone());
-        app.tasks.spawn(async move { mirror.over(sid.as_str()).await });
+        let mirror = Arc::clone(mirror);
+        app.tasks.spawn(async move { mirror.over(&session_id).await });
     }
     app.calls.finish(&start.call, hung_up);
     if let Some(mut socket) = socket {

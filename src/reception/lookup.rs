@@ -77,7 +77,7 @@ impl FirstWords {
 
 /// What was said in a call whose stream broke: from our own journal, else from what another instance has written.
 async fn said_before(app: &App, sid: &CallId, caller: &Caller, heard: Heard) -> (Option<OpenCall>, FirstWords) {
-    match resume::find(&app.spool, app.store.as_ref(), app.mirror.as_deref(), sid.as_str(), caller).await {
+    match resume::find(&app.spool, app.store.as_ref(), app.mirror.as_deref(), &sid.into(), caller).await {
         Ok(found) => {
             let opening = FirstWords::of(found.as_ref(), heard);
             (found, opening)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use redial_call::log::{Step, header_line, step_line};
 use redial_call::{Event, Settings, Turn};
+use redial_memory::session_id::SessionId;
 use redial_store::spool::call_logs;
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt as _;
@@ -23,12 +24,12 @@ pub(crate) struct CallLog {
 impl CallLog {
     /// Starts `DIR/calls/SESSION.ndjson`, readable by this user only: it holds the caller's words. A further stream of
     /// the same call gets a file of its own, `SESSION.2.ndjson`, which begins with the `turns` before it. Returns at once.
-    pub(crate) fn start(data_dir: &Path, session_id: &str, settings: &Settings, turns: &[Turn]) -> Self {
+    pub(crate) fn start(data_dir: &Path, session_id: &SessionId, settings: &Settings, turns: &[Turn]) -> Self {
         let (lines, queue) = mpsc::channel::<String>(QUEUE);
-        let (data_dir, session_id) = (data_dir.to_owned(), session_id.to_owned());
+        let (data_dir, session_id) = (data_dir.to_owned(), session_id.clone());
         tokio::spawn(async move {
             if let Err(error) = keep(&data_dir, &session_id, queue).await {
-                tracing::warn!(call.sid = session_id, %error, "the call log cannot be written");
+                tracing::warn!(call.sid = session_id.as_str(), %error, "the call log cannot be written");
             }
         });
         // The queue is empty: there is room.
@@ -50,7 +51,7 @@ impl CallLog {
 }
 
 /// Makes the file, and writes lines until there will be no more.
-async fn keep(data_dir: &Path, session_id: &str, mut queue: mpsc::Receiver<String>) -> io::Result<()> {
+async fn keep(data_dir: &Path, session_id: &SessionId, mut queue: mpsc::Receiver<String>) -> io::Result<()> {
     tokio::fs::create_dir_all(data_dir.join("calls")).await?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -79,10 +80,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let settings = Settings::default();
         // Not one of these may wait, or the first would have no place to go.
-        let logs = [(); 2].map(|()| CallLog::start(dir.path(), "CA1", &settings, &[]));
+        let logs = [(); 2].map(|()| CallLog::start(dir.path(), &"CA1".parse().unwrap(), &settings, &[]));
         assert!(!dir.path().join("calls").exists());
         drop(logs);
-        let paths = [1, 2].map(|leg| call_logs::path(dir.path(), "CA1", leg));
+        let paths = [1, 2].map(|leg| call_logs::path(dir.path(), &"CA1".parse().unwrap(), leg));
         let header = format!("{}\n", header_line(&settings, &[]));
         for _ in 0..500 {
             if paths.iter().all(|path| std::fs::read_to_string(path).is_ok_and(|log| log == header)) {

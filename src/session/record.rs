@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use redial_call::{Role, Turn, Via};
 use redial_identity::Caller;
 use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_store::spool::OpenCall;
 
 use crate::calls::Lookup;
@@ -27,7 +28,7 @@ pub(crate) struct Record {
 
 #[derive(Debug)]
 struct Inner {
-    session_id: String,
+    session_id: SessionId,
     caller: Caller,
     started_at: SystemTime,
     parameters: Vec<String>,
@@ -49,7 +50,7 @@ pub(crate) struct Kept {
 
 impl Record {
     /// A call that begins now. `parameters`: the names of the start event's custom parameters.
-    pub(crate) fn new(session_id: String, caller: Caller, parameters: Vec<String>) -> Self {
+    pub(crate) fn new(session_id: SessionId, caller: Caller, parameters: Vec<String>) -> Self {
         Self::of(session_id, caller, SystemTime::now(), parameters, Vec::new())
     }
 
@@ -57,11 +58,11 @@ impl Record {
     pub(crate) fn resumed(call: OpenCall) -> Self {
         let started_at = UNIX_EPOCH.checked_add(Duration::from_millis(call.started_at)).unwrap_or(UNIX_EPOCH);
         let turns = call.turns.into_iter().map(|message| message.turn).collect();
-        Self::of(call.sid, call.caller, started_at, call.parameters, turns)
+        Self::of(call.session_id, call.caller, started_at, call.parameters, turns)
     }
 
     fn of(
-        session_id: String,
+        session_id: SessionId,
         caller: Caller,
         started_at: SystemTime,
         parameters: Vec<String>,
@@ -76,7 +77,7 @@ impl Record {
     pub(crate) fn open_call(&self) -> OpenCall {
         let inner = self.lock();
         OpenCall {
-            sid: inner.session_id.clone(),
+            session_id: inner.session_id.clone(),
             caller: inner.caller.clone(),
             started_at: unix_ms(inner.started_at),
             parameters: inner.parameters.clone(),
@@ -86,7 +87,7 @@ impl Record {
     }
 
     /// The id that the session is stored under.
-    pub(crate) fn session_id(&self) -> String {
+    pub(crate) fn session_id(&self) -> SessionId {
         self.lock().session_id.clone()
     }
 
@@ -159,7 +160,7 @@ impl Record {
         let lasted = inner.turns.iter().map(|turn| turn.end_ms).max().unwrap_or(0);
         let started_at = unix_ms(inner.started_at);
         SessionDoc {
-            chat_id: inner.session_id.clone(),
+            session_id: inner.session_id.clone(),
             conversation_history: inner.turns.iter().map(|turn| Message { turn: turn.clone() }).collect(),
             last_update: humantime::format_rfc3339_millis(now).to_string(),
             metadata: Metadata {
@@ -251,7 +252,7 @@ mod tests {
 
     fn record(turns: Vec<Turn>) -> Record {
         let caller = Caller { user_id: UserId::parse("anon_1").unwrap(), hash: None };
-        Record::of("session".to_owned(), caller, SystemTime::now(), Vec::new(), turns)
+        Record::of("session".parse().unwrap(), caller, SystemTime::now(), Vec::new(), turns)
     }
 
     #[test]
@@ -306,7 +307,7 @@ mod tests {
         let caller = Caller { user_id: UserId::parse("anon_1").unwrap(), hash: None };
         let in_an_hour = unix_ms(SystemTime::now()) + 3_600_000;
         let open = |started_at| OpenCall {
-            sid: "session".to_owned(),
+            session_id: "session".parse().unwrap(),
             caller: caller.clone(),
             started_at,
             parameters: Vec::new(),

@@ -110,6 +110,7 @@ mod tests {
 
     use futures_util::future::BoxFuture;
     use redial_call::TurnId;
+    use redial_memory::session_id::SessionId;
     use redial_provider::scripted::ScriptedTools;
     use tokio::time::timeout;
 
@@ -120,7 +121,7 @@ mod tests {
 
     fn run(name: &str, index: u32) -> ToolRun {
         let call = ToolCallId { turn: TurnId(3), index };
-        ToolRun { session_id: "CA1".to_owned(), call, name: name.to_owned(), arguments: "{}".to_owned() }
+        ToolRun { session_id: SessionId::named("CA1"), call, name: name.to_owned(), arguments: "{}".to_owned() }
     }
 
     fn tools() -> ScriptedTools {

@@ -122,7 +122,7 @@ fn stranger() -> (Profile, GreetingLevel) {
 
 fn ana(level: GreetingLevel) -> (Profile, GreetingLevel) {
     let episode = Episode {
-        sid: "CA1".to_owned(),
+        session_id: "CA1".parse().unwrap(),
         at: 1_763_690_000_000,
         s: "Asked: a visit on Friday; my knee hurts".to_owned(),
         open: vec!["please send the invoice".to_owned()],

@@ -72,8 +72,8 @@ async fn after_one_call_redis_holds_the_documented_keys_and_no_number() {
         phone.clone(),
         format!("sarah:user:{uid}:profile"),
         format!("sarah:user:{uid}:sessions"),
-        format!("sarah:session:{}", session.chat_id),
-        format!("sarah:done:{}", session.chat_id),
+        format!("sarah:session:{}", session.session_id),
+        format!("sarah:done:{}", session.session_id),
         "sarah:meta:pepper".to_owned(),
         keys.iter().find(|key| key.starts_with("sarah:meta:marker:")).expect("an outbox's mark").clone(),
         keys.iter().find(|key| key.starts_with("sarah:token:")).expect("a token that was taken").clone(),
@@ -88,7 +88,7 @@ async fn after_one_call_redis_holds_the_documented_keys_and_no_number() {
         (phone.clone(), 90 * 86_400),
         (format!("sarah:user:{uid}:profile"), 90 * 86_400),
         (format!("sarah:user:{uid}:sessions"), 90 * 86_400),
-        (format!("sarah:session:{}", session.chat_id), 86_400),
+        (format!("sarah:session:{}", session.session_id), 86_400),
     ] {
         let left: i64 = redis::cmd("TTL").arg(&key).query_async(&mut redis).await.unwrap();
         assert!((ttl - 120..=ttl).contains(&left), "{key}: {left} s");
@@ -250,7 +250,7 @@ async fn the_number_is_nowhere_but_in_the_carriers_request() {
         }
     }
     assert!(files >= 3, "store, pepper and call log were looked at");
-    let log = std::fs::read_to_string(gateway.dir.path().join(format!("calls/{}.ndjson", session.chat_id))).unwrap();
+    let log = std::fs::read_to_string(gateway.dir.path().join(format!("calls/{}.ndjson", session.session_id))).unwrap();
     let replayed = redial_call::log::Log::parse(&log).unwrap().replay();
     let turns: Vec<&str> = replayed
         .iter()
@@ -282,7 +282,7 @@ async fn finished_calls_are_offered_to_the_archive() {
     let files = NdjsonArchive::open(archive.path()).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     let kept = loop {
-        if let Some(kept) = files.get(&sid).await.unwrap() {
+        if let Some(kept) = files.get(&sid.parse().unwrap()).await.unwrap() {
             break kept;
         }
         assert!(Instant::now() < deadline, "nothing is archived");

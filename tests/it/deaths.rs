@@ -96,7 +96,14 @@ fn open_spool() -> Spool {
 
 fn begin(spool: &Spool) {
     let (sid, parameters, turns, summary) = ("CA1".to_owned(), Vec::new(), Vec::new(), String::new());
-    spool.begin(OpenCall { sid, caller: caller(), started_at: 1_763_690_000_000, parameters, turns, summary });
+    spool.begin(OpenCall {
+        session_id: sid.parse().unwrap(),
+        caller: caller(),
+        started_at: 1_763_690_000_000,
+        parameters,
+        turns,
+        summary,
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,12 +112,12 @@ async fn a_journal_that_dies_goes_on_and_has_every_turn() {
     let spool = open_spool();
     begin(&spool);
     for (id, text) in [(1, "Hello"), (2, "I need a plumber"), (3, "Goodbye")] {
-        let kept = tokio::time::timeout(WITHIN, spool.turn("CA1", message(id, text))).await;
+        let kept = tokio::time::timeout(WITHIN, spool.turn(&"CA1".parse().unwrap(), message(id, text))).await;
         kept.expect("nobody answers").expect("nobody keeps it");
     }
     assert_eq!(recorder.recorded("redial_restarts_total journal"), 2);
     eventually("it says that nothing is kept", async || !spool.is_degraded()).await;
-    let found = spool.resume("CA1", caller().hash.as_ref()).await.unwrap().unwrap();
+    let found = spool.resume(&"CA1".parse().unwrap(), caller().hash.as_ref()).await.unwrap().unwrap();
     let words: Vec<&str> = found.turns.iter().map(|message| message.turn.text.as_str()).collect();
     assert_eq!(words, ["Hello", "I need a plumber", "Goodbye"]);
 }
@@ -127,6 +134,6 @@ fn a_journal_that_nobody_writes_any_more_says_so_and_tells_whoever_waits() {
     assert!(!spool.is_degraded());
     writing.shutdown_timeout(WITHIN);
     assert!(spool.is_degraded(), "what is said now is kept nowhere");
-    let kept = spool.turn("CA1", message(1, "Hello"));
+    let kept = spool.turn(&"CA1".parse().unwrap(), message(1, "Hello"));
     assert!(runtime().block_on(async { tokio::time::timeout(WITHIN, kept).await }).expect("nobody answers").is_err());
 }

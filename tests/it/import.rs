@@ -72,7 +72,7 @@ impl Bench {
 
     /// What a session says, by whom.
     async fn said(&self, sid: &str) -> Vec<(Role, String)> {
-        let session = self.store.load_session(sid).await.unwrap().unwrap();
+        let session = self.store.load_session(&sid.parse().unwrap()).await.unwrap().unwrap();
         session.conversation_history.into_iter().map(|message| (message.turn.role, message.turn.text)).collect()
     }
 
@@ -140,7 +140,7 @@ async fn chats_of_aegen_become_sessions() {
 
     let said = [(Role::Caller, "Hola".to_owned()), (Role::Agent, "¡Hola! ¿En qué puedo ayudarte?".to_owned())];
     assert_eq!(bench.said("123456789").await, said);
-    let session = bench.store.load_session("123456789").await.unwrap().unwrap();
+    let session = bench.store.load_session(&"123456789".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((session.user_id.as_str(), session.ended_at), ("imp_aegen_123456789", 1_737_387_000_000));
     // An id that cannot be part of a key has another one, the same every time.
     let Outcome::Written(sid) = outcome(&report, "session:chat:ana/1") else { panic!("{report}") };
@@ -173,7 +173,7 @@ async fn conversations_come_with_their_summary_where_the_number_is_known() {
         let known = bench.known(&ana()).await;
         assert!(known.profile.summary.contains("The caller tested the connection."), "{}", known.profile.summary);
         assert_eq!((known.calls, known.sessions.len()), (1, 1));
-        assert_eq!(bench.said(&known.sessions[0]).await.len(), 2);
+        assert_eq!(bench.said(known.sessions[0].as_str()).await.len(), 2);
     }
 }
 
@@ -193,7 +193,7 @@ async fn agents_lists_are_turned_round_and_profiles_become_summaries() {
     let said = bench.said("stock_analyzer.user_123.session_abc").await;
     assert_eq!(said[0], (Role::Caller, "How did AAPL do today?".to_owned()));
     assert_eq!(said[3], (Role::Agent, "I will.".to_owned()));
-    let other = bench.store.load_session("stock_analyzer.user_9.session_abc").await.unwrap().unwrap();
+    let other = bench.store.load_session(&"stock_analyzer.user_9.session_abc".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(other.user_id, "imp_agent_user_9");
     let known = bench.known(&ana()).await;
     for line in ["preferred symbols: AAPL, TSLA", "alert threshold: -0.3", "tone: formal"] {
@@ -284,7 +284,7 @@ async fn who_was_erased_does_not_come_back_by_an_import() {
         assert_eq!((report.written(), report.skipped()), (0, 3), "{report}");
         assert!(is_skipped(&report, "sarah:session:MZ1", "erased"), "{report}");
     }
-    assert_eq!(bench.store.load_session("MZ1").await.unwrap(), None);
+    assert_eq!(bench.store.load_session(&"MZ1".parse().unwrap()).await.unwrap(), None);
 
     // The same by the number.
     bench.push("conversation:messages:c1", "conversation/messages_test_conv.json").await;
@@ -292,7 +292,7 @@ async fn who_was_erased_does_not_come_back_by_an_import() {
     let phones = Phones::read(&format!("c1,{NUMBER}"), &keys(), "US").unwrap();
     let report = bench.run(&Import { phones, ..bench.import(Layout::Conversation) }).await;
     assert!(is_skipped(&report, "conversation:messages:c1", "erased"), "{report}");
-    assert_eq!(bench.store.load_session("c1").await.unwrap(), None);
+    assert_eq!(bench.store.load_session(&"c1".parse().unwrap()).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -302,7 +302,7 @@ async fn nothing_goes_into_a_profile_that_nobody_has_agreed_to() {
         bench.fill_sarah("0a1b2c3d4e5f6071").await;
         let report = bench.run(&Import { consent, ..bench.import(Layout::Sarah) }).await;
         assert!(is_skipped(&report, &format!("sarah:user:{UID}:profile"), "MEMORY_CONSENT"), "{report}");
-        assert!(bench.store.load_session("MZ1").await.unwrap().is_some(), "{report}");
+        assert!(bench.store.load_session(&"MZ1".parse().unwrap()).await.unwrap().is_some(), "{report}");
         let hash = PhoneHash::parse("0a1b2c3d4e5f6071").unwrap();
         let known = bench.known(&Caller { user_id: UserId::parse("u_x").unwrap(), hash: Some(hash) }).await;
         assert_eq!((known.user_id.as_str(), known.calls), (UID, 1));

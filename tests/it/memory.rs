@@ -159,7 +159,7 @@ pub(crate) fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) 
         end_ms: 900,
     };
     SessionDoc {
-        chat_id: sid.to_owned(),
+        session_id: sid.parse().unwrap(),
         conversation_history: said.iter().enumerate().map(turn).map(|turn| Message { turn }).collect(),
         last_update: "2026-01-05T12:00:00.000Z".to_owned(),
         metadata: Metadata::default(),
@@ -173,9 +173,9 @@ pub(crate) fn session(sid: &str, caller: &Caller, said: &[&str], ended_at: u64) 
 
 /// Adds the call to the profile, once.
 pub(crate) fn fold(mut profile: Profile, session: &SessionDoc) -> Profile {
-    if !profile.episodes.iter().any(|episode| episode.sid == session.chat_id) {
+    if !profile.episodes.iter().any(|episode| episode.session_id == session.session_id) {
         profile.episodes.push(Episode {
-            sid: session.chat_id.clone(),
+            session_id: session.session_id.clone(),
             at: session.ended_at,
             s: "said hello".to_owned(),
             open: Vec::new(),
@@ -230,7 +230,7 @@ async fn settle(store: &dyn Store, mut commit: Commit) -> Outcome {
 }
 
 pub(crate) fn episodes(profile: &Profile) -> Vec<&str> {
-    profile.episodes.iter().map(|episode| episode.sid.as_str()).collect()
+    profile.episodes.iter().map(|episode| episode.session_id.as_str()).collect()
 }
 
 fn is_applied(outcome: &Outcome) -> bool {

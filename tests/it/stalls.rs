@@ -122,7 +122,7 @@ async fn stored(dir: &TempDir, sid: &str) -> SessionDoc {
     let store = SqliteStore::open(&dir.path().join("redial.sqlite"), StoreSettings::default()).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        if let Some(session) = store.load_session(sid).await.unwrap() {
+        if let Some(session) = store.load_session(&sid.parse().unwrap()).await.unwrap() {
             return session;
         }
         assert!(Instant::now() < deadline, "session {sid} is not written");

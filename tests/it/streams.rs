@@ -371,7 +371,7 @@ async fn pings_keep_no_line_alive() {
     });
     let deadline = Instant::now() + Duration::from_secs(25);
     let session = loop {
-        if let Some(session) = gateway.gateway.session(&sid).await.unwrap() {
+        if let Some(session) = gateway.gateway.session(&sid.parse().unwrap()).await.unwrap() {
             break session;
         }
         assert!(Instant::now() < deadline, "the call is held by pings");

@@ -252,7 +252,7 @@ async fn the_store_runs_over_a_stream_that_is_handed_in() {
     toy.restart(); // the scripts are forgotten, the data is not
     assert_eq!(store.commit_session(&written).await.unwrap(), Outcome::Duplicate);
     assert_eq!(store.begin_call(&ana).await.unwrap().calls, 1);
-    assert_eq!(store.load_session("CA1").await.unwrap(), Some(session));
+    assert_eq!(store.load_session(&"CA1".parse().unwrap()).await.unwrap(), Some(session));
     let erased = store.erase(&ana.user_id).await.unwrap();
     assert_eq!((erased.profiles, erased.numbers, erased.sessions, erased.markers), (1, 1, 1, 1));
     assert_eq!(store.commit_session(&written).await.unwrap(), Outcome::Erased);

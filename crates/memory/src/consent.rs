@@ -4,7 +4,7 @@ use redial_call::Via;
 
 use super::merge::settled;
 use super::model::{Choice, Consent, Profile, SessionDoc};
-use super::source::{sid_of, time_of};
+use super::source::{session_of, time_of};
 use crate::talk::Talk;
 
 /// How callers agree to being remembered (`MEMORY_CONSENT`).
@@ -64,7 +64,9 @@ pub fn kept_later(mode: ConsentMode, known: Option<&Consent>, session: &SessionD
     let talk = Talk::of_session(session, None);
     let own = given(&talk, session).map(|given| given.memory);
     let holds = |given: &&Consent| {
-        given.memory == Choice::No || given.at <= session.started_at || sid_of(&given.src) == session.chat_id
+        given.memory == Choice::No
+            || given.at <= session.started_at
+            || session_of(&given.src) == session.session_id.as_str()
     };
     let known = known.filter(holds).map(|given| given.memory);
     // No before yes, and either before no answer.
@@ -94,7 +96,7 @@ pub(super) fn given(talk: &Talk, session: &SessionDoc) -> Option<Consent> {
         memory: if answer.yes { Choice::Yes } else { Choice::No },
         at: time_of(session, &turns, answer.turn),
         how: how.to_owned(),
-        src: format!("{}#{}", session.chat_id, answer.turn.0),
+        src: format!("{}#{}", session.session_id, answer.turn.0),
     })
 }
 
@@ -102,8 +104,8 @@ pub(super) fn given(talk: &Talk, session: &SessionDoc) -> Option<Consent> {
 /// the calls to come, and "delete my data" is another one.
 pub(super) fn enforced(mut profile: Profile) -> Profile {
     let Some(no) = profile.consent.clone().filter(|given| given.memory == Choice::No) else { return profile };
-    let after = |src: &str, at: u64| at >= no.at || sid_of(src) == sid_of(&no.src);
-    profile.episodes.retain(|episode| !after(&episode.sid, episode.at));
+    let after = |src: &str, at: u64| at >= no.at || session_of(src) == session_of(&no.src);
+    profile.episodes.retain(|episode| !after(episode.session_id.as_str(), episode.at));
     profile.name = profile.name.filter(|name| !after(&name.src, name.at));
     profile.facts.retain(|fact| !after(&fact.src, fact.at));
     settled(profile)
@@ -137,7 +139,7 @@ mod tests {
     fn a_no_holds_for_earlier_calls_and_a_yes_does_not() {
         use ConsentMode::{Announce, Ask, Off};
         let session = SessionDoc {
-            chat_id: "CA1".to_owned(),
+            session_id: "CA1".parse().unwrap(),
             conversation_history: Vec::new(),
             last_update: String::new(),
             metadata: Metadata::default(),

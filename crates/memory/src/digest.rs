@@ -18,7 +18,7 @@ impl SessionDigest {
     pub fn of(session: &SessionDoc) -> Self {
         let mut hash = Sha256::new();
         // Neither an id nor JSON on one line has a line break, so the parts cannot run into each other.
-        hash.update(format!("{}\n{}\n", session.chat_id, session.conversation_history.len()));
+        hash.update(format!("{}\n{}\n", session.session_id, session.conversation_history.len()));
         for message in &session.conversation_history {
             hash.update(serde_json::to_vec(message).expect("a turn has string keys only"));
             hash.update("\n");
@@ -77,7 +77,7 @@ mod tests {
             },
         };
         SessionDoc {
-            chat_id: "CA1".to_owned(),
+            session_id: "CA1".parse().unwrap(),
             conversation_history: said.iter().enumerate().map(turn).collect(),
             last_update: String::new(),
             metadata: Metadata::default(),
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(SessionDigest::of(&other), hello);
         assert_ne!(SessionDigest::of(&session(&["hallo"])), hello);
         assert_ne!(SessionDigest::of(&session(&["a", "b"])), SessionDigest::of(&session(&["a"])));
-        other.chat_id = "CA2".to_owned();
+        other.session_id = "CA2".parse().unwrap();
         assert_ne!(SessionDigest::of(&other), hello);
     }
 

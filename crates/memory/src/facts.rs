@@ -19,7 +19,8 @@ pub use self::limits::is_key;
 pub use self::limits::{MAX_KEY_CHARS, MAX_TEXT_CHARS};
 use crate::kept::kept_words;
 use crate::model::{Class, Fact, SessionDoc};
-use crate::source::{sid_of, time_of};
+use crate::session_id::SessionId;
+use crate::source::{session_of, time_of};
 
 /// Facts that one call may leave, so that no call can push out what others told.
 pub const MAX_FACTS_A_CALL: usize = 10;
@@ -103,14 +104,14 @@ fn admit_with(evidence: &Evidence<'_>, drafts: &[Draft]) -> Admitted {
     admitted
 }
 
-/// `facts` without what only the call `sid` told, and without counting that call for the others.
-pub(super) fn withdrawn(facts: Vec<Fact>, sid: &str) -> Vec<Fact> {
-    let receipt = receipt(sid);
+/// `facts` without what only the call `session_id` told, and without counting that call for the others.
+pub(super) fn withdrawn(facts: Vec<Fact>, session_id: &SessionId) -> Vec<Fact> {
+    let receipt = receipt(session_id);
     let without = |mut fact: Fact| {
         if fact.by.remove(&receipt) {
             fact.seen = fact.seen.saturating_sub(1);
         }
-        (sid_of(&fact.src) != sid || !fact.by.is_empty()).then_some(fact)
+        (session_of(&fact.src) != session_id.as_str() || !fact.by.is_empty()).then_some(fact)
     };
     facts.into_iter().filter_map(without).collect()
 }
@@ -131,8 +132,8 @@ pub(crate) fn is_over(fact: &Fact, now: u64) -> bool {
     now.saturating_sub(fact.at) > days * DAY_MS
 }
 
-fn receipt(sid: &str) -> u32 {
-    crc32fast::hash(sid.as_bytes())
+fn receipt(session_id: &SessionId) -> u32 {
+    crc32fast::hash(session_id.as_str().as_bytes())
 }
 
 /// A call, read for what may be kept of it.
@@ -177,18 +178,18 @@ impl<'a> Evidence<'a> {
         if support.is_empty() {
             return Err(Refusal::Unsupported);
         }
-        let sid = &self.session.chat_id;
+        let session_id = &self.session.session_id;
         let at = time_of(self.session, &self.turns, draft.turn);
         Ok(Fact {
             cls: class(&draft.k, &words, &support),
             k: draft.k.clone(),
             t,
             conf: draft.conf,
-            src: format!("{sid}#{}", draft.turn.0),
+            src: format!("{session_id}#{}", draft.turn.0),
             at,
             until: draft.closes.then_some(at),
             seen: 1,
-            by: [receipt(sid)].into(),
+            by: [receipt(session_id)].into(),
         })
     }
 }

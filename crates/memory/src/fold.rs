@@ -14,7 +14,7 @@ use crate::facts;
 use crate::kept::kept_words;
 use crate::merge::merge;
 use crate::model::{Class, Episode, Name, Profile, SCHEMA_VERSION, SessionDoc};
-use crate::source::{sid_of, time_of};
+use crate::source::{session_of, time_of};
 use crate::summary::{MAX_EPISODE_CHARS, MAX_OPEN, MAX_OPEN_CHARS, cut};
 use crate::talk::{Evidence, Talk};
 
@@ -38,8 +38,8 @@ pub fn apply_session(profile: Profile, session: &SessionDoc) -> Profile {
 ///
 /// Nothing is taken from a call in which nothing was said, or whose caller asked not to be remembered.
 pub fn apply_session_under(mode: ConsentMode, profile: Profile, session: &SessionDoc) -> Profile {
-    let sid = &session.chat_id;
-    if profile.episodes.iter().any(|known| known.sid == *sid && known.at > session.ended_at) {
+    let session_id = &session.session_id;
+    if profile.episodes.iter().any(|known| known.session_id == *session_id && known.at > session.ended_at) {
         return profile;
     }
     let turns: Vec<Turn> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
@@ -51,7 +51,7 @@ pub fn apply_session_under(mode: ConsentMode, profile: Profile, session: &Sessio
     let in_force = answer.clone().or_else(|| profile.consent.clone().filter(|given| given.at <= session.started_at));
     let keep = consent::kept(mode, in_force.as_ref().map(|given| given.memory), talk.unremembered);
     let answer = answer.filter(|_| mode != ConsentMode::Off);
-    let untouched = !profile.episodes.iter().any(|known| known.sid == *sid);
+    let untouched = !profile.episodes.iter().any(|known| known.session_id == *session_id);
     if keep == Keep::Nothing && answer.is_none() && untouched {
         return profile;
     }
@@ -62,7 +62,7 @@ pub fn apply_session_under(mode: ConsentMode, profile: Profile, session: &Sessio
         left.episodes.push(episode(session, &turns, &talk));
         left.name = talk.name.as_ref().map(|stated| Name {
             say: stated.say.clone(),
-            src: format!("{sid}#{}", stated.turn.0),
+            src: format!("{session_id}#{}", stated.turn.0),
             conf: stated.conf,
             at: time_of(session, &turns, stated.turn),
         });
@@ -75,16 +75,17 @@ pub fn apply_session_under(mode: ConsentMode, profile: Profile, session: &Sessio
 /// `profile` without what an earlier copy of `session` left in it; where the caller is not the person who is remembered,
 /// without what others said of that person, too.
 fn without(mut profile: Profile, session: &SessionDoc, disowned: bool) -> Profile {
-    let sid = &session.chat_id;
+    let session_id = &session.session_id;
     // Documents of older versions do not say when a name was said.
     if let Some(name) = profile.name.as_mut().filter(|name| name.at == 0) {
-        let from = sid_of(&name.src);
-        name.at = profile.episodes.iter().find(|episode| episode.sid == from).map_or(0, |episode| episode.at);
+        let from = session_of(&name.src);
+        name.at =
+            profile.episodes.iter().find(|episode| episode.session_id.as_str() == from).map_or(0, |episode| episode.at);
     }
-    profile.name = profile.name.filter(|name| !disowned && sid_of(&name.src) != sid);
-    profile.facts = if disowned { Vec::new() } else { facts::withdrawn(profile.facts, sid) };
-    profile.consent = profile.consent.filter(|given| sid_of(&given.src) != sid);
-    profile.episodes.retain(|known| known.sid != *sid);
+    profile.name = profile.name.filter(|name| !disowned && session_of(&name.src) != session_id.as_str());
+    profile.facts = if disowned { Vec::new() } else { facts::withdrawn(profile.facts, session_id) };
+    profile.consent = profile.consent.filter(|given| session_of(&given.src) != session_id.as_str());
+    profile.episodes.retain(|known| known.session_id != *session_id);
     profile
 }
 
@@ -125,7 +126,7 @@ fn episode(session: &SessionDoc, turns: &[Turn], talk: &Talk) -> Episode {
         (None, _) => said.nothing_kept.clone(),
     };
     Episode {
-        sid: session.chat_id.clone(),
+        session_id: session.session_id.clone(),
         at: session.ended_at,
         s,
         open: open_items(&messages),
@@ -171,7 +172,7 @@ mod tests {
     use crate::summary::{MAX_EPISODES, MAX_SUMMARY_CHARS, date};
 
     /// A session of one line a turn: `a: ` the agent's, `k: ` keys, all else the caller's.
-    fn session(sid: &str, ended_at: u64, lines: &[&str]) -> SessionDoc {
+    fn session(session_id: &str, ended_at: u64, lines: &[&str]) -> SessionDoc {
         let turn = |(at, line): (usize, &&str)| {
             let (role, via, text) = match line.split_once(": ") {
                 Some(("a", text)) => (Role::Agent, Via::Voice, text),
@@ -186,7 +187,7 @@ mod tests {
             }
         };
         SessionDoc {
-            chat_id: sid.to_owned(),
+            session_id: session_id.parse().unwrap(),
             conversation_history: lines.iter().enumerate().map(turn).collect(),
             last_update: String::new(),
             metadata: Metadata::default(),
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_better_founded_name_wins_and_a_later_one_among_equals() {
-        let stated = |sid, at, name: &str| session(sid, at, &["a: May I have your name?", name]);
+        let stated = |session_id, at, name: &str| session(session_id, at, &["a: May I have your name?", name]);
         let say = |sessions: &[&SessionDoc]| {
             sessions
                 .iter()
@@ -328,8 +329,8 @@ mod tests {
             let call = call * 77 % 200;
             apply_session(profile, &session(&format!("CA{call:03}"), AT + call, &["Please move my visit", "thank you"]))
         });
-        let sids: Vec<&str> = profile.episodes.iter().map(|episode| episode.sid.as_str()).collect();
-        assert_eq!(sids, (180..200).map(|call| format!("CA{call:03}")).collect::<Vec<_>>());
+        let session_ids: Vec<&str> = profile.episodes.iter().map(|episode| episode.session_id.as_str()).collect();
+        assert_eq!(session_ids, (180..200).map(|call| format!("CA{call:03}")).collect::<Vec<_>>());
     }
 
     #[test]
@@ -477,8 +478,8 @@ mod tests {
         fn folding_is_bounded_and_idempotent_and_the_order_does_not_matter(
             one in lines(), two in lines(), model in "\\PC{0,1500}",
         ) {
-            let session_of = |sid, at, lines: &[String]| {
-                session(sid, at, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+            let session_of = |session_id, at, lines: &[String]| {
+                session(session_id, at, &lines.iter().map(String::as_str).collect::<Vec<_>>())
             };
             let (one, two) = (session_of("CA1", AT, &one), session_of("CA2", AT + 1, &two));
             let start = Profile { summary: model, ..Profile::default() };

@@ -153,7 +153,7 @@ mod tests {
             name: Some(Name { say: name.to_owned(), src: "CA1#2".to_owned(), conf: Confidence::Stated, at: 0 }),
             summary: "a secret summary".to_owned(),
             episodes: vec![Episode {
-                sid: "CA1".to_owned(),
+                session_id: "CA1".parse().unwrap(),
                 at: 1,
                 s: "a secret episode".to_owned(),
                 open: vec!["a secret item".to_owned()],

@@ -28,7 +28,7 @@ pub fn improved(
     }
     let mut admitted = facts::admit_all(&drafts(draft), session);
     admitted.facts.retain(|fact| keep == Keep::All || fact.cls == Class::Ordinary);
-    if let Some(episode) = profile.episodes.iter_mut().find(|episode| episode.sid == session.chat_id) {
+    if let Some(episode) = profile.episodes.iter_mut().find(|episode| episode.session_id == session.session_id) {
         let open: Vec<String> =
             draft.open.iter().map(|item| kept::kept(item, false)).filter(|item| !item.is_empty()).collect();
         if !open.is_empty() {
@@ -43,7 +43,7 @@ pub fn improved(
         facts: admitted.facts,
         summary: summary::model_part(&kept::kept(&draft.summary, false)),
         summary_at: session.ended_at,
-        summary_of: vec![session.chat_id.clone()],
+        summary_of: vec![session.session_id.clone()],
         ..Profile::default()
     };
     (merge(profile, left), admitted.refused)
@@ -86,7 +86,7 @@ mod tests {
             },
         };
         SessionDoc {
-            chat_id: "CA1".to_owned(),
+            session_id: "CA1".parse().unwrap(),
             conversation_history: said.iter().enumerate().map(turn).collect(),
             last_update: String::new(),
             metadata: Metadata::default(),

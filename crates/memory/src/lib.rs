@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`model`] | the documents |
+//! | [`model`], [`session_id`] | the documents; what a session is called in them |
 //! | [`talk`] | what a conversation has come to |
 //! | [`fold`] | a finished call becomes part of the profile |
 //! | [`facts`], [`consent`] | what callers say of themselves; what they agreed to |
@@ -26,6 +26,7 @@ pub mod merge_copies;
 pub mod model;
 pub mod prompt_block;
 pub mod rolling;
+pub mod session_id;
 pub mod source;
 pub mod summarizer;
 pub mod summary;

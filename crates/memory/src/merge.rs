@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::facts::settle::{language_of, settle, worth};
 use super::model::{Choice, Confidence, Consent, Episode, Fact, Name, Profile};
+use super::session_id::SessionId;
 use super::summary::{self, MAX_EPISODES};
 
 /// Facts in a profile.
@@ -16,7 +17,7 @@ pub const MAX_PROFILE_BYTES: usize = 16 * 1024;
 /// Calls that a model's part of the summary may name, and characters in such a name.
 const MAX_SUMMARY_OF: usize = 20;
 const MAX_SUMMARY_OF_CHARS: usize = 64;
-/// A call's or a source's id longer than this is none of ours.
+/// A source longer than this is none of ours.
 const MAX_ID_CHARS: usize = 200;
 /// Users who became one, and characters in their ids.
 pub const MAX_ABSORBED: usize = 32;
@@ -77,7 +78,7 @@ pub(super) fn settled(profile: Profile) -> Profile {
 struct ModelPart {
     at: u64,
     text: String,
-    of: BTreeSet<String>,
+    of: BTreeSet<SessionId>,
 }
 
 impl ModelPart {
@@ -86,8 +87,8 @@ impl ModelPart {
         if text.is_empty() {
             return Self::default();
         }
-        let mut of: BTreeSet<String> =
-            profile.summary_of.iter().filter(|sid| sid.chars().count() <= MAX_SUMMARY_OF_CHARS).cloned().collect();
+        let mut of: BTreeSet<SessionId> =
+            profile.summary_of.iter().filter(|id| id.as_str().len() <= MAX_SUMMARY_OF_CHARS).cloned().collect();
         while of.len() > MAX_SUMMARY_OF {
             of.pop_first();
         }
@@ -116,15 +117,15 @@ fn short(consent: Consent) -> Consent {
 
 /// The newest episodes, one a call: of two copies the later.
 fn episodes(a: Vec<Episode>, b: Vec<Episode>) -> Vec<Episode> {
-    let mut calls: BTreeMap<String, Episode> = BTreeMap::new();
-    for episode in a.into_iter().chain(b).filter(|episode| episode.sid.chars().count() <= MAX_ID_CHARS) {
-        match calls.get(&episode.sid) {
+    let mut calls: BTreeMap<SessionId, Episode> = BTreeMap::new();
+    for episode in a.into_iter().chain(b) {
+        match calls.get(&episode.session_id) {
             Some(known) if *known >= episode => (),
-            _ => _ = calls.insert(episode.sid.clone(), episode),
+            _ => _ = calls.insert(episode.session_id.clone(), episode),
         }
     }
     let mut all: Vec<Episode> = calls.into_values().collect();
-    all.sort_by(|a, b| (a.at, &a.sid).cmp(&(b.at, &b.sid)));
+    all.sort_by(|a, b| (a.at, &a.session_id).cmp(&(b.at, &b.session_id)));
     all.drain(..all.len().saturating_sub(MAX_EPISODES));
     all
 }

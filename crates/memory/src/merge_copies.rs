@@ -81,9 +81,9 @@ fn by_what_was_heard(a: &Turn, b: &Turn) -> Ordering {
 /// Orders copies by when they ended, then by all that is taken over from the later one.
 fn by_end(a: &SessionDoc, b: &SessionDoc) -> Ordering {
     fn order(session: &SessionDoc) -> impl Ord {
-        let SessionDoc { ended_at, last_update, end_reason, metadata, user_id, v, chat_id, .. } = session;
+        let SessionDoc { ended_at, last_update, end_reason, metadata, user_id, v, session_id, .. } = session;
         let metadata = (&metadata.last_event_type, &metadata.payload_keys);
-        (*ended_at, last_update, end_reason, metadata, user_id, *v, chat_id)
+        (*ended_at, last_update, end_reason, metadata, user_id, *v, session_id)
     }
     order(a).cmp(&order(b))
 }
@@ -112,7 +112,7 @@ mod tests {
 
     fn session(turns: impl IntoIterator<Item = Turn>) -> SessionDoc {
         SessionDoc {
-            chat_id: "CA1".to_owned(),
+            session_id: "CA1".parse().unwrap(),
             conversation_history: turns.into_iter().map(|turn| Message { turn }).collect(),
             last_update: "2026-01-05T12:00:00.000Z".to_owned(),
             metadata: Metadata::default(),

@@ -9,6 +9,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::session_id::SessionId;
+
 /// The schema version that this build writes.
 pub const SCHEMA_VERSION: u32 = 1;
 
@@ -35,7 +37,7 @@ pub struct Profile {
     pub summary_at: u64,
     /// The calls that a model's part of the summary tells of; empty without such a part. At most 20.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub summary_of: Vec<String>,
+    pub summary_of: Vec<SessionId>,
     /// One entry a call, oldest first, at most 20.
     pub episodes: Vec<Episode>,
     /// The language that the caller asked for, as a BCP 47 tag: `es`.
@@ -147,7 +149,8 @@ pub enum Confidence {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Episode {
     /// The session.
-    pub sid: String,
+    #[serde(rename = "sid")]
+    pub session_id: SessionId,
     /// When the call ended.
     pub at: u64,
     /// What it was about, at most 240 characters.
@@ -165,7 +168,8 @@ pub struct Episode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionDoc {
     /// The session's id: the call's.
-    pub chat_id: String,
+    #[serde(rename = "chat_id")]
+    pub session_id: SessionId,
     /// What was said, oldest first.
     pub conversation_history: Vec<Message>,
     /// When the document was written, RFC 3339 in UTC with ms and `Z`.

@@ -5,8 +5,8 @@ use redial_call::{Turn, TurnId};
 use crate::model::SessionDoc;
 
 /// The session that something comes from, by its `src`.
-pub(super) fn sid_of(src: &str) -> &str {
-    src.split_once('#').map_or(src, |(sid, _)| sid)
+pub(super) fn session_of(src: &str) -> &str {
+    src.split_once('#').map_or(src, |(session_id, _)| session_id)
 }
 
 /// When a turn of the call began, in Unix ms.

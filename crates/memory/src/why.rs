@@ -1,6 +1,7 @@
 //! Where everything that is remembered of a caller comes from.
 
 use super::model::{Choice, Class, Confidence, Profile};
+use super::session_id::SessionId;
 use super::summary::model_part;
 
 /// One thing remembered, and why.
@@ -27,13 +28,13 @@ pub fn why(profile: &Profile) -> Vec<Receipt> {
     // What rules write there is what the calls say, below.
     let model = model_part(&profile.summary);
     if !model.is_empty() {
-        let sources = profile.summary_of.clone();
+        let sources = profile.summary_of.iter().map(SessionId::to_string).collect();
         all.push(Receipt { what: "summary", value: model, sources, conf: Some(Confidence::Inferred), until: None });
     }
     for episode in &profile.episodes {
         let open = episode.open.iter().map(|open| format!(" To do: {}.", open.trim_end_matches('.')));
         let value = format!("{}{}", episode.s, open.collect::<String>());
-        all.push(Receipt { conf: Some(Confidence::Inferred), ..said("call", value, &episode.sid) });
+        all.push(Receipt { conf: Some(Confidence::Inferred), ..said("call", value, episode.session_id.as_str()) });
     }
     if let Some(tag) = &profile.lang {
         let fact = profile.facts.iter().find(|fact| fact.k == "lang" && fact.until.is_none());
@@ -85,9 +86,9 @@ mod tests {
         let profile = Profile {
             name: Some(Name { say: "Ana".to_owned(), src: "CA1#4".to_owned(), conf: Confidence::Confirmed, at: 7 }),
             summary: "[2026-01-05] Asked: a visit\nPrefers to be called.".to_owned(),
-            summary_of: vec!["CA0".to_owned(), "CA1".to_owned()],
+            summary_of: vec!["CA0".parse().unwrap(), "CA1".parse().unwrap()],
             episodes: vec![Episode {
-                sid: "CA1".to_owned(),
+                session_id: "CA1".parse().unwrap(),
                 at: 9,
                 s: "Asked: a visit".to_owned(),
                 open: vec!["call back.".to_owned()],

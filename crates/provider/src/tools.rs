@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use redial_call::{Effect, ToolCallId};
+use redial_memory::session_id::SessionId;
 
 /// The tools of an agent. Shared by all its calls.
 pub trait Toolbox: Send + Sync {
@@ -30,7 +31,7 @@ pub struct ToolSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolRun {
     /// The session's id.
-    pub session_id: String,
+    pub session_id: SessionId,
     /// Which call of it.
     pub call: ToolCallId,
     /// The tool's name.

@@ -56,7 +56,7 @@ async fn measure(name: &str, known: usize, within: Duration) {
                 store.begin_call(&caller).await.unwrap();
                 let took = since.elapsed();
                 spool.begin(OpenCall {
-                    sid: format!("CA{burst}x{n}"),
+                    session_id: format!("CA{burst}x{n}").parse().unwrap(),
                     caller,
                     started_at: 0,
                     parameters: Vec::new(),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redial_identity::{UserId, is_id};
 use redial_memory::model::{MAX_SESSION_BYTES, SessionDoc};
+use redial_memory::session_id::SessionId;
 use serde::{Deserialize, Serialize};
 
 pub use self::config::{ArchiveConfig, open};
@@ -34,7 +35,7 @@ pub trait Archive: Send + Sync {
     ///
     /// # Errors
     /// When the archive cannot be asked, or answers something else.
-    async fn get(&self, sid: &str) -> Result<Option<SessionDoc>, ArchiveError>;
+    async fn get(&self, session_id: &SessionId) -> Result<Option<SessionDoc>, ArchiveError>;
 
     /// All calls of a user, each its longest copy, the oldest first; `None` when the archive cannot look for a user.
     ///
@@ -91,17 +92,17 @@ enum Record {
 
 /// The record of a session: one line of JSON, without its end. The same session always gives the same bytes.
 fn encode(session: &SessionDoc) -> Result<Vec<u8>, ArchiveError> {
-    for id in [&session.chat_id, &session.user_id] {
+    for id in [session.session_id.as_str(), &session.user_id] {
         if !is_name(id) {
             return Err(ArchiveError::Refused(format!("{id:?} is no id that a session or user can have")));
         }
     }
     let record = serde_json::to_vec(&NewRecord { kind: "session", session })
-        .map_err(|error| ArchiveError::Refused(format!("session {} is not JSON: {error}", session.chat_id)))?;
+        .map_err(|error| ArchiveError::Refused(format!("session {} is not JSON: {error}", session.session_id)))?;
     if record.len() > MAX_RECORD_BYTES {
         return Err(ArchiveError::Refused(format!(
             "session {} has {} bytes, more than {MAX_RECORD_BYTES}",
-            session.chat_id,
+            session.session_id,
             record.len()
         )));
     }
@@ -110,14 +111,14 @@ fn encode(session: &SessionDoc) -> Result<Vec<u8>, ArchiveError> {
 
 /// Of several copies of a call the one that ended last, of equal ones the last; the oldest call first.
 fn longest_copies(sessions: impl IntoIterator<Item = SessionDoc>) -> Vec<SessionDoc> {
-    let mut calls: BTreeMap<String, SessionDoc> = BTreeMap::new();
+    let mut calls: BTreeMap<SessionId, SessionDoc> = BTreeMap::new();
     for session in sessions {
-        if calls.get(&session.chat_id).is_none_or(|known| known.ended_at <= session.ended_at) {
-            calls.insert(session.chat_id.clone(), session);
+        if calls.get(&session.session_id).is_none_or(|known| known.ended_at <= session.ended_at) {
+            calls.insert(session.session_id.clone(), session);
         }
     }
     let mut calls: Vec<SessionDoc> = calls.into_values().collect();
-    calls.sort_by(|a, b| (a.ended_at, &a.chat_id).cmp(&(b.ended_at, &b.chat_id)));
+    calls.sort_by(|a, b| (a.ended_at, &a.session_id).cmp(&(b.ended_at, &b.session_id)));
     calls
 }
 

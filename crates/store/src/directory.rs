@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redial_identity::{PhoneHash, UserId};
 use redial_memory::model::Profile;
+use redial_memory::session_id::SessionId;
 use serde::Serialize;
 
 use super::store::{MemoryError, Store};
@@ -46,15 +47,15 @@ pub trait Directory: Send + Sync {
     async fn users(&self, page: Page) -> Result<Listing<UserId>, MemoryError>;
 
     /// Finished sessions whose documents live, listed like users.
-    async fn sessions(&self, page: Page) -> Result<Listing<String>, MemoryError>;
+    async fn sessions(&self, page: Page) -> Result<Listing<SessionId>, MemoryError>;
 
     /// Whose a finished session is and how long its document lives; `None`: there is none.
-    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError>;
+    async fn session_entry(&self, session_id: &SessionId) -> Result<Option<SessionEntry>, MemoryError>;
 
     /// Deletes a finished session's document, its place in its user's index and its live mirror. False: there was no
     /// document. What the profile has taken in stays, and so does the commit marker: the same hang-up, should it be
     /// written again, does not bring the document back.
-    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError>;
+    async fn clear_session(&self, session_id: &SessionId) -> Result<bool, MemoryError>;
 
     /// Puts a profile in the place of the one at `base_revision`. Creates no user.
     async fn change_profile(
@@ -108,7 +109,7 @@ pub struct UserEntry {
     /// End of the last one, Unix ms.
     pub last_call_at: Option<u64>,
     /// Ids in the session index, newest first. Their documents may have expired.
-    pub sessions: Vec<String>,
+    pub sessions: Vec<SessionId>,
     /// When the profile expires if nobody calls; `None`: never.
     pub expires_in: Option<Duration>,
 }
@@ -117,7 +118,7 @@ pub struct UserEntry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionEntry {
     /// Its id.
-    pub session_id: String,
+    pub session_id: SessionId,
     /// Whose call it was.
     pub user_id: UserId,
     /// When the call ended, Unix ms.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use redial_memory::session_id::SessionId;
 use tokio::time::{Instant, timeout_at};
 
 use super::directory::Memory;
@@ -40,21 +41,21 @@ pub async fn ask(
     spool: &Spool,
     store: &dyn Memory,
     mirror: Option<&dyn Mirror>,
-    sid: &str,
+    session_id: &SessionId,
     limit: Duration,
 ) -> Result<Fate, MemoryError> {
     let until = Instant::now() + limit;
     let late = |_| MemoryError::Unavailable { advice: "no answer in time".to_owned(), source: None };
-    let local = async { spool.trace(sid, limit).await.map(|trace| trace.map_or(Fate::Unheard, of_trace)) };
+    let local = async { spool.trace(session_id, limit).await.map(|trace| trace.map_or(Fate::Unheard, of_trace)) };
     let ended = async {
         match mirror {
-            Some(mirror) => mirror.is_over(sid).await.map(|over| if over { Fate::Over } else { Fate::Unheard }),
+            Some(mirror) => mirror.is_over(session_id).await.map(|over| if over { Fate::Over } else { Fate::Unheard }),
             None => Ok(Fate::Unheard),
         }
     };
     let live = async {
         let Some(mirror) = mirror else { return Ok(Fate::Unheard) };
-        let found = mirror.load(sid).await?;
+        let found = mirror.load(session_id).await?;
         Ok(found.map_or(Fate::Unheard, |found| Fate::Begun {
             heard: found.turns > 0,
             elsewhere: found.call.instance != spool.instance(),
@@ -62,7 +63,7 @@ pub async fn ask(
     };
     let stored = async {
         // A hang-up is written before its mirror goes: asked after it, the store has what the mirror had no more.
-        let Some(session) = store.load_session(sid).await? else { return Ok(Fate::Unheard) };
+        let Some(session) = store.load_session(session_id).await? else { return Ok(Fate::Unheard) };
         let heard = !session.conversation_history.is_empty();
         Ok(if may_go_on(&session.end_reason) { Fate::Begun { heard, elsewhere: false } } else { Fate::Over })
     };

@@ -8,14 +8,15 @@ pub mod feed;
 use async_trait::async_trait;
 use redial_identity::{PhoneHash, UserId};
 use redial_memory::model::Message;
+use redial_memory::session_id::SessionId;
 
 use super::store::MemoryError;
 
 /// A call that is going on, and who has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveCall {
-    /// The session's id; must be an id as [`redial_identity::is_id`] says.
-    pub session_id: String,
+    /// The session's id.
+    pub session_id: SessionId,
     /// Whose call it is.
     pub user_id: UserId,
     /// Their number's keyed hash; `None` when it is withheld.
@@ -60,28 +61,28 @@ pub trait Mirror: Send + Sync {
     /// Adds a turn of the call that `instance` has. `turns` counts the call's turns, this one included, so that one that
     /// comes twice is there once; the later version stays. Best effort: a failure is logged. A turn of a call that has not
     /// begun here, has ended, was erased, or is another instance's by now is not kept.
-    async fn turn(&self, sid: &str, instance: &str, message: &Message, turns: u64) -> Shown;
+    async fn turn(&self, session_id: &SessionId, instance: &str, message: &Message, turns: u64) -> Shown;
 
     /// Reads a call; `None` when it is not mirrored.
     ///
     /// # Errors
     /// [`MemoryError::Unavailable`] when the mirror cannot be reached, [`MemoryError::WrongShape`] when something else is
     /// stored in its place.
-    async fn load(&self, sid: &str) -> Result<Option<Mirrored>, MemoryError>;
+    async fn load(&self, session_id: &SessionId) -> Result<Option<Mirrored>, MemoryError>;
 
     /// Forgets the call that `instance` had: it is over, and its hang-up is written. One that goes on with another
     /// instance stays. Best effort: a failure is logged, and what is left expires.
-    async fn end(&self, sid: &str, instance: &str);
+    async fn end(&self, session_id: &SessionId, instance: &str);
 
     /// Says that this side has ended the call, so that whichever instance the carrier asks next says no more in it. Known for
     /// ten minutes, also when nothing else of the call is kept. Best effort: a failure is logged.
-    async fn over(&self, _sid: &str) {}
+    async fn over(&self, _session_id: &SessionId) {}
 
     /// Whether this side, be it another instance, has ended the call within the last minutes.
     ///
     /// # Errors
     /// As for [`Mirror::load`].
-    async fn is_over(&self, _sid: &str) -> Result<bool, MemoryError> {
+    async fn is_over(&self, _session_id: &SessionId) -> Result<bool, MemoryError> {
         Ok(false)
     }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 
 use super::clock::{self, Clock, SWEEP_EVERY_MS};
 use super::rules::{self, Marker, Records, SessionRecord, UserRecord, Writing};
@@ -57,9 +58,8 @@ impl Store for ProcessStore {
         self.transact(|view| rules::commit(view, &self.settings, view.now, &writing))
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
-        rules::check_session_id(sid)?;
-        self.transact(|view| rules::load_session(view, sid))
+    async fn load_session(&self, session_id: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
+        self.transact(|view| rules::load_session(view, session_id))
     }
 
     async fn health(&self) -> Result<Health, MemoryError> {
@@ -79,9 +79,9 @@ struct Tables {
     phones: HashMap<PhoneHash, Expiring<UserId>>,
     users: HashMap<UserId, Expiring<UserRecord>>,
     /// Session ids by their end; lives and dies with `users`.
-    index: HashMap<UserId, BTreeSet<(u64, String)>>,
-    sessions: HashMap<String, Expiring<SessionRecord>>,
-    markers: HashMap<String, Expiring<Marker>>,
+    index: HashMap<UserId, BTreeSet<(u64, SessionId)>>,
+    sessions: HashMap<SessionId, Expiring<SessionRecord>>,
+    markers: HashMap<SessionId, Expiring<Marker>>,
     gone: HashMap<UserId, Expiring<()>>,
     next_sweep_at: u64,
 }
@@ -150,15 +150,15 @@ impl Records for View<'_> {
         Ok(())
     }
 
-    fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<String>, MemoryError> {
+    fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<SessionId>, MemoryError> {
         let newest_first = self.tables.index.get(user).into_iter().flatten().rev();
-        Ok(newest_first.take(limit).map(|(_, sid)| sid.clone()).collect())
+        Ok(newest_first.take(limit).map(|(_, session_id)| session_id.clone()).collect())
     }
 
-    fn put_index_entry(&mut self, user: &UserId, sid: &str, ended_at: u64) -> Result<(), MemoryError> {
+    fn put_index_entry(&mut self, user: &UserId, session_id: &SessionId, ended_at: u64) -> Result<(), MemoryError> {
         let index = self.tables.index.entry(user.clone()).or_default();
-        index.retain(|(_, known)| known != sid);
-        index.insert((ended_at, sid.to_owned()));
+        index.retain(|(_, known)| known != session_id);
+        index.insert((ended_at, session_id.clone()));
         Ok(())
     }
 
@@ -166,10 +166,10 @@ impl Records for View<'_> {
         let Tables { index, sessions, .. } = &mut *self.tables;
         let Some(index) = index.get_mut(user) else { return Ok(()) };
         let mut over = index.len().saturating_sub(keep);
-        index.retain(|(_, sid)| {
+        index.retain(|(_, session_id)| {
             let beyond = over > 0;
             over = over.saturating_sub(1);
-            !beyond || sessions.get(sid).is_some_and(|row| row.is_alive(self.now))
+            !beyond || sessions.get(session_id).is_some_and(|row| row.is_alive(self.now))
         });
         Ok(())
     }
@@ -179,21 +179,26 @@ impl Records for View<'_> {
         Ok(())
     }
 
-    fn session(&self, sid: &str) -> Result<Option<SessionRecord>, MemoryError> {
-        Ok(self.tables.sessions.get(sid).and_then(|row| row.alive(self.now)).cloned())
+    fn session(&self, session_id: &SessionId) -> Result<Option<SessionRecord>, MemoryError> {
+        Ok(self.tables.sessions.get(session_id).and_then(|row| row.alive(self.now)).cloned())
     }
 
-    fn put_session(&mut self, sid: &str, record: &SessionRecord, expires_at: u64) -> Result<(), MemoryError> {
-        self.tables.sessions.insert(sid.to_owned(), Expiring { value: record.clone(), expires_at });
+    fn put_session(
+        &mut self,
+        session_id: &SessionId,
+        record: &SessionRecord,
+        expires_at: u64,
+    ) -> Result<(), MemoryError> {
+        self.tables.sessions.insert(session_id.clone(), Expiring { value: record.clone(), expires_at });
         Ok(())
     }
 
-    fn marker(&self, sid: &str) -> Result<Option<Marker>, MemoryError> {
-        Ok(self.tables.markers.get(sid).and_then(|row| row.alive(self.now)).cloned())
+    fn marker(&self, session_id: &SessionId) -> Result<Option<Marker>, MemoryError> {
+        Ok(self.tables.markers.get(session_id).and_then(|row| row.alive(self.now)).cloned())
     }
 
-    fn put_marker(&mut self, sid: &str, marker: &Marker, expires_at: u64) -> Result<(), MemoryError> {
-        self.tables.markers.insert(sid.to_owned(), Expiring { value: marker.clone(), expires_at });
+    fn put_marker(&mut self, session_id: &SessionId, marker: &Marker, expires_at: u64) -> Result<(), MemoryError> {
+        self.tables.markers.insert(session_id.clone(), Expiring { value: marker.clone(), expires_at });
         Ok(())
     }
 }
@@ -219,7 +224,7 @@ mod tests {
         store.begin_call(&ana()).await.unwrap();
         assert_eq!(lock(&store.tables).phones.len(), 1);
         time.store(ttl_ms, Ordering::SeqCst);
-        assert_eq!(store.load_session("CA1").await.unwrap(), None);
+        assert_eq!(store.load_session(&"CA1".parse().unwrap()).await.unwrap(), None);
         assert_eq!(lock(&store.tables).phones.len(), 0);
     }
 

@@ -35,6 +35,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redial_identity::{Caller, PhoneHash, UserId, is_id};
 use redial_memory::model::{MAX_SESSION_BYTES, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_outgoing::tls;
 use redis::{Cmd, FromRedisValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -205,10 +206,9 @@ impl Store for RedisStore {
         self.commit_call(commit, Instant::now() + self.background).await
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
-        let sid = checked(sid)?;
+    async fn load_session(&self, session_id: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
         let until = Instant::now() + self.background;
-        let Some(key) = self.find_session(sid, until).await? else { return Ok(None) };
+        let Some(key) = self.find_session(session_id, until).await? else { return Ok(None) };
         let unreadable = |advice: &str| MemoryError::WrongShape { key: key.clone(), advice: advice.to_owned() };
         let failed = |trouble: Trouble| match trouble {
             Trouble::WrongType => unreadable("a hash is expected there; move the key aside"),
@@ -229,7 +229,7 @@ impl Store for RedisStore {
                     unreadable("its document is no session that this version can read; move the key aside, or upgrade")
                 })?;
                 let messages = session.conversation_history.len();
-                tracing::info!("Session retrieved for chat_id: {sid}, {messages} messages");
+                tracing::info!("Session retrieved for chat_id: {session_id}, {messages} messages");
                 Ok(Some(session))
             }
         }
@@ -300,11 +300,11 @@ fn wrong_type(key: Option<String>, found: &[u8]) -> MemoryError {
     }
 }
 
-fn checked(sid: &str) -> Result<&str, MemoryError> {
-    if is_id(sid) {
-        Ok(sid)
+fn checked(id: &str) -> Result<&str, MemoryError> {
+    if is_id(id) {
+        Ok(id)
     } else {
-        Err(MemoryError::Refused("the session id has characters that a key must not have".to_owned()))
+        Err(MemoryError::Refused("the id has characters that a key must not have".to_owned()))
     }
 }
 
@@ -329,6 +329,7 @@ fn profile_ttl_s(settings: &StoreSettings) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mirror::Mirror as _;
 
     #[test]
     fn a_ttl_is_never_rounded_down_to_for_ever_and_never_overflows() {
@@ -352,8 +353,11 @@ mod tests {
     #[tokio::test]
     async fn an_id_that_is_none_never_becomes_part_of_a_key() {
         let store = RedisStore::connect(&"redis://localhost:1".into(), StoreSettings::default()).unwrap();
-        for sid in ["", "a:b", "*", "{a}", "a\nb", "../a", "ä"] {
-            assert!(matches!(store.load_session(sid).await, Err(MemoryError::Refused(_))), "{sid}");
+        for id in ["", "a:b", "*", "{a}", "a\nb", "../a", "ä"] {
+            assert!(id.parse::<SessionId>().is_err(), "{id}");
+            assert!(matches!(store.mark(id).await, Err(MemoryError::Refused(_))), "{id}");
+            assert!(matches!(store.set_mark(id, 1).await, Err(MemoryError::Refused(_))), "{id}");
+            assert!(matches!(store.take_token(id).await, Err(MemoryError::Refused(_))), "{id}");
         }
     }
 }

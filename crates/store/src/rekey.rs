@@ -66,6 +66,7 @@ mod tests {
     use async_trait::async_trait;
     use redial_identity::UserId;
     use redial_memory::model::{Profile, SessionDoc};
+    use redial_memory::session_id::SessionId;
 
     use super::*;
     use crate::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
@@ -128,7 +129,7 @@ mod tests {
             unreachable!("a call start writes no session")
         }
 
-        async fn load_session(&self, _: &str) -> Result<Option<SessionDoc>, MemoryError> {
+        async fn load_session(&self, _: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
             unreachable!("a call start reads no session")
         }
 
@@ -165,15 +166,15 @@ mod tests {
             unreachable!("only mappings are asked for")
         }
 
-        async fn sessions(&self, _: Page) -> Result<Listing<String>, MemoryError> {
+        async fn sessions(&self, _: Page) -> Result<Listing<SessionId>, MemoryError> {
             unreachable!("only mappings are asked for")
         }
 
-        async fn session_entry(&self, _: &str) -> Result<Option<SessionEntry>, MemoryError> {
+        async fn session_entry(&self, _: &SessionId) -> Result<Option<SessionEntry>, MemoryError> {
             unreachable!("only mappings are asked for")
         }
 
-        async fn clear_session(&self, _: &str) -> Result<bool, MemoryError> {
+        async fn clear_session(&self, _: &SessionId) -> Result<bool, MemoryError> {
             unreachable!("only mappings are asked for")
         }
 

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use redial_identity::{Caller, UserId};
+use redial_memory::session_id::SessionId;
 use tokio::time::timeout;
 
 use super::directory::Memory;
@@ -28,11 +29,12 @@ pub async fn find(
     spool: &Spool,
     store: &dyn Memory,
     mirror: Option<&dyn Mirror>,
-    sid: &str,
+    session_id: &SessionId,
     caller: &Caller,
 ) -> Result<Option<OpenCall>, MemoryError> {
-    let mut elsewhere = pin!(elsewhere(store, mirror, sid, caller));
-    let (ours, early) = tokio::join!(spool.resume(sid, caller.hash.as_ref()), timeout(WITH_OURS, &mut elsewhere));
+    let mut elsewhere = pin!(elsewhere(store, mirror, session_id, caller));
+    let (ours, early) =
+        tokio::join!(spool.resume(session_id, caller.hash.as_ref()), timeout(WITH_OURS, &mut elsewhere));
     let ours = ours.unwrap_or_else(|error| {
         tracing::warn!(%error, "the journal cannot be read");
         None
@@ -40,7 +42,10 @@ pub async fn find(
     let theirs = match early {
         Ok(theirs) => theirs,
         Err(_) if ours.is_some() => {
-            tracing::warn!(call.sid = sid, "the call goes on with what is known here: the store is late");
+            tracing::warn!(
+                call.sid = session_id.as_str(),
+                "the call goes on with what is known here: the store is late"
+            );
             return Ok(ours);
         }
         Err(_) => elsewhere.await,
@@ -48,7 +53,7 @@ pub async fn find(
     match theirs {
         Ok(theirs) => Ok(theirs.joined_to(ours)),
         Err(error) if ours.is_some() => {
-            tracing::warn!(call.sid = sid, %error, "the call goes on with what is known here");
+            tracing::warn!(call.sid = session_id.as_str(), %error, "the call goes on with what is known here");
             Ok(ours)
         }
         Err(error) => Err(error),
@@ -81,17 +86,17 @@ impl Elsewhere {
 async fn elsewhere(
     store: &dyn Memory,
     mirror: Option<&dyn Mirror>,
-    sid: &str,
+    session_id: &SessionId,
     caller: &Caller,
 ) -> Result<Elsewhere, MemoryError> {
     let mirrored = match mirror {
-        Some(mirror) => mirror.load(sid).await,
+        Some(mirror) => mirror.load(session_id).await,
         None => Ok(None),
     };
     if let Err(error) = &mirrored {
         tracing::warn!(%error, "the mirror cannot be read");
     }
-    let stored = stored(store, sid, caller).await;
+    let stored = stored(store, session_id, caller).await;
     match (mirrored, stored) {
         // Nothing is there only if the mirror has nothing either.
         (Err(error), Ok(None)) => Err(error),
@@ -103,7 +108,7 @@ async fn elsewhere(
             let mirrored = mirrored.ok().flatten();
             let turns = mirrored.as_ref().map_or(0, |found| found.turns);
             let mirrored = mirrored.map(|found| OpenCall {
-                sid: sid.to_owned(),
+                session_id: session_id.clone(),
                 caller: Caller { user_id: found.call.user_id, hash: found.call.hash },
                 started_at: found.call.started_at,
                 parameters: Vec::new(),
@@ -122,29 +127,29 @@ async fn elsewhere(
 fn is_theirs(call: &OpenCall, caller: &Caller) -> bool {
     let is_theirs = call.caller.hash == caller.hash;
     if !is_theirs {
-        tracing::warn!(call.sid = call.sid, "another caller asks for this call; it is not told");
+        tracing::warn!(call.sid = call.session_id.as_str(), "another caller asks for this call; it is not told");
     }
     is_theirs
 }
 
 /// The finished session, if it is the same caller's.
-async fn stored(store: &dyn Memory, sid: &str, caller: &Caller) -> Result<Option<OpenCall>, MemoryError> {
-    let Some(session) = store.load_session(sid).await? else { return Ok(None) };
+async fn stored(store: &dyn Memory, session_id: &SessionId, caller: &Caller) -> Result<Option<OpenCall>, MemoryError> {
+    let Some(session) = store.load_session(session_id).await? else { return Ok(None) };
     let owner = match &caller.hash {
         // Whose number it is now decides, not whose it would be.
         Some(hash) => store.owner(hash).await?.unwrap_or_else(|| caller.user_id.clone()),
         // A withheld number has a new name each time; the carrier vouches for the call's id.
         None if session.user_id.starts_with("anon_") => UserId::parse(&session.user_id).map_err(|_| {
-            MemoryError::WrongShape { key: format!("session {sid}"), advice: "no user id in it".to_owned() }
+            MemoryError::WrongShape { key: format!("session {session_id}"), advice: "no user id in it".to_owned() }
         })?,
         None => return Ok(None),
     };
     if session.user_id != owner.as_str() {
-        tracing::warn!(call.sid = sid, "another caller asks for this call; it is not told");
+        tracing::warn!(call.sid = session_id.as_str(), "another caller asks for this call; it is not told");
         return Ok(None);
     }
     Ok(Some(OpenCall {
-        sid: sid.to_owned(),
+        session_id: session_id.clone(),
         caller: Caller { user_id: owner, hash: caller.hash.clone() },
         started_at: session.started_at,
         parameters: session.metadata.payload_keys,

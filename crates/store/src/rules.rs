@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
-use redial_identity::{Caller, PhoneHash, UserId, is_id};
+use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::digest::SessionDigest;
 use redial_memory::model::{MAX_SESSION_BYTES, Profile, SCHEMA_VERSION, SessionDoc};
+use redial_memory::session_id::SessionId;
 use serde_json::{Map, Value};
 use tracing::warn;
 
@@ -36,19 +37,24 @@ pub(super) trait Records {
     fn keep_user(&mut self, user: &UserId, expires_at: u64) -> Result<(), MemoryError>;
 
     /// The user's session ids, newest first.
-    fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<String>, MemoryError>;
+    fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<SessionId>, MemoryError>;
     /// Adds a session to the index. The same id twice is one entry, with the later time.
-    fn put_index_entry(&mut self, user: &UserId, sid: &str, ended_at: u64) -> Result<(), MemoryError>;
+    fn put_index_entry(&mut self, user: &UserId, session_id: &SessionId, ended_at: u64) -> Result<(), MemoryError>;
     /// Forgets the oldest ids beyond the newest `keep`, except those whose documents still live.
     fn trim_index(&mut self, user: &UserId, keep: usize) -> Result<(), MemoryError>;
     /// Empties the index: what is left of a user whose record has expired.
     fn clear_index(&mut self, user: &UserId) -> Result<(), MemoryError>;
 
-    fn session(&self, sid: &str) -> Result<Option<SessionRecord>, MemoryError>;
-    fn put_session(&mut self, sid: &str, record: &SessionRecord, expires_at: u64) -> Result<(), MemoryError>;
+    fn session(&self, session_id: &SessionId) -> Result<Option<SessionRecord>, MemoryError>;
+    fn put_session(
+        &mut self,
+        session_id: &SessionId,
+        record: &SessionRecord,
+        expires_at: u64,
+    ) -> Result<(), MemoryError>;
 
-    fn marker(&self, sid: &str) -> Result<Option<Marker>, MemoryError>;
-    fn put_marker(&mut self, sid: &str, marker: &Marker, expires_at: u64) -> Result<(), MemoryError>;
+    fn marker(&self, session_id: &SessionId) -> Result<Option<Marker>, MemoryError>;
+    fn put_marker(&mut self, session_id: &SessionId, marker: &Marker, expires_at: u64) -> Result<(), MemoryError>;
 }
 
 /// The `expires_at` of what is kept for ever. It fits SQLite's signed integers.
@@ -93,7 +99,7 @@ pub(super) struct Marker {
 #[derive(Debug, Clone)]
 pub(super) struct Writing {
     hash: Option<PhoneHash>,
-    session_id: String,
+    session_id: SessionId,
     session: SessionRecord,
     profile: String,
     base_revision: u64,
@@ -107,14 +113,13 @@ impl Writing {
     /// Checks ids and lengths and writes the documents.
     pub(super) fn prepare(commit: &Commit) -> Result<Self, MemoryError> {
         let Commit { caller, user_id, session, profile, base_revision, replaces, number_has_moved } = commit;
-        check_session_id(&session.chat_id)?;
         if session.user_id != user_id.as_str() {
             return Err(MemoryError::Refused("the session document names another user".to_owned()));
         }
         let turns = to_u64(session.conversation_history.len());
         Ok(Self {
             hash: caller.hash.clone(),
-            session_id: session.chat_id.clone(),
+            session_id: session.session_id.clone(),
             session: SessionRecord {
                 user_id: user_id.clone(),
                 document: session_document(session)?,
@@ -180,18 +185,18 @@ pub(super) fn commit(
     now: u64,
     writing: &Writing,
 ) -> Result<Outcome, MemoryError> {
-    let Writing { hash, session_id: sid, session, profile, base_revision, digest, replaces, number_has_moved, turns } =
+    let Writing { hash, session_id, session, profile, base_revision, digest, replaces, number_has_moved, turns } =
         writing;
     let user_id = &session.user_id;
     if records.is_gone(user_id)? {
         return Ok(Outcome::Erased);
     }
-    let marker = records.marker(sid)?;
+    let marker = records.marker(session_id)?;
     let same = marker.as_ref().is_some_and(|marker| marker.digest == *digest);
     if same && marker.as_ref().is_some_and(|marker| marker.merged) {
         return Ok(Outcome::Duplicate);
     }
-    let stored = records.session(sid)?;
+    let stored = records.session(session_id)?;
     let owner = match hash {
         Some(hash) if !number_has_moved => records.user_of(hash)?,
         Some(_) | None => None,
@@ -207,17 +212,17 @@ pub(super) fn commit(
     }
     if let Some(marker) = marker.as_ref().filter(|marker| !same && *replaces != Some(marker.digest)) {
         let document = stored.as_ref().map(|stored| stored.document.as_bytes());
-        return Ok(differs(sid, marker.digest, marker.turns, document, *turns));
+        return Ok(differs(session_id, marker.digest, marker.turns, document, *turns));
     }
     let record = records.user(user_id)?;
 
     if !same {
-        records.put_session(sid, session, expiry(now, Some(settings.session_ttl)))?;
+        records.put_session(session_id, session, expiry(now, Some(settings.session_ttl)))?;
     }
     let marker_until = expiry(now, Some(settings.marker_ttl));
     let Some(hash) = hash else {
         // Nobody to remember: the marker only keeps a repeated write from being one.
-        records.put_marker(sid, &Marker { digest: *digest, turns: *turns, merged: true }, marker_until)?;
+        records.put_marker(session_id, &Marker { digest: *digest, turns: *turns, merged: true }, marker_until)?;
         return Ok(Outcome::Applied { revision: 0 });
     };
 
@@ -229,7 +234,7 @@ pub(super) fn commit(
         record.calls += 1;
     }
     if !same {
-        records.put_index_entry(user_id, sid, session.ended_at)?;
+        records.put_index_entry(user_id, session_id, session.ended_at)?;
         records.trim_index(user_id, settings.keep_sessions)?;
     }
     record.last_call_at = record.last_call_at.max(Some(session.ended_at));
@@ -244,7 +249,7 @@ pub(super) fn commit(
         Some(profile) => Outcome::Conflict { revision: record.revision, profile },
     };
     let merged = matches!(outcome, Outcome::Applied { .. });
-    records.put_marker(sid, &Marker { digest: *digest, turns: *turns, merged }, marker_until)?;
+    records.put_marker(session_id, &Marker { digest: *digest, turns: *turns, merged }, marker_until)?;
     let until = expiry(now, settings.profile_ttl);
     records.put_user(user_id, &record, until)?;
     if !is_others && !number_has_moved {
@@ -258,7 +263,7 @@ pub(super) fn commit(
 /// Where the stored document has expired or cannot be read there is nothing to unite with: the copy with more turns is
 /// then the better one.
 pub(super) fn differs(
-    sid: &str,
+    session_id: &SessionId,
     stored: SessionDigest,
     stored_turns: u64,
     document: Option<&[u8]>,
@@ -266,7 +271,7 @@ pub(super) fn differs(
 ) -> Outcome {
     let session = document
         .and_then(|document| serde_json::from_slice::<SessionDoc>(document).ok())
-        .filter(|session| session.chat_id == sid);
+        .filter(|session| session.session_id == *session_id);
     if session.is_none() && turns <= stored_turns {
         return Outcome::Duplicate;
     }
@@ -274,18 +279,12 @@ pub(super) fn differs(
 }
 
 /// Reads a finished session.
-pub(super) fn load_session(records: &impl Records, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
-    let Some(record) = records.session(sid)? else { return Ok(None) };
+pub(super) fn load_session(records: &impl Records, session_id: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
+    let Some(record) = records.session(session_id)? else { return Ok(None) };
     serde_json::from_str(&record.document).map(Some).map_err(|_| MemoryError::WrongShape {
-        key: format!("session {sid}"),
+        key: format!("session {session_id}"),
         advice: "the document is no session that this version can read; it is left as it is".to_owned(),
     })
-}
-
-/// Refuses what cannot be part of a key.
-pub(super) fn check_session_id(sid: &str) -> Result<(), MemoryError> {
-    // The text itself may be anything, so it is not repeated.
-    if is_id(sid) { Ok(()) } else { Err(MemoryError::Refused("the session id is not an id".to_owned())) }
 }
 
 /// The profile in a record, the empty one if none was written yet; `None` when this build cannot read what is there.

@@ -51,6 +51,7 @@ use std::time::Duration;
 
 use redial_identity::{Caller, PhoneHash, is_id};
 use redial_memory::model::{Message, SessionDoc};
+use redial_memory::session_id::SessionId;
 use tokio::sync::{Notify, oneshot};
 
 pub use self::dead::Dead;
@@ -139,19 +140,19 @@ impl Spool {
     }
 
     /// Notes who memory says the caller is. Returns at once.
-    pub fn found(&self, sid: &str, caller: &Caller) {
-        self.writer.push(Op::Found { sid: sid.to_owned(), caller: caller.clone() }, None);
+    pub fn found(&self, session_id: &SessionId, caller: &Caller) {
+        self.writer.push(Op::Found { session_id: session_id.clone(), caller: caller.clone() }, None);
     }
 
     /// Notes that a call's words are written to a log in the data directory as well. Returns at once.
-    pub fn logged(&self, sid: &str, caller: &Caller) {
-        self.writer.push(Op::Logged { sid: sid.to_owned(), caller: caller.clone() }, None);
+    pub fn logged(&self, session_id: &SessionId, caller: &Caller) {
+        self.writer.push(Op::Logged { session_id: session_id.clone(), caller: caller.clone() }, None);
     }
 
     /// Keeps a finished turn, or the longer version of one. Returns at once; the answer comes when it is on the disk.
-    pub fn turn(&self, sid: &str, message: Message) -> oneshot::Receiver<()> {
+    pub fn turn(&self, session_id: &SessionId, message: Message) -> oneshot::Receiver<()> {
         let (ack, acked) = oneshot::channel();
-        self.writer.push(Op::Turn { sid: sid.to_owned(), message: Box::new(message) }, Some(ack));
+        self.writer.push(Op::Turn { session_id: session_id.clone(), message: Box::new(message) }, Some(ack));
         acked
     }
 
@@ -191,14 +192,18 @@ impl Spool {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub async fn resume(&self, sid: &str, hash: Option<&PhoneHash>) -> Result<Option<OpenCall>, MemoryError> {
+    pub async fn resume(
+        &self,
+        session_id: &SessionId,
+        hash: Option<&PhoneHash>,
+    ) -> Result<Option<OpenCall>, MemoryError> {
         self.writer.flushed(Duration::from_millis(500)).await;
-        let sid = sid.to_owned();
+        let session_id = session_id.clone();
         let copies = self
             .database
             .ask(PATIENCE, move |rows| {
-                let open = journal::open_call(rows, &sid)?;
-                Ok(open.into_iter().chain(outbox::copies(rows, &sid)?).collect::<Vec<_>>())
+                let open = journal::open_call(rows, &session_id)?;
+                Ok(open.into_iter().chain(outbox::copies(rows, &session_id)?).collect::<Vec<_>>())
             })
             .await?;
         Ok(OpenCall::merged(copies.into_iter().filter(|call| call.caller.hash.as_ref() == hash)))
@@ -208,7 +213,7 @@ impl Spool {
     ///
     /// # Errors
     /// When the file cannot be used.
-    pub async fn finish_orphans(&self) -> Result<Vec<String>, MemoryError> {
+    pub async fn finish_orphans(&self) -> Result<Vec<SessionId>, MemoryError> {
         if self.is_gone() {
             return Ok(Vec::new()); // the locks of living instances went with the directory
         }

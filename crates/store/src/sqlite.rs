@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use redial_identity::Caller;
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 
 pub use self::database::Database;
 pub(crate) use self::rows::Rows;
@@ -86,10 +87,9 @@ impl Store for SqliteStore {
         self.database.ask(OTHERS_WITHIN, move |rows| rules::commit(rows, &settings, rows.now, &writing)).await
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
-        rules::check_session_id(sid)?;
-        let sid = sid.to_owned();
-        self.database.ask(OTHERS_WITHIN, move |rows| rules::load_session(rows, &sid)).await
+    async fn load_session(&self, session_id: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
+        let session_id = session_id.clone();
+        self.database.ask(OTHERS_WITHIN, move |rows| rules::load_session(rows, &session_id)).await
     }
 
     async fn health(&self) -> Result<Health, MemoryError> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use redial_identity::{Caller, UserId};
 use redial_memory::digest::SessionDigest;
 use redial_memory::model::{Profile, SessionDoc};
+use redial_memory::session_id::SessionId;
 use tokio::sync::watch;
 
 /// Where callers and sessions are kept. All operations are idempotent, so a caller may retry any of them.
@@ -25,7 +26,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// As for [`Store::begin_call`].
-    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError>;
+    async fn load_session(&self, session_id: &SessionId) -> Result<Option<SessionDoc>, MemoryError>;
 
     /// Checks that the store answers.
     ///
@@ -89,7 +90,7 @@ pub struct Known {
     /// The profile's revision, to be named when it is changed. 0: there is none yet.
     pub revision: u64,
     /// Ids of the most recent sessions, newest first.
-    pub sessions: Vec<String>,
+    pub sessions: Vec<SessionId>,
 }
 
 impl Known {

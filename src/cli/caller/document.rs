@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use redial_memory::model::{Choice, Class, Confidence, Episode, Fact, Profile};
+use redial_memory::session_id::SessionId;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -17,7 +18,7 @@ pub(super) struct Caller<'a> {
     expires_in_s: Option<u64>,
     revision: u64,
     numbers: usize,
-    sessions: &'a [String],
+    sessions: &'a [SessionId],
     /// `None`: it cannot be read by this version.
     profile: Option<Remembered<'a>>,
 }
@@ -28,7 +29,7 @@ struct Remembered<'a> {
     name: Option<Name<'a>>,
     summary: &'a str,
     summary_at_ms: u64,
-    summary_of_sessions: &'a [String],
+    summary_of_sessions: &'a [SessionId],
     calls: Vec<Call<'a>>,
     language: Option<&'a str>,
     facts: Vec<Known<'a>>,
@@ -47,7 +48,7 @@ struct Name<'a> {
 
 #[derive(Debug, Serialize)]
 struct Call<'a> {
-    session_id: &'a str,
+    session_id: &'a SessionId,
     ended_at_ms: u64,
     summary: &'a str,
     to_do: &'a [String],
@@ -120,8 +121,8 @@ impl<'a> Remembered<'a> {
 
 impl<'a> Call<'a> {
     fn of(episode: &'a Episode) -> Self {
-        let Episode { sid, at, s, open, topic } = episode;
-        Self { session_id: sid, ended_at_ms: *at, summary: s, to_do: open, topic: topic.as_deref() }
+        let Episode { session_id, at, s, open, topic } = episode;
+        Self { session_id, ended_at_ms: *at, summary: s, to_do: open, topic: topic.as_deref() }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use redial_memory::model::{Choice, Class, Confidence};
+use redial_memory::session_id::SessionId;
 
 use crate::cli::operators::{expires, more};
 use crate::operations::{CallerView, Callers, Erasure, Merged, Receipt, Split, Why, rfc3339};
@@ -33,7 +34,7 @@ pub(super) fn caller(caller: &CallerView) -> String {
         Some(profile) => {
             let _ = writeln!(text, "Summary:   {}", if profile.summary.is_empty() { "-" } else { &profile.summary });
             for episode in &profile.episodes {
-                let _ = writeln!(text, "  {}  {}  {}", rfc3339(episode.at), episode.sid, episode.s);
+                let _ = writeln!(text, "  {}  {}  {}", rfc3339(episode.at), episode.session_id, episode.s);
             }
             let _ = writeln!(text, "Language:  {}", profile.lang.as_deref().unwrap_or("-"));
             let _ = writeln!(text, "Facts:     {}", profile.facts.len());
@@ -49,7 +50,7 @@ pub(super) fn caller(caller: &CallerView) -> String {
             let _ = writeln!(text, "Consent:   {consent}");
         }
     }
-    let _ = write!(text, "Sessions:  {}", caller.sessions.join(", "));
+    let _ = write!(text, "Sessions:  {}", caller.sessions.iter().map(SessionId::as_str).collect::<Vec<_>>().join(", "));
     text
 }
 

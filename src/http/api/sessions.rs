@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use redial_identity::is_id;
+use redial_memory::session_id::SessionId;
 use serde_json::json;
 
 use super::body::{Named, PageQuery};
@@ -33,5 +33,5 @@ pub(super) async fn clear(State(api): State<Arc<Api>>, actor: Actor, Named(id): 
 
 /// A session's id for the audit; whatever else somebody asks for is not repeated there.
 fn named(id: &str) -> &str {
-    if is_id(id) && id.bytes().any(|b| b.is_ascii_alphabetic()) { id } else { "-" }
+    if id.parse::<SessionId>().is_ok() && id.bytes().any(|b| b.is_ascii_alphabetic()) { id } else { "-" }
 }

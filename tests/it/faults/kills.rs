@@ -90,7 +90,7 @@ async fn missing_once_finished(dir: &TempDir, acknowledged: &Acknowledged, limit
         for (sid, _) in acknowledged {
             if !stored.contains_key(sid)
                 // The gateway writes them all at once, and may keep the file locked meanwhile.
-                && let Ok(Some(session)) = store.load_session(sid).await
+                && let Ok(Some(session)) = store.load_session(&sid.parse().unwrap()).await
             {
                 let turns: Vec<u64> =
                     session.conversation_history.iter().map(|message| u64::from(message.turn.id.0)).collect();

@@ -120,7 +120,7 @@ async fn lost(store: &dyn Store, callers: &[Caller], within: Duration) -> Vec<St
     loop {
         let mut lost = Vec::new();
         for caller in callers {
-            match store.load_session(&caller.sid).await {
+            match store.load_session(&caller.sid.parse().unwrap()).await {
                 Ok(Some(session)) if said(&session) == caller.pressed => (),
                 other => lost.push(format!(
                     "{}: {:?}, not {:?}",

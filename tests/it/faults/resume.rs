@@ -28,7 +28,7 @@ async fn stored_with(dir: &TempDir, sid: &str, wanted: impl Fn(&SessionDoc) -> b
     let store = SqliteStore::open(&dir.path().join("redial.sqlite"), StoreSettings::default()).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        let session = store.load_session(sid).await.unwrap();
+        let session = store.load_session(&sid.parse().unwrap()).await.unwrap();
         if let Some(session) = session.as_ref().filter(|session| wanted(session)) {
             return session.clone();
         }
@@ -242,7 +242,7 @@ async fn another_instance_takes_a_call_up_from_the_mirror() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     let store = RedisStore::connect(&url.into(), StoreSettings::default()).unwrap();
     store.health().await.unwrap();
-    let session = store.load_session(&sid).await.unwrap().expect("the session is written");
+    let session = store.load_session(&sid.parse().unwrap()).await.unwrap().expect("the session is written");
     assert_eq!(words(&session, Role::Caller), ["7#", "8#"]);
     let user = UserId::parse(&session.user_id).unwrap();
     assert_eq!(store.user(&user).await.unwrap().unwrap().calls, 1);

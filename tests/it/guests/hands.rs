@@ -97,7 +97,7 @@ async fn a_whole_call_of_an_agent_with_acts_and_both_kinds_of_tools() {
     let runs = tools.begun();
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     assert_eq!(names, ["hours", "book"]);
-    assert_eq!(runs[1].idempotency_key(), format!("{}.{}.1", session.chat_id, answer.id.0));
+    assert_eq!(runs[1].idempotency_key(), format!("{}.{}.1", session.session_id, answer.id.0));
     let metrics = reqwest::get(gateway.operators_url("/metrics")).await.unwrap().text().await.unwrap();
     for line in [
         "redial_tool_runs_total{outcome=\"done\"} 2",

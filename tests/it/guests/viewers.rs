@@ -20,7 +20,7 @@ async fn a_viewer_sees_all_of_a_call_as_it_happens() {
     let (mut events, mut turns) = (Vec::new(), Vec::new());
     loop {
         let Some(Look::Seen(seen)) = view.next().await else { panic!("nothing is missed") };
-        assert_eq!(seen.session_id, session.chat_id);
+        assert_eq!(seen.session_id, session.session_id);
         match seen.what {
             What::Event(event) => events.push(event),
             What::Action(Action::TurnDone(turn)) => turns.push(turn),

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use redial_identity::{Caller, UserId};
 use redial_memory::consent::ConsentMode;
 use redial_memory::model::{Choice, Consent, Profile, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_memory::summarizer::{Draft, Summarizer, SummaryError, SummaryRequest};
 use redial_store::archive::{Archive, ArchiveError};
 use redial_store::clock;
@@ -37,7 +38,7 @@ impl Archive for Seen {
         Ok(())
     }
 
-    async fn get(&self, _: &str) -> Result<Option<SessionDoc>, ArchiveError> {
+    async fn get(&self, _: &SessionId) -> Result<Option<SessionDoc>, ArchiveError> {
         unreachable!("deliveries read no archive")
     }
 
@@ -49,7 +50,7 @@ impl Archive for Seen {
 #[async_trait]
 impl Summarizer for Seen {
     async fn summarize(&self, request: &SummaryRequest) -> Result<Draft, SummaryError> {
-        self.asked.lock().unwrap().push(request.session.chat_id.clone());
+        self.asked.lock().unwrap().push(request.session.session_id.to_string());
         Err(SummaryError::NoEvidence)
     }
 }
@@ -106,8 +107,11 @@ impl Bed {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(self.spool.figures().await.unwrap().dead, 0);
-        assert!(self.store.load_session(sid).await.unwrap().is_some(), "the call itself is written in any case");
-        let archived = self.seen.archived.lock().unwrap().iter().any(|session| session.chat_id == sid);
+        assert!(
+            self.store.load_session(&sid.parse().unwrap()).await.unwrap().is_some(),
+            "the call itself is written in any case"
+        );
+        let archived = self.seen.archived.lock().unwrap().iter().any(|session| session.session_id == sid);
         (archived, self.seen.asked.lock().unwrap().iter().any(|asked| asked == sid))
     }
 }

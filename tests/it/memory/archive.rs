@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 use redial_outgoing::{Endpoint, Networks};
 use redial_store::archive::http::HttpArchive;
 use redial_store::archive::ndjson::NdjsonArchive;
@@ -53,10 +54,10 @@ async fn a_session_is_read_back_as_it_was_put() {
         archive.put(session).await.unwrap();
     }
     for reader in [archive, open(&directory)] {
-        assert_eq!(reader.get("CA1").await.unwrap().as_ref(), Some(&old));
-        assert_eq!(reader.get("CA2").await.unwrap().as_ref(), Some(&new));
+        assert_eq!(reader.get(&"CA1".parse().unwrap()).await.unwrap().as_ref(), Some(&old));
+        assert_eq!(reader.get(&"CA2".parse().unwrap()).await.unwrap().as_ref(), Some(&new));
         for nobody in ["CA", "CA3", "", "..", "../sessions-2026-01-05.ndjson", "u_ana"] {
-            assert_eq!(reader.get(nobody).await.unwrap(), None, "{nobody}");
+            assert_eq!(reader.get(&nobody.parse().unwrap()).await.unwrap(), None, "{nobody}");
         }
     }
 }
@@ -86,11 +87,11 @@ async fn a_session_that_is_put_again_is_one_session_and_the_longest_copy_counts(
     for copy in [&short, &short, &long, &short] {
         archive.put(copy).await.unwrap();
     }
-    assert_eq!(archive.get("CA1").await.unwrap().as_ref(), Some(&long));
+    assert_eq!(archive.get(&"CA1".parse().unwrap()).await.unwrap().as_ref(), Some(&long));
     // Of copies that ended alike, the last one.
     "status_callback".clone_into(&mut long.metadata.last_event_type);
     archive.put(&long).await.unwrap();
-    assert_eq!(archive.get("CA1").await.unwrap().as_ref(), Some(&long));
+    assert_eq!(archive.get(&"CA1".parse().unwrap()).await.unwrap().as_ref(), Some(&long));
     assert_eq!(archive.erase(&caller("ana").user_id).await.unwrap(), 1);
 }
 
@@ -109,9 +110,9 @@ async fn an_erased_user_is_in_no_file_and_others_stay() {
     assert_eq!(archive.erase(&caller("ana").user_id).await.unwrap(), 3);
     assert_eq!(archive.erase(&caller("ana").user_id).await.unwrap(), 0);
     for sid in ["CA1", "CA2", "CA3"] {
-        assert_eq!(archive.get(sid).await.unwrap(), None, "{sid}");
+        assert_eq!(archive.get(&sid.parse().unwrap()).await.unwrap(), None, "{sid}");
     }
-    assert_eq!(archive.get("CB1").await.unwrap().as_ref(), Some(&bob));
+    assert_eq!(archive.get(&"CB1".parse().unwrap()).await.unwrap().as_ref(), Some(&bob));
     assert_eq!(lines(&first), 2);
     let mut names: Vec<String> = fs::read_dir(first.parent().unwrap())
         .unwrap()
@@ -122,7 +123,7 @@ async fn an_erased_user_is_in_no_file_and_others_stay() {
     assert_eq!(fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
     // Whoever calls again is archived again.
     archive.put(&ana("CA4", 0)).await.unwrap();
-    assert!(archive.get("CA4").await.unwrap().is_some());
+    assert!(archive.get(&"CA4".parse().unwrap()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -137,15 +138,15 @@ async fn a_line_that_a_crash_has_torn_is_removed_and_nothing_else() {
         append(&file, &second.as_bytes()[..length]);
         let archive = open(&directory);
         assert_eq!(fs::read(&file).unwrap(), whole, "torn after {length} bytes");
-        assert!(archive.get("CA1").await.unwrap().is_some());
+        assert!(archive.get(&"CA1".parse().unwrap()).await.unwrap().is_some());
     }
     // The same while it is open: another process died.
     let archive = open(&directory);
     append(&file, b"{\"type\":");
-    assert!(archive.get("CA1").await.unwrap().is_some());
+    assert!(archive.get(&"CA1".parse().unwrap()).await.unwrap().is_some());
     archive.put(&ana("CA2", 0)).await.unwrap();
     assert_eq!(lines(&file), 2);
-    assert!(archive.get("CA2").await.unwrap().is_some());
+    assert!(archive.get(&"CA2".parse().unwrap()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -158,7 +159,7 @@ async fn a_whole_line_without_its_end_is_kept() {
     fs::write(&file, whole.trim_ascii_end()).unwrap();
     archive.put(&ana("CA2", 0)).await.unwrap();
     assert_eq!(lines(&file), 2);
-    assert!(archive.get("CA1").await.unwrap().is_some());
+    assert!(archive.get(&"CA1".parse().unwrap()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -172,8 +173,8 @@ async fn a_damaged_line_is_never_served() {
     let mut bytes = fs::read(&file).unwrap();
     bytes[10] ^= 0x80;
     fs::write(&file, &bytes).unwrap();
-    assert_eq!(archive.get("CA1").await.unwrap(), None);
-    assert!(archive.get("CA2").await.unwrap().is_some());
+    assert_eq!(archive.get(&"CA1".parse().unwrap()).await.unwrap(), None);
+    assert!(archive.get(&"CA2".parse().unwrap()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -182,7 +183,7 @@ async fn what_an_interrupted_erasure_left_is_removed() {
     open(&directory).put(&ana("CA1", 0)).await.unwrap();
     let left = directory.path().join("archive").join(".erasing-abc");
     fs::write(&left, "half").unwrap();
-    assert!(open(&directory).get("CA1").await.unwrap().is_some());
+    assert!(open(&directory).get(&"CA1".parse().unwrap()).await.unwrap().is_some());
     assert!(!left.exists());
 }
 
@@ -207,7 +208,7 @@ async fn putting_and_erasing_at_once_loses_nothing() {
     }
     archives[0].erase(&caller("bob").user_id).await.unwrap();
     for n in 0..40 {
-        assert_eq!(archives[1].get(&format!("CA{n}")).await.unwrap().is_some(), n % 4 != 0, "CA{n}");
+        assert_eq!(archives[1].get(&format!("CA{n}").parse().unwrap()).await.unwrap().is_some(), n % 4 != 0, "CA{n}");
     }
     assert_eq!(lines(&first_file(&directory)), 30);
 }
@@ -276,9 +277,9 @@ async fn a_server_gives_back_what_it_was_given() {
     let body = giving.asked()[0].json();
     let server = ScriptedServer::start([Answer::json(200, &body), Answer::status(404)]).await;
     let archive = http(&server);
-    assert_eq!(archive.get("CA1").await.unwrap(), Some(kept));
-    assert_eq!(archive.get("CA2").await.unwrap(), None);
-    assert_eq!(archive.get("..").await.unwrap(), None);
+    assert_eq!(archive.get(&"CA1".parse().unwrap()).await.unwrap(), Some(kept));
+    assert_eq!(archive.get(&"CA2".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(archive.get(&"..".parse().unwrap()).await.unwrap(), None);
     let asked = server.asked();
     assert_eq!(asked.len(), 2, "no id that leads elsewhere is asked for");
     assert_eq!(asked[0].line, "GET /calls/sessions/CA1");
@@ -378,7 +379,7 @@ async fn a_server_that_hangs_or_answers_something_else_is_no_archive() {
         Answer::status(204),
     ] {
         let server = ScriptedServer::start([answer]).await;
-        let error = http(&server).get("CA1").await.unwrap_err();
+        let error = http(&server).get(&"CA1".parse().unwrap()).await.unwrap_err();
         assert!(matches!(error, ArchiveError::Refused(_)), "{error:?}");
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::model::{Profile, SCHEMA_VERSION};
+use redial_memory::session_id::SessionId;
 use redial_store::directory::{Directory, Erased, Page, ProfileChange, UserEntry};
 use redial_store::hang_up::{self, HangUp, Written};
 use redial_store::settings::StoreSettings;
@@ -132,7 +133,7 @@ async fn a_call_that_ended_before_its_number_was_split_off_is_the_former_users(b
         let (written, owner) = hang_up::write(bench.store.as_ref(), hang_up, super::fold).await.unwrap();
         assert!(matches!(written, Written::Applied { .. }), "{written:?}");
         assert_eq!(owner, expected, "{sid}");
-        assert_eq!(bench.store.load_session(sid).await.unwrap().unwrap().user_id, expected.as_str());
+        assert_eq!(bench.store.load_session(&sid.parse().unwrap()).await.unwrap().unwrap().user_id, expected.as_str());
     }
     let (ana, theirs) = (entry(&bench, &id("ana")).await, entry(&bench, &new).await);
     assert_eq!((ana.calls, episodes(&ana.profile.unwrap())), (2, vec!["CA1", "CA2"]));
@@ -168,8 +169,8 @@ async fn every_user_and_session_is_on_some_page(bench: Bench) {
     }
     let users: BTreeSet<UserId> = all_pages!(bench, users, 7).into_iter().collect();
     assert_eq!(users, names.iter().map(|name| id(name)).collect());
-    let sessions: BTreeSet<String> = all_pages!(bench, sessions, 1).into_iter().collect();
-    assert_eq!(sessions, names.iter().map(|name| format!("CA-{name}")).collect());
+    let sessions: BTreeSet<SessionId> = all_pages!(bench, sessions, 1).into_iter().collect();
+    assert_eq!(sessions, names.iter().map(|name| format!("CA-{name}").parse().unwrap()).collect());
     // No page has room for nothing, or the listing would not end.
     assert!(!all_pages!(bench, users, 0).is_empty());
 }
@@ -229,7 +230,7 @@ async fn two_users_become_one(bench: Bench) {
     assert_eq!(ana.sessions, ["CA4", "CA3", "CA2", "CA1"]);
     assert_eq!(numbers(&bench, &id("ana")).await, [hash("ana"), hash("bob"), hash("mobile")]);
     for sid in ["CA1", "CA2", "CA3", "CA4"] {
-        let document = bench.store.load_session(sid).await.unwrap().unwrap();
+        let document = bench.store.load_session(&sid.parse().unwrap()).await.unwrap().unwrap();
         assert_eq!((document.user_id.as_str(), document.conversation_history.len()), ("u_ana", 1), "{sid}");
     }
 
@@ -303,7 +304,7 @@ async fn an_erased_user_leaves_nothing(bench: Bench) {
     assert_eq!(bench.store.owner(&hash("mobile")).await.unwrap(), None);
     assert_eq!(numbers(&bench, &id("ana")).await, []);
     for sid in ["CA1", "CA2"] {
-        assert_eq!(bench.store.load_session(sid).await.unwrap(), None);
+        assert_eq!(bench.store.load_session(&sid.parse().unwrap()).await.unwrap(), None);
     }
     assert_eq!(all_pages!(bench, users, 10), [id("bob")]);
     assert_eq!(all_pages!(bench, sessions, 10), ["CA3"]);
@@ -340,12 +341,12 @@ async fn the_session_of_a_withheld_number_is_erased_by_its_user(bench: Bench) {
     assert!(super::is_applied(&bench.store.commit_session(&write).await.unwrap()));
     let erased = bench.store.erase(&nobody.user_id).await.unwrap();
     assert_eq!(erased, Erased { sessions: 1, markers: 1, ..Erased::default() });
-    assert_eq!(bench.store.load_session("CA1").await.unwrap(), None);
+    assert_eq!(bench.store.load_session(&"CA1".parse().unwrap()).await.unwrap(), None);
     // A hang-up that comes late, of this call and of another one.
     for sid in ["CA1", "CA2"] {
         let late = commit(&nobody, session(sid, &nobody, &["hello"], NOON), &known);
         assert_eq!(bench.store.commit_session(&late).await.unwrap(), Outcome::Erased);
-        assert_eq!(bench.store.load_session(sid).await.unwrap(), None);
+        assert_eq!(bench.store.load_session(&sid.parse().unwrap()).await.unwrap(), None);
     }
 }
 
@@ -369,7 +370,7 @@ async fn clearing_removes_everything_but_the_markers_of_the_erased(bench: Bench)
     assert_eq!(bench.store.clear().await.unwrap(), 5);
     let figures = bench.store.figures().await.unwrap();
     assert_eq!((figures.users, figures.numbers, figures.sessions), (0, 0, 0));
-    assert_eq!(bench.store.load_session("CA2").await.unwrap(), None);
+    assert_eq!(bench.store.load_session(&"CA2".parse().unwrap()).await.unwrap(), None);
     let late = commit(&caller("ana"), session("CA1", &caller("ana"), &["hello"], NOON), &going_on);
     assert_eq!(bench.store.commit_session(&late).await.unwrap(), Outcome::Erased);
     // Cleared and called again: as if it were the first time.
@@ -434,7 +435,7 @@ async fn sessions_whose_user_has_expired_are_erased_all_the_same() {
         assert_eq!(bench.store.user(&id("ana")).await.unwrap(), None);
         let erased = bench.store.erase(&id("ana")).await.unwrap();
         assert_eq!(erased, Erased { sessions: 1, markers: 1, ..Erased::default() });
-        assert_eq!(bench.store.load_session("CA1").await.unwrap(), None);
+        assert_eq!(bench.store.load_session(&"CA1".parse().unwrap()).await.unwrap(), None);
     }
 }
 
@@ -609,7 +610,7 @@ async fn absorbing_loses_nothing(bench: Bench, past: Past) {
     let (entry, hashes, owners) = told(&bench, &ana).await;
     let entry = entry.unwrap();
     let sessions = past.calls.iter().enumerate().rev().filter(|(_, who)| **who < 2);
-    assert_eq!(entry.sessions, sessions.map(|(n, _)| format!("CA{n}")).collect::<Vec<_>>());
+    assert_eq!(entry.sessions, sessions.map(|(n, _)| format!("CA{n}").parse().unwrap()).collect::<Vec<SessionId>>());
     assert_eq!(entry.calls, entry.sessions.len() as u64);
     assert!(owners.iter().all(|owner| owner.as_deref() == Some("u_ana")));
     let both: BTreeSet<PhoneHash> = mine.1.into_iter().chain(theirs.1).collect();

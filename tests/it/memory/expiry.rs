@@ -24,9 +24,9 @@ async fn a_session_is_there_for_24_hours() {
     for bench in local(&settings()) {
         bench.call(&caller("ana"), "CA1").await;
         bench.advance_ms(DAY_MS - 1);
-        assert!(bench.store.load_session("CA1").await.unwrap().is_some());
+        assert!(bench.store.load_session(&"CA1".parse().unwrap()).await.unwrap().is_some());
         bench.advance_ms(1);
-        assert!(bench.store.load_session("CA1").await.unwrap().is_none());
+        assert!(bench.store.load_session(&"CA1".parse().unwrap()).await.unwrap().is_none());
     }
 }
 
@@ -84,7 +84,10 @@ async fn a_caller_who_was_forgotten_finds_no_trace_of_herself() {
         bench.advance_ms(90 * DAY_MS);
         bench.call(&ana, "CA2").await;
         let known = bench.known(&ana).await;
-        assert_eq!((known.calls, known.sessions, episodes(&known.profile)), (1, vec!["CA2".to_owned()], vec!["CA2"]));
+        assert_eq!(
+            (known.calls, known.sessions, episodes(&known.profile)),
+            (1, vec!["CA2".parse().unwrap()], vec!["CA2"])
+        );
     }
 }
 
@@ -149,13 +152,13 @@ async fn of_a_copy_whose_document_has_expired_the_longer_one_stays() {
 
         let other_two = session("CA1", &ana, &["hello", "it is Eve"], NOON);
         assert_eq!(bench.hang_up(&ana, other_two).await, Written::Duplicate);
-        assert_eq!(bench.store.load_session("CA1").await.unwrap(), None);
+        assert_eq!(bench.store.load_session(&"CA1".parse().unwrap()).await.unwrap(), None);
 
         let three = session("CA1", &ana, &["hello", "it is Eve", "bye"], NOON);
         let shown = bench.store.commit_session(&commit(&ana, three.clone(), &bench.known(&ana).await)).await.unwrap();
         assert_eq!(shown, Outcome::Differs { stored: None, digest: SessionDigest::of(&two) });
         assert_eq!(bench.hang_up(&ana, three.clone()).await, Written::Applied { revision: 2 });
-        assert_eq!(bench.store.load_session("CA1").await.unwrap(), Some(three));
+        assert_eq!(bench.store.load_session(&"CA1".parse().unwrap()).await.unwrap(), Some(three));
         assert_eq!(bench.known(&ana).await.calls, 1);
     }
 }

@@ -95,7 +95,7 @@ async fn left_behind() -> (TempDir, Expected) {
         for name in ["ana", "bob", "eve"] {
             let (sid, turns) = (format!("CA-live-{name}"), said(&format!("CA-live-{name}")));
             spool.begin(OpenCall {
-                sid: sid.clone(),
+                session_id: sid.parse().unwrap(),
                 caller: caller(name),
                 started_at: BEGAN,
                 parameters: vec!["lang".to_owned()],
@@ -103,7 +103,7 @@ async fn left_behind() -> (TempDir, Expected) {
                 summary: String::new(),
             });
             for turn in &turns {
-                drop(spool.turn(&sid, turn.clone()));
+                drop(spool.turn(&sid.parse().unwrap(), turn.clone()));
             }
             expected.insert(sid, (format!("u_{name}"), words(&turns)));
         }
@@ -202,8 +202,8 @@ async fn start_again(dir: &Path, expected: &Expected) -> Arrived {
     let listed = store.sessions(Page { after: None, limit: 1000 }).await.unwrap().entries;
     for sid in listed {
         let session = store.load_session(&sid).await.unwrap().unwrap();
-        assert!(expected.contains_key(&sid), "{sid} came out of nowhere");
-        sessions.insert(sid, (session.user_id, words(&session.conversation_history)));
+        assert!(expected.contains_key(sid.as_str()), "{sid} came out of nowhere");
+        sessions.insert(sid.to_string(), (session.user_id, words(&session.conversation_history)));
     }
     let dead = spool.dead(100).await.unwrap();
     stop.cancel();
@@ -279,7 +279,7 @@ async fn what_is_put_aside_keeps_its_bytes_as_they_are() {
     let spool = spool(dir.path());
     assert_eq!(spool.waiting(100).await.unwrap().len(), 7);
     let dead = spool.dead(10).await.unwrap().remove(0);
-    assert_eq!((dead.sid.as_str(), dead.kind.as_str()), ("CA-joe-1", "session"));
+    assert_eq!((dead.session_id.as_str(), dead.kind.as_str()), ("CA-joe-1", "session"));
     assert_eq!(dead.body, format!("hex:{}", hex::encode(&before)), "shown as what it is");
     assert!(dead.reason.contains("check the disk") && dead.reason.contains("drop"), "{}", dead.reason);
     let look = Connection::open(&file).unwrap();
@@ -305,8 +305,8 @@ async fn what_was_put_aside_is_delivered_as_it_is_when_somebody_says_so() {
     }
     let Arrived { sessions, mut dead } = start_again(dir.path(), &expected).await;
     assert_eq!(sessions.len(), expected.len() - 2);
-    dead.sort_by(|a, b| a.sid.cmp(&b.sid));
-    let aside: Vec<_> = dead.iter().map(|dead| (dead.sid.as_str(), dead.kind.as_str())).collect();
+    dead.sort_by(|a, b| a.session_id.cmp(&b.session_id));
+    let aside: Vec<_> = dead.iter().map(|dead| (dead.session_id.as_str(), dead.kind.as_str())).collect();
     assert_eq!(aside, [("CA-joe-1", "session"), ("CA-live-bob", "call")]);
     {
         let spool = spool(dir.path());
@@ -352,7 +352,7 @@ async fn a_file_of_an_earlier_version_is_read_and_its_damage_is_found_as_far_as_
         .unwrap();
     }
     let Arrived { sessions, dead } = start_again(earlier.path(), &expected).await;
-    let mut aside: Vec<_> = dead.iter().map(|dead| (dead.sid.as_str(), dead.kind.as_str())).collect();
+    let mut aside: Vec<_> = dead.iter().map(|dead| (dead.session_id.as_str(), dead.kind.as_str())).collect();
     aside.sort_unstable();
     let expected_aside =
         [("CA-joe-1", "session"), ("CA-live-ana", "turn"), ("CA-live-bob", "call"), ("CA-live-eve", "turn")];

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use redial_memory::session_id::SessionId;
 use redial_store::store::Known;
 
 use super::{Bench, NOON, caller, commit, episodes, session, settings, settle};
@@ -49,7 +50,7 @@ async fn run(steps: Vec<Step>) {
         for (name, called) in NAMES.iter().zip(&called) {
             let known = bench.known(&caller(name)).await;
             assert_eq!(known.calls, u64::try_from(called.len()).unwrap());
-            assert_eq!(&known.sessions.into_iter().collect::<BTreeSet<_>>(), called);
+            assert_eq!(&known.sessions.iter().map(SessionId::to_string).collect::<BTreeSet<_>>(), called);
             assert_eq!(&episodes(&known.profile).into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), called);
         }
     }

@@ -81,7 +81,7 @@ async fn is_delivered(bench: &Bench) {
     let dead: Vec<_> = spool.dead(10).await.unwrap().into_iter().map(|dead| dead.reason).collect();
     assert_eq!(dead, [""; 0], "it is put aside");
     for call in &calls {
-        let stored = bench.store.load_session(&call.chat_id).await.unwrap().expect("it is stored");
+        let stored = bench.store.load_session(&call.session_id).await.unwrap().expect("it is stored");
         assert!(stored == *call, "it is another one");
     }
     let known = bench.store.user(&caller("ana").user_id).await.unwrap().unwrap();
@@ -90,7 +90,7 @@ async fn is_delivered(bench: &Bench) {
     assert!(serde_json::to_vec(&profile).unwrap().len() <= MAX_PROFILE_BYTES, "what is remembered is bounded");
     let deadline = std::time::Instant::now() + DEADLINE;
     for call in &calls {
-        while archive.get(&call.chat_id).await.unwrap().is_none() {
+        while archive.get(&call.session_id).await.unwrap().is_none() {
             assert!(std::time::Instant::now() < deadline, "it is not archived");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::model::{Message, Metadata, Profile, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_store::clock;
 use redial_store::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
@@ -97,14 +98,14 @@ impl Store for Told {
         if let Some(user_id) = self.mapped.lock().unwrap().get(commit.user_id.as_str()).cloned() {
             return Ok(Outcome::Mapped { user_id });
         }
-        let entry = (commit.user_id.as_str().to_owned(), commit.session.chat_id.clone());
+        let entry = (commit.user_id.as_str().to_owned(), commit.session.session_id.to_string());
         self.committed.lock().unwrap().push(entry);
         drop(self.answering.lock().await);
         Ok(Outcome::Applied { revision: 1 })
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
-        Ok(self.sessions.lock().unwrap().iter().find(|session| session.chat_id == sid).cloned())
+    async fn load_session(&self, sid: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
+        Ok(self.sessions.lock().unwrap().iter().find(|session| session.session_id == *sid).cloned())
     }
 
     async fn health(&self) -> Result<Health, MemoryError> {
@@ -159,15 +160,15 @@ impl Directory for Told {
         unreachable!("{OPERATORS}")
     }
 
-    async fn sessions(&self, _: Page) -> Result<Listing<String>, MemoryError> {
+    async fn sessions(&self, _: Page) -> Result<Listing<SessionId>, MemoryError> {
         unreachable!("{OPERATORS}")
     }
 
-    async fn session_entry(&self, _: &str) -> Result<Option<SessionEntry>, MemoryError> {
+    async fn session_entry(&self, _: &SessionId) -> Result<Option<SessionEntry>, MemoryError> {
         Ok(None)
     }
 
-    async fn clear_session(&self, _: &str) -> Result<bool, MemoryError> {
+    async fn clear_session(&self, _: &SessionId) -> Result<bool, MemoryError> {
         unreachable!("{OPERATORS}")
     }
 
@@ -285,12 +286,19 @@ fn message(id: u32, text: &str) -> Message {
 
 fn open_call(user: &str, sid: &str) -> OpenCall {
     let (sid, parameters, turns, summary) = (sid.to_owned(), Vec::new(), Vec::new(), String::new());
-    OpenCall { sid, caller: caller(user), started_at: 1_763_690_000_000, parameters, turns, summary }
+    OpenCall {
+        session_id: sid.parse().unwrap(),
+        caller: caller(user),
+        started_at: 1_763_690_000_000,
+        parameters,
+        turns,
+        summary,
+    }
 }
 
 fn session(user: &str, sid: &str, turns: Vec<Message>) -> SessionDoc {
     SessionDoc {
-        chat_id: sid.to_owned(),
+        session_id: sid.parse().unwrap(),
         conversation_history: turns,
         last_update: String::new(),
         metadata: Metadata::default(),

@@ -73,7 +73,7 @@ async fn a_restart_forgets_nothing() {
     let known = store.begin_call(&caller("ana")).await.unwrap();
     assert_eq!((known.created, known.calls, known.revision), (false, 2, 2));
     assert_eq!(episodes(&known.profile), ["CA1", "CA2"]);
-    assert!(store.load_session("CA1").await.unwrap().is_some());
+    assert!(store.load_session(&"CA1".parse().unwrap()).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,7 +110,7 @@ async fn what_was_acknowledged_survives_a_kill_amid_writes() {
     let called: Vec<_> = (0..known.calls).map(|n| format!("CA{n:02}")).collect();
     assert_eq!(episodes(&known.profile), called);
     for sid in called {
-        assert!(store.load_session(&sid).await.unwrap().is_some(), "{sid} is lost");
+        assert!(store.load_session(&sid.parse().unwrap()).await.unwrap().is_some(), "{sid} is lost");
     }
 }
 
@@ -303,7 +303,7 @@ async fn a_stored_session_of_another_shape_is_an_error_and_stays() {
     let store = open(&path);
     call(&store, "CA1").await;
     look_into(&path).execute("UPDATE session SET doc = '{\"chat_id\":7}'", []).unwrap();
-    assert!(matches!(store.load_session("CA1").await, Err(MemoryError::WrongShape { .. })));
+    assert!(matches!(store.load_session(&"CA1".parse().unwrap()).await, Err(MemoryError::WrongShape { .. })));
     assert_eq!(rows(&path, "session"), 1);
 }
 

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_store::directory::{
     Directory, Erased, Figures, Listing, Memory, Page, ProfileChange, SessionEntry, UserEntry,
 };
@@ -101,7 +102,7 @@ impl Store for Flaky {
         self.ask(self.inner.commit_session(commit)).await
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
+    async fn load_session(&self, sid: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
         self.ask(self.inner.load_session(sid)).await
     }
 
@@ -136,7 +137,7 @@ impl Directory for Flaky {
         self.ask(self.inner.users(page)).await
     }
 
-    async fn sessions(&self, page: Page) -> Result<Listing<String>, MemoryError> {
+    async fn sessions(&self, page: Page) -> Result<Listing<SessionId>, MemoryError> {
         self.ask(self.inner.sessions(page)).await
     }
 
@@ -162,11 +163,11 @@ impl Directory for Flaky {
         self.ask(self.inner.erased_among(users)).await
     }
 
-    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
+    async fn session_entry(&self, sid: &SessionId) -> Result<Option<SessionEntry>, MemoryError> {
         self.ask(self.inner.session_entry(sid)).await
     }
 
-    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
+    async fn clear_session(&self, sid: &SessionId) -> Result<bool, MemoryError> {
         self.ask(self.inner.clear_session(sid)).await
     }
 
@@ -385,7 +386,10 @@ impl<'a> World<'a> {
                 let asks = self.caller(who);
                 let mirror = self.mirror.as_deref().filter(|_| self.store.line() == Line::Up);
                 // When it cannot be found out, the call goes on without its history.
-                let found = resume::find(self.spool(), self.store.as_ref(), mirror, &sid, &asks).await.ok().flatten();
+                let found = resume::find(self.spool(), self.store.as_ref(), mirror, &sid.parse().unwrap(), &asks)
+                    .await
+                    .ok()
+                    .flatten();
                 if let Some(found) = &found {
                     self.check(&format!("{found:?}"), who, "a call that is taken up");
                 }
@@ -435,7 +439,7 @@ impl<'a> World<'a> {
         let mut caller = before.as_ref().map_or_else(|| self.caller(who), |call| call.caller.clone());
         let messages = before.map(|call| call.turns).unwrap_or_default();
         let open = OpenCall {
-            sid: sid.clone(),
+            session_id: sid.clone().parse().unwrap(),
             caller: caller.clone(),
             started_at: 1_763_690_000_000,
             parameters: Vec::new(),
@@ -451,12 +455,12 @@ impl<'a> World<'a> {
                 self.check(&format!("{session:?}"), who, "the list of recent sessions");
             }
             caller.user_id = known.user_id;
-            self.spool().found(&sid, &caller);
+            self.spool().found(&sid.parse().unwrap(), &caller);
         }
         self.users.insert(caller.user_id.clone(), who);
         if let Some(mirror) = self.mirror.as_deref().filter(|_| self.store.line() != Line::Down) {
             let call = LiveCall {
-                session_id: sid.clone(),
+                session_id: sid.clone().parse().unwrap(),
                 user_id: caller.user_id.clone(),
                 hash: caller.hash.clone(),
                 started_at: 1_763_690_000_000,
@@ -489,9 +493,9 @@ impl<'a> World<'a> {
         };
         live.messages.push(message.clone());
         let sid = live.sid.clone();
-        self.life.spool.turn(&sid, message.clone()).await.unwrap();
+        self.life.spool.turn(&sid.parse().unwrap(), message.clone()).await.unwrap();
         if let Some(mirror) = self.mirror.as_deref().filter(|_| self.store.line() != Line::Down) {
-            mirror.turn(&sid, self.spool().instance(), &message, u64::from(id)).await;
+            mirror.turn(&sid.parse().unwrap(), self.spool().instance(), &message, u64::from(id)).await;
         }
         self.marks.push(Mark { word, who, sid });
     }
@@ -500,7 +504,7 @@ impl<'a> World<'a> {
         let Some(Live { sid, caller, messages }) = self.live[who].take() else { return };
         let ended_at = 1_763_690_060_000 + self.marks.len() as u64;
         let session = SessionDoc {
-            chat_id: sid,
+            session_id: sid.parse().unwrap(),
             conversation_history: messages,
             last_update: String::new(),
             metadata: Metadata::default(),
@@ -551,13 +555,16 @@ impl<'a> World<'a> {
         let mut theirs = BTreeSet::new();
         let (waiting, dead) = (self.spool().waiting(1000).await.unwrap(), self.spool().dead(1000).await.unwrap());
         for sid in &self.sids {
-            let stored = self.store.inner.load_session(sid).await.unwrap();
+            let stored = self.store.inner.load_session(&sid.parse().unwrap()).await.unwrap();
             let live = self.live.iter().flatten().find(|live| live.sid == *sid).map(|live| live.caller.user_id.clone());
-            let queued: Vec<UserId> =
-                waiting.iter().filter(|entry| entry.sid == *sid).map(|entry| entry.caller.user_id.clone()).collect();
+            let queued: Vec<UserId> = waiting
+                .iter()
+                .filter(|entry| entry.session_id.as_ref() == Some(&sid.parse().unwrap()))
+                .map(|entry| entry.caller.user_id.clone())
+                .collect();
             let mut homes = stored.iter().map(|session| session.user_id.clone()).collect::<BTreeSet<_>>();
             homes.extend(queued.iter().chain(&live).map(|user| user.as_str().to_owned()));
-            homes.extend(dead.iter().filter(|dead| dead.sid == *sid).map(|dead| dead.user_id.clone()));
+            homes.extend(dead.iter().filter(|dead| dead.session_id == *sid).map(|dead| dead.user_id.clone()));
             // Two copies may be two users' until they are delivered; then only one user's words are all to go.
             if homes.len() == 1 && homes.contains(user.as_str()) {
                 theirs.insert(sid.clone());
@@ -607,7 +614,10 @@ impl<'a> World<'a> {
             kept.push((format!("{user:?}"), format!("{:?}", self.store.inner.user(user).await.unwrap()).into_bytes()));
         }
         for sid in &self.sids {
-            kept.push((sid.clone(), format!("{:?}", self.store.inner.load_session(sid).await.unwrap()).into_bytes()));
+            kept.push((
+                sid.clone(),
+                format!("{:?}", self.store.inner.load_session(&sid.parse().unwrap()).await.unwrap()).into_bytes(),
+            ));
         }
         for file in ["redial.sqlite", "redial.sqlite-wal"] {
             kept.push((file.to_owned(), std::fs::read(self.dir.path().join(file)).unwrap_or_default()));

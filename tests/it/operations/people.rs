@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use redial::operations::{OperationError, Operations, Subject};
 use redial_identity::{CallerAddress, PhoneHash, UserId};
 use redial_memory::model::{Class, Confidence, Fact, Profile, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_store::archive::ndjson::NdjsonArchive;
 use redial_store::archive::{Archive, ArchiveError};
 use redial_store::hang_up::{self, HangUp, Written};
@@ -47,7 +48,7 @@ async fn who_is_remembered_is_listed_and_shown_by_number_and_by_id(desk: Desk) {
     assert_eq!((listed.callers[0].name.as_deref(), listed.callers[0].calls), (Some("Ana"), 1));
     let shown = operations.show(&desk.subject("(415) 555-0147")).await.unwrap();
     assert_eq!(shown, operations.show(&desk.subject(&session.user_id)).await.unwrap());
-    assert_eq!((shown.numbers, shown.sessions.as_slice()), (1, &["CA1".to_owned()][..]));
+    assert_eq!((shown.numbers, shown.sessions.as_slice()), (1, &["CA1".parse().unwrap()][..]));
     let sessions = operations.sessions(None, 10).await.unwrap();
     assert_eq!(sessions.sessions[0].user_id.as_deref(), Some(session.user_id.as_str()));
     assert!(sessions.sessions[0].expires_in_s.is_some_and(|s| (86_000..=86_400).contains(&s)));
@@ -108,14 +109,14 @@ async fn an_export_has_everything_that_is_held(desk: Desk) {
     let waits = crate::memory::session("CA2", &caller, &["I wait."], 1_767_614_400_000);
     desk.spool.close(&caller, waits.clone()).await.unwrap();
     desk.spool.begin(OpenCall {
-        sid: "CA3".to_owned(),
+        session_id: "CA3".parse().unwrap(),
         caller: caller.clone(),
         started_at: 0,
         parameters: Vec::new(),
         turns: first.conversation_history.clone(),
         summary: String::new(),
     });
-    desk.spool.logged("CA3", &caller);
+    desk.spool.logged(&"CA3".parse().unwrap(), &caller);
     std::fs::create_dir_all(desk.dir.path().join("calls")).unwrap();
     std::fs::write(desk.dir.path().join("calls/CA3.ndjson"), "{\"at_ms\":1}\nrubbish").unwrap();
     desk.call(BOB, "CA9", &["I am somebody else."]).await;
@@ -246,7 +247,7 @@ impl Archive for Refusing {
         unreachable!("only erasures are asked for")
     }
 
-    async fn get(&self, _: &str) -> Result<Option<SessionDoc>, ArchiveError> {
+    async fn get(&self, _: &SessionId) -> Result<Option<SessionDoc>, ArchiveError> {
         Ok(None)
     }
 
@@ -394,7 +395,7 @@ async fn a_cleared_session_stays_cleared(desk: Desk) {
     assert!(matches!(desk.operations().session("CA1").await, Err(OperationError::NotFound(_))));
     // A call that goes on.
     let (sid, parameters, turns, summary) = ("CA2".to_owned(), vec![], vec![], String::new());
-    desk.spool.begin(OpenCall { sid, caller, started_at: 0, parameters, turns, summary });
+    desk.spool.begin(OpenCall { session_id: sid.parse().unwrap(), caller, started_at: 0, parameters, turns, summary });
     assert!(matches!(desk.operations().clear_session("CA2").await, Err(OperationError::Conflict(_))));
 }
 
@@ -491,7 +492,7 @@ async fn what_is_dead_can_be_looked_at_and_dropped(desk: Desk) {
     let caller = desk.caller(ANA);
     let turns = crate::memory::session("CA1", &caller, &["Damaged."], 0).conversation_history;
     desk.spool.begin(OpenCall {
-        sid: "CA1".to_owned(),
+        session_id: "CA1".parse().unwrap(),
         caller: caller.clone(),
         started_at: 0,
         parameters: vec![],
@@ -501,7 +502,7 @@ async fn what_is_dead_can_be_looked_at_and_dropped(desk: Desk) {
     desk.spool.held(&caller.user_id).await.unwrap(); // all is written
     let file = rusqlite::Connection::open(desk.dir.path().join("redial.sqlite")).unwrap();
     file.execute("UPDATE turn SET crc = crc + 1", []).unwrap();
-    desk.spool.resume("CA1", caller.hash.as_ref()).await.unwrap();
+    desk.spool.resume(&"CA1".parse().unwrap(), caller.hash.as_ref()).await.unwrap();
     let dead = operations.dead(10).await.unwrap();
     assert_eq!((dead.len(), dead[0].kind.as_str(), dead[0].user_id.as_str()), (1, "turn", caller.user_id.as_str()));
     assert_eq!(operations.dead_entry(dead[0].seq).await.unwrap().document["content"], "Damaged.");

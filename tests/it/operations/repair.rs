@@ -42,7 +42,7 @@ async fn documents_that_are_text_become_hashes_and_a_list_becomes_an_index() {
     run(&mut redis, &["SET", "sarah:session:MZ1", session, "EX", "600"]).await;
     run(&mut redis, &["SET", &profile_key, profile]).await;
     run(&mut redis, &["RPUSH", &index_key, "MZ1", "MZ0", "MZ1", "not an id"]).await;
-    assert!(store.load_session("MZ1").await.is_err());
+    assert!(store.load_session(&"MZ1".parse().unwrap()).await.is_err());
 
     let repaired = store.repair("sarah:session:MZ1").await.unwrap();
     assert_eq!(
@@ -50,7 +50,7 @@ async fn documents_that_are_text_become_hashes_and_a_list_becomes_an_index() {
         ("string", "hash", RepairOutcome::Converted)
     );
     assert_eq!(repaired.aside.as_deref(), Some("sarah:session:MZ1:aside"));
-    let read = store.load_session("MZ1").await.unwrap().unwrap();
+    let read = store.load_session(&"MZ1".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((read.user_id.as_str(), read.conversation_history.len()), (uid, 2));
     assert!((500..=600).contains(&ttl(&mut redis, "sarah:session:MZ1").await), "the TTL goes on");
 
@@ -63,7 +63,7 @@ async fn documents_that_are_text_become_hashes_and_a_list_becomes_an_index() {
     assert_eq!(repaired.outcome, RepairOutcome::Converted);
     let entry = store.user(&UserId::parse(uid).unwrap()).await.unwrap().unwrap();
     assert_eq!(entry.profile.unwrap().name.unwrap().say, "Ana");
-    assert_eq!((entry.calls, entry.sessions), (2, vec!["MZ1".to_owned(), "MZ0".to_owned()]));
+    assert_eq!((entry.calls, entry.sessions), (2, vec!["MZ1".parse().unwrap(), "MZ0".parse().unwrap()]));
     for key in [&profile_key, &index_key] {
         assert!(ttl(&mut redis, key).await > 89 * 86_400, "{key}");
         let aside = ttl(&mut redis, &format!("{key}:aside")).await;

@@ -30,8 +30,8 @@ async fn callers_of_all_slots_are_remembered_each_in_one_slot() {
         assert!(known.created);
         store.commit_session(&hang_up_of(&caller, &known.user_id, &sid, 0)).await.unwrap();
         let known = store.begin_call(&caller).await.unwrap();
-        assert_eq!((known.created, known.calls, known.sessions), (false, 1, vec![sid.clone()]));
-        assert!(store.load_session(&sid).await.unwrap().is_some());
+        assert_eq!((known.created, known.calls, known.sessions), (false, 1, vec![sid.parse().unwrap()]));
+        assert!(store.load_session(&sid.parse().unwrap()).await.unwrap().is_some());
         owners.insert(cluster.owner_of(&format!("sarah:{{u_{i}}}:profile")).await);
     }
     assert_eq!(owners.len(), 3, "twenty callers are spread over all masters");
@@ -52,7 +52,7 @@ async fn a_withheld_number_leaves_its_session_and_where_it_is() {
     assert_eq!(store.commit_session(&commit).await.unwrap(), Outcome::Applied { revision: 0 });
     assert_eq!(store.commit_session(&commit).await.unwrap(), Outcome::Duplicate);
     assert_eq!(cluster.keys().await, ["sarah:where:CA1", "sarah:{anon_1}:done:CA1", "sarah:{anon_1}:session:CA1"]);
-    assert!(store.load_session("CA1").await.unwrap().is_some());
+    assert!(store.load_session(&"CA1".parse().unwrap()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn an_erased_caller_comes_back_as_somebody_else_and_stays_that() {
     assert_eq!(written, Outcome::Applied { revision: 1 });
     let again = store.begin_call(&ana).await.unwrap();
     assert_eq!((again.user_id, again.created, again.calls), (new.user_id, false, 1));
-    assert!(store.load_session("CA1").await.unwrap().is_some());
+    assert!(store.load_session(&"CA1".parse().unwrap()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn the_advised_acl_user_is_enough() {
     eventually(|| store.health()).await;
     let known = store.begin_call(&caller()).await.unwrap();
     store.commit_session(&hang_up_of(&caller(), &known.user_id, "CA1", 0)).await.unwrap();
-    assert!(store.load_session("CA1").await.unwrap().is_some());
+    assert!(store.load_session(&"CA1".parse().unwrap()).await.unwrap().is_some());
     another(&mut store.server(), None).await;
 
     let wrong = connect(&url.replace("word", "other"), StoreSettings::default());

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use redial_memory::session_id::SessionId;
 use redial_store::directory::{Directory, Erased, Page, ProfileChange};
 
 use super::*;
@@ -83,7 +84,7 @@ async fn sessions_that_left_the_index_are_erased_by_their_owner() {
     redis::cmd("ZADD").arg(SESSIONS).arg(NOON).arg("CA9").query_async::<()>(&mut raw).await.unwrap();
     let erased = store.erase(&user("u_derived")).await.unwrap();
     assert_eq!(erased, Erased { numbers: 1, profiles: 1, sessions: 2, markers: 3, mirrors: 0 });
-    assert!(store.load_session("CA9").await.unwrap().is_some());
+    assert!(store.load_session(&"CA9".parse().unwrap()).await.unwrap().is_some());
     let left = keys(&mut raw).await;
     assert!(!left.iter().any(|key| key.contains("u_derived") && key != GONE), "{left:?}");
 }
@@ -138,7 +139,7 @@ async fn what_another_program_put_under_our_keys_is_named_and_kept() {
     assert_eq!(wrong_key(store.change_profile(&id, 0, &profile("x")).await), SESSIONS);
     assert_eq!(wrong_key(store.merge_users(&user("u_other"), &id, 0, &profile("x")).await), SESSIONS);
     assert_eq!(store.numbers(&id).await.unwrap(), []);
-    assert_eq!(store.sessions(Page { after: None, limit: 10 }).await.unwrap().entries, Vec::<String>::new());
+    assert_eq!(store.sessions(Page { after: None, limit: 10 }).await.unwrap().entries, Vec::<SessionId>::new());
     assert_eq!(everything(&mut raw).await, before);
 
     redis::cmd("DEL").arg(PHONE).query_async::<()>(&mut raw).await.unwrap();

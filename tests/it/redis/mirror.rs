@@ -11,7 +11,7 @@ const CALL: &str = "conversation:call:CA1";
 
 fn live() -> LiveCall {
     LiveCall {
-        session_id: "CA1".to_owned(),
+        session_id: "CA1".parse().unwrap(),
         user_id: user("u_derived"),
         hash: caller().hash,
         started_at: NOON,
@@ -29,28 +29,31 @@ fn message(id: u32, text: &str) -> Message {
 
 /// The words of the mirrored messages, and the count of turns.
 async fn mirrored(store: &RedisStore) -> (Vec<String>, u64) {
-    let Mirrored { messages, turns, .. } = store.load("CA1").await.unwrap().unwrap();
+    let Mirrored { messages, turns, .. } = store.load(&"CA1".parse().unwrap()).await.unwrap().unwrap();
     (messages.into_iter().map(|message| message.turn.text).collect(), turns)
 }
 
 /// Writes are best effort and say nothing of a failure, so what they leave is looked at.
 pub(super) async fn all_of_it_works(store: &RedisStore) {
     store.begin(&live(), &[], 0).await;
-    store.turn("CA1", "gateway-1", &message(1, "hello"), 1).await;
+    store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(1, "hello"), 1).await;
     assert_eq!(mirrored(store).await, (vec!["hello".to_owned()], 1));
-    store.end("CA1", "gateway-1").await;
-    assert_eq!(store.load("CA1").await.unwrap(), None);
+    store.end(&"CA1".parse().unwrap(), "gateway-1").await;
+    assert_eq!(store.load(&"CA1".parse().unwrap()).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_live_call_leaves_these_keys_until_it_ends() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
-    assert_eq!(store.load("CA1").await.unwrap(), None);
+    assert_eq!(store.load(&"CA1".parse().unwrap()).await.unwrap(), None);
     store.begin(&live(), &[], 0).await;
-    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: live(), messages: vec![], turns: 0 }));
+    assert_eq!(
+        store.load(&"CA1".parse().unwrap()).await.unwrap(),
+        Some(Mirrored { call: live(), messages: vec![], turns: 0 })
+    );
     for (turns, text) in [(1, "hello"), (2, "hello, Ana")] {
-        store.turn("CA1", "gateway-1", &message(turns, text), turns.into()).await;
+        store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(turns, text), turns.into()).await;
     }
 
     let all = everything(&mut raw).await;
@@ -68,18 +71,21 @@ async fn a_live_call_leaves_these_keys_until_it_ends() {
     let known = [message(1, "hello"), message(2, "hello, Ana")];
     assert_eq!(store.begin(&taken_over, &known, 2).await, Shown::Ours);
     let all = Mirrored { call: taken_over.clone(), messages: known.to_vec(), turns: 2 };
-    assert_eq!(store.load("CA1").await.unwrap(), Some(all));
-    store.turn("CA1", "gateway-2", &message(3, "on Friday"), 3).await;
+    assert_eq!(store.load(&"CA1".parse().unwrap()).await.unwrap(), Some(all));
+    store.turn(&"CA1".parse().unwrap(), "gateway-2", &message(3, "on Friday"), 3).await;
     store.begin(&taken_over, &[], 0).await;
     let messages = [&known[..], &[message(3, "on Friday")]].concat();
-    assert_eq!(store.load("CA1").await.unwrap(), Some(Mirrored { call: taken_over, messages, turns: 3 }));
+    assert_eq!(
+        store.load(&"CA1".parse().unwrap()).await.unwrap(),
+        Some(Mirrored { call: taken_over, messages, turns: 3 })
+    );
 
     let before = everything(&mut raw).await;
-    store.end("CA1", "gateway-1").await;
+    store.end(&"CA1".parse().unwrap(), "gateway-1").await;
     assert_eq!(everything(&mut raw).await, before, "it goes on with another instance");
-    store.end("CA1", "gateway-2").await;
+    store.end(&"CA1".parse().unwrap(), "gateway-2").await;
     assert!(everything(&mut raw).await.is_empty());
-    store.turn("CA1", "gateway-2", &message(3, "too late"), 3).await;
+    store.turn(&"CA1".parse().unwrap(), "gateway-2", &message(3, "too late"), 3).await;
     assert!(everything(&mut raw).await.is_empty(), "what is over does not come back");
 }
 
@@ -91,19 +97,19 @@ async fn a_newer_mirror_is_never_replaced_by_an_older_one_nor_mixed_with_it() {
     let there = LiveCall { instance: "gateway-2".to_owned(), ..live() };
     store.begin(&live(), &said(2), 2).await;
     assert_eq!(store.begin(&there, &said(2), 2).await, Shown::Ours);
-    store.turn("CA1", "gateway-2", &message(3, "3"), 3).await;
-    let newer = store.load("CA1").await.unwrap();
+    store.turn(&"CA1".parse().unwrap(), "gateway-2", &message(3, "3"), 3).await;
+    let newer = store.load(&"CA1".parse().unwrap()).await.unwrap();
     // The first one is back, with what it knew: neither that nor what is said there takes anything away.
     let back = LiveCall { instance: "gateway-3".to_owned(), summary: "not much".to_owned(), ..live() };
     assert_eq!(store.begin(&back, &said(2), 2).await, Shown::Others);
-    assert_eq!(store.turn("CA1", "gateway-3", &message(9, "9"), 3).await, Shown::Others);
+    assert_eq!(store.turn(&"CA1".parse().unwrap(), "gateway-3", &message(9, "9"), 3).await, Shown::Others);
     // Nor does the one that had it first, and does not know that it has it no more.
-    assert_eq!(store.turn("CA1", "gateway-1", &message(9, "9"), 4).await, Shown::Others);
-    assert_eq!(store.load("CA1").await.unwrap(), newer);
+    assert_eq!(store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(9, "9"), 4).await, Shown::Others);
+    assert_eq!(store.load(&"CA1".parse().unwrap()).await.unwrap(), newer);
     // As much, or more, may.
     assert_eq!(store.begin(&back, &said(4), 4).await, Shown::Ours);
     let whole = Mirrored { call: back.clone(), messages: said(4), turns: 4 };
-    assert_eq!(store.load("CA1").await.unwrap(), Some(whole));
+    assert_eq!(store.load(&"CA1".parse().unwrap()).await.unwrap(), Some(whole));
     // Another caller's under this id is another call.
     let hash = Some(PhoneHash::parse("other").unwrap());
     let others = LiveCall { user_id: user("u_other"), hash, ..live() };
@@ -117,7 +123,7 @@ async fn a_withheld_number_has_a_mirror_without_one() {
     let store = store(&server).await;
     let nobody = LiveCall { user_id: user("anon_1"), hash: None, ..live() };
     store.begin(&nobody, &[], 0).await;
-    assert_eq!(store.load("CA1").await.unwrap().unwrap().call, nobody);
+    assert_eq!(store.load(&"CA1".parse().unwrap()).await.unwrap().unwrap().call, nobody);
 }
 
 #[tokio::test]
@@ -126,20 +132,20 @@ async fn a_turn_that_comes_twice_is_there_once_in_its_later_version() {
     let store = store(&server).await;
     store.begin(&live(), &[], 0).await;
     for (turns, text) in [(1, "a"), (1, "a"), (2, "b"), (3, "c"), (2, "b, as it was heard"), (3, "c")] {
-        store.turn("CA1", "gateway-1", &message(turns, text), turns.into()).await;
+        store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(turns, text), turns.into()).await;
     }
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     assert_eq!(mirrored(&store).await, (words(&["a", "b, as it was heard", "c"]), 3));
 
     // Two were never written: what comes late has no place that is known.
-    store.turn("CA1", "gateway-1", &message(6, "f"), 6).await;
+    store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(6, "f"), 6).await;
     for (turns, text) in [(4, "d"), (2, "b"), (6, "f, heard"), (7, "g"), (6, "f, as it was heard")] {
-        store.turn("CA1", "gateway-1", &message(turns, text), turns.into()).await;
+        store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(turns, text), turns.into()).await;
     }
     let six = words(&["a", "b, as it was heard", "c", "f, as it was heard", "g"]);
     assert_eq!(mirrored(&store).await, (six, 7));
     store.begin(&live(), &[], 0).await;
-    store.turn("CA1", "gateway-1", &message(4, "d"), 4).await;
+    store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(4, "d"), 4).await;
     assert_eq!(mirrored(&store).await.0.len(), 5);
 }
 
@@ -150,10 +156,10 @@ async fn only_the_newest_messages_are_kept() {
     let (store, mut raw) = (store_with(&server, settings).await, server.raw().await);
     store.begin(&live(), &[], 0).await;
     for turns in 1..=10 {
-        store.turn("CA1", "gateway-1", &message(turns, &turns.to_string()), turns.into()).await;
+        store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(turns, &turns.to_string()), turns.into()).await;
     }
-    store.turn("CA1", "gateway-1", &message(7, "7"), 7).await; // no longer kept
-    store.turn("CA1", "gateway-1", &message(8, "8, heard"), 8).await;
+    store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(7, "7"), 7).await; // no longer kept
+    store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(8, "8, heard"), 8).await;
     assert_eq!(raw.llen("other:messages:CA1").await.unwrap(), 3);
     assert_eq!(mirrored(&store).await, (vec!["8, heard".to_owned(), "9".to_owned(), "10".to_owned()], 10));
 }
@@ -164,7 +170,7 @@ async fn a_mirror_expires_even_where_sessions_are_kept_for_ever() {
     let settings = StoreSettings { session_ttl: Duration::ZERO, ..StoreSettings::default() };
     let (store, mut raw) = (store_with(&server, settings).await, server.raw().await);
     store.begin(&live(), &[], 0).await;
-    store.turn("CA1", "gateway-1", &message(1, "hello"), 1).await;
+    store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(1, "hello"), 1).await;
     for key in [MESSAGES, SUMMARY, TURNS, CALL] {
         assert_ttl(&mut raw, key, DAY_S).await;
     }
@@ -178,9 +184,9 @@ async fn what_is_there_of_another_shape_is_named_and_stays() {
         raw.flushall().await.unwrap();
         raw.sadd(key, "a set").await.unwrap();
         let before = everything(&mut raw).await;
-        assert_eq!(wrong_key(store.load("CA1").await), key);
+        assert_eq!(wrong_key(store.load(&"CA1".parse().unwrap()).await), key);
         store.begin(&live(), &[], 0).await;
-        store.turn("CA1", "gateway-1", &message(1, "hello"), 1).await;
+        store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(1, "hello"), 1).await;
         assert_eq!(everything(&mut raw).await, before, "{key}");
     }
 
@@ -204,11 +210,11 @@ async fn what_is_there_of_another_shape_is_named_and_stays() {
             (MESSAGES, None) => raw.rpush(key, value).await.map(|_| ()).unwrap(),
             (_, None) => raw.set(key, value).await.unwrap(),
         }
-        assert_eq!(wrong_key(store.load("CA1").await), key, "{field:?}");
+        assert_eq!(wrong_key(store.load(&"CA1".parse().unwrap()).await), key, "{field:?}");
     }
     raw.flushall().await.unwrap();
     raw.hset(CALL, "of", "somebody else").await.unwrap();
-    assert_eq!(wrong_key(store.load("CA1").await), CALL);
+    assert_eq!(wrong_key(store.load(&"CA1".parse().unwrap()).await), CALL);
 }
 
 #[tokio::test]
@@ -216,11 +222,11 @@ async fn a_server_that_is_away_costs_a_live_call_nothing() {
     let store = connect(&format!("redis://127.0.0.1:{}", free_port()), StoreSettings::default());
     let since = Instant::now();
     for turns in 1..=100 {
-        store.turn("CA1", "gateway-1", &message(turns, "hello"), turns.into()).await;
+        store.turn(&"CA1".parse().unwrap(), "gateway-1", &message(turns, "hello"), turns.into()).await;
     }
     store.begin(&live(), &[], 0).await;
-    store.end("CA1", "gateway-1").await;
-    advice(store.load("CA1").await);
+    store.end(&"CA1".parse().unwrap(), "gateway-1").await;
+    advice(store.load(&"CA1".parse().unwrap()).await);
     assert!(since.elapsed() < Duration::from_millis(250), "{:?}", since.elapsed());
 }
 
@@ -229,10 +235,10 @@ async fn an_id_that_is_none_never_becomes_part_of_a_mirrors_key() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
     for sid in ["", "a:b", "*", "a\nb"] {
-        store.begin(&LiveCall { session_id: sid.to_owned(), ..live() }, &[], 0).await;
-        store.turn(sid, "gateway-1", &message(1, "hello"), 1).await;
-        store.end(sid, "gateway-1").await;
-        assert!(matches!(store.load(sid).await, Err(MemoryError::Refused(_))), "{sid:?}");
+        store.begin(&LiveCall { session_id: sid.parse().unwrap(), ..live() }, &[], 0).await;
+        store.turn(&sid.parse().unwrap(), "gateway-1", &message(1, "hello"), 1).await;
+        store.end(&sid.parse().unwrap(), "gateway-1").await;
+        assert!(matches!(store.load(&sid.parse().unwrap()).await, Err(MemoryError::Refused(_))), "{sid:?}");
     }
     assert!(everything(&mut raw).await.is_empty());
 }
@@ -270,11 +276,18 @@ async fn a_flipped_bit_in_a_mirror_is_never_served_and_costs_no_other_call() {
     let mut as_they_were = BTreeMap::new();
     for sid in sids {
         let summary = format!("{sid} is about a plumber");
-        store.begin(&LiveCall { session_id: sid.to_owned(), summary, ..live() }, &[], 0).await;
+        store.begin(&LiveCall { session_id: sid.parse().unwrap(), summary, ..live() }, &[], 0).await;
         for turns in 1..=3 {
-            store.turn(sid, "gateway-1", &message(turns, &format!("The {turns} wish, señora")), turns.into()).await;
+            store
+                .turn(
+                    &sid.parse().unwrap(),
+                    "gateway-1",
+                    &message(turns, &format!("The {turns} wish, señora")),
+                    turns.into(),
+                )
+                .await;
         }
-        as_they_were.insert(sid, store.load(sid).await.unwrap().unwrap());
+        as_they_were.insert(sid, store.load(&sid.parse().unwrap()).await.unwrap().unwrap());
     }
     let (flips, first) = crate::memory::flips::asked();
     let (mut harmless, mut left_out, mut refused) = (0, 0, 0);
@@ -288,10 +301,14 @@ async fn a_flipped_bit_in_a_mirror_is_never_served_and_costs_no_other_call() {
         dice.flip(&mut flipped);
         put(&mut raw, &key, &at, &flipped).await;
         for other in sids.into_iter().filter(|other| *other != sid) {
-            assert_eq!(store.load(other).await.unwrap().as_ref(), Some(&as_they_were[other]), "seed {seed}: {key}");
+            assert_eq!(
+                store.load(&other.parse().unwrap()).await.unwrap().as_ref(),
+                Some(&as_they_were[other]),
+                "seed {seed}: {key}"
+            );
         }
         let as_it_was = &as_they_were[sid];
-        match store.load(sid).await {
+        match store.load(&sid.parse().unwrap()).await {
             Ok(Some(found)) if found == *as_it_was => harmless += 1,
             // Whose mirror it is only says who may end it.
             Ok(Some(found)) if at == "instance" => {
@@ -327,12 +344,12 @@ async fn a_mirror_of_an_earlier_version_is_read_and_one_that_began_beyond_the_ca
     assert_eq!(mirrored(&store).await, (vec!["hello".to_owned()], 1));
     for started in ["9223372036854775813", "253402300800000", "18446744073709551615"] {
         raw.hset(CALL, "started", started).await.unwrap();
-        assert_eq!(wrong_key(store.load("CA1").await), CALL, "{started}");
+        assert_eq!(wrong_key(store.load(&"CA1".parse().unwrap()).await), CALL, "{started}");
     }
     raw.hset(CALL, "started", NOON).await.unwrap();
     let beyond = r#"{"role":"user","content":"hello","id":1,"end_ms":9223372036854775813}"#;
     raw.rpush(MESSAGES, beyond).await.unwrap();
-    assert_eq!(wrong_key(store.load("CA1").await), MESSAGES);
+    assert_eq!(wrong_key(store.load(&"CA1".parse().unwrap()).await), MESSAGES);
 }
 
 #[tokio::test]
@@ -345,9 +362,9 @@ async fn a_value_that_is_no_text_costs_its_own_session_and_not_the_connection() 
         set.arg(SESSION).arg("uid").arg("u_derived").arg("ended").arg(NOON).arg("doc").arg("{}");
         set.query_async::<redis::Value>(&mut raw).await.unwrap();
         redis::cmd("HSET").arg(SESSION).arg(field).arg(value).query_async::<redis::Value>(&mut raw).await.unwrap();
-        assert_eq!(wrong_key(store.session_entry("CA1").await), SESSION, "{field}");
+        assert_eq!(wrong_key(store.session_entry(&"CA1".parse().unwrap()).await), SESSION, "{field}");
         // At once, on the same connection.
-        assert_eq!(store.session_entry("CA2").await.unwrap(), None, "{field}");
+        assert_eq!(store.session_entry(&"CA2".parse().unwrap()).await.unwrap(), None, "{field}");
     }
-    assert!(store.clear_session("CA1").await.unwrap());
+    assert!(store.clear_session(&"CA1".parse().unwrap()).await.unwrap());
 }

@@ -54,7 +54,7 @@ async fn a_live_call_is_mirrored_in_one_slot() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (tagged(&server).await, server.raw().await);
     let call = LiveCall {
-        session_id: "CA1".to_owned(),
+        session_id: "CA1".parse().unwrap(),
         user_id: user("u_derived"),
         hash: caller().hash,
         started_at: NOON,
@@ -62,8 +62,8 @@ async fn a_live_call_is_mirrored_in_one_slot() {
         summary: String::new(),
     };
     store.begin(&call, &[], 0).await;
-    store.turn("CA1", &call.instance, &session("CA1", 1, NOON).conversation_history[0], 1).await;
-    assert_eq!(store.load("CA1").await.unwrap().unwrap().call, call);
+    store.turn(&"CA1".parse().unwrap(), &call.instance, &session("CA1", 1, NOON).conversation_history[0], 1).await;
+    assert_eq!(store.load(&"CA1".parse().unwrap()).await.unwrap().unwrap().call, call);
     let mirrors = ["call", "messages", "summary", "turns"].map(|what| format!("conversation:{what}:{{CA1}}"));
     assert_eq!(keys(&mut raw).await, mirrors.into());
 
@@ -88,8 +88,8 @@ async fn a_hang_up_that_was_interrupted_anywhere_counts_once_when_it_is_repeated
             assert!(matches!(again, Outcome::Applied { revision: 1 } | Outcome::Duplicate), "{polls}: {again:?}");
         }
         let known = store.begin_call(&caller()).await.unwrap();
-        assert_eq!((known.calls, known.revision, known.sessions), (1, 1, vec!["CA1".to_owned()]), "{polls}");
-        assert!(store.load_session("CA1").await.unwrap().is_some(), "{polls}");
+        assert_eq!((known.calls, known.revision, known.sessions), (1, 1, vec!["CA1".parse().unwrap()]), "{polls}");
+        assert!(store.load_session(&"CA1".parse().unwrap()).await.unwrap().is_some(), "{polls}");
         if cut.is_some() {
             break;
         }
@@ -102,10 +102,10 @@ async fn a_place_that_an_interruption_left_is_taken_over() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (tagged(&server).await, server.raw().await);
     set(&mut raw, "sarah:where:CA1", "u_other").await;
-    assert_eq!(store.load_session("CA1").await.unwrap(), None);
+    assert_eq!(store.load_session(&"CA1".parse().unwrap()).await.unwrap(), None);
     assert_eq!(store.commit_session(&hang_up("CA1", 1, NOON, 0)).await.unwrap(), Outcome::Applied { revision: 1 });
     assert_eq!(raw.get("sarah:where:CA1").await.unwrap().as_deref(), Some("u_derived"));
-    assert!(store.load_session("CA1").await.unwrap().is_some());
+    assert!(store.load_session(&"CA1".parse().unwrap()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_place_that_names_nobody_is_reported() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (tagged(&server).await, server.raw().await);
     set(&mut raw, "sarah:where:CA1", "no id: *").await;
-    assert_eq!(wrong_key(store.load_session("CA1").await), "sarah:where:CA1");
+    assert_eq!(wrong_key(store.load_session(&"CA1".parse().unwrap()).await), "sarah:where:CA1");
     assert_eq!(wrong_key(store.commit_session(&hang_up("CA1", 1, NOON, 0)).await), "sarah:where:CA1");
     assert_eq!(keys(&mut raw).await, ["sarah:where:CA1".to_owned()].into());
 }
@@ -211,7 +211,7 @@ async fn a_tagged_join_that_was_interrupted_anywhere_is_finished_by_repeating_it
         let left = keys(&mut raw).await;
         assert!(!left.iter().any(|key| key.contains("{u_absorbed}")), "{polls}: {left:?}");
 
-        let moved = store.load_session("CA2").await.unwrap().unwrap();
+        let moved = store.load_session(&"CA2".parse().unwrap()).await.unwrap().unwrap();
         assert_eq!(moved.user_id, "u_into", "{polls}");
         assert_ttl(&mut raw, "sarah:{u_into}:session:CA2", 3000).await;
         assert_ttl(&mut raw, "sarah:{u_into}:done:CA2", 25 * HOUR_S).await;

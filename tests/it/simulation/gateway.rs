@@ -125,7 +125,7 @@ impl Life {
         let caller = self.desk.plan.caller_of(planned);
         let started_at = EPOCH_MS + planned.begins_at;
         let mut open = OpenCall {
-            sid: planned.sid.clone(),
+            session_id: planned.sid.parse().unwrap(),
             caller: caller.clone(),
             started_at,
             parameters: Vec::new(),
@@ -134,9 +134,9 @@ impl Life {
         };
         let is_back = self.desk.call(number).broken > 0;
         if is_back {
-            let found = self.spool.resume(&open.sid, caller.hash.as_ref()).await.expect("the disk is sound");
+            let found = self.spool.resume(&open.session_id, caller.hash.as_ref()).await.expect("the disk is sound");
             let turns = found.as_ref().map(|call| call.turns.len());
-            note(&self.desk.history, &format!("{} is back at gateway {}: {turns:?}", open.sid, self.number));
+            note(&self.desk.history, &format!("{} is back at gateway {}: {turns:?}", open.session_id, self.number));
             open = found.unwrap_or(open);
         }
         let mut said = open.turns.clone();
@@ -162,7 +162,7 @@ impl Life {
 
     /// Hands a turn over, and goes on talking.
     fn keep(&self, number: usize, turn: usize, message: Message) {
-        let kept = self.spool.turn(&self.desk.plan.calls[number].sid, message);
+        let kept = self.spool.turn(&self.desk.plan.calls[number].sid.parse().unwrap(), message);
         let desk = Rc::clone(&self.desk);
         spawn_local(async move {
             if kept.await.is_ok() {
@@ -178,7 +178,7 @@ impl Life {
         let ended_at = EPOCH_MS + now().max(planned.ends_at);
         let turns: Vec<usize> = said.iter().map(|message| message.turn.id.0 as usize).collect();
         let session = SessionDoc {
-            chat_id: planned.sid.clone(),
+            session_id: planned.sid.parse().unwrap(),
             conversation_history: said,
             last_update: format!("{ended_at}"),
             metadata: Metadata::default(),

@@ -53,7 +53,7 @@ fn check_caller(caller: &Caller, calls: &[(&PlannedCall, &Call)], keys: &Keyspac
     for (planned, call) in calls.iter().filter(|(planned, _)| indexed.contains(&planned.sid)) {
         sessions.push(check_session(user, planned, call, keys)?);
     }
-    sessions.sort_by(|a, b| (a.ended_at, &a.chat_id).cmp(&(b.ended_at, &b.chat_id)));
+    sessions.sort_by(|a, b| (a.ended_at, &a.session_id).cmp(&(b.ended_at, &b.session_id)));
     if sessions.is_empty() {
         return Ok(());
     }
@@ -61,14 +61,15 @@ fn check_caller(caller: &Caller, calls: &[(&PlannedCall, &Call)], keys: &Keyspac
     same("calls counted", text(keys, &profile_key, "calls"), Some(indexed.len().to_string()))?;
     let last = sessions.last().map(|session| session.ended_at.to_string());
     same("last call", text(keys, &profile_key, "last"), last)?;
-    let ends: Vec<_> = sessions.iter().map(|session| (session.ended_at as f64, session.chat_id.clone())).collect();
+    let ends: Vec<_> =
+        sessions.iter().map(|session| (session.ended_at as f64, session.session_id.to_string())).collect();
     let index: Vec<_> = index.iter().map(|(end, sid)| (*end, String::from_utf8_lossy(sid).into_owned())).collect();
     same("index", index, ends)?;
     let profile = text(keys, &profile_key, "doc").and_then(|doc| serde_json::from_str::<Profile>(&doc).ok());
     let in_profile = profile.as_ref().map(episodes).unwrap_or_default();
     // Nothing is told of a call in which the caller said nothing.
     let speaks = |session: &&SessionDoc| session.conversation_history.iter().any(|it| it.turn.role == Role::Caller);
-    let spoken: Vec<_> = sessions.iter().filter(speaks).map(|session| session.chat_id.as_str()).collect();
+    let spoken: Vec<_> = sessions.iter().filter(speaks).map(|session| session.session_id.as_str()).collect();
     let by_name = |mut sids: Vec<&str>| {
         sids.sort_unstable();
         sids.into_iter().map(str::to_owned).collect::<Vec<_>>()

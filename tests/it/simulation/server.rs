@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::model::{Profile, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_store::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
 use redial_store::redis::{Dial, RedisStore};
 use redial_store::settings::StoreSettings;
@@ -87,7 +88,7 @@ impl Store for KnownServer {
         self.redis.commit_session(commit).await
     }
 
-    async fn load_session(&self, sid: &str) -> Result<Option<SessionDoc>, MemoryError> {
+    async fn load_session(&self, sid: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
         self.redis.load_session(sid).await
     }
 
@@ -122,7 +123,7 @@ impl Directory for KnownServer {
         self.redis.users(page).await
     }
 
-    async fn sessions(&self, page: Page) -> Result<Listing<String>, MemoryError> {
+    async fn sessions(&self, page: Page) -> Result<Listing<SessionId>, MemoryError> {
         self.redis.sessions(page).await
     }
 
@@ -148,11 +149,11 @@ impl Directory for KnownServer {
         self.redis.erased_among(users).await
     }
 
-    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
+    async fn session_entry(&self, sid: &SessionId) -> Result<Option<SessionEntry>, MemoryError> {
         self.redis.session_entry(sid).await
     }
 
-    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
+    async fn clear_session(&self, sid: &SessionId) -> Result<bool, MemoryError> {
         self.redis.clear_session(sid).await
     }
 

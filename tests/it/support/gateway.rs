@@ -119,7 +119,7 @@ impl TestGateway {
     pub(crate) async fn session(&self, sid: &str) -> SessionDoc {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            if let Some(session) = self.gateway.session(sid).await.unwrap() {
+            if let Some(session) = self.gateway.session(&sid.parse().unwrap()).await.unwrap() {
                 return session;
             }
             assert!(Instant::now() < deadline, "session {sid} was not written");
@@ -149,7 +149,7 @@ impl TestGateway {
     pub(crate) async fn session_when_up(&self, sid: &str) -> SessionDoc {
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
-            if let Ok(Some(session)) = self.gateway.session(sid).await {
+            if let Ok(Some(session)) = self.gateway.session(&sid.parse().unwrap()).await {
                 return session;
             }
             assert!(Instant::now() < deadline, "session {sid} was not written");

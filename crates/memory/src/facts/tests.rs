@@ -33,7 +33,7 @@ fn session(lines: &[&str]) -> SessionDoc {
         }
     };
     SessionDoc {
-        chat_id: "CA1".to_owned(),
+        session_id: "CA1".parse().unwrap(),
         conversation_history: (1..).zip(lines).map(turn).collect(),
         last_update: String::new(),
         metadata: Metadata::default(),
@@ -278,18 +278,18 @@ fn one_call_leaves_ten_facts_at_most() {
     assert_eq!(admit_all(&drafts, &said).facts.len(), MAX_FACTS_A_CALL);
 }
 
-fn fact(k: &str, t: &str, at: u64, conf: Confidence, sid: &str) -> Fact {
+fn fact(k: &str, t: &str, at: u64, conf: Confidence, session_id: &str) -> Fact {
     let (k, t) = (k.to_owned(), t.to_owned());
     Fact {
         k,
         t,
         cls: Class::Ordinary,
         conf,
-        src: format!("{sid}#2"),
+        src: format!("{session_id}#2"),
         at,
         until: None,
         seen: 1,
-        by: [receipt(sid)].into(),
+        by: [receipt(&session_id.parse().unwrap())].into(),
     }
 }
 
@@ -319,7 +319,7 @@ fn the_later_stated_value_wins_within_its_key_only() {
 
 #[test]
 fn the_same_fact_counts_once_a_call() {
-    let said = |sid, at| fact("pet.dog", "has a dog", at, Confidence::Stated, sid);
+    let said = |session_id, at| fact("pet.dog", "has a dog", at, Confidence::Stated, session_id);
     let settled = settle(vec![said("CA1", 1), said("CA2", 2), said("CA1", 1), said("CA2", 3)]);
     assert_eq!(lines(&settled), ["pet.dog=has a dog None x2"]);
     assert_eq!(settled[0].at, 3);
@@ -329,7 +329,7 @@ fn the_same_fact_counts_once_a_call() {
 
 #[test]
 fn no_longer_closes_and_saying_it_again_opens() {
-    let said = |sid, at| fact("pet.dog", "has a dog", at, Confidence::Stated, sid);
+    let said = |session_id, at| fact("pet.dog", "has a dog", at, Confidence::Stated, session_id);
     let closed = Fact { until: Some(5), ..said("CA2", 5) };
     let settled = settle(vec![closed.clone(), said("CA1", 1)]);
     assert_eq!(lines(&settled), ["pet.dog=has a dog Some(5) x2"]);

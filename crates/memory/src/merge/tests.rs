@@ -25,8 +25,8 @@ fn fact(keys: usize, values: usize) -> impl Strategy<Value = Fact> {
 }
 
 fn episode() -> impl Strategy<Value = Episode> {
-    (0..8_u32, 0..4_u64, 0..3_u32).prop_map(|(sid, at, s)| Episode {
-        sid: format!("CA{sid}"),
+    (0..8_u32, 0..4_u64, 0..3_u32).prop_map(|(session_id, at, s)| Episode {
+        session_id: format!("CA{session_id}").parse().unwrap(),
         at,
         s: format!("Asked: matter {s}."),
         open: vec![],
@@ -72,7 +72,7 @@ fn profile(values: usize) -> impl Strategy<Value = Profile> {
                     by: [9].into(),
                 }));
                 let prefs = prefs.into_iter().map(|(key, value)| (key, json!(value))).collect();
-                let summary_of = vec![format!("CA{summary_at}")];
+                let summary_of = vec![format!("CA{summary_at}").parse().unwrap()];
                 Profile { v: 1, name, summary, summary_at, summary_of, episodes, lang, facts, consent, absorbed, prefs }
             },
         )
@@ -89,11 +89,17 @@ fn large() -> impl Strategy<Value = Profile> {
             facts: facts.into_iter().map(|(fact, t)| Fact { t, ..fact }).collect(),
             episodes: episodes
                 .into_iter()
-                .map(|(sid, at, s, open)| Episode { sid, at, open: vec![s.clone(); open], s, topic: None })
+                .map(|(id, at, s, open)| Episode {
+                    session_id: id.parse().unwrap(),
+                    at,
+                    open: vec![s.clone(); open],
+                    s,
+                    topic: None,
+                })
                 .collect(),
             prefs: prefs.into_iter().map(|(key, value)| (key, json!(value))).collect(),
             summary,
-            summary_of: vec![long.clone(); 30],
+            summary_of: vec![SessionId::named(&long); 30],
             absorbed: (0..60).map(|n| format!("u_{n:0126}")).chain([long.clone()]).collect(),
             consent: profile.consent.clone().map(|given| Consent { how: long.clone(), src: long.clone(), ..given }),
             name: profile.name.clone().map(|name| Name { say: long.clone(), ..name }),
@@ -199,7 +205,7 @@ fn two_hundred_profiles_in_any_order_keep_the_same_newest_episodes() {
     let one = |at: u64| Profile {
         v: 1,
         episodes: vec![Episode {
-            sid: format!("CA{at:03}"),
+            session_id: format!("CA{at:03}").parse().unwrap(),
             at,
             s: "Asked: a visit.".to_owned(),
             open: vec![],

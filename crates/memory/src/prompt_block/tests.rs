@@ -28,7 +28,7 @@ fn ana() -> Profile {
         lang: Some("es".to_owned()),
         summary: "[2025-11-21] Asked: my order\nCalls often. Her knee is in pain.".to_owned(),
         episodes: vec![Episode {
-            sid: "CA1".to_owned(),
+            session_id: "CA1".parse().unwrap(),
             at: NOW,
             s: "Asked: Where is my order? Last words: My doctor called.".to_owned(),
             open: vec!["Please send the papers".to_owned(), "Please refund my invoice".to_owned()],
@@ -149,7 +149,7 @@ fn one_hostile_call_leaves_no_order_behind() {
         },
     };
     let session = SessionDoc {
-        chat_id: "CA9".to_owned(),
+        session_id: "CA9".parse().unwrap(),
         conversation_history: (1..).zip(&lines).map(turn).collect(),
         last_update: String::new(),
         metadata: Metadata::default(),

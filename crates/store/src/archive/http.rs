@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use redial_identity::UserId;
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 use redial_outgoing as outgoing;
 use redial_outgoing::{BodyError, Endpoint};
 use reqwest::header::CONTENT_TYPE;
@@ -128,17 +129,17 @@ impl Archive for HttpArchive {
         let request = self
             .signed(Method::POST, self.endpoint.url(), &body)
             .header(CONTENT_TYPE, "application/json")
-            .header("Idempotency-Key", format!("{}-{digest}", session.chat_id))
+            .header("Idempotency-Key", format!("{}-{digest}", session.session_id))
             .body(body);
         let status = self.ask(request).await?.status();
         if status.is_success() || status == StatusCode::CONFLICT { Ok(()) } else { Err(self.refused(status)) }
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<SessionDoc>, ArchiveError> {
-        if !is_name(sid) {
+    async fn get(&self, session_id: &SessionId) -> Result<Option<SessionDoc>, ArchiveError> {
+        if !is_name(session_id.as_str()) {
             return Ok(None);
         }
-        let response = self.ask(self.bare(Method::GET, &["sessions", sid])).await?;
+        let response = self.ask(self.bare(Method::GET, &["sessions", session_id.as_str()])).await?;
         match response.status() {
             StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
             StatusCode::OK => (),
@@ -154,7 +155,7 @@ impl Archive for HttpArchive {
             Err(BodyError::Broken(error)) => return Err(self.unreachable(error)),
         };
         match decode(&body) {
-            Some(session) if session.chat_id == sid => Ok(Some(session)),
+            Some(session) if session.session_id == *session_id => Ok(Some(session)),
             Some(_) => Err(another("another session than was asked for")),
             None => Err(another("something that is not a session")),
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use redial_identity::UserId;
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 use redial_memory::summary;
 
 use self::directory::Directory;
@@ -56,12 +57,12 @@ impl Archive for NdjsonArchive {
         self.on_disk(move |directory| directory.append(&day, &line)).await
     }
 
-    async fn get(&self, sid: &str) -> Result<Option<SessionDoc>, ArchiveError> {
-        if !is_name(sid) {
+    async fn get(&self, session_id: &SessionId) -> Result<Option<SessionDoc>, ArchiveError> {
+        if !is_name(session_id.as_str()) {
             return Ok(None);
         }
-        let sid = sid.to_owned();
-        self.on_disk(move |directory| directory.find(&sid)).await
+        let session_id = session_id.clone();
+        self.on_disk(move |directory| directory.find(&session_id)).await
     }
 
     async fn of_user(&self, user: &UserId) -> Result<Option<Vec<SessionDoc>>, ArchiveError> {

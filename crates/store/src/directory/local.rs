@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use redial_identity::{PhoneHash, UserId, is_id};
 use redial_memory::model::{Profile, SCHEMA_VERSION};
+use redial_memory::session_id::SessionId;
 use serde_json::{Map, Value};
 
 use super::super::rules::{self, NEVER, Records, SessionRecord, UserRecord};
@@ -25,23 +26,23 @@ pub(crate) trait DirectoryRecords: Records {
     /// When a user's record expires, Unix ms.
     fn user_expires_at(&self, user: &UserId) -> Result<Option<u64>, MemoryError>;
     /// The session index, newest first: ids, and when those calls ended. Also one that an expired record has left.
-    fn index_of(&self, user: &UserId) -> Result<Vec<(String, u64)>, MemoryError>;
+    fn index_of(&self, user: &UserId) -> Result<Vec<(SessionId, u64)>, MemoryError>;
     /// The users whose ids come after `after`, in order.
     fn users_after(&self, after: &str, limit: usize) -> Result<Vec<UserId>, MemoryError>;
 
     /// The finished sessions whose ids come after `after`, in order.
-    fn sessions_after(&self, after: &str, limit: usize) -> Result<Vec<String>, MemoryError>;
+    fn sessions_after(&self, after: &str, limit: usize) -> Result<Vec<SessionId>, MemoryError>;
     /// The sessions whose documents are a user's, in the index or not; also expired ones that are still there.
-    fn sessions_of(&self, user: &UserId) -> Result<Vec<String>, MemoryError>;
+    fn sessions_of(&self, user: &UserId) -> Result<Vec<SessionId>, MemoryError>;
     /// Puts a session in the place of the one there; its TTL goes on.
-    fn replace_session(&mut self, sid: &str, record: &SessionRecord) -> Result<(), MemoryError>;
+    fn replace_session(&mut self, session_id: &SessionId, record: &SessionRecord) -> Result<(), MemoryError>;
     /// When a session's document expires, Unix ms.
-    fn session_expires_at(&self, sid: &str) -> Result<Option<u64>, MemoryError>;
+    fn session_expires_at(&self, session_id: &SessionId) -> Result<Option<u64>, MemoryError>;
     /// Removes a session's document.
-    fn remove_session(&mut self, sid: &str) -> Result<(), MemoryError>;
+    fn remove_session(&mut self, session_id: &SessionId) -> Result<(), MemoryError>;
     /// Removes a session from a user's index.
-    fn remove_index_entry(&mut self, user: &UserId, sid: &str) -> Result<(), MemoryError>;
-    fn remove_marker(&mut self, sid: &str) -> Result<(), MemoryError>;
+    fn remove_index_entry(&mut self, user: &UserId, session_id: &SessionId) -> Result<(), MemoryError>;
+    fn remove_marker(&mut self, session_id: &SessionId) -> Result<(), MemoryError>;
 
     /// Removes a user's record, index, numbers and sessions, also what has expired and is still there.
     fn remove_user(&mut self, user: &UserId) -> Result<(), MemoryError>;
@@ -97,7 +98,7 @@ pub(crate) fn user(records: &impl DirectoryRecords, now: u64, user: &UserId) -> 
         revision: record.revision,
         calls: record.calls,
         last_call_at: record.last_call_at,
-        sessions: records.index_of(user)?.into_iter().map(|(sid, _)| sid).collect(),
+        sessions: records.index_of(user)?.into_iter().map(|(session_id, _)| session_id).collect(),
         expires_in: expires_at.map(|at| Duration::from_millis(at.saturating_sub(now))),
     }))
 }
@@ -111,10 +112,10 @@ pub(crate) fn users(records: &impl DirectoryRecords, page: &Page) -> Result<List
 }
 
 /// A page of sessions.
-pub(crate) fn sessions(records: &impl DirectoryRecords, page: &Page) -> Result<Listing<String>, MemoryError> {
+pub(crate) fn sessions(records: &impl DirectoryRecords, page: &Page) -> Result<Listing<SessionId>, MemoryError> {
     let limit = page.limit.max(1);
     let entries = records.sessions_after(page_start(page)?, limit)?;
-    let next = if entries.len() < limit { None } else { entries.last().cloned() };
+    let next = if entries.len() < limit { None } else { entries.last().map(SessionId::to_string) };
     Ok(Listing { entries, next })
 }
 
@@ -122,12 +123,12 @@ pub(crate) fn sessions(records: &impl DirectoryRecords, page: &Page) -> Result<L
 pub(crate) fn session_entry(
     records: &impl DirectoryRecords,
     now: u64,
-    sid: &str,
+    session_id: &SessionId,
 ) -> Result<Option<SessionEntry>, MemoryError> {
-    let Some(record) = records.session(sid)? else { return Ok(None) };
-    let expires_at = records.session_expires_at(sid)?.filter(|&at| at != NEVER);
+    let Some(record) = records.session(session_id)? else { return Ok(None) };
+    let expires_at = records.session_expires_at(session_id)?.filter(|&at| at != NEVER);
     Ok(Some(SessionEntry {
-        session_id: sid.to_owned(),
+        session_id: session_id.clone(),
         user_id: record.user_id,
         ended_at: record.ended_at,
         expires_in: expires_at.map(|at| Duration::from_millis(at.saturating_sub(now))),
@@ -135,10 +136,10 @@ pub(crate) fn session_entry(
 }
 
 /// Removes a session's document and its place in the index.
-pub(crate) fn clear_session(records: &mut impl DirectoryRecords, sid: &str) -> Result<bool, MemoryError> {
-    let Some(record) = records.session(sid)? else { return Ok(false) };
-    records.remove_index_entry(&record.user_id, sid)?;
-    records.remove_session(sid)?;
+pub(crate) fn clear_session(records: &mut impl DirectoryRecords, session_id: &SessionId) -> Result<bool, MemoryError> {
+    let Some(record) = records.session(session_id)? else { return Ok(false) };
+    records.remove_index_entry(&record.user_id, session_id)?;
+    records.remove_session(session_id)?;
     Ok(true)
 }
 
@@ -183,9 +184,9 @@ pub(crate) fn merge_users(
     let source = records.user(absorbed)?;
     let numbers = records.numbers_of(absorbed)?;
     let mut sessions = Vec::new();
-    for sid in records.sessions_of(absorbed)? {
-        if let Some(session) = records.session(&sid)? {
-            sessions.push((sid, session));
+    for session_id in records.sessions_of(absorbed)? {
+        if let Some(session) = records.session(&session_id)? {
+            sessions.push((session_id, session));
         }
     }
     if source.is_none() && numbers.is_empty() && sessions.is_empty() {
@@ -202,12 +203,12 @@ pub(crate) fn merge_users(
         None => Vec::new(), // what an expired record has left
     };
 
-    for (sid, ended_at) in index {
-        records.put_index_entry(into, &sid, ended_at)?;
+    for (session_id, ended_at) in index {
+        records.put_index_entry(into, &session_id, ended_at)?;
     }
-    for (sid, session) in sessions {
+    for (session_id, session) in sessions {
         let document = with_owner(&session.document, into);
-        records.replace_session(&sid, &SessionRecord { user_id: into.clone(), document, ..session })?;
+        records.replace_session(&session_id, &SessionRecord { user_id: into.clone(), document, ..session })?;
     }
     records.hand_numbers_over(absorbed, into)?;
     records.remove_user(absorbed)?;
@@ -228,22 +229,22 @@ pub(crate) fn erase(records: &mut impl DirectoryRecords, now: u64, user: &UserId
         profiles: u64::from(records.user(user)?.is_some()),
         ..Erased::default()
     };
-    let indexed = records.index_of(user)?.into_iter().map(|(sid, _)| sid);
+    let indexed = records.index_of(user)?.into_iter().map(|(session_id, _)| session_id);
     let mut markers = Vec::new();
-    for sid in indexed.chain(records.sessions_of(user)?).collect::<BTreeSet<_>>() {
-        match records.session(&sid)? {
+    for session_id in indexed.chain(records.sessions_of(user)?).collect::<BTreeSet<_>>() {
+        match records.session(&session_id)? {
             Some(session) if session.user_id != *user => continue, // another one's, whatever the index says
             Some(_) => erased.sessions += 1,
             None => (),
         }
-        erased.markers += u64::from(records.marker(&sid)?.is_some());
-        markers.push(sid);
+        erased.markers += u64::from(records.marker(&session_id)?.is_some());
+        markers.push(session_id);
     }
 
     records.put_gone(user, rules::expiry(now, Some(ERASED_FOR)))?;
     records.remove_user(user)?;
-    for sid in markers {
-        records.remove_marker(&sid)?;
+    for session_id in markers {
+        records.remove_marker(&session_id)?;
     }
     Ok(erased)
 }

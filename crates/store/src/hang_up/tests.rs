@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_memory::digest::SessionDigest;
 use redial_memory::model::{Episode, Message, Metadata};
+use redial_memory::session_id::SessionId;
 
 use super::lane::lanes;
 use super::*;
@@ -47,7 +48,7 @@ impl Store for Scripted {
         unreachable!("a hang-up reads nothing")
     }
 
-    async fn load_session(&self, _: &str) -> Result<Option<SessionDoc>, MemoryError> {
+    async fn load_session(&self, _: &SessionId) -> Result<Option<SessionDoc>, MemoryError> {
         unreachable!("a hang-up reads nothing")
     }
 
@@ -64,10 +65,10 @@ fn applied(revision: u64) -> Result<Outcome, MemoryError> {
     Ok(Outcome::Applied { revision })
 }
 
-fn hang_up(user: &str, sid: &str) -> HangUp {
+fn hang_up(user: &str, session_id: &str) -> HangUp {
     let user_id = UserId::parse(user).unwrap();
     let session = SessionDoc {
-        chat_id: sid.to_owned(),
+        session_id: session_id.parse().unwrap(),
         conversation_history: Vec::new(),
         last_update: String::new(),
         metadata: Metadata::default(),
@@ -81,8 +82,8 @@ fn hang_up(user: &str, sid: &str) -> HangUp {
 }
 
 fn fold(mut profile: Profile, session: &SessionDoc) -> Profile {
-    let (sid, s) = (session.chat_id.clone(), String::new());
-    profile.episodes.push(Episode { sid, at: 0, s, open: Vec::new(), topic: None });
+    let (session_id, s) = (session.session_id.clone(), String::new());
+    profile.episodes.push(Episode { session_id, at: 0, s, open: Vec::new(), topic: None });
     profile
 }
 
@@ -109,8 +110,8 @@ async fn a_profile_that_moved_on_is_folded_again() {
     assert_eq!(written(&store, hang_up("u_moved", "CA1")).await, Written::Applied { revision: 8 });
     let asked = store.asked.into_inner().unwrap();
     assert_eq!(asked.iter().map(|commit| commit.base_revision).collect::<Vec<_>>(), [0, 7]);
-    let sids: Vec<_> = asked[1].profile.episodes.iter().map(|episode| episode.sid.as_str()).collect();
-    assert_eq!(sids, ["CA0", "CA1"]);
+    let session_ids: Vec<_> = asked[1].profile.episodes.iter().map(|episode| episode.session_id.as_str()).collect();
+    assert_eq!(session_ids, ["CA0", "CA1"]);
 }
 
 #[tokio::test]
@@ -177,8 +178,8 @@ async fn a_call_of_another_user_is_folded_on_what_is_known_of_them() {
     let asked = store.asked.into_inner().unwrap();
     assert_eq!(asked.iter().map(|commit| commit.base_revision).collect::<Vec<_>>(), [3, 0, 5]);
     assert!(asked[1..].iter().all(|commit| commit.user_id == user_id && commit.session.user_id == "u_linked"));
-    let sids: Vec<_> = asked[2].profile.episodes.iter().map(|episode| episode.sid.as_str()).collect();
-    assert_eq!(sids, ["CA0", "CA1"], "nothing of whom it was taken for");
+    let session_ids: Vec<_> = asked[2].profile.episodes.iter().map(|episode| episode.session_id.as_str()).collect();
+    assert_eq!(session_ids, ["CA0", "CA1"], "nothing of whom it was taken for");
     assert!(!has_lane("u_guessed") && !has_lane("u_linked"));
 }
 
@@ -208,7 +209,7 @@ async fn a_callers_hang_ups_are_written_one_after_the_other() {
         tokio::join!(written(&store, hang_up("u_order", "CA1")), written(&store, hang_up("u_order", "CA2")));
     assert_eq!((first, second), (Written::Applied { revision: 1 }, Written::Applied { revision: 2 }));
     let asked = store.asked.into_inner().unwrap();
-    let order: Vec<_> = asked.iter().map(|commit| commit.session.chat_id.as_str()).collect();
+    let order: Vec<_> = asked.iter().map(|commit| commit.session.session_id.as_str()).collect();
     assert_eq!(order, ["CA1", "CA1", "CA2", "CA2"]);
 }
 

@@ -38,8 +38,8 @@ mod tests {
     fn the_layouts_own_example_becomes_a_session() {
         let id = chat_id("session:chat", "session:chat:123456789").unwrap();
         let user = UserId::parse("imp_aegen_123456789").unwrap();
-        let session = conversation(CHAT).unwrap().into_session(id, &user, 0);
-        assert_eq!(session.chat_id, "123456789");
+        let session = conversation(CHAT).unwrap().into_session(&id.parse().unwrap(), &user, 0);
+        assert_eq!(session.session_id.as_str(), "123456789");
         let said: Vec<_> = session.conversation_history.iter().map(|m| (m.turn.role, m.turn.text.as_str())).collect();
         assert_eq!(said, [(Role::Caller, "Hola"), (Role::Agent, "¡Hola! ¿En qué puedo ayudarte?")]);
         assert_eq!(session.last_update, "2025-01-20T15:30:00.000Z");

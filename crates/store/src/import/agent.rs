@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_list_that_was_pushed_from_the_left_is_turned_round() {
         let list: Vec<String> = serde_json::from_str(MESSAGES).unwrap();
-        let session = conversation(&list).into_session("s", &UserId::parse("u_1").unwrap(), 9);
+        let session = conversation(&list).into_session(&"s".parse().unwrap(), &UserId::parse("u_1").unwrap(), 9);
         let said: Vec<_> = session.conversation_history.iter().map(|m| (m.turn.role, m.turn.text.as_str())).collect();
         assert_eq!(
             said,

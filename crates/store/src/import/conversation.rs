@@ -52,8 +52,8 @@ mod tests {
         let list: Vec<String> = serde_json::from_str(MESSAGES).unwrap();
         let Place::Messages(id) = place("conversation", "conversation:messages:test_conv") else { unreachable!() };
         let user = UserId::parse("imp_conversation_test_conv").unwrap();
-        let session = conversation(&list).into_session(id, &user, 9);
-        assert_eq!((session.chat_id.as_str(), session.ended_at), ("test_conv", 9));
+        let session = conversation(&list).into_session(&id.parse().unwrap(), &user, 9);
+        assert_eq!((session.session_id.as_str(), session.ended_at), ("test_conv", 9));
         let said: Vec<_> = session.conversation_history.iter().map(|m| (m.turn.role, m.turn.text.as_str())).collect();
         assert_eq!(said, [(Role::Caller, "Test message"), (Role::Agent, "Test answer")]);
         assert_eq!(summary(SUMMARY).lines, ["The caller tested the connection."]);

@@ -6,6 +6,7 @@ use redial_identity::UserId;
 use redial_language::words::Words;
 use redial_language::{clean, name, printable};
 use redial_memory::model::{Confidence, Message, Metadata, Name, Profile, SCHEMA_VERSION, SessionDoc};
+use redial_memory::session_id::SessionId;
 use serde_json::{Map, Value};
 
 use super::time::unix_ms;
@@ -65,7 +66,7 @@ impl Conversation {
     }
 
     /// As a session of ours. `now` stands for a time that is not told.
-    pub(super) fn into_session(self, sid: &str, user: &UserId, now: u64) -> SessionDoc {
+    pub(super) fn into_session(self, session_id: &SessionId, user: &UserId, now: u64) -> SessionDoc {
         let ended_at = self.ended_at.unwrap_or(now);
         let started_at = self.started_at.unwrap_or(ended_at).min(ended_at);
         let message = |(id, said): (usize, Said)| {
@@ -85,7 +86,7 @@ impl Conversation {
             }
         };
         SessionDoc {
-            chat_id: sid.to_owned(),
+            session_id: session_id.clone(),
             conversation_history: self.messages.into_iter().enumerate().map(message).collect(),
             last_update: rfc3339(ended_at),
             metadata: self.metadata,
@@ -178,13 +179,13 @@ impl Remembered {
         }
     }
 
-    /// Adds it to a profile of ours; `sid` is the session that it comes in with. What is there already stays.
-    pub(super) fn adopt_into(&self, mut profile: Profile, sid: &str) -> Profile {
+    /// Adds it to a profile of ours; `session_id` is the session that it comes in with. What is there already stays.
+    pub(super) fn adopt_into(&self, mut profile: Profile, session_id: &SessionId) -> Profile {
         if let (None, Some(say)) = (&profile.name, &self.name) {
             // Nobody can tell any more whether the caller said so. Without a time it is older than anything else.
             profile.name = Some(Name {
                 say: say.clone(),
-                src: format!("{sid}#0"),
+                src: format!("{session_id}#0"),
                 conf: Confidence::Inferred,
                 at: self.at.unwrap_or(1),
             });
@@ -328,11 +329,15 @@ mod tests {
             json!({"role": "assistant", "content": "Hi", "timestamp": "2025-01-20T15:30:02"}),
         ];
         let user = UserId::parse("u_1").unwrap();
-        let session = Conversation::of(&messages).into_session("s", &user, 7);
+        let session = Conversation::of(&messages).into_session(&"s".parse().unwrap(), &user, 7);
         assert_eq!((session.started_at, session.ended_at), (1_737_387_000_000, 1_737_387_002_000));
         assert_eq!(session.conversation_history[1].turn.start_ms, 2000);
         assert_eq!(session.last_update, "2025-01-20T15:30:02.000Z");
-        let untold = Conversation::of([&json!({"role": "user", "content": "Hello"})]).into_session("s", &user, 7);
+        let untold = Conversation::of([&json!({"role": "user", "content": "Hello"})]).into_session(
+            &"s".parse().unwrap(),
+            &user,
+            7,
+        );
         assert_eq!((untold.started_at, untold.ended_at), (7, 7));
     }
 
@@ -353,11 +358,11 @@ mod tests {
     fn what_is_known_here_is_not_overwritten_and_nothing_is_added_twice() {
         let remembered =
             Remembered { name: Some("Ana".to_owned()), lines: vec!["likes tea".to_owned()], ..Remembered::default() };
-        let fresh = remembered.adopt_into(Profile::default(), "s1");
+        let fresh = remembered.adopt_into(Profile::default(), &"s1".parse().unwrap());
         assert_eq!(fresh.name.as_ref().map(|name| (name.say.as_str(), name.conf)), Some(("Ana", Confidence::Inferred)));
         assert_eq!(fresh.summary, "likes tea");
-        assert_eq!(remembered.adopt_into(fresh.clone(), "s1"), fresh);
+        assert_eq!(remembered.adopt_into(fresh.clone(), &"s1".parse().unwrap()), fresh);
         let other = Remembered { name: Some("Eva".to_owned()), ..Remembered::default() };
-        assert_eq!(other.adopt_into(fresh.clone(), "s2"), fresh);
+        assert_eq!(other.adopt_into(fresh.clone(), &"s2".parse().unwrap()), fresh);
     }
 }

@@ -124,7 +124,7 @@ mod tests {
     fn the_layouts_own_example_becomes_a_session() {
         let read = conversation(SESSION).unwrap();
         assert_eq!(read.user.as_deref(), Some("7f3b2c1a-0d4e-4a55-9c1e-1b2f3a4c5d6e"));
-        let session = read.into_session("MZ1", &UserId::parse("u_1").unwrap(), 0);
+        let session = read.into_session(&"MZ1".parse().unwrap(), &UserId::parse("u_1").unwrap(), 0);
         let said: Vec<_> = session.conversation_history.iter().map(|m| (m.turn.role, m.turn.text.as_str())).collect();
         assert_eq!(said[0], (Role::Caller, "I want to move my appointment to Friday."));
         assert_eq!(said[1], (Role::Agent, "Friday at ten is free."));

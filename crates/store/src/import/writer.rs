@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use redial_identity::{Caller, PhoneHash, UserId, is_id};
+use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::consent::{self, Keep};
 use redial_memory::fold;
 use redial_memory::model::{Profile, SessionDoc};
+use redial_memory::session_id::SessionId;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
@@ -98,25 +99,25 @@ impl<'a> Writer<'a> {
             if conversation.ended_at.is_none() {
                 notes.push("it does not tell its time: that of the import is taken".to_owned());
             }
-            let mut sid = session_id(&name);
-            if sid != name {
+            let mut session_id = session_of(&name);
+            if session_id.as_str() != name {
                 notes.push("its id cannot be part of a key: it has another one here".to_owned());
             }
             let brings = carried.is_none().then_some(&remembered);
-            let mut session = conversation.into_session(&sid, &who.user_id, self.now);
+            let mut session = conversation.into_session(&session_id, &who.user_id, self.now);
             let mut done = self.commit(&who, session.clone(), brings).await?;
-            if matches!(done, Done::Unchanged) && self.is_anothers(&who, &sid).await? {
-                sid = format!("imp-{}", short_hash(&format!("{}:{sid}", who.user_id.as_str())));
+            if matches!(done, Done::Unchanged) && self.is_anothers(&who, &session_id).await? {
+                session_id = imported(&format!("{}:{session_id}", who.user_id.as_str()));
                 notes.push(
                     "it was imported before its number was known: it is kept under another id as well".to_owned(),
                 );
-                session.chat_id.clone_from(&sid);
+                session.session_id.clone_from(&session_id);
                 done = self.commit(&who, session, brings).await?;
             }
             if !matches!(done, Done::Skipped(_)) {
                 carried.get_or_insert_with(|| done.clone());
             }
-            report.lines.push(Line { key, outcome: outcome(done, sid), notes });
+            report.lines.push(Line { key, outcome: outcome(done, session_id.to_string()), notes });
         }
         if person.remembered_keys.is_empty() {
             return Ok(());
@@ -204,13 +205,13 @@ impl<'a> Writer<'a> {
 
     /// Writes a profile whose sessions have expired, with an empty session, which counts as one call: there was one.
     async fn commit_alone(&self, who: &Who, known: &Known, remembered: &Remembered) -> Result<Done, ImportError> {
-        let sid = format!("imp-{}", short_hash(&format!("{}:{}", self.import.layout, who.user_id.as_str())));
-        if remembered.adopt_into(known.profile.clone(), &sid) == known.profile {
+        let session_id = imported(&format!("{}:{}", self.import.layout, who.user_id.as_str()));
+        if remembered.adopt_into(known.profile.clone(), &session_id) == known.profile {
             return Ok(Done::Unchanged);
         }
         let at = remembered.at;
         let conversation = Conversation { started_at: at, ended_at: at, ..Conversation::default() };
-        self.commit(who, conversation.into_session(&sid, &who.user_id, self.now), Some(remembered)).await
+        self.commit(who, conversation.into_session(&session_id, &who.user_id, self.now), Some(remembered)).await
     }
 
     /// Writes a session, and the profile as this session leaves it.
@@ -223,7 +224,7 @@ impl<'a> Writer<'a> {
             // In this order: folding takes away what an earlier copy of the same session has left.
             let profile = fold::apply_session_under(self.import.consent, profile, session);
             match brings {
-                Some(remembered) if !remembered.is_empty() => remembered.adopt_into(profile, &session.chat_id),
+                Some(remembered) if !remembered.is_empty() => remembered.adopt_into(profile, &session.session_id),
                 Some(_) | None => profile,
             }
         };
@@ -250,12 +251,12 @@ impl<'a> Writer<'a> {
     }
 
     /// Whether a session that is there already is not that of the person whom the number leads to.
-    async fn is_anothers(&self, who: &Who, sid: &str) -> Result<bool, ImportError> {
+    async fn is_anothers(&self, who: &Who, session_id: &SessionId) -> Result<bool, ImportError> {
         let Some((_, known)) = &who.found else { return Ok(false) };
         if known.calls == 0 {
             return Ok(true); // this person had none
         }
-        match self.store.load_session(sid).await {
+        match self.store.load_session(session_id).await {
             Ok(session) => Ok(session.is_some_and(|session| session.user_id != who.user_id.as_str())),
             Err(error @ MemoryError::Unavailable { .. }) => Err(ImportError::Store(error)),
             Err(MemoryError::WrongShape { .. } | MemoryError::Refused(_)) => Ok(false),
@@ -317,8 +318,13 @@ fn outcome(done: Done, name: String) -> Outcome {
 }
 
 /// The source's id, if it can be part of a key; else a name made of it, the same every time.
-fn session_id(name: &str) -> String {
-    if is_id(name) { name.to_owned() } else { format!("imp-{}", short_hash(name)) }
+fn session_of(name: &str) -> SessionId {
+    name.parse().unwrap_or_else(|_| imported(name))
+}
+
+/// The id of a session that has none of its own, the same for the same text.
+fn imported(text: &str) -> SessionId {
+    SessionId::named(&format!("imp-{}", short_hash(text)))
 }
 
 /// 128 bits of SHA-256 in hex: no two ids of a source share it.

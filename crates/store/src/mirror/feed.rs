@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use redial_identity::Caller;
 use redial_memory::model::Message;
+use redial_memory::session_id::SessionId;
 use tokio::sync::mpsc;
 
 use super::{LiveCall, Mirror, Shown};
@@ -19,7 +20,7 @@ const NEWEST: usize = 64;
 pub struct Feed {
     notes: mpsc::Sender<Note>,
     mirror: Arc<dyn Mirror>,
-    session_id: String,
+    session_id: SessionId,
     instance: String,
 }
 
@@ -157,8 +158,8 @@ impl Feeding {
             // Not begun again, should the mirror have been away at the beginning: a late turn must not bring back a call
             // that is over, or whose caller was erased.
             Place::Ours => {
-                let (sid, instance) = (&self.call.session_id, &self.call.instance);
-                if self.mirror.turn(sid, instance, &message, turns).await == Shown::Others {
+                let (session_id, instance) = (&self.call.session_id, &self.call.instance);
+                if self.mirror.turn(session_id, instance, &message, turns).await == Shown::Others {
                     self.place = Place::Lost;
                 }
             }
@@ -189,16 +190,16 @@ mod tests {
             panic!("a mirror dies, as the test wants it");
         }
 
-        async fn turn(&self, _: &str, _: &str, _: &Message, _: u64) -> Shown {
+        async fn turn(&self, _: &SessionId, _: &str, _: &Message, _: u64) -> Shown {
             unreachable!("it has not begun");
         }
 
-        async fn load(&self, _: &str) -> Result<Option<Mirrored>, MemoryError> {
+        async fn load(&self, _: &SessionId) -> Result<Option<Mirrored>, MemoryError> {
             unreachable!("nobody asks");
         }
 
-        async fn end(&self, sid: &str, instance: &str) {
-            self.0.lock().unwrap().push((sid.to_owned(), instance.to_owned()));
+        async fn end(&self, session_id: &SessionId, instance: &str) {
+            self.0.lock().unwrap().push((session_id.to_string(), instance.to_owned()));
         }
     }
 
@@ -206,7 +207,7 @@ mod tests {
     async fn an_erased_caller_leaves_a_mirror_whose_task_has_died() {
         let mirror = Arc::new(Dying::default());
         let call = LiveCall {
-            session_id: "CA1".to_owned(),
+            session_id: "CA1".parse().unwrap(),
             user_id: UserId::parse("u_a").unwrap(),
             hash: None,
             started_at: 0,

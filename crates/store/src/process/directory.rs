@@ -6,6 +6,7 @@ use std::hash::Hash;
 use async_trait::async_trait;
 use redial_identity::{PhoneHash, UserId};
 use redial_memory::model::Profile;
+use redial_memory::session_id::SessionId;
 
 use super::{Expiring, ProcessStore, Tables, View};
 use crate::directory::local::{self, DirectoryRecords};
@@ -35,18 +36,16 @@ impl Directory for ProcessStore {
         self.transact(|view| local::users(view, &page))
     }
 
-    async fn sessions(&self, page: Page) -> Result<Listing<String>, MemoryError> {
+    async fn sessions(&self, page: Page) -> Result<Listing<SessionId>, MemoryError> {
         self.transact(|view| local::sessions(view, &page))
     }
 
-    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
-        rules::check_session_id(sid)?;
-        self.transact(|view| local::session_entry(view, view.now, sid))
+    async fn session_entry(&self, session_id: &SessionId) -> Result<Option<SessionEntry>, MemoryError> {
+        self.transact(|view| local::session_entry(view, view.now, session_id))
     }
 
-    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
-        rules::check_session_id(sid)?;
-        self.transact(|view| local::clear_session(view, sid))
+    async fn clear_session(&self, session_id: &SessionId) -> Result<bool, MemoryError> {
+        self.transact(|view| local::clear_session(view, session_id))
     }
 
     async fn change_profile(
@@ -147,9 +146,9 @@ impl DirectoryRecords for View<'_> {
         Ok(self.tables.users.get(user).filter(|row| row.is_alive(self.now)).map(|row| row.expires_at))
     }
 
-    fn index_of(&self, user: &UserId) -> Result<Vec<(String, u64)>, MemoryError> {
+    fn index_of(&self, user: &UserId) -> Result<Vec<(SessionId, u64)>, MemoryError> {
         let newest_first = self.tables.index.get(user).into_iter().flatten().rev();
-        Ok(newest_first.map(|(ended_at, sid)| (sid.clone(), *ended_at)).collect())
+        Ok(newest_first.map(|(ended_at, session_id)| (session_id.clone(), *ended_at)).collect())
     }
 
     fn users_after(&self, after: &str, limit: usize) -> Result<Vec<UserId>, MemoryError> {
@@ -157,41 +156,41 @@ impl DirectoryRecords for View<'_> {
         Ok(keys.into_iter().cloned().collect())
     }
 
-    fn sessions_after(&self, after: &str, limit: usize) -> Result<Vec<String>, MemoryError> {
-        let keys = self.keys_after(&self.tables.sessions, limit, |sid| sid.as_str() > after);
+    fn sessions_after(&self, after: &str, limit: usize) -> Result<Vec<SessionId>, MemoryError> {
+        let keys = self.keys_after(&self.tables.sessions, limit, |session_id| session_id.as_str() > after);
         Ok(keys.into_iter().cloned().collect())
     }
 
-    fn sessions_of(&self, user: &UserId) -> Result<Vec<String>, MemoryError> {
+    fn sessions_of(&self, user: &UserId) -> Result<Vec<SessionId>, MemoryError> {
         let theirs = self.tables.sessions.iter().filter(|(_, row)| row.value.user_id == *user);
-        Ok(theirs.map(|(sid, _)| sid.clone()).collect())
+        Ok(theirs.map(|(session_id, _)| session_id.clone()).collect())
     }
 
-    fn replace_session(&mut self, sid: &str, record: &SessionRecord) -> Result<(), MemoryError> {
-        if let Some(row) = self.tables.sessions.get_mut(sid) {
+    fn replace_session(&mut self, session_id: &SessionId, record: &SessionRecord) -> Result<(), MemoryError> {
+        if let Some(row) = self.tables.sessions.get_mut(session_id) {
             row.value = record.clone();
         }
         Ok(())
     }
 
-    fn session_expires_at(&self, sid: &str) -> Result<Option<u64>, MemoryError> {
-        Ok(self.tables.sessions.get(sid).filter(|row| row.is_alive(self.now)).map(|row| row.expires_at))
+    fn session_expires_at(&self, session_id: &SessionId) -> Result<Option<u64>, MemoryError> {
+        Ok(self.tables.sessions.get(session_id).filter(|row| row.is_alive(self.now)).map(|row| row.expires_at))
     }
 
-    fn remove_session(&mut self, sid: &str) -> Result<(), MemoryError> {
-        self.tables.sessions.remove(sid);
+    fn remove_session(&mut self, session_id: &SessionId) -> Result<(), MemoryError> {
+        self.tables.sessions.remove(session_id);
         Ok(())
     }
 
-    fn remove_index_entry(&mut self, user: &UserId, sid: &str) -> Result<(), MemoryError> {
+    fn remove_index_entry(&mut self, user: &UserId, session_id: &SessionId) -> Result<(), MemoryError> {
         if let Some(index) = self.tables.index.get_mut(user) {
-            index.retain(|(_, indexed)| indexed != sid);
+            index.retain(|(_, indexed)| indexed != session_id);
         }
         Ok(())
     }
 
-    fn remove_marker(&mut self, sid: &str) -> Result<(), MemoryError> {
-        self.tables.markers.remove(sid);
+    fn remove_marker(&mut self, session_id: &SessionId) -> Result<(), MemoryError> {
+        self.tables.markers.remove(session_id);
         Ok(())
     }
 

@@ -9,7 +9,7 @@
 
 use std::sync::LazyLock;
 
-use redial_identity::{PhoneHash, UserId, is_id};
+use redial_identity::{PhoneHash, UserId};
 use tokio::time::Instant;
 
 use super::advice::Trouble;
@@ -124,7 +124,7 @@ fn checked(begun: Result<Begun, Trouble>, store: &RedisStore, keys: &[String]) -
 fn known(user_id: UserId, begun: &Begun) -> Known {
     let stored = Stored::read(&begun.profile, begun.status == "large");
     // An id that somebody else put into the index is not passed on: it could not be loaded anyway.
-    let sessions = begun.sessions.iter().filter_map(|sid| str::from_utf8(sid).ok()).filter(|sid| is_id(sid));
+    let sessions = begun.sessions.iter().filter_map(|id| str::from_utf8(id).ok()?.parse().ok());
     Known {
         user_id,
         created: begun.created,
@@ -132,6 +132,6 @@ fn known(user_id: UserId, begun: &Begun) -> Known {
         last_call_at: stored.last,
         profile: stored.profile,
         revision: stored.revision,
-        sessions: sessions.map(str::to_owned).collect(),
+        sessions: sessions.collect(),
     }
 }

@@ -20,12 +20,13 @@ use std::sync::LazyLock;
 use redial_identity::{PhoneHash, UserId};
 use redial_memory::digest::SessionDigest;
 use redial_memory::model::{MAX_SESSION_BYTES, SCHEMA_VERSION};
+use redial_memory::session_id::SessionId;
 use tokio::time::Instant;
 
 use super::advice::Trouble;
 use super::reply::{self, Committed, UNREADABLE};
 use super::script::Script;
-use super::{RedisStore, checked, document, mapped, profile_ttl_s, ttl_s, wrong_type};
+use super::{RedisStore, document, mapped, profile_ttl_s, ttl_s, wrong_type};
 use crate::rules::{self, MAX_PROFILE_DOCUMENT};
 use crate::store::{Commit, MemoryError, Outcome};
 
@@ -35,7 +36,7 @@ static KEEP_NUMBER: LazyLock<Script> = LazyLock::new(|| Script::new("keep_number
 /// A commit, checked and put into words.
 struct Writing<'a> {
     commit: &'a Commit,
-    sid: &'a str,
+    session_id: &'a SessionId,
     session: Vec<u8>,
     profile: Vec<u8>,
     /// In hex.
@@ -47,7 +48,7 @@ impl<'a> Writing<'a> {
     fn prepare(commit: &'a Commit) -> Result<Self, MemoryError> {
         let session = &commit.session;
         Ok(Self {
-            sid: checked(&session.chat_id)?,
+            session_id: &session.session_id,
             session: document("session", session, MAX_SESSION_BYTES)?,
             profile: document("profile", &commit.profile, MAX_PROFILE_DOCUMENT)?,
             digest: SessionDigest::of(session).to_hex(),
@@ -83,21 +84,26 @@ impl RedisStore {
             && *revision != UNREADABLE
         {
             let ttl_s = ttl_s(self.settings.session_ttl);
-            tracing::info!("Session saved for chat_id: {}, {} messages, TTL: {ttl_s}s", writing.sid, writing.turns);
+            tracing::info!(
+                "Session saved for chat_id: {}, {} messages, TTL: {ttl_s}s",
+                writing.session_id,
+                writing.turns
+            );
         }
         Ok(outcome)
     }
 
     async fn commit_tagged(&self, writing: &Writing<'_>, until: Instant) -> Result<Outcome, MemoryError> {
-        let (sid, user) = (writing.sid, writing.user());
-        let (place, owner) = tokio::try_join!(self.place_of(sid, until), self.owner_of(writing.number(), until))?;
+        let (session_id, user) = (writing.session_id, writing.user());
+        let (place, owner) =
+            tokio::try_join!(self.place_of(session_id, until), self.owner_of(writing.number(), until))?;
         let elsewhere = place.as_ref().filter(|place| *place != user);
         if let Some(place) = elsewhere
             && let Some(outcome) = self.look_elsewhere(writing, place, owner.as_deref(), until).await?
         {
             return Ok(outcome);
         }
-        if !self.change_place(sid, place.as_ref(), Some(user), until).await? {
+        if !self.change_place(session_id, place.as_ref(), Some(user), until).await? {
             // Another copy of this call is being written; what comes of it is seen when this is tried again.
             return Err(self.unsettled());
         }
@@ -108,11 +114,11 @@ impl RedisStore {
                     self.keep_number(hash, user, until).await;
                 }
             }
-            Ok(Outcome::Erased) => _ = self.change_place(sid, Some(user), None, until).await?,
+            Ok(Outcome::Erased) => _ = self.change_place(session_id, Some(user), None, until).await?,
             Ok(Outcome::Mapped { .. }) | Err(MemoryError::WrongShape { .. } | MemoryError::Refused(_))
                 if place.is_none() =>
             {
-                self.change_place(sid, Some(user), None, until).await?;
+                self.change_place(session_id, Some(user), None, until).await?;
             }
             // Whether something was written is not known, or it is there.
             _ => (),
@@ -128,8 +134,8 @@ impl RedisStore {
         owner: Option<&[u8]>,
         until: Instant,
     ) -> Result<Option<Outcome>, MemoryError> {
-        let (sid, user) = (writing.sid, writing.user());
-        let (session, done) = (self.keys.session(place, sid), self.keys.done(place, sid));
+        let (session_id, user) = (writing.session_id, writing.user());
+        let (session, done) = (self.keys.session(place, session_id), self.keys.done(place, session_id));
         let gone = async {
             let key = self.keys.gone(user);
             self.ask::<bool>(redis::cmd("EXISTS").arg(&key), until).await.map_err(|e| self.failed(&key, e))
@@ -207,10 +213,10 @@ impl RedisStore {
             "duplicate" => Ok(Outcome::Duplicate),
             "differs" => {
                 let stored = done.digest().ok_or_else(|| MemoryError::WrongShape {
-                    key: self.keys.done(writing.user(), writing.sid),
+                    key: self.keys.done(writing.user(), writing.session_id),
                     advice: "a digest is expected in its field `d`; move the key aside".to_owned(),
                 })?;
-                Ok(rules::differs(writing.sid, stored, done.turns, Some(&done.document), writing.turns))
+                Ok(rules::differs(writing.session_id, stored, done.turns, Some(&done.document), writing.turns))
             }
             "mapped" => match (mapped(&done.text), writing.hash()) {
                 (Some(user_id), _) => Ok(Outcome::Mapped { user_id }),
@@ -227,8 +233,9 @@ impl RedisStore {
     }
 
     fn commit_keys(&self, writing: &Writing<'_>) -> Vec<String> {
-        let (user, sid) = (writing.user(), writing.sid);
-        let mut keys = vec![self.keys.session(user, sid), self.keys.done(user, sid), self.keys.gone(user)];
+        let (user, session_id) = (writing.user(), writing.session_id);
+        let mut keys =
+            vec![self.keys.session(user, session_id), self.keys.done(user, session_id), self.keys.gone(user)];
         if writing.hash().is_some() {
             keys.extend([self.keys.profile(user), self.keys.sessions(user)]);
         }
@@ -246,11 +253,11 @@ impl RedisStore {
         owner: Option<&[u8]>,
         until: Instant,
     ) -> Result<Committed, MemoryError> {
-        let Writing { commit, session, profile, digest, turns, sid } = writing;
+        let Writing { commit, session, profile, digest, turns, session_id } = writing;
         let keys = self.commit_keys(writing);
         let mut script = COMMIT.with_keys(&keys);
         script
-            .arg(*sid)
+            .arg(session_id.as_str())
             .arg(digest)
             .arg(*turns)
             .arg(session.as_slice())

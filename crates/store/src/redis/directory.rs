@@ -17,8 +17,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redial_identity::{PhoneHash, UserId, is_id};
+use redial_identity::{PhoneHash, UserId};
 use redial_memory::model::{Profile, SCHEMA_VERSION};
+use redial_memory::session_id::SessionId;
 use redis::{Cmd, FromRedisValue};
 use tokio::time::Instant;
 
@@ -59,7 +60,7 @@ enum Found {
 /// A user with a profile.
 struct Read {
     stored: Stored,
-    sessions: Vec<String>,
+    sessions: Vec<SessionId>,
     expires_in: Option<Duration>,
 }
 
@@ -135,16 +136,16 @@ impl Directory for RedisStore {
         self.list(Kind::Profile, &page, |id| UserId::parse(id).ok()).await
     }
 
-    async fn sessions(&self, page: Page) -> Result<Listing<String>, MemoryError> {
-        self.list(Kind::Session, &page, |id| Some(id.to_owned())).await
+    async fn sessions(&self, page: Page) -> Result<Listing<SessionId>, MemoryError> {
+        self.list(Kind::Session, &page, |id| id.parse().ok()).await
     }
 
-    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
-        self.read_session_entry(sid).await
+    async fn session_entry(&self, session_id: &SessionId) -> Result<Option<SessionEntry>, MemoryError> {
+        self.read_session_entry(session_id).await
     }
 
-    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
-        self.remove_session(sid).await
+    async fn clear_session(&self, session_id: &SessionId) -> Result<bool, MemoryError> {
+        self.remove_session(session_id).await
     }
 
     async fn change_profile(
@@ -217,7 +218,7 @@ impl RedisStore {
         match said.status {
             "ok" | "large" => Ok(Found::User(Box::new(Read {
                 stored: Stored::read(&profile, said.status == "large"),
-                sessions: sessions.iter().step_by(2).filter_map(|sid| id(sid)).collect(),
+                sessions: sessions.iter().step_by(2).filter_map(|session_id| session_id_in(session_id)).collect(),
                 expires_in: u64::try_from(ttl_ms).ok().map(Duration::from_millis),
             }))),
             "none" => Ok(Found::Nothing),
@@ -285,7 +286,7 @@ impl RedisStore {
     }
 }
 
-/// An id in an answer; somebody else may have put anything there.
-fn id(text: &[u8]) -> Option<String> {
-    str::from_utf8(text).ok().filter(|text| is_id(text)).map(str::to_owned)
+/// A session's id in an answer; somebody else may have put anything there.
+fn session_id_in(text: &[u8]) -> Option<SessionId> {
+    str::from_utf8(text).ok()?.parse().ok()
 }

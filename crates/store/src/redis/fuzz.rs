@@ -168,7 +168,7 @@ static MIRRORED: AtomicUsize = AtomicUsize::new(0);
 fn mirrored((said, loaded): (Said, reply::Mirror)) -> Result<(), Trouble> {
     let keys = ["messages", "summary", "turns", "call"].map(str::to_owned);
     if said.status == "ok"
-        && let Ok(found) = mirror::read("CA1", &keys, loaded)
+        && let Ok(found) = mirror::read(&"CA1".parse().unwrap(), &keys, loaded)
     {
         MIRRORS.fetch_add(1, Ordering::Relaxed);
         MIRRORED.fetch_add(found.messages.len(), Ordering::Relaxed);
@@ -317,8 +317,8 @@ fn right(part: Part) -> BoxedStrategy<Value> {
         Mark => "[a-z0-9]{0,32}".prop_map(|mark| Value::BulkString(mark.into())).boxed(),
         Counter => (0..9_u32).prop_map(|count| Value::BulkString(count.to_string().into())).boxed(),
         Index => ("CA[0-9]", 0..9_u32)
-            .prop_map(|(sid, end)| {
-                Value::Array([sid, end.to_string()].map(|text| Value::BulkString(text.into())).to_vec())
+            .prop_map(|(session_id, end)| {
+                Value::Array([session_id, end.to_string()].map(|text| Value::BulkString(text.into())).to_vec())
             })
             .boxed(),
     }

@@ -9,6 +9,7 @@
 //! - the mirror of a live call is in a slot of the session's own.
 
 use redial_identity::{PhoneHash, UserId, is_id};
+use redial_memory::session_id::SessionId;
 
 use super::options::Layout;
 use crate::settings::StoreSettings;
@@ -51,29 +52,29 @@ impl Keys {
         self.of_user(user, "gone")
     }
 
-    /// Hash `v, doc, uid, ended`. `sid` must be an id. In the flat layout it does not depend on the user.
-    pub(super) fn session(&self, user: &UserId, sid: &str) -> String {
-        self.of_session(user, "session", sid)
+    /// Hash `v, doc, uid, ended`. In the flat layout it does not depend on the user.
+    pub(super) fn session(&self, user: &UserId, session_id: &SessionId) -> String {
+        self.of_session(user, "session", session_id)
     }
 
-    /// Hash `d, n, merged`: which copy of the session was committed. `sid` must be an id.
-    pub(super) fn done(&self, user: &UserId, sid: &str) -> String {
-        self.of_session(user, "done", sid)
+    /// Hash `d, n, merged`: which copy of the session was committed.
+    pub(super) fn done(&self, user: &UserId, session_id: &SessionId) -> String {
+        self.of_session(user, "done", session_id)
     }
 
     /// The session's key where the id alone is enough to know it: not in the tagged layout.
-    pub(super) fn flat_session(&self, sid: &str) -> Option<String> {
-        (!self.is_tagged()).then(|| format!("{}:session:{sid}", self.prefix))
+    pub(super) fn flat_session(&self, session_id: &SessionId) -> Option<String> {
+        (!self.is_tagged()).then(|| format!("{}:session:{session_id}", self.prefix))
     }
 
-    /// String, in the tagged layout only: in which user's slot a session is. `sid` must be an id.
-    pub(super) fn place(&self, sid: &str) -> String {
-        format!("{}:where:{sid}", self.prefix)
+    /// String, in the tagged layout only: in which user's slot a session is.
+    pub(super) fn place(&self, session_id: &SessionId) -> String {
+        format!("{}:where:{session_id}", self.prefix)
     }
 
-    /// String: this side has ended the call, whose redirect may ask another instance. `sid` must be an id.
-    pub(super) fn over(&self, sid: &str) -> String {
-        format!("{}:over:{sid}", self.prefix)
+    /// String: this side has ended the call, whose redirect may ask another instance.
+    pub(super) fn over(&self, session_id: &SessionId) -> String {
+        format!("{}:over:{session_id}", self.prefix)
     }
 
     /// String: a stream has taken this one-time token. `id` must be an id.
@@ -99,6 +100,7 @@ impl Keys {
     /// A key of every kind, of nobody who could be.
     pub(super) fn samples(&self) -> Vec<String> {
         let id = "rights";
+        let session_id = SessionId::named(id);
         let of_user = ["profile", "sessions", "gone"].map(|what| match self.layout {
             Layout::Flat => format!("{}:user:{id}:{what}", self.prefix),
             Layout::Tagged => format!("{}:{{{id}}}:{what}", self.prefix),
@@ -110,9 +112,9 @@ impl Keys {
         let mut samples = vec![format!("{}:phone:{}", self.prefix, self.tag(id))];
         samples.extend(of_user);
         samples.extend(of_session);
-        samples.extend([self.mark(id), self.over(id), self.token(id)]);
-        samples.extend(self.is_tagged().then(|| self.place(id)));
-        samples.extend(self.mirrors(id));
+        samples.extend([self.mark(id), self.over(&session_id), self.token(id)]);
+        samples.extend(self.is_tagged().then(|| self.place(&session_id)));
+        samples.extend(self.mirrors(&session_id));
         samples
     }
 
@@ -128,10 +130,10 @@ impl Keys {
         format!("{key}:aside")
     }
 
-    /// What a live call's mirror is in: messages, summary, turns, call. `sid` must be an id.
-    pub(super) fn mirrors(&self, sid: &str) -> [String; 4] {
-        let sid = self.tag(sid);
-        ["messages", "summary", "turns", "call"].map(|what| format!("{}:{what}:{sid}", self.mirror_prefix))
+    /// What a live call's mirror is in: messages, summary, turns, call.
+    pub(super) fn mirrors(&self, session_id: &SessionId) -> [String; 4] {
+        let tagged = self.tag(session_id.as_str());
+        ["messages", "summary", "turns", "call"].map(|what| format!("{}:{what}:{tagged}", self.mirror_prefix))
     }
 
     /// Matches all keys of one kind, or of every kind.
@@ -168,17 +170,17 @@ impl Keys {
 
     /// What a key is, and the id in it; `None` when it is none of ours, though it may begin like one.
     pub(super) fn kind<'a>(&self, key: &'a str) -> Option<(Kind, &'a str)> {
-        if let Some(sid) = key.strip_prefix(&self.mirror_prefix).and_then(|rest| rest.strip_prefix(":call:")) {
-            let sid = match self.layout {
-                Layout::Flat => sid,
-                Layout::Tagged => sid.strip_prefix('{')?.strip_suffix('}')?,
+        if let Some(session_id) = key.strip_prefix(&self.mirror_prefix).and_then(|rest| rest.strip_prefix(":call:")) {
+            let session_id = match self.layout {
+                Layout::Flat => session_id,
+                Layout::Tagged => session_id.strip_prefix('{')?.strip_suffix('}')?,
             };
-            return is_id(sid).then_some((Kind::Mirror, sid));
+            return is_id(session_id).then_some((Kind::Mirror, session_id));
         }
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix(':')?;
         let (kind, id) = match rest.split_once(':')? {
             ("meta", "pepper") => (Kind::Pepper, "pepper"),
-            ("over", sid) => (Kind::Over, sid),
+            ("over", session_id) => (Kind::Over, session_id),
             ("token", id) => (Kind::Token, id),
             ("meta", rest) => (Kind::Mark, rest.strip_prefix("marker:")?),
             (first, rest) => match self.layout {
@@ -187,6 +189,14 @@ impl Keys {
             },
         };
         is_id(id).then_some((kind, id))
+    }
+
+    /// The session that a key is about; `None`: it is about something else.
+    pub(super) fn session_in(&self, key: &str) -> Option<SessionId> {
+        match self.kind(key)? {
+            (Kind::Session | Kind::Done | Kind::Place | Kind::Mirror | Kind::Over, id) => id.parse().ok(),
+            _ => None,
+        }
     }
 
     /// An id that chooses the slot in the tagged layout.
@@ -204,10 +214,10 @@ impl Keys {
         }
     }
 
-    fn of_session(&self, user: &UserId, what: &str, sid: &str) -> String {
+    fn of_session(&self, user: &UserId, what: &str, session_id: &SessionId) -> String {
         match self.layout {
-            Layout::Flat => format!("{}:{what}:{sid}", self.prefix),
-            Layout::Tagged => format!("{}:{{{}}}:{what}:{sid}", self.prefix, user.as_str()),
+            Layout::Flat => format!("{}:{what}:{session_id}", self.prefix),
+            Layout::Tagged => format!("{}:{{{}}}:{what}:{session_id}", self.prefix, user.as_str()),
         }
     }
 }
@@ -245,8 +255,8 @@ fn tagged_kind<'a>(first: &'a str, rest: &'a str) -> Option<(Kind, &'a str)> {
             let user = tagged(first).filter(|user| is_id(user))?;
             match rest.split_once(':') {
                 None => Some((Kind::of_user(rest)?, user)),
-                Some(("session", sid)) => Some((Kind::Session, sid)),
-                Some(("done", sid)) => Some((Kind::Done, sid)),
+                Some(("session", session_id)) => Some((Kind::Session, session_id)),
+                Some(("done", session_id)) => Some((Kind::Done, session_id)),
                 Some(_) => None,
             }
         }
@@ -302,7 +312,8 @@ mod tests {
     fn all(keys: &Keys) -> Vec<String> {
         let (ana, hash) = (user(), PhoneHash::parse("H").unwrap());
         let of_user = [keys.phone(&hash), keys.profile(&ana), keys.sessions(&ana), keys.gone(&ana)];
-        let of_session = [keys.session(&ana, "CA1"), keys.done(&ana, "CA1"), keys.pepper()];
+        let of_session =
+            [keys.session(&ana, &"CA1".parse().unwrap()), keys.done(&ana, &"CA1".parse().unwrap()), keys.pepper()];
         of_user.into_iter().chain(of_session).collect()
     }
 
@@ -333,9 +344,9 @@ mod tests {
                 "sarah:meta:pepper",
             ]
         );
-        assert_eq!(tagged.place("CA1"), "sarah:where:CA1");
-        assert_eq!(keys(Layout::Flat).mirrors("CA1")[0], "conversation:messages:CA1");
-        assert!(tagged.mirrors("CA1").iter().all(|key| key.ends_with(":{CA1}")));
+        assert_eq!(tagged.place(&"CA1".parse().unwrap()), "sarah:where:CA1");
+        assert_eq!(keys(Layout::Flat).mirrors(&"CA1".parse().unwrap())[0], "conversation:messages:CA1");
+        assert!(tagged.mirrors(&"CA1".parse().unwrap()).iter().all(|key| key.ends_with(":{CA1}")));
     }
 
     #[test]
@@ -358,7 +369,7 @@ mod tests {
         assert_eq!(keys(Layout::Tagged).kind("sarah:where:CA1"), Some((Kind::Place, "CA1")));
         for layout in [Layout::Flat, Layout::Tagged] {
             let keys = keys(layout);
-            assert_eq!(keys.kind(&keys.over("CA1")), Some((Kind::Over, "CA1")));
+            assert_eq!(keys.kind(&keys.over(&"CA1".parse().unwrap())), Some((Kind::Over, "CA1")));
             assert_eq!(keys.kind(&keys.token("0a1b")), Some((Kind::Token, "0a1b")));
             let mark = keys.mark("0a1b");
             assert_eq!((mark.as_str(), keys.kind(&mark)), ("sarah:meta:marker:0a1b", Some((Kind::Mark, "0a1b"))));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redial_identity::PhoneHash;
 use redial_memory::model::{LATEST_MS, MAX_SESSION_BYTES, Message};
+use redial_memory::session_id::SessionId;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -65,7 +66,7 @@ impl RedisStore {
     }
 
     async fn try_begin(&self, call: &LiveCall, newest: &[Message], turns: u64) -> Result<Shown, MemoryError> {
-        let keys = self.keys.mirrors(checked(&call.session_id)?);
+        let keys = self.keys.mirrors(&call.session_id);
         let mut script = self.mirror_scripts.begin.with_keys(&keys);
         let LiveCall { user_id, hash, started_at, instance, summary, .. } = call;
         let hash = hash.as_ref().map(PhoneHash::as_str).unwrap_or_default();
@@ -84,41 +85,54 @@ impl RedisStore {
         }
         let status = self.mirror(&script, &keys, &["ok", "others"]).await?;
         if status == "others" {
-            tracing::info!(call.sid = call.session_id, turns, "another instance has mirrored more of this call");
+            tracing::info!(
+                call.sid = call.session_id.as_str(),
+                turns,
+                "another instance has mirrored more of this call"
+            );
         }
         Ok(shown(status))
     }
 
-    async fn try_turn(&self, sid: &str, instance: &str, message: &Message, turns: u64) -> Result<Shown, MemoryError> {
-        let keys = self.keys.mirrors(checked(sid)?);
+    async fn try_turn(
+        &self,
+        session_id: &SessionId,
+        instance: &str,
+        message: &Message,
+        turns: u64,
+    ) -> Result<Shown, MemoryError> {
+        let keys = self.keys.mirrors(session_id);
         let mut script = self.mirror_scripts.turn.with_keys(&keys);
         script
             .arg(self.mirror_ttl_s())
-            .arg(sealed(sid, turns, document("message", message, MAX_MIRROR)?))
+            .arg(sealed(session_id, turns, document("message", message, MAX_MIRROR)?))
             .arg(turns)
             .arg(self.settings.mirror_messages)
             .arg(instance);
         let status = self.mirror(&script, &keys, &["ok", "late", "unknown", "others"]).await?;
         if status != "ok" {
-            tracing::debug!(call.sid = sid, turns, status, "a turn is not mirrored");
+            tracing::debug!(call.sid = session_id.as_str(), turns, status, "a turn is not mirrored");
         }
         Ok(shown(status))
     }
 
-    async fn try_over(&self, sid: &str) -> Result<(), MemoryError> {
-        let key = self.keys.over(checked(sid)?);
+    async fn try_over(&self, session_id: &SessionId) -> Result<(), MemoryError> {
+        let key = self.keys.over(session_id);
         let mut set = redis::cmd("SET");
         set.arg(&key).arg("1").arg("EX").arg(OVER_FOR_S);
         self.ask(&set, Instant::now() + self.background).await.map_err(|trouble| self.failed(&key, trouble))
     }
 
-    async fn try_end(&self, sid: &str, instance: &str) -> Result<(), MemoryError> {
-        let keys = self.keys.mirrors(checked(sid)?);
+    async fn try_end(&self, session_id: &SessionId, instance: &str) -> Result<(), MemoryError> {
+        let keys = self.keys.mirrors(session_id);
         let mut script = self.mirror_scripts.end.with_keys(&keys);
         script.arg(instance);
         let status = self.mirror(&script, &keys, &["ok", "others"]).await?;
         if status != "ok" {
-            tracing::debug!(call.sid = sid, "the call goes on with another instance, and so does its mirror");
+            tracing::debug!(
+                call.sid = session_id.as_str(),
+                "the call goes on with another instance, and so does its mirror"
+            );
         }
         Ok(())
     }
@@ -130,12 +144,12 @@ impl Mirror for RedisStore {
         report(&call.session_id, self.try_begin(call, newest, turns).await).unwrap_or(Shown::Ours)
     }
 
-    async fn turn(&self, sid: &str, instance: &str, message: &Message, turns: u64) -> Shown {
-        report(sid, self.try_turn(sid, instance, message, turns).await).unwrap_or(Shown::Ours)
+    async fn turn(&self, session_id: &SessionId, instance: &str, message: &Message, turns: u64) -> Shown {
+        report(session_id, self.try_turn(session_id, instance, message, turns).await).unwrap_or(Shown::Ours)
     }
 
-    async fn load(&self, sid: &str) -> Result<Option<Mirrored>, MemoryError> {
-        let keys = self.keys.mirrors(checked(sid)?);
+    async fn load(&self, session_id: &SessionId) -> Result<Option<Mirrored>, MemoryError> {
+        let keys = self.keys.mirrors(session_id);
         let mut script = self.mirror_scripts.load.with_keys(&keys);
         script.arg(self.settings.mirror_messages).arg(MAX_MIRROR).arg(MAX_TEXT);
         for field in FIELDS {
@@ -145,23 +159,23 @@ impl Mirror for RedisStore {
         let (said, loaded) = self.run_for_mirror(&script, read_answer).await?;
         let key = || said.key.and_then(|i| keys.get(i).cloned());
         match said.status {
-            "ok" => read(sid, &keys, loaded).map(Some),
+            "ok" => read(session_id, &keys, loaded).map(Some),
             "none" => Ok(None),
             "large" => Err(wrong_shape(key().unwrap_or_default(), "it is larger than any mirror that is written here")),
             _ => Err(wrong_type(key(), &said.text)),
         }
     }
 
-    async fn end(&self, sid: &str, instance: &str) {
-        let _ = report(sid, self.try_end(sid, instance).await);
+    async fn end(&self, session_id: &SessionId, instance: &str) {
+        let _ = report(session_id, self.try_end(session_id, instance).await);
     }
 
-    async fn over(&self, sid: &str) {
-        let _ = report(sid, self.try_over(sid).await);
+    async fn over(&self, session_id: &SessionId) {
+        let _ = report(session_id, self.try_over(session_id).await);
     }
 
-    async fn is_over(&self, sid: &str) -> Result<bool, MemoryError> {
-        let key = self.keys.over(checked(sid)?);
+    async fn is_over(&self, session_id: &SessionId) -> Result<bool, MemoryError> {
+        let key = self.keys.over(session_id);
         let found: u64 = self
             .ask(redis::cmd("EXISTS").arg(&key), Instant::now() + self.background)
             .await
@@ -184,19 +198,19 @@ fn shown(status: &str) -> Shown {
 }
 
 /// Says what went wrong with a write, and goes on. That Redis is away is said where the connection is kept up.
-fn report<T>(sid: &str, written: Result<T, MemoryError>) -> Option<T> {
+fn report<T>(session_id: &SessionId, written: Result<T, MemoryError>) -> Option<T> {
     match written {
         Ok(written) => return Some(written),
         Err(error @ MemoryError::Unavailable { .. }) => {
-            tracing::debug!(call.sid = sid, %error, "a live call is not mirrored");
+            tracing::debug!(call.sid = session_id.as_str(), %error, "a live call is not mirrored");
         }
-        Err(error) => tracing::warn!(call.sid = sid, %error, "a live call is not mirrored"),
+        Err(error) => tracing::warn!(call.sid = session_id.as_str(), %error, "a live call is not mirrored"),
     }
     None
 }
 
 /// Reads what the script found; anything may be there.
-pub(super) fn read(sid: &str, keys: &[String; 4], loaded: reply::Mirror) -> Result<Mirrored, MemoryError> {
+pub(super) fn read(session_id: &SessionId, keys: &[String; 4], loaded: reply::Mirror) -> Result<Mirrored, MemoryError> {
     let (messages, summary, turns, fields) = loaded;
     let broken = |key: usize, advice: &str| wrong_shape(keys[key].clone(), advice);
     let no_owner = || broken(CALL, "the fields of a live call are expected there");
@@ -210,13 +224,13 @@ pub(super) fn read(sid: &str, keys: &[String; 4], loaded: reply::Mirror) -> Resu
     let [uid, phone, started, instance, summary] = parts;
     let parts = [uid?, phone?, started?, instance?, summary?];
     let of_this_instance = field(4).and_then(|sum| sum.split_once(' ')).filter(|(_, whose)| *whose == parts[3]);
-    if of_this_instance.is_some_and(|(sum, _)| sum.parse() != Ok(sum_of_call(sid, parts))) {
+    if of_this_instance.is_some_and(|(sum, _)| sum.parse() != Ok(sum_of_call(session_id, parts))) {
         return Err(broken(CALL, "its checksum does not fit: something of it, or of its summary, was changed"));
     }
     let [uid, _, started, instance, summary] = parts;
     let started_at = counter(started.as_bytes()).filter(|started| *started <= LATEST_MS);
     let call = LiveCall {
-        session_id: sid.to_owned(),
+        session_id: session_id.clone(),
         user_id: mapped(uid.as_bytes()).ok_or_else(no_owner)?,
         hash,
         started_at: started_at.ok_or_else(no_owner)?,
@@ -226,14 +240,18 @@ pub(super) fn read(sid: &str, keys: &[String; 4], loaded: reply::Mirror) -> Resu
     let (mut found, mut newest) = (Vec::with_capacity(messages.len()), None);
     for message in &messages {
         newest = None;
-        match opened(sid, message) {
+        match opened(session_id, message) {
             Opened::Message(message, number) => {
                 found.push(message);
                 newest = number;
             }
             Opened::Damaged => {
                 metrics::counter!("redial_damaged_rows_total").increment(1);
-                tracing::error!(call.sid = sid, key = keys[MESSAGES], "a mirrored message is damaged and is left out");
+                tracing::error!(
+                    call.sid = session_id.as_str(),
+                    key = keys[MESSAGES],
+                    "a mirrored message is damaged and is left out"
+                );
             }
             Opened::Foreign => {
                 return Err(broken(MESSAGES, "a message in it is none that this version can read"));
@@ -246,9 +264,9 @@ pub(super) fn read(sid: &str, keys: &[String; 4], loaded: reply::Mirror) -> Resu
 }
 
 /// The checksum of a call's fields and summary.
-fn sum_of_call(sid: &str, parts: [&str; 5]) -> u32 {
+fn sum_of_call(session_id: &SessionId, parts: [&str; 5]) -> u32 {
     let mut sum = crc32fast::Hasher::new();
-    for part in [sid].iter().chain(&parts) {
+    for part in [session_id.as_str()].iter().chain(&parts) {
         sum.update(&(part.len() as u64).to_be_bytes());
         sum.update(part.as_bytes());
     }
@@ -257,10 +275,10 @@ fn sum_of_call(sid: &str, parts: [&str; 5]) -> u32 {
 
 /// A message as it is mirrored: with its number among the call's turns and, at its end, a checksum of all before. Who does
 /// not know of these passes over them.
-fn sealed(sid: &str, number: u64, mut message: Vec<u8>) -> Vec<u8> {
+fn sealed(session_id: &SessionId, number: u64, mut message: Vec<u8>) -> Vec<u8> {
     message.pop(); // the brace that ends it
     message.extend_from_slice(format!(",\"n\":{number}").as_bytes());
-    let sum = sum_of_message(sid, &message);
+    let sum = sum_of_message(session_id, &message);
     message.extend_from_slice(SEAL);
     message.extend_from_slice(format!("{sum}}}").as_bytes());
     message
@@ -283,12 +301,12 @@ struct Numbered {
     n: Option<u64>,
 }
 
-fn opened(sid: &str, raw: &[u8]) -> Opened {
+fn opened(session_id: &SessionId, raw: &[u8]) -> Opened {
     // Quotes within a text are escaped, so these bytes are not part of one. An earlier version wrote no checksum.
     if let Some(at) = raw.windows(SEAL.len()).rposition(|bytes| bytes == SEAL) {
         let (before, sum) = (&raw[..at], &raw[at + SEAL.len()..]);
         let sum = sum.strip_suffix(b"}").and_then(|sum| str::from_utf8(sum).ok()?.parse().ok());
-        if sum != Some(sum_of_message(sid, before)) {
+        if sum != Some(sum_of_message(session_id, before)) {
             return Opened::Damaged;
         }
     }
@@ -298,9 +316,9 @@ fn opened(sid: &str, raw: &[u8]) -> Opened {
     }
 }
 
-fn sum_of_message(sid: &str, message: &[u8]) -> u32 {
+fn sum_of_message(session_id: &SessionId, message: &[u8]) -> u32 {
     let mut sum = crc32fast::Hasher::new();
-    sum.update(sid.as_bytes());
+    sum.update(session_id.as_str().as_bytes());
     sum.update(&[0]);
     sum.update(message);
     sum.finalize()

@@ -1,6 +1,6 @@
 //! What cannot be delivered, or read, as rows: put aside with the reason and its bytes as they are, until somebody decides.
 
-use redial_identity::is_id;
+use redial_memory::session_id::SessionId;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub struct Dead {
     /// Whose it is. What is no text is shown in hex, as `hex:…`, here and in the next two.
     pub user_id: String,
     /// The session.
-    pub sid: String,
+    pub session_id: String,
     /// The session as JSON; for a row that was damaged, what is there.
     pub body: String,
     /// Why, and the way out.
@@ -54,30 +54,33 @@ pub(super) struct Aside<'a> {
     pub(super) kind: &'a str,
     pub(super) uid: &'a [u8],
     pub(super) hash: Option<&'a [u8]>,
-    pub(super) sid: &'a [u8],
+    pub(super) session_id: &'a [u8],
     pub(super) body: &'a [u8],
     pub(super) reason: &'a str,
 }
 
 /// Puts something aside; its texts are kept byte by byte, whether they are text or not.
 pub(super) fn put_aside(rows: &Rows<'_>, aside: &Aside<'_>) -> Result<(), MemoryError> {
-    let Aside { kind, uid, hash, sid, body, reason } = aside;
+    let Aside { kind, uid, hash, session_id, body, reason } = aside;
     rows.change(
         &format!(
             "INSERT INTO dead (seq, kind, uid, hash, sid, body, reason, parked)
              VALUES ({FREE}, ?1, CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS TEXT), CAST(?5 AS TEXT), ?6, ?7)"
         ),
-        params![kind, uid, hash, sid, body, reason, rows.now],
+        params![kind, uid, hash, session_id, body, reason, rows.now],
     )?;
     Ok(())
 }
 
 /// Counts and tells a row that is not believed.
-pub(super) fn tell(what: &str, sid: &[u8]) {
+pub(super) fn tell(what: &str, session_id: &[u8]) {
     metrics::counter!("redial_damaged_rows_total").increment(1);
     // Only what is an id for certain is written to a log.
-    let sid = str::from_utf8(sid).ok().filter(|sid| is_id(sid)).unwrap_or("?");
-    error!(call.sid = sid, "{what} is damaged and is put aside; see `redial memory dead`");
+    let session_id = str::from_utf8(session_id).ok().and_then(|id| id.parse::<SessionId>().ok());
+    error!(
+        call.sid = session_id.as_ref().map_or("?", SessionId::as_str),
+        "{what} is damaged and is put aside; see `redial memory dead`"
+    );
 }
 
 /// A call of the journal, put aside with all that was said in it.
@@ -104,7 +107,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Dead> {
         seq: cells::whole(row, 0)?.unwrap_or_default(),
         kind: text(1)?,
         user_id: text(2)?,
-        sid: text(3)?,
+        session_id: text(3)?,
         body: text(4)?,
         reason: text(5)?,
         parked_at: cells::whole(row, 6)?.and_then(|at| u64::try_from(at).ok()).unwrap_or_default(),
@@ -129,13 +132,13 @@ pub(super) fn drop_one(rows: &Rows<'_>, seq: i64) -> Result<bool, MemoryError> {
 /// Puts a turn aside that its call goes on without.
 pub(super) fn put_turn_aside(
     rows: &Rows<'_>,
-    sid: &[u8],
+    session_id: &[u8],
     uid: &[u8],
     id: Option<i64>,
     doc: &[u8],
 ) -> Result<(), MemoryError> {
-    tell("a turn in the journal", sid);
-    put_aside(rows, &Aside { kind: "turn", uid, hash: None, sid, body: doc, reason: DAMAGED })?;
-    rows.change("DELETE FROM turn WHERE CAST(sid AS BLOB) = ?1 AND id IS ?2", params![sid, id])?;
+    tell("a turn in the journal", session_id);
+    put_aside(rows, &Aside { kind: "turn", uid, hash: None, session_id, body: doc, reason: DAMAGED })?;
+    rows.change("DELETE FROM turn WHERE CAST(sid AS BLOB) = ?1 AND id IS ?2", params![session_id, id])?;
     Ok(())
 }

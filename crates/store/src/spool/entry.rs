@@ -2,6 +2,7 @@
 
 use redial_identity::{Caller, PhoneHash};
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 
 use crate::store::MemoryError;
 
@@ -66,8 +67,8 @@ pub struct Entry {
     pub kind: Kind,
     /// Whose it is.
     pub caller: Caller,
-    /// The session; empty for an erasure.
-    pub sid: String,
+    /// The session; `None` for an erasure.
+    pub session_id: Option<SessionId>,
     /// The session as JSON; of an erasure by number the older hashes, of another one empty, or why it is queued.
     pub body: String,
     /// Failed attempts so far.
@@ -78,6 +79,13 @@ pub struct Entry {
     pub instance: Option<String>,
     /// True once what follows from its delivery is queued.
     pub followed: bool,
+}
+
+impl Entry {
+    /// The session's id for a log line; empty for an erasure.
+    pub(super) fn sid(&self) -> &str {
+        self.session_id.as_ref().map_or("", SessionId::as_str)
+    }
 }
 
 /// The session of an entry that has one.

@@ -1,6 +1,7 @@
 //! The row of an entry as it is in the file, before it is believed.
 
 use redial_identity::{Caller, PhoneHash, UserId};
+use redial_memory::session_id::SessionId;
 use rusqlite::{Row, params};
 
 use super::entry::{Entry, Kind};
@@ -17,7 +18,7 @@ pub(super) struct Head {
     kind: Vec<u8>,
     uid: Vec<u8>,
     hash: Option<Vec<u8>>,
-    pub(super) sid: Vec<u8>,
+    pub(super) session_id: Vec<u8>,
     /// The checksum of the words.
     crc: Option<i64>,
     instance: Option<Vec<u8>>,
@@ -35,7 +36,7 @@ impl Head {
             kind: bytes(2)?,
             uid: bytes(3)?,
             hash: cells::bytes(row, 4)?,
-            sid: bytes(5)?,
+            session_id: bytes(5)?,
             crc: cells::whole(row, 6)?,
             instance: cells::bytes(row, 7)?,
             followed: cells::whole(row, 8)?,
@@ -44,7 +45,7 @@ impl Head {
     }
 
     fn sum(&self) -> i64 {
-        let Self { seq, lane, kind, uid, hash, sid, crc, instance, followed, .. } = self;
+        let Self { seq, lane, kind, uid, hash, session_id, crc, instance, followed, .. } = self;
         let number = |number: i64| number.to_be_bytes();
         let (seq, crc, followed) = (number(*seq), crc.map(number), followed.map(number));
         sealed::sum([
@@ -53,7 +54,7 @@ impl Head {
             Some(kind),
             Some(uid),
             hash.as_deref(),
-            Some(sid),
+            Some(session_id),
             crc.as_ref().map(|crc| &crc[..]),
             instance.as_deref(),
             followed.as_ref().map(|followed| &followed[..]),
@@ -118,7 +119,7 @@ impl Stored {
             seq: head.seq,
             kind: Kind::parse(str::from_utf8(&head.kind).ok()?)?,
             caller: Caller { user_id, hash },
-            sid: String::from_utf8(head.sid).ok()?,
+            session_id: Some(str::from_utf8(&head.session_id).ok()?).filter(|id| !id.is_empty()).map(SessionId::named),
             body: String::from_utf8(body).ok()?,
             // They only say how long it waits: whatever they are by now, it is tried.
             tries: u32::try_from(tries.unwrap_or_default()).unwrap_or_default(),

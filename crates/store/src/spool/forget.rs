@@ -46,9 +46,9 @@ impl Spool {
             .await?;
         let Some(data_dir) = &self.data_dir else { return Ok(forgotten) };
         let (mut deleted, mut failed) = (Vec::new(), None);
-        for sid in &forgotten.logs {
-            match call_logs::delete(data_dir, sid).await {
-                Ok(()) => deleted.push(sid.clone()),
+        for session_id in &forgotten.logs {
+            match call_logs::delete(data_dir, session_id).await {
+                Ok(()) => deleted.push(session_id.clone()),
                 Err(error) => failed = Some(error), // its row stays, and so the next look at who was erased tries again
             }
         }

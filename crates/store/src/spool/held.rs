@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use redial_identity::UserId;
+use redial_memory::session_id::SessionId;
 use rusqlite::{Row, params};
 
 use super::super::sqlite::cells;
@@ -17,7 +18,7 @@ pub struct Held {
     /// Sessions that wait, were delivered lately, or cannot be.
     pub entries: Vec<HeldEntry>,
     /// Sessions of which there are call logs.
-    pub logs: Vec<String>,
+    pub logs: Vec<SessionId>,
 }
 
 /// A session in the outbox.
@@ -25,8 +26,8 @@ pub struct Held {
 pub struct HeldEntry {
     /// What is or was to be done with it.
     pub kind: String,
-    /// Its id.
-    pub sid: String,
+    /// The session's id, as its row has it.
+    pub session_id: String,
     /// The session as JSON; for a damaged turn, what is left of it.
     pub body: String,
     /// `waiting`, `delivered` or `dead`.
@@ -63,7 +64,7 @@ impl Spool {
                     entries: rows.all(entries, uid, |row| {
                         Ok(HeldEntry {
                             kind: text(row, 0)?,
-                            sid: text(row, 1)?,
+                            session_id: text(row, 1)?,
                             body: text(row, 2)?,
                             state: text(row, 3)?,
                         })
@@ -78,11 +79,11 @@ impl Spool {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn call_log(&self, sid: &str) -> Result<Option<String>, MemoryError> {
+    pub async fn call_log(&self, session_id: &SessionId) -> Result<Option<String>, MemoryError> {
         let Some(data_dir) = &self.data_dir else { return Ok(None) };
         let mut logs = None;
         for leg in 1.. {
-            let path = call_logs::path(data_dir, sid, leg);
+            let path = call_logs::path(data_dir, session_id, leg);
             match tokio::fs::read_to_string(&path).await {
                 Ok(log) => logs.get_or_insert_with(String::new).push_str(&log),
                 Err(error) if error.kind() == ErrorKind::NotFound => break,
@@ -101,13 +102,13 @@ impl Spool {
     ///
     /// # Errors
     /// [`MemoryError::Refused`] while the call goes on: its hang-up would write it again.
-    pub async fn clear_session(&self, sid: &str) -> Result<ClearedSession, MemoryError> {
+    pub async fn clear_session(&self, session_id: &SessionId) -> Result<ClearedSession, MemoryError> {
         self.writer.flushed(PATIENCE).await;
-        let id = sid.to_owned();
+        let id = session_id.clone();
         let (entries, log) = self
             .database
             .ask(PATIENCE, move |rows| {
-                let id = params![id];
+                let id = params![id.as_str()];
                 if rows.one("SELECT 1 FROM call WHERE sid = ?1", id, |_| Ok(()))?.is_some() {
                     return Err(MemoryError::Refused("the call goes on; clear it when it is over".to_owned()));
                 }
@@ -118,9 +119,11 @@ impl Spool {
             })
             .await?;
         if let Some(data_dir) = self.data_dir.as_ref().filter(|_| log) {
-            call_logs::delete(data_dir, sid).await?;
-            let id = sid.to_owned();
-            self.database.ask(PATIENCE, move |rows| rows.change("DELETE FROM log WHERE sid = ?1", params![id])).await?;
+            call_logs::delete(data_dir, session_id).await?;
+            let id = session_id.clone();
+            self.database
+                .ask(PATIENCE, move |rows| rows.change("DELETE FROM log WHERE sid = ?1", params![id.as_str()]))
+                .await?;
         }
         Ok(ClearedSession { entries: u64::try_from(entries).unwrap_or(u64::MAX), log })
     }

@@ -6,12 +6,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use redial_identity::Caller;
 use redial_memory::merge_copies::merge_turns;
 use redial_memory::model::{LATEST_MS, Message, Metadata, SCHEMA_VERSION, SessionDoc};
+use redial_memory::session_id::SessionId;
 
 /// A call that was begun, with what was said in it so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCall {
     /// The session's id: the call's.
-    pub sid: String,
+    pub session_id: SessionId,
     /// Whose call, as far as is known.
     pub caller: Caller,
     /// When the call began, Unix ms.
@@ -62,7 +63,7 @@ impl OpenCall {
         let ended_at = self.started_at.saturating_add(lasted).min(LATEST_MS);
         let end = UNIX_EPOCH.checked_add(Duration::from_millis(ended_at)).unwrap_or(UNIX_EPOCH);
         SessionDoc {
-            chat_id: self.sid,
+            session_id: self.session_id,
             conversation_history: self.turns,
             last_update: humantime::format_rfc3339_millis(end).to_string(),
             metadata: Metadata { last_event_type: "none".to_owned(), payload_keys: self.parameters, acts: true },
@@ -102,9 +103,9 @@ mod tests {
             end_ms: 60_000,
         };
         let caller = Caller { user_id: UserId::parse("u_a").unwrap(), hash: None };
-        let (sid, parameters, summary) = ("CA1".to_owned(), Vec::new(), String::new());
+        let (session_id, parameters, summary) = ("CA1".parse().unwrap(), Vec::new(), String::new());
         let turns = vec![Message { turn }];
-        let call = OpenCall { sid, caller, started_at: STARTED, parameters, turns, summary };
+        let call = OpenCall { session_id, caller, started_at: STARTED, parameters, turns, summary };
         let lasted_s = |clock_ms| call.lasted(STARTED.saturating_add_signed(clock_ms)).as_secs();
         assert_eq!(lasted_s(75_000), 75);
         assert_eq!(lasted_s(75_000 - 3_600_000), 60, "not before what was said");

@@ -2,6 +2,7 @@
 
 use redial_identity::{Caller, PhoneHash};
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 use rusqlite::params;
 
 use super::entry::{Entry, Kind};
@@ -44,30 +45,46 @@ pub(super) fn queue_session(
         .map_err(|_| MemoryError::Refused("the session cannot be written as JSON".to_owned()))?;
     let same = "SELECT 1 FROM outbox WHERE sid = ?1 AND kind = 'session' AND crc = ?2 AND body = ?3";
     let crc = crc32fast::hash(body.as_bytes());
-    if rows.one(same, params![session.chat_id, crc, body], |_| Ok(()))?.is_some() {
+    if rows.one(same, params![session.session_id.as_str(), crc, body], |_| Ok(()))?.is_some() {
         return Ok(()); // written again after an answer that was lost
     }
-    insert(rows, Kind::Session, caller, &session.chat_id, &body, instance)
+    insert(rows, Kind::Session, caller, Some(&session.session_id), &body, instance)
 }
 
 /// Queues an entry.
-pub(super) fn queue(rows: &Rows<'_>, kind: Kind, caller: &Caller, sid: &str, body: &str) -> Result<(), MemoryError> {
-    insert(rows, kind, caller, sid, body, None)
+pub(super) fn queue(
+    rows: &Rows<'_>,
+    kind: Kind,
+    caller: &Caller,
+    session_id: Option<&SessionId>,
+    body: &str,
+) -> Result<(), MemoryError> {
+    insert(rows, kind, caller, session_id, body, None)
 }
 
 fn insert(
     rows: &Rows<'_>,
     kind: Kind,
     caller: &Caller,
-    sid: &str,
+    session_id: Option<&SessionId>,
     body: &str,
     instance: Option<&str>,
 ) -> Result<(), MemoryError> {
     let uid = caller.user_id.as_str();
     let hash = caller.hash.as_ref().map(PhoneHash::as_str);
+    let session_id = session_id.map_or("", SessionId::as_str);
     rows.change(
         "INSERT INTO outbox (lane, kind, uid, hash, sid, body, crc, instance) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![kind.lane_of(uid), kind.as_str(), uid, hash, sid, body, crc32fast::hash(body.as_bytes()), instance],
+        params![
+            kind.lane_of(uid),
+            kind.as_str(),
+            uid,
+            hash,
+            session_id,
+            body,
+            crc32fast::hash(body.as_bytes()),
+            instance
+        ],
     )?;
     seal(rows, rows.connection.last_insert_rowid())
 }
@@ -124,9 +141,9 @@ pub(super) fn delivered(
     taker: Option<&Taker>,
     follow_ups: &[Kind],
 ) -> Result<(), MemoryError> {
-    if entry.kind == Kind::Session {
+    if let (Kind::Session, Some(session_id)) = (entry.kind, &entry.session_id) {
         let uid = entry.caller.user_id.as_str();
-        rows.change("UPDATE log SET uid = ?2 WHERE sid = ?1 AND uid <> ?2", params![entry.sid, uid])?;
+        rows.change("UPDATE log SET uid = ?2 WHERE sid = ?1 AND uid <> ?2", params![session_id.as_str(), uid])?;
     }
     let is_sound = head_of(rows, entry.seq)?.is_some_and(|head| head.is_sealed());
     let known = match taker {
@@ -146,7 +163,7 @@ pub(super) fn delivered(
     if known > 0 && !follow_ups.is_empty() {
         rows.change("UPDATE outbox SET followed = 1 WHERE seq = ?1", params![entry.seq])?;
         for kind in follow_ups {
-            queue(rows, *kind, &entry.caller, &entry.sid, &entry.body)?;
+            queue(rows, *kind, &entry.caller, entry.session_id.as_ref(), &entry.body)?;
         }
     }
     // What has changed under way stays seen.
@@ -160,15 +177,15 @@ pub(super) fn failed(rows: &Rows<'_>, seq: i64, next_at: u64) -> Result<(), Memo
 }
 
 /// The copies of a session, newest first, as calls that can go on. Delivered ones are among them.
-pub(super) fn copies(rows: &Rows<'_>, sid: &str) -> Result<Vec<OpenCall>, MemoryError> {
+pub(super) fn copies(rows: &Rows<'_>, session_id: &SessionId) -> Result<Vec<OpenCall>, MemoryError> {
     let sql = format!("{ENTRY} FROM outbox WHERE sid = ?1 AND kind = 'session' ORDER BY seq DESC LIMIT ?2");
     let mut copies = Vec::new();
-    for stored in rows.all(&sql, params![sid, MOST_COPIES], Stored::read)? {
+    for stored in rows.all(&sql, params![session_id.as_str(), MOST_COPIES], Stored::read)? {
         // What is damaged is put aside when its turn comes.
         let Some(entry) = stored.into_entry() else { continue };
         let Ok(session) = serde_json::from_str::<SessionDoc>(&entry.body) else { continue };
         copies.push(OpenCall {
-            sid: sid.to_owned(),
+            session_id: session_id.clone(),
             caller: entry.caller,
             started_at: session.started_at,
             parameters: session.metadata.payload_keys,
@@ -197,9 +214,9 @@ pub(super) fn sweep(rows: &Rows<'_>, before: u64) -> Result<usize, MemoryError> 
 }
 
 /// Deletes the copies of a session, delivered or not.
-pub(super) fn drop_session(rows: &Rows<'_>, sid: &str) -> Result<(), MemoryError> {
-    rows.change("DELETE FROM outbox WHERE sid = ?1", params![sid])?;
-    rows.change("DELETE FROM dead WHERE sid = ?1", params![sid])?;
+pub(super) fn drop_session(rows: &Rows<'_>, session_id: &SessionId) -> Result<(), MemoryError> {
+    rows.change("DELETE FROM outbox WHERE sid = ?1", params![session_id.as_str()])?;
+    rows.change("DELETE FROM dead WHERE sid = ?1", params![session_id.as_str()])?;
     rows.leave_no_log();
     Ok(())
 }
@@ -207,7 +224,7 @@ pub(super) fn drop_session(rows: &Rows<'_>, sid: &str) -> Result<(), MemoryError
 /// Queues the erasure of whomever a number leads to.
 pub(super) fn erase_number(rows: &Rows<'_>, caller: &Caller, older: &[PhoneHash]) -> Result<(), MemoryError> {
     let older: Vec<&str> = older.iter().map(PhoneHash::as_str).collect();
-    queue(rows, Kind::EraseNumber, caller, "", &serde_json::json!(older).to_string())
+    queue(rows, Kind::EraseNumber, caller, None, &serde_json::json!(older).to_string())
 }
 
 /// How much there is.
@@ -237,11 +254,11 @@ fn entries(rows: &Rows<'_>, sql: &str, limit: usize) -> Result<Vec<Entry>, Memor
         let stored = rows.all(sql, params![rows.now, cells::limit(limit)], Stored::read)?;
         let (mut entries, mut damaged) = (Vec::with_capacity(stored.len()), false);
         for row in stored {
-            let (seq, sid) = (row.head.seq, row.head.sid.clone());
+            let (seq, session_id) = (row.head.seq, row.head.session_id.clone());
             match row.into_entry() {
                 Some(entry) => entries.push(entry),
                 None => {
-                    dead::tell("an entry of the outbox", &sid);
+                    dead::tell("an entry of the outbox", &session_id);
                     dead::park(rows, seq, dead::DAMAGED)?;
                     damaged = true;
                 }

@@ -34,7 +34,7 @@ fn erase_again(rows: &Rows<'_>) -> Result<usize, MemoryError> {
     for uid in &gone {
         // What somebody has written there that is no id keeps no other from being erased.
         let Ok(user_id) = UserId::parse(uid) else { continue };
-        queue(rows, Kind::Erase, &Caller { user_id, hash: None }, "", ERASED_BEFORE)?;
+        queue(rows, Kind::Erase, &Caller { user_id, hash: None }, None, ERASED_BEFORE)?;
     }
     Ok(gone.len())
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use redial_identity::{Caller, UserId, is_id};
+use redial_identity::{Caller, UserId};
+use redial_memory::session_id::SessionId;
 use rusqlite::params;
 
 use super::entry::Kind;
@@ -24,7 +25,7 @@ pub struct Forgotten {
     /// Entries that waited, were delivered lately, or were dead.
     pub entries: u64,
     /// Sessions whose call logs are now deleted.
-    pub logs: Vec<String>,
+    pub logs: Vec<SessionId>,
 }
 
 /// The users of whom something is here.
@@ -57,8 +58,8 @@ pub(super) fn forget(rows: &mut Rows<'_>, user: &UserId, tell: bool) -> Result<F
     rows.leave_no_log();
     if tell {
         let caller = Caller { user_id: user.clone(), hash: None };
-        queue(rows, Kind::Erase, &caller, "", "")?;
-        queue(rows, Kind::EraseArchived, &caller, "", "")?;
+        queue(rows, Kind::Erase, &caller, None, "")?;
+        queue(rows, Kind::EraseArchived, &caller, None, "")?;
     }
     let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
     Ok(Forgotten { calls: count(calls), turns: count(turns), entries: count(queued + dead), logs })
@@ -85,10 +86,10 @@ pub(super) fn rename(rows: &Rows<'_>, from: &UserId, into: &UserId) -> Result<()
 }
 
 /// The sessions of a user of which there are call logs.
-pub(super) fn logs_of(rows: &Rows<'_>, user: &UserId) -> Result<Vec<String>, MemoryError> {
-    let sids = rows.all("SELECT sid FROM log WHERE uid = ?1", params![user.as_str()], |row| cells::bytes(row, 0))?;
-    // It becomes part of a path.
-    Ok(sids.into_iter().flatten().filter_map(|sid| String::from_utf8(sid).ok()).filter(|sid| is_id(sid)).collect())
+pub(super) fn logs_of(rows: &Rows<'_>, user: &UserId) -> Result<Vec<SessionId>, MemoryError> {
+    let session_ids =
+        rows.all("SELECT sid FROM log WHERE uid = ?1", params![user.as_str()], |row| cells::session_id(row, 0))?;
+    Ok(session_ids.into_iter().flatten().collect())
 }
 
 /// Nothing that waits of a user is tried before `hold` has passed.
@@ -99,11 +100,11 @@ pub(super) fn hold(rows: &Rows<'_>, user: &UserId, hold: Duration) -> Result<(),
 }
 
 /// Notes that call logs are deleted.
-pub(super) fn logs_deleted(rows: &Rows<'_>, sids: &[String]) -> Result<(), MemoryError> {
-    for sid in sids {
-        rows.change("DELETE FROM log WHERE sid = ?1", params![sid])?;
+pub(super) fn logs_deleted(rows: &Rows<'_>, session_ids: &[SessionId]) -> Result<(), MemoryError> {
+    for session_id in session_ids {
+        rows.change("DELETE FROM log WHERE sid = ?1", params![session_id.as_str()])?;
     }
-    if !sids.is_empty() {
+    if !session_ids.is_empty() {
         rows.leave_no_log();
     }
     Ok(())

@@ -9,6 +9,7 @@ use std::{iter, thread};
 
 use redial_identity::Caller;
 use redial_memory::model::{Message, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_supervision::{Part, Supervisor};
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard, mpsc, oneshot};
 use tracing::{debug, error, warn};
@@ -36,11 +37,11 @@ pub(super) enum Op {
         instance: String,
     },
     Found {
-        sid: String,
+        session_id: SessionId,
         caller: Caller,
     },
     Turn {
-        sid: String,
+        session_id: SessionId,
         message: Box<Message>,
     },
     Close {
@@ -49,7 +50,7 @@ pub(super) enum Op {
         instance: String,
     },
     Logged {
-        sid: String,
+        session_id: SessionId,
         caller: Caller,
     },
     /// Nothing: answered when all before it is written.
@@ -57,19 +58,22 @@ pub(super) enum Op {
 }
 
 impl Op {
-    fn sid(&self) -> &str {
+    /// The call that it is about; `None`: none.
+    fn session_id(&self) -> Option<&SessionId> {
         match self {
-            Self::Begin { call, .. } => &call.sid,
-            Self::Found { sid, .. } | Self::Turn { sid, .. } | Self::Logged { sid, .. } => sid,
-            Self::Close { session, .. } => &session.chat_id,
-            Self::Barrier => "",
+            Self::Begin { call, .. } => Some(&call.session_id),
+            Self::Found { session_id, .. } | Self::Turn { session_id, .. } | Self::Logged { session_id, .. } => {
+                Some(session_id)
+            }
+            Self::Close { session, .. } => Some(&session.session_id),
+            Self::Barrier => None,
         }
     }
 
     /// Its kind among what is put aside, whose it is, of which call, and what it says; `None`: nothing that was said, or
     /// that another operation would not say again.
-    fn told(&self) -> Option<(&'static str, Option<&Caller>, &str, Vec<u8>)> {
-        let told = |kind, caller, body| Some((kind, caller, self.sid(), body));
+    fn told(&self) -> Option<(&'static str, Option<&Caller>, &SessionId, Vec<u8>)> {
+        let told = |kind, caller, body| Some((kind, caller, self.session_id()?, body));
         match self {
             Self::Begin { call, instance } => {
                 let turns = call.turns.iter().filter_map(|turn| serde_json::to_value(turn).ok()).collect();
@@ -196,8 +200,8 @@ async fn run(database: Arc<Database>, intake: Arc<Mutex<Intake>>, degraded: Arc<
         write_all(&database, &work, &degraded).await;
         intake.written();
         for op in work.iter() {
-            if let Op::Turn { sid, message } = op {
-                debug!(call.sid = sid, turn = message.turn.id.0, "turn kept");
+            if let Op::Turn { session_id, message } = op {
+                debug!(call.sid = session_id.as_str(), turn = message.turn.id.0, "turn kept");
             }
         }
         if work.iter().any(|op| matches!(op, Op::Close { .. })) {
@@ -263,38 +267,40 @@ async fn write(
 
 /// Keeps what the file does not take among what cannot be delivered, as text.
 async fn put_aside(database: &Database, offender: &Op, refusal: &MemoryError, degraded: &AtomicBool) {
-    let Some((kind, caller, sid, body)) = offender.told() else {
-        error!(call.sid = offender.sid(), error = refusal as &dyn Error, "a note on a call is not taken by the file");
+    let Some((kind, caller, session_id, body)) = offender.told() else {
+        let sid = offender.session_id().map_or("", SessionId::as_str);
+        error!(call.sid = sid, error = refusal as &dyn Error, "a note on a call is not taken by the file");
         return;
     };
     metrics::counter!("redial_dead_letters_total").increment(1);
     error!(
-        call.sid = sid,
+        call.sid = session_id.as_str(),
         kind,
         error = refusal as &dyn Error,
         "something that was to be kept is not taken by the file and is put aside; see `redial memory dead`"
     );
-    let (caller, sid, reason) = (caller.cloned(), sid.to_owned(), format!("{refusal}; report it, then drop it"));
+    let (lost, caller, session_id, reason) =
+        (session_id.clone(), caller.cloned(), session_id.clone(), format!("{refusal}; report it, then drop it"));
     let keep = move |rows: &mut Rows<'_>| {
         let hash = caller.as_ref().and_then(|caller| caller.hash.as_ref()).map(|hash| hash.as_str().as_bytes());
         let uid = match &caller {
             Some(caller) => caller.user_id.as_str().as_bytes().to_vec(),
-            None => journal::user_of(rows, &sid)?,
+            None => journal::user_of(rows, &session_id)?,
         };
-        let (sid, body, reason) = (sid.as_bytes(), body.as_slice(), reason.as_str());
-        dead::put_aside(rows, &Aside { kind, uid: &uid, hash, sid, body, reason })
+        let (session_id, body, reason) = (session_id.as_str().as_bytes(), body.as_slice(), reason.as_str());
+        dead::put_aside(rows, &Aside { kind, uid: &uid, hash, session_id, body, reason })
     };
     if let Err(failure) = write(database, keep, degraded).await {
-        error!(call.sid = offender.sid(), error = &failure as &dyn Error, "it cannot even be put aside, and is lost");
+        error!(call.sid = lost.as_str(), error = &failure as &dyn Error, "it cannot even be put aside, and is lost");
     }
 }
 
 fn apply(rows: &Rows<'_>, op: &Op) -> Result<(), MemoryError> {
     match op {
         Op::Begin { call, instance } => journal::begin(rows, call, instance),
-        Op::Found { sid, caller } => journal::found(rows, sid, caller),
-        Op::Logged { sid, caller } => journal::logged(rows, sid, caller),
-        Op::Turn { sid, message } => journal::turn(rows, sid, message),
+        Op::Found { session_id, caller } => journal::found(rows, session_id, caller),
+        Op::Logged { session_id, caller } => journal::logged(rows, session_id, caller),
+        Op::Turn { session_id, message } => journal::turn(rows, session_id, message),
         Op::Close { caller, session, instance } => journal::close(rows, caller, session, instance),
         Op::Barrier => Ok(()),
     }

@@ -1,6 +1,7 @@
 //! Values of a row as they are: a bad disk, or somebody's hand, may have made anything of them, and one such value must
 //! not fail the query that finds all others.
 
+use redial_memory::session_id::SessionId;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -12,6 +13,11 @@ pub(crate) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Vec
         ValueRef::Integer(number) => Some(number.to_string().into_bytes()),
         ValueRef::Real(number) => Some(number.to_string().into_bytes()),
     })
+}
+
+/// The id of a session; `None`: something else.
+pub(crate) fn session_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<SessionId>> {
+    Ok(bytes(row, column)?.and_then(|bytes| str::from_utf8(&bytes).ok()?.parse().ok()))
 }
 
 /// The most rows that a query answers with, as SQLite takes it.

@@ -4,13 +4,14 @@
 //! readable in the log until the next checkpoint.
 
 use async_trait::async_trait;
-use redial_identity::{PhoneHash, UserId, is_id};
+use redial_identity::{PhoneHash, UserId};
 use redial_memory::model::Profile;
+use redial_memory::session_id::SessionId;
 use rusqlite::{Row, params};
 
 use super::super::directory::local::{self, DirectoryRecords};
 use super::super::directory::{Directory, Erased, Figures, Listing, Page, ProfileChange, SessionEntry, UserEntry};
-use super::super::rules::{self, NEVER, Records, SessionRecord};
+use super::super::rules::{NEVER, Records, SessionRecord};
 use super::super::store::MemoryError;
 use super::rows::Rows;
 use super::{OTHERS_WITHIN, SqliteStore, cells};
@@ -50,22 +51,20 @@ impl Directory for SqliteStore {
         self.ask(move |rows| local::users(rows, &page)).await
     }
 
-    async fn sessions(&self, page: Page) -> Result<Listing<String>, MemoryError> {
+    async fn sessions(&self, page: Page) -> Result<Listing<SessionId>, MemoryError> {
         self.ask(move |rows| local::sessions(rows, &page)).await
     }
 
-    async fn session_entry(&self, sid: &str) -> Result<Option<SessionEntry>, MemoryError> {
-        rules::check_session_id(sid)?;
-        let sid = sid.to_owned();
-        self.ask(move |rows| local::session_entry(rows, rows.now, &sid)).await
+    async fn session_entry(&self, session_id: &SessionId) -> Result<Option<SessionEntry>, MemoryError> {
+        let session_id = session_id.clone();
+        self.ask(move |rows| local::session_entry(rows, rows.now, &session_id)).await
     }
 
-    async fn clear_session(&self, sid: &str) -> Result<bool, MemoryError> {
-        rules::check_session_id(sid)?;
-        let sid = sid.to_owned();
+    async fn clear_session(&self, session_id: &SessionId) -> Result<bool, MemoryError> {
+        let session_id = session_id.clone();
         self.ask(move |rows| {
             rows.leave_no_log();
-            local::clear_session(rows, &sid)
+            local::clear_session(rows, &session_id)
         })
         .await
     }
@@ -160,15 +159,15 @@ impl DirectoryRecords for Rows<'_> {
         self.one(sql, params![user.as_str(), self.now], |row| row.get(0))
     }
 
-    fn index_of(&self, user: &UserId) -> Result<Vec<(String, u64)>, MemoryError> {
+    fn index_of(&self, user: &UserId) -> Result<Vec<(SessionId, u64)>, MemoryError> {
         let sql = "SELECT sid, ended FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC";
         let index = self.all(sql, params![user.as_str()], |row| {
             Ok((
-                first_text(row)?,
+                cells::session_id(row, 0)?,
                 cells::whole(row, 1)?.and_then(|ended| u64::try_from(ended).ok()).unwrap_or_default(),
             ))
         })?;
-        Ok(index.into_iter().filter(|(sid, _)| is_id(sid)).collect())
+        Ok(index.into_iter().filter_map(|(session_id, ended)| Some((session_id?, ended))).collect())
     }
 
     fn users_after(&self, after: &str, limit: usize) -> Result<Vec<UserId>, MemoryError> {
@@ -177,37 +176,42 @@ impl DirectoryRecords for Rows<'_> {
         Ok(users.iter().filter_map(|user| UserId::parse(user).ok()).collect())
     }
 
-    fn sessions_after(&self, after: &str, limit: usize) -> Result<Vec<String>, MemoryError> {
+    fn sessions_after(&self, after: &str, limit: usize) -> Result<Vec<SessionId>, MemoryError> {
         let sql = "SELECT sid FROM session WHERE sid > ?1 AND expires > ?2 ORDER BY sid LIMIT ?3";
-        self.all(sql, params![after, self.now, to_i64(limit)], first_text)
+        // One that is damaged is listed too: a page that lacks one would be taken for the last.
+        self.all(sql, params![after, self.now, to_i64(limit)], |row| Ok(SessionId::named(&first_text(row)?)))
     }
 
-    fn sessions_of(&self, user: &UserId) -> Result<Vec<String>, MemoryError> {
-        self.all("SELECT sid FROM session WHERE uid = ?1", params![user.as_str()], first_text)
+    fn sessions_of(&self, user: &UserId) -> Result<Vec<SessionId>, MemoryError> {
+        let sql = "SELECT sid FROM session WHERE uid = ?1";
+        let session_ids = self.all(sql, params![user.as_str()], |row| cells::session_id(row, 0))?;
+        Ok(session_ids.into_iter().flatten().collect())
     }
 
-    fn replace_session(&mut self, sid: &str, record: &SessionRecord) -> Result<(), MemoryError> {
+    fn replace_session(&mut self, session_id: &SessionId, record: &SessionRecord) -> Result<(), MemoryError> {
         let SessionRecord { user_id, document, ended_at } = record;
         let sql = "UPDATE session SET uid = ?2, doc = ?3, ended = ?4 WHERE sid = ?1";
-        self.write(sql, params![sid, user_id.as_str(), document, ended_at])
+        self.write(sql, params![session_id.as_str(), user_id.as_str(), document, ended_at])
     }
 
-    fn session_expires_at(&self, sid: &str) -> Result<Option<u64>, MemoryError> {
-        self.one("SELECT expires FROM session WHERE sid = ?1 AND expires > ?2", params![sid, self.now], |row| {
-            row.get(0)
-        })
+    fn session_expires_at(&self, session_id: &SessionId) -> Result<Option<u64>, MemoryError> {
+        self.one(
+            "SELECT expires FROM session WHERE sid = ?1 AND expires > ?2",
+            params![session_id.as_str(), self.now],
+            |row| row.get(0),
+        )
     }
 
-    fn remove_session(&mut self, sid: &str) -> Result<(), MemoryError> {
-        self.write("DELETE FROM session WHERE sid = ?1", params![sid])
+    fn remove_session(&mut self, session_id: &SessionId) -> Result<(), MemoryError> {
+        self.write("DELETE FROM session WHERE sid = ?1", params![session_id.as_str()])
     }
 
-    fn remove_index_entry(&mut self, user: &UserId, sid: &str) -> Result<(), MemoryError> {
-        self.write("DELETE FROM seen WHERE uid = ?1 AND sid = ?2", params![user.as_str(), sid])
+    fn remove_index_entry(&mut self, user: &UserId, session_id: &SessionId) -> Result<(), MemoryError> {
+        self.write("DELETE FROM seen WHERE uid = ?1 AND sid = ?2", params![user.as_str(), session_id.as_str()])
     }
 
-    fn remove_marker(&mut self, sid: &str) -> Result<(), MemoryError> {
-        self.write("DELETE FROM done WHERE sid = ?1", params![sid])
+    fn remove_marker(&mut self, session_id: &SessionId) -> Result<(), MemoryError> {
+        self.write("DELETE FROM done WHERE sid = ?1", params![session_id.as_str()])
     }
 
     fn remove_user(&mut self, user: &UserId) -> Result<(), MemoryError> {

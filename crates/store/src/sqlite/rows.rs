@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use redial_identity::{PhoneHash, UserId, is_id};
+use redial_identity::{PhoneHash, UserId};
 use redial_memory::digest::SessionDigest;
+use redial_memory::session_id::SessionId;
 use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use super::super::rules::{Marker, Records, SessionRecord, UserRecord};
@@ -125,18 +126,18 @@ impl Records for Rows<'_> {
         self.write("UPDATE user SET expires = ?2 WHERE uid = ?1", params![user.as_str(), expires_at])
     }
 
-    fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<String>, MemoryError> {
+    fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<SessionId>, MemoryError> {
         let sql = "SELECT sid FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC LIMIT ?2";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sids = self.all(sql, params![user.as_str(), limit], |row| cells::bytes(row, 0))?;
+        let session_ids = self.all(sql, params![user.as_str(), limit], |row| cells::session_id(row, 0))?;
         // One that is damaged could not be loaded anyway, and fails no call.
-        Ok(sids.into_iter().flatten().filter_map(|sid| String::from_utf8(sid).ok()).filter(|sid| is_id(sid)).collect())
+        Ok(session_ids.into_iter().flatten().collect())
     }
 
-    fn put_index_entry(&mut self, user: &UserId, sid: &str, ended_at: u64) -> Result<(), MemoryError> {
+    fn put_index_entry(&mut self, user: &UserId, session_id: &SessionId, ended_at: u64) -> Result<(), MemoryError> {
         let sql = "INSERT INTO seen (uid, sid, ended) VALUES (?1, ?2, ?3)
                    ON CONFLICT (uid, sid) DO UPDATE SET ended = excluded.ended";
-        self.write(sql, params![user.as_str(), sid, ended_at])
+        self.write(sql, params![user.as_str(), session_id.as_str(), ended_at])
     }
 
     fn trim_index(&mut self, user: &UserId, keep: usize) -> Result<(), MemoryError> {
@@ -151,34 +152,40 @@ impl Records for Rows<'_> {
         self.write("DELETE FROM seen WHERE uid = ?1", params![user.as_str()])
     }
 
-    fn session(&self, sid: &str) -> Result<Option<SessionRecord>, MemoryError> {
+    fn session(&self, session_id: &SessionId) -> Result<Option<SessionRecord>, MemoryError> {
         let sql = "SELECT uid, doc, ended FROM session WHERE sid = ?1 AND expires > ?2";
-        let row =
-            self.one(sql, params![sid, self.now], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+        let row = self.one(sql, params![session_id.as_str(), self.now], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
+        })?;
         row.map(|(uid, document, ended_at)| Ok(SessionRecord { user_id: self.user_id(&uid)?, document, ended_at }))
             .transpose()
     }
 
-    fn put_session(&mut self, sid: &str, record: &SessionRecord, expires_at: u64) -> Result<(), MemoryError> {
+    fn put_session(
+        &mut self,
+        session_id: &SessionId,
+        record: &SessionRecord,
+        expires_at: u64,
+    ) -> Result<(), MemoryError> {
         let sql = "INSERT INTO session (sid, uid, doc, ended, expires) VALUES (?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT (sid) DO UPDATE SET uid = excluded.uid, doc = excluded.doc, ended = excluded.ended,
                    expires = excluded.expires";
         let SessionRecord { user_id, document, ended_at } = record;
-        self.write(sql, params![sid, user_id.as_str(), document, ended_at, expires_at])
+        self.write(sql, params![session_id.as_str(), user_id.as_str(), document, ended_at, expires_at])
     }
 
-    fn marker(&self, sid: &str) -> Result<Option<Marker>, MemoryError> {
+    fn marker(&self, session_id: &SessionId) -> Result<Option<Marker>, MemoryError> {
         let sql = "SELECT digest, turns, merged FROM done WHERE sid = ?1 AND expires > ?2";
-        self.one(sql, params![sid, self.now], |row| {
+        self.one(sql, params![session_id.as_str(), self.now], |row| {
             Ok(Marker { digest: SessionDigest::from_bytes(row.get(0)?), turns: row.get(1)?, merged: row.get(2)? })
         })
     }
 
-    fn put_marker(&mut self, sid: &str, marker: &Marker, expires_at: u64) -> Result<(), MemoryError> {
+    fn put_marker(&mut self, session_id: &SessionId, marker: &Marker, expires_at: u64) -> Result<(), MemoryError> {
         let sql = "INSERT INTO done (sid, digest, turns, merged, expires) VALUES (?1, ?2, ?3, ?4, ?5)
                    ON CONFLICT (sid) DO UPDATE SET digest = excluded.digest, turns = excluded.turns,
                    merged = excluded.merged, expires = excluded.expires";
         let Marker { digest, turns, merged } = marker;
-        self.write(sql, params![sid, digest.as_bytes(), turns, merged, expires_at])
+        self.write(sql, params![session_id.as_str(), digest.as_bytes(), turns, merged, expires_at])
     }
 }

@@ -44,7 +44,7 @@ fn session(n: usize, user: &UserId) -> SessionDoc {
     };
     let ended_at = 1_790_000_000_000 + u64::try_from(n).unwrap();
     SessionDoc {
-        chat_id: sid(n),
+        session_id: sid(n).parse().unwrap(),
         conversation_history: (1..=6).map(turn).collect(),
         last_update: "2026-11-01T10:00:00.000Z".to_owned(),
         metadata: Metadata::default(),

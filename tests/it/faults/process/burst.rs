@@ -100,7 +100,7 @@ async fn all_calls_of_one_number_are_one_users_however_many_begin_at_once() {
     for sid in &hung_up {
         let deadline = Instant::now() + Duration::from_secs(10);
         let session = loop {
-            if let Some(session) = store.load_session(sid).await.unwrap() {
+            if let Some(session) = store.load_session(&sid.parse().unwrap()).await.unwrap() {
                 break session;
             }
             assert!(Instant::now() < deadline, "{sid} is not written");

@@ -184,11 +184,11 @@ async fn a_gateway_starts_on_damaged_rows_reports_them_and_serves_the_rest() {
     callers[2].pressed.remove(1);
     let lost = lost(&store, &callers[1..], Duration::from_secs(20)).await;
     assert!(lost.is_empty(), "{lost:#?}");
-    let served = store.load_session(&callers[0].sid).await.unwrap();
+    let served = store.load_session(&callers[0].sid.parse().unwrap()).await.unwrap();
     assert!(served.is_none(), "a damaged session is served: {:?}", served.map(|session| said(&session)));
     let database = Database::open(&file, clock::system()).unwrap();
     let spool = Spool::open(database.into(), Some(dir.path()), SpoolSettings::default()).unwrap();
-    let mut dead: Vec<_> = spool.dead(10).await.unwrap().into_iter().map(|dead| (dead.kind, dead.sid)).collect();
+    let mut dead: Vec<_> = spool.dead(10).await.unwrap().into_iter().map(|dead| (dead.kind, dead.session_id)).collect();
     dead.sort();
     let expected = [("session".to_owned(), callers[0].sid.clone()), ("turn".to_owned(), callers[2].sid.clone())];
     assert_eq!(dead, expected);

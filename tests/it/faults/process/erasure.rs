@@ -105,7 +105,10 @@ async fn start(dir: &TempDir, redis: &RedisServer) -> GatewayProcess {
 async fn stored(redis: &RedisServer, caller: &Caller) {
     let store = shared(redis).await;
     eventually("the session is in Redis", Duration::from_secs(15), async || {
-        store.load_session(&caller.sid).await.is_ok_and(|session| session.is_some_and(|s| said(&s) == caller.pressed))
+        store
+            .load_session(&caller.sid.parse().unwrap())
+            .await
+            .is_ok_and(|session| session.is_some_and(|s| said(&s) == caller.pressed))
     })
     .await;
 }

@@ -54,7 +54,10 @@ async fn a_gateway_whose_data_directory_is_gone_takes_no_calls_and_loses_none() 
     let store = shared(&redis).await;
     eventually("what was said is in Redis", WITHIN, async || {
         use redial_store::store::Store as _;
-        store.load_session(&ana.sid).await.is_ok_and(|session| session.is_some_and(|s| said(&s) == ana.pressed))
+        store
+            .load_session(&ana.sid.parse().unwrap())
+            .await
+            .is_ok_and(|session| session.is_some_and(|s| said(&s) == ana.pressed))
     })
     .await;
     let times = gateway.log().matches("the data directory is gone, or").count();

@@ -127,7 +127,7 @@ fn session(uid: &str, sid: &str, now: u64) -> SessionDoc {
         end_ms: 900,
     };
     SessionDoc {
-        chat_id: sid.to_owned(),
+        session_id: sid.parse().unwrap(),
         conversation_history: vec![Message { turn }],
         last_update: String::new(),
         metadata: Metadata::default(),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 
 use crate::faults::bed::caller::number;
 use crate::faults::bed::contents::Contents;
@@ -61,10 +62,10 @@ async fn two_gateways_count_two_hundred_hang_ups_of_one_caller() {
     // The newest calls of both are in the profile.
     let contents = Contents::of(&mut bed.redis.raw().await).await;
     let mut stored: Vec<SessionDoc> = contents.sessions().into_values().collect();
-    stored.sort_by(|a, b| (a.ended_at, &a.chat_id).cmp(&(b.ended_at, &b.chat_id)));
-    let newest: Vec<&String> = stored.iter().map(|session| &session.chat_id).skip(stored.len() - 20).collect();
+    stored.sort_by(|a, b| (a.ended_at, &a.session_id).cmp(&(b.ended_at, &b.session_id)));
+    let newest: Vec<&SessionId> = stored.iter().map(|session| &session.session_id).skip(stored.len() - 20).collect();
     let (_, profile) = contents.profiles().into_values().next().unwrap();
-    let episodes: Vec<&String> = profile.episodes.iter().map(|episode| &episode.sid).collect();
+    let episodes: Vec<&SessionId> = profile.episodes.iter().map(|episode| &episode.session_id).collect();
     assert_eq!(episodes, newest);
 }
 

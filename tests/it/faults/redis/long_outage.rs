@@ -53,7 +53,7 @@ async fn five_hundred_calls_without_redis_arrive_once_and_in_order() {
         let arrived: Vec<&String> = order.iter().filter(|sid| sids.contains(sid)).collect();
         assert_eq!(arrived, sids.iter().collect::<Vec<_>>(), "{number}: out of order, or twice");
         let (_, profile) = &profiles[&sessions[&sids[0]].user_id];
-        let told: Vec<&String> = profile.episodes.iter().map(|episode| &episode.sid).take(ROUNDS).collect();
+        let told: Vec<&str> = profile.episodes.iter().map(|episode| episode.session_id.as_str()).take(ROUNDS).collect();
         assert_eq!(told, arrived, "{number}: the summary has other calls");
         assert!(!profile.summary.is_empty(), "{number} has no summary");
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redial_identity::UserId;
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 use redial_store::archive::{Archive, ArchiveError};
 use redial_store::directory::Memory;
 use redial_store::spool::Sinks;
@@ -73,7 +74,7 @@ async fn a_delivery_that_dies_each_time_is_put_aside() {
     bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
     let dead = bed.spool.dead(10).await.unwrap();
-    assert_eq!(dead.iter().map(|dead| dead.sid.as_str()).collect::<Vec<_>>(), ["CA1"]);
+    assert_eq!(dead.iter().map(|dead| dead.session_id.as_str()).collect::<Vec<_>>(), ["CA1"]);
     assert!(dead[0].reason.contains("died"), "{}", dead[0].reason);
     assert!(bed.spool.waiting(1).await.unwrap().is_empty());
 }
@@ -86,7 +87,7 @@ async fn what_cannot_be_delivered_is_put_aside_and_can_be_tried_again() {
     bed.spool.close(&caller("u_a"), session("u_a", "CA1", Vec::new())).await.unwrap();
     eventually("it is put aside", async || bed.spool.dead(10).await.unwrap().len() == 1).await;
     let dead = bed.spool.dead(10).await.unwrap().remove(0);
-    assert_eq!((dead.sid.as_str(), dead.kind.as_str()), ("CA1", "session"));
+    assert_eq!((dead.session_id.as_str(), dead.kind.as_str()), ("CA1", "session"));
     assert!(dead.reason.contains("too large"), "{}", dead.reason);
     store.heal("u_a");
     bed.spool.close(&caller("u_a"), session("u_a", "CA2", Vec::new())).await.unwrap();
@@ -103,11 +104,11 @@ struct Shelf(Mutex<Vec<String>>);
 #[async_trait]
 impl Archive for Shelf {
     async fn put(&self, session: &SessionDoc) -> Result<(), ArchiveError> {
-        self.0.lock().unwrap().push(session.chat_id.clone());
+        self.0.lock().unwrap().push(session.session_id.to_string());
         Ok(())
     }
 
-    async fn get(&self, _: &str) -> Result<Option<SessionDoc>, ArchiveError> {
+    async fn get(&self, _: &SessionId) -> Result<Option<SessionDoc>, ArchiveError> {
         Ok(None)
     }
 

@@ -15,7 +15,7 @@ async fn log_of(spool: &Spool, dir: &Path, user: &str, sid: &str) -> std::path::
     let file = dir.join("calls").join(format!("{sid}.ndjson"));
     std::fs::create_dir_all(dir.join("calls")).unwrap();
     std::fs::write(&file, "words").unwrap();
-    spool.logged(sid, &caller(user));
+    spool.logged(&sid.parse().unwrap(), &caller(user));
     spool.held(&caller(user).user_id).await.unwrap();
     file
 }
@@ -56,7 +56,7 @@ async fn what_is_here_of_an_absorbed_user_is_the_other_ones() {
     let spool = Bed::idle(dir.path());
     let (ana, into) = (caller("u_ana").user_id, caller("u_into").user_id);
     spool.begin(open_call("u_ana", "CA1"));
-    spool.turn("CA1", message(1, "Hello")).await.unwrap();
+    spool.turn(&"CA1".parse().unwrap(), message(1, "Hello")).await.unwrap();
     spool.close(&caller("u_ana"), session("u_ana", "CA2", Vec::new())).await.unwrap();
     log_of(&spool, dir.path(), "u_ana", "CA2").await;
     spool.rename(&ana, &into).await.unwrap();
@@ -127,13 +127,13 @@ async fn no_byte_of_a_forgotten_caller_stays() {
     let dir = TempDir::new().unwrap();
     let spool = Bed::idle(dir.path());
     spool.begin(open_call("u_a", "CA1"));
-    spool.turn("CA1", message(1, "xylophone lessons")).await.unwrap();
+    spool.turn(&"CA1".parse().unwrap(), message(1, "xylophone lessons")).await.unwrap();
     spool.close(&caller("u_a"), session("u_a", "CA2", vec![message(1, "xylophone repair")])).await.unwrap();
     spool.close(&caller("u_b"), session("u_b", "CA3", vec![message(1, "a trumpet")])).await.unwrap();
     let forgotten = spool.forget(&UserId::parse("u_a").unwrap()).await.unwrap();
     assert_eq!((forgotten.calls, forgotten.turns, forgotten.entries), (1, 1, 1));
     // What is still under way for this user finds nothing to be added to.
-    spool.turn("CA1", message(2, "xylophone mallets")).await.unwrap();
+    spool.turn(&"CA1".parse().unwrap(), message(2, "xylophone mallets")).await.unwrap();
     spool.close(&caller("u_a"), session("u_a", "CA1", vec![message(2, "xylophone mallets")])).await.unwrap();
     for file in ["redial.sqlite", "redial.sqlite-wal"] {
         let bytes = std::fs::read(dir.path().join(file)).unwrap_or_default();

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 use tracing::warn;
 
 use super::super::decode;
@@ -66,22 +67,24 @@ impl Directory {
     }
 
     /// The copy of a session that ended last; of equal ones the one that was added last.
-    pub(super) fn find(&self, sid: &str) -> io::Result<Option<SessionDoc>> {
+    pub(super) fn find(&self, session_id: &SessionId) -> io::Result<Option<SessionDoc>> {
         for path in self.files()?.iter().rev() {
             let mut found: Option<SessionDoc> = None;
             each_line(path, |line| {
                 // Most lines are of other calls, and need not be parsed.
-                if !holds(line, sid) {
+                if !holds(line, session_id.as_str()) {
                     return Ok(());
                 }
                 match decode(line) {
-                    Some(session) if session.chat_id == sid => {
+                    Some(session) if session.session_id == *session_id => {
                         if found.as_ref().is_none_or(|known| known.ended_at <= session.ended_at) {
                             found = Some(session);
                         }
                     }
                     Some(_) => (), // it mentions the id
-                    None => warn!(file = %path.display(), call.sid = sid, "a line of the archive is not a session"),
+                    None => {
+                        warn!(file = %path.display(), call.sid = session_id.as_str(), "a line of the archive is not a session")
+                    }
                 }
                 Ok(())
             })?;
@@ -117,7 +120,7 @@ impl Directory {
             each_line(&path, |line| {
                 if is_of(line, user) {
                     theirs += 1;
-                    erased.extend(decode(line).map(|session| session.chat_id));
+                    erased.extend(decode(line).map(|session| session.session_id));
                 } else {
                     others += 1;
                 }

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use redial_identity::UserId;
 use redial_memory::model::MAX_SESSION_BYTES;
+use redial_memory::session_id::SessionId;
 use tokio::time::Instant;
 
 use super::super::answer::Answer;
@@ -29,22 +30,22 @@ static END: LazyLock<Script> = LazyLock::new(|| Script::new("move_end", include_
 impl RedisStore {
     pub(super) async fn hand_sessions_over(&self, from: &UserId, to: &UserId) -> Result<(), MemoryError> {
         if !self.keys.is_tagged() {
-            for sid in self.sessions_of(from).await? {
-                self.rename_owner(&sid, from, to).await?;
+            for session_id in self.sessions_of(from).await? {
+                self.rename_owner(&session_id, from, to).await?;
             }
             return Ok(());
         }
-        let mut sids: BTreeSet<String> = self.sessions_of(from).await?.into_iter().collect();
+        let mut session_ids: BTreeSet<SessionId> = self.sessions_of(from).await?.into_iter().collect();
         // The marker of a session that has expired still tells copies from new calls.
-        sids.extend(self.sids_in_slot_of(from, Kind::Done).await?);
-        for sid in sids {
-            self.move_session(&sid, from, to).await?;
+        session_ids.extend(self.sids_in_slot_of(from, Kind::Done).await?);
+        for session_id in session_ids {
+            self.move_session(&session_id, from, to).await?;
         }
         Ok(())
     }
 
-    async fn rename_owner(&self, sid: &str, from: &UserId, to: &UserId) -> Result<(), MemoryError> {
-        let key = self.keys.session(from, sid);
+    async fn rename_owner(&self, session_id: &SessionId, from: &UserId, to: &UserId) -> Result<(), MemoryError> {
+        let key = self.keys.session(from, session_id);
         let size: usize =
             self.command(redis::cmd("HSTRLEN").arg(&key).arg("doc")).await.map_err(|e| self.failed(&key, e))?;
         if size > MAX_SESSION_BYTES {
@@ -60,10 +61,10 @@ impl RedisStore {
         Ok(())
     }
 
-    async fn move_session(&self, sid: &str, from: &UserId, to: &UserId) -> Result<(), MemoryError> {
-        let theirs = [self.keys.session(from, sid), self.keys.done(from, sid)];
+    async fn move_session(&self, session_id: &SessionId, from: &UserId, to: &UserId) -> Result<(), MemoryError> {
+        let theirs = [self.keys.session(from, session_id), self.keys.done(from, session_id)];
         // An earlier join has copied it, and was interrupted: what came there since is not to be written over.
-        let mut moved = self.place_now(sid).await?.as_ref() == Some(to);
+        let mut moved = self.place_now(session_id).await?.as_ref() == Some(to);
         for _ in 0..MAX_TRIES {
             let mut read = READ.with_keys(&theirs);
             read.arg(MAX_SESSION_BYTES);
@@ -75,7 +76,7 @@ impl RedisStore {
                 _ => return Err(wrong_type(key(), &said.text)),
             }
             if !moved {
-                let ours = [self.keys.session(to, sid), self.keys.done(to, sid)];
+                let ours = [self.keys.session(to, session_id), self.keys.done(to, session_id)];
                 let mut write = WRITE.with_keys(&ours);
                 let fields = with_owner_in(&session.0, to);
                 write.arg(session.1).arg(fields.len()).arg(fields).arg(marker.1).arg(&marker.0);
@@ -84,8 +85,8 @@ impl RedisStore {
                     return Err(wrong_type(said.key.and_then(|i| ours.get(i).cloned()), &said.text));
                 }
                 let until = Instant::now() + self.background;
-                let place = self.place_of(sid, until).await?;
-                if !self.change_place(sid, place.as_ref(), Some(to), until).await? {
+                let place = self.place_of(session_id, until).await?;
+                if !self.change_place(session_id, place.as_ref(), Some(to), until).await? {
                     continue;
                 }
             }
@@ -100,10 +101,10 @@ impl RedisStore {
     }
 
     /// As [`RedisStore::place_of`]; waits for the first connection.
-    async fn place_now(&self, sid: &str) -> Result<Option<UserId>, MemoryError> {
+    async fn place_now(&self, session_id: &SessionId) -> Result<Option<UserId>, MemoryError> {
         let until = Instant::now() + self.background;
         self.commit.live_or_first(until).await.map_err(|trouble| self.failed("", trouble))?;
-        self.place_of(sid, until).await
+        self.place_of(session_id, until).await
     }
 }
 

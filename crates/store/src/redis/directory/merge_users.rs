@@ -94,8 +94,8 @@ impl RedisStore {
         script.arg(field(absorbed)).arg(&taken.mark).arg(taken.calls);
         script.arg(taken.last.map(|last| last.to_string()).unwrap_or_default());
         script.arg(base).arg(document).arg(SCHEMA_VERSION);
-        for (sid, ended_at) in &taken.index {
-            script.arg(ended_at).arg(sid);
+        for (session_id, ended_at) in &taken.index {
+            script.arg(ended_at).arg(session_id);
         }
         self.script(&script, Answer::revision).await
     }

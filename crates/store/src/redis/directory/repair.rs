@@ -6,8 +6,9 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redial_identity::{UserId, is_id};
+use redial_identity::UserId;
 use redial_memory::model::{MAX_SESSION_BYTES, Profile, SCHEMA_VERSION, SessionDoc};
+use redial_memory::session_id::SessionId;
 use serde::Serialize;
 
 use super::super::advice::Trouble;
@@ -15,6 +16,7 @@ use super::super::answer::counter;
 use super::super::keys::{Keys, Kind};
 use super::super::script::Script;
 use super::super::{RedisStore, mapped, ttl_s};
+use super::session_id_in;
 use crate::clock;
 use crate::directory::ERASED_FOR;
 use crate::import::single;
@@ -118,7 +120,7 @@ impl RedisStore {
         let (length, replacement) = match (kind, found.as_str()) {
             (Kind::Sessions, "list") => self.index_of_list(key).await?,
             (Kind::Profile, "string") => self.profile_of_text(key, id).await?,
-            (Kind::Session, "string") => self.session_of_text(key, id).await?,
+            (Kind::Session, "string") => self.session_of_text(key, &SessionId::named(id)).await?,
             _ => (self.length(key, &found).await?, Replacement::NONE),
         };
         let ttl =
@@ -198,29 +200,29 @@ impl RedisStore {
             return Ok((length, Replacement::NONE));
         }
         let ids: Vec<Vec<u8>> = self.ask_for_all(redis::cmd("LRANGE").arg(key).arg(0).arg(-1)).await?;
-        let mut sids: Vec<String> = Vec::new();
-        for id in ids.iter().filter_map(|id| str::from_utf8(id).ok()).filter(|id| is_id(id)) {
-            if !sids.iter().any(|known| known == id) {
-                sids.push(id.to_owned());
+        let mut session_ids: Vec<SessionId> = Vec::new();
+        for id in ids.iter().filter_map(|id| session_id_in(id)) {
+            if !session_ids.contains(&id) {
+                session_ids.push(id);
             }
         }
-        if sids.is_empty() {
+        if session_ids.is_empty() {
             return Ok((length, Replacement::NONE));
         }
         let mut ends: Vec<Option<u64>> = Vec::new();
-        for sid in &sids {
-            ends.push(self.read_session_entry(sid).await.ok().flatten().map(|entry| entry.ended_at));
+        for session_id in &session_ids {
+            ends.push(self.read_session_entry(session_id).await.ok().flatten().map(|entry| entry.ended_at));
         }
         // Others put the newest in front, unless what is known of the ends says that it is at the back.
         let known: Vec<u64> = ends.iter().flatten().copied().collect();
         if known.first() < known.last() {
-            sids.reverse();
+            session_ids.reverse();
             ends.reverse();
         }
         let mut at = clock::system()();
-        let parts = sids.into_iter().zip(ends).map(|(sid, end)| {
+        let parts = session_ids.into_iter().zip(ends).map(|(session_id, end)| {
             at = end.unwrap_or_else(|| at.saturating_sub(1));
-            (at.to_string(), sid)
+            (at.to_string(), session_id.to_string())
         });
         Ok((length, Replacement { kind: "zset", parts: parts.collect() }))
     }
@@ -256,9 +258,9 @@ impl RedisStore {
         Ok((calls, newest.get(1).and_then(|end| str::from_utf8(end).ok()?.parse().ok())))
     }
 
-    async fn session_of_text(&self, key: &str, sid: &str) -> Result<(usize, Replacement), RepairError> {
+    async fn session_of_text(&self, key: &str, session_id: &SessionId) -> Result<(usize, Replacement), RepairError> {
         let (length, text) = self.text(key, MAX_SESSION_BYTES).await?;
-        let session = text.and_then(|text| single::session(&text, sid, clock::system()()));
+        let session = text.and_then(|text| single::session(&text, session_id, clock::system()()));
         let Some(session) = session else { return Ok((length, Replacement::NONE)) };
         let doc = rules::session_document(&session)?;
         Ok((

@@ -50,7 +50,7 @@ impl Deliverer {
         match delivered {
             Ok(()) => _ = stored.send(()),
             Err(error) => error!(
-                call.sid = session.chat_id,
+                call.sid = session.session_id.as_str(),
                 error = &error as &dyn Error,
                 "the store does not take a finished call; it is held until the disk does"
             ),

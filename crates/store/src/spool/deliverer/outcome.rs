@@ -46,7 +46,7 @@ impl Deliverer {
                 if entry.kind == Kind::Summary && entry.tries + 1 >= SUMMARY_TRIES =>
             {
                 warn!(
-                    call.sid = entry.sid,
+                    call.sid = entry.sid(),
                     error = &failure as &dyn Error,
                     "the summary stays the one that rules made"
                 );
@@ -67,7 +67,7 @@ impl Deliverer {
             Err(failure @ (MemoryError::WrongShape { .. } | MemoryError::Refused(_))) => {
                 metrics::counter!("redial_dead_letters_total").increment(1);
                 error!(
-                    call.sid = entry.sid,
+                    call.sid = entry.sid(),
                     kind = entry.kind.as_str(),
                     error = &failure as &dyn Error,
                     "a delivery is impossible and is put aside; see `redial memory dead`"
@@ -106,7 +106,7 @@ impl Deliverer {
 
     /// Warns that deliveries wait, once a minute for each reason: they may be thousands.
     fn say_why(&self, entry: &Entry, failure: &MemoryError) {
-        let (sid, kind, now) = (&entry.sid, entry.kind.as_str(), Instant::now());
+        let (sid, kind, now) = (entry.sid(), entry.kind.as_str(), Instant::now());
         // Nobody panics while it is locked.
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.retain(|_, at| now.duration_since(*at) < SAY_AGAIN);

@@ -4,6 +4,7 @@ use redial_call::{Role, Turn};
 use redial_identity::{Caller, UserId};
 use redial_memory::fold;
 use redial_memory::model::SessionDoc;
+use redial_memory::session_id::SessionId;
 
 use super::super::{PATIENCE, outbox};
 use super::Deliverer;
@@ -14,7 +15,11 @@ impl Deliverer {
     ///
     /// The user of the call may be the wrong one: the look-up missed them, or they were merged into another user since. So
     /// whoever the number leads to now is forgotten too.
-    pub(super) async fn forget_whoever_asked(&self, caller: &Caller, sid: &str) -> Result<(), MemoryError> {
+    pub(super) async fn forget_whoever_asked(
+        &self,
+        caller: &Caller,
+        session_id: &SessionId,
+    ) -> Result<(), MemoryError> {
         let (store, called_as) = (&self.sinks.store, &caller.user_id);
         let owner = match &caller.hash {
             Some(hash) => store.owner(hash).await?.filter(|owner| owner != called_as),
@@ -25,8 +30,8 @@ impl Deliverer {
         for user in owner.iter().chain((!is_others).then_some(called_as)) {
             self.forget(user).await?;
         }
-        let sid = sid.to_owned();
-        self.spool.database.ask(PATIENCE, move |rows| outbox::drop_session(rows, &sid)).await
+        let session_id = session_id.clone();
+        self.spool.database.ask(PATIENCE, move |rows| outbox::drop_session(rows, &session_id)).await
     }
 
     /// The new user of a number whose caller says that somebody else is remembered under it; the old one is left to
@@ -52,7 +57,7 @@ impl Deliverer {
         let Some(owner) = store.owner(hash).await? else { return Ok(None) };
         let was_delivered = caller.user_id.as_str() != called_as;
         let is_theirs = was_delivered && owner == caller.user_id;
-        let stored_as = store.session_entry(&session.chat_id).await?.map(|entry| entry.user_id);
+        let stored_as = store.session_entry(&session.session_id).await?.map(|entry| entry.user_id);
         if is_theirs || stored_as.as_ref() == Some(&owner) {
             return Ok(None);
         }

@@ -6,6 +6,7 @@ use redial_identity::{Caller, UserId};
 use redial_memory::consent::{self, Keep};
 use redial_memory::fold;
 use redial_memory::model::{Choice, SessionDoc};
+use redial_memory::session_id::SessionId;
 use tracing::{debug, info};
 
 use super::super::entry::{Entry, Kind};
@@ -24,18 +25,18 @@ impl Deliverer {
         instance: Option<&str>,
     ) -> Result<(Option<Written>, UserId), MemoryError> {
         if fold::is_erasure_confirmed(&session) {
-            self.forget_whoever_asked(&caller, &session.chat_id).await?;
-            info!(call.sid = session.chat_id, "the caller asked to be forgotten, and is");
+            self.forget_whoever_asked(&caller, &session.session_id).await?;
+            info!(call.sid = session.session_id.as_str(), "the caller asked to be forgotten, and is");
             return Ok((None, caller.user_id));
         }
         // A repeated delivery goes where the first one went.
         let called_as = std::mem::replace(&mut session.user_id, caller.user_id.as_str().to_owned());
         if let Some(new) = self.split_from(&caller, &called_as, &session).await? {
-            info!(call.sid = session.chat_id, "the number has another owner now, who is somebody new");
+            info!(call.sid = session.session_id.as_str(), "the number has another owner now, who is somebody new");
             session.user_id = new.as_str().to_owned();
             caller.user_id = new;
         }
-        let sid = session.chat_id.clone();
+        let session_id = session.session_id.clone();
         let apply = |profile, session: &SessionDoc| fold::apply_session_under(self.sinks.consent, profile, session);
         // Else who is known would always be a conflict first, and be folded twice.
         let known = match caller.hash {
@@ -45,7 +46,7 @@ impl Deliverer {
         let base = known.and_then(|known| Some((known.revision, known.profile?)));
         let (written, owner) =
             hang_up::write(self.sinks.store.as_ref(), HangUp { caller, session, base }, apply).await?;
-        self.end_mirror(sid, instance).await;
+        self.end_mirror(session_id, instance).await;
         Ok((Some(written), owner))
     }
 
@@ -69,13 +70,17 @@ impl Deliverer {
     }
 
     /// Ends the mirror of a call that is over: not that of one that goes on here, or with another instance.
-    async fn end_mirror(&self, sid: String, instance: Option<&str>) {
+    async fn end_mirror(&self, session_id: SessionId, instance: Option<&str>) {
         let (Some(mirror), Some(instance)) = (&self.sinks.mirror, instance) else { return };
-        let asked = sid.clone();
+        let asked = session_id.clone();
         match self.spool.database.ask(PATIENCE, move |rows| journal::is_open(rows, &asked)).await {
-            Ok(false) => mirror.end(&sid, instance).await,
+            Ok(false) => mirror.end(&session_id, instance).await,
             Ok(true) => (),
-            Err(error) => debug!(call.sid = sid, error = &error as &dyn Error, "the call's mirror is left to expire"),
+            Err(error) => debug!(
+                call.sid = session_id.as_str(),
+                error = &error as &dyn Error,
+                "the call's mirror is left to expire"
+            ),
         }
     }
 }
