@@ -16,6 +16,7 @@ mod mind;
 mod pacing;
 pub(crate) mod record;
 pub(crate) mod recorder;
+mod reopening;
 mod sequence;
 mod speaking;
 mod summary;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redial_call::{Role, Turn, Via};
+use redial_call::{Act, Role, ToolOutcome, Turn, Via};
 use redial_identity::Caller;
 use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, SessionDoc};
 use redial_memory::session_id::SessionId;
@@ -13,7 +13,7 @@ use crate::calls::Lookup;
 
 /// Turns that are kept of one call, the note that there were more among them. A call of half an hour has some 200.
 const MAX_TURNS: usize = 500;
-/// Bytes of words that are kept of one call: ten times of what half an hour of talk comes to.
+/// Bytes of words and tools' answers that are kept of one call: ten times of what half an hour of talk comes to.
 const MAX_CALL_BYTES: usize = 256 * 1024;
 /// Longest words of a turn, and as much of those that were not heard. The core's own turns of a caller are not longer.
 const MAX_TURN_BYTES: usize = 4096;
@@ -202,7 +202,21 @@ fn is_note(turn: &Turn) -> bool {
 }
 
 fn size(turn: &Turn) -> usize {
-    turn.text.len() + turn.cut.len() + turn.never_sent.len()
+    turn.text.len() + turn.cut.len() + turn.never_sent.len() + turn.acts.iter().map(act_size).sum::<usize>()
+}
+
+fn act_size(act: &Act) -> usize {
+    match act {
+        Act::AskedConsent | Act::AskedErase | Act::EndCall => 0,
+        Act::ReadBack { what } => what.len(),
+        Act::Transferring { to } => to.len(),
+        Act::ToolCalled { name, arguments, .. } => name.len() + arguments.len(),
+        Act::ToolReturned { outcome, .. } => match outcome {
+            ToolOutcome::Done { result } => result.len(),
+            ToolOutcome::Failed { reason } => reason.len(),
+            ToolOutcome::TimedOut | ToolOutcome::Cancelled | ToolOutcome::AlreadyDone | ToolOutcome::Unknown => 0,
+        },
+    }
 }
 
 /// With words that are as long as may be.
@@ -232,6 +246,7 @@ fn unix_ms(time: SystemTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use redial_call::ToolCallId;
     use redial_identity::UserId;
 
     use super::*;
@@ -283,6 +298,16 @@ mod tests {
         );
         let history = record.into_session("silence", "hang_up").conversation_history;
         assert!(serde_json::to_vec(&history).unwrap().len() < MAX_CALL_BYTES + 100 * history.len() * 2);
+    }
+
+    #[test]
+    fn what_tools_answer_counts_as_words_do() {
+        let record = record(Vec::new());
+        let call = ToolCallId { turn: redial_call::TurnId(1), index: 0 };
+        let outcome = ToolOutcome::Done { result: "x".repeat(8000) };
+        let answered = |id| Turn { acts: vec![Act::ToolReturned { call, outcome: outcome.clone() }; 4], ..turn(id, "") };
+        let kept = (1..=20).filter_map(|id| record.keep(answered(id))).filter(|kept| !kept.is_note).count();
+        assert_eq!(kept, MAX_CALL_BYTES / 32_000);
     }
 
     #[test]
