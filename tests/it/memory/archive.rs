@@ -57,7 +57,7 @@ async fn a_session_is_read_back_as_it_was_put() {
         assert_eq!(reader.get(&"CA1".parse().unwrap()).await.unwrap().as_ref(), Some(&old));
         assert_eq!(reader.get(&"CA2".parse().unwrap()).await.unwrap().as_ref(), Some(&new));
         for nobody in ["CA", "CA3", "", "..", "../sessions-2026-01-05.ndjson", "u_ana"] {
-            assert_eq!(reader.get(&nobody.parse().unwrap()).await.unwrap(), None, "{nobody}");
+            assert_eq!(reader.get(&SessionId::named(nobody)).await.unwrap(), None, "{nobody}");
         }
     }
 }
