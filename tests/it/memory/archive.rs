@@ -218,7 +218,8 @@ async fn a_session_that_cannot_be_read_back_is_refused() {
     let directory = TempDir::new().unwrap();
     let archive = open(&directory);
     let huge = "x".repeat(MAX_RECORD_BYTES);
-    for bad in [ana("..", 0), ana("a/b", 0), session("CA1", &caller("ana"), &[&huge], NOON)] {
+    let foreign = SessionDoc { user_id: "a/b".to_owned(), ..ana("CA1", 0) };
+    for bad in [ana("..", 0), foreign, session("CA1", &caller("ana"), &[&huge], NOON)] {
         let error = archive.put(&bad).await.unwrap_err();
         assert!(matches!(error, ArchiveError::Refused(_)), "{error:?}");
     }
