@@ -94,7 +94,7 @@ fn hang_up(round: usize, i: usize) -> Commit {
         },
     };
     let session = SessionDoc {
-        chat_id: format!("CA_{round}_{i}"),
+        session_id: format!("CA_{round}_{i}").parse().unwrap(),
         conversation_history: (1..=TURNS).map(turn).collect(),
         last_update: "2026-11-01T10:00:00.000Z".to_owned(),
         metadata: Metadata::default(),

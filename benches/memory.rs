@@ -20,6 +20,7 @@ use futures_util::{StreamExt as _, stream};
 use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::model::{Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_store::clock;
 use redial_store::directory::Memory;
 use redial_store::redis::RedisStore;
@@ -74,10 +75,10 @@ async fn journal(every: Duration) {
     let calls = (0..CALLS).map(|n| {
         let spool = Arc::clone(&spool);
         tokio::spawn(async move {
-            let sid = format!("CA{n}");
+            let sid: SessionId = format!("CA{n}").parse().unwrap();
             let (caller, turns, parameters) = (caller(n), Vec::new(), Vec::new());
             spool.begin(OpenCall {
-                sid: sid.clone(),
+                session_id: sid.clone(),
                 caller,
                 started_at: 0,
                 parameters,
@@ -274,7 +275,7 @@ fn turn(id: u32) -> Message {
 fn session(n: usize, caller: &Caller, turns: u32) -> SessionDoc {
     let ended_at = 1_790_000_000_000;
     SessionDoc {
-        chat_id: format!("CA{n:032x}"),
+        session_id: format!("CA{n:032x}").parse().unwrap(),
         conversation_history: (1..=turns).map(turn).collect(),
         last_update: "2026-11-01T10:00:00.000Z".to_owned(),
         metadata: Metadata::default(),

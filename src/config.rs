@@ -385,7 +385,6 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
             marker_ttl: spool.replay.max(session_ttl) + Duration::from_secs(3600),
             mirror_messages: max_messages,
             keep_sessions: default.keep_sessions,
-            recent_sessions: default.recent_sessions,
         },
         pepper,
         old_pepper,

@@ -12,6 +12,7 @@ use redial_carrier::control::Control;
 use redial_carrier::line::{Capabilities, Codec, Inbound, LineCommand, Message, Outbound, ReadError, WriteError};
 use redial_carrier::scripted::wideband::Wideband;
 use redial_carrier::webhook::Webhook;
+use redial_memory::session_id::SessionId;
 use redial_provider::agent::Delta;
 use redial_provider::scripted::ScriptedAgent;
 use serde_json::json;
@@ -137,6 +138,29 @@ async fn a_whole_call_of_a_carrier_with_wide_audio_and_without_marks() {
     assert!(turns[4].text.len() < LONG.len() - 20, "{:?}", turns[4]);
     assert_eq!(turns[5].text, NAME);
     assert_eq!(turns[6].text, "Thank you, Jennifer.");
+    gateway.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_name_could_be_a_path_is_remembered_and_logged_where_all_calls_are() {
+    let gateway = gateway().await;
+    let call = format!("../v3:{}@carrier", call_sid());
+    let (status, document) = incoming(&gateway, "wideband", &call, "+14155550123").await;
+    assert_eq!((status, &document["action"]), (200, &json!("connect")), "{document}");
+    let mut caller = Caller::answer(&document, &call).await;
+    caller.hears_something("the greeting").await;
+    caller.hears_nothing_more().await;
+    caller.says("hibari_appt");
+    caller.hears_something("an answer").await;
+    over(&gateway, "wideband", &call).await;
+    caller.is_closed().await;
+
+    let session = gateway.session(&call).await;
+    assert_eq!(session.conversation_history[1].turn.text, APPOINTMENT);
+    assert_eq!(session.session_id, SessionId::named(&call));
+    assert_eq!(gateway.remembered("+14155550123").await.episodes[0].session_id, session.session_id);
+    let log = gateway.dir.path().join("calls").join(format!("{}.ndjson", session.session_id));
+    assert!(log.exists(), "{log:?}");
     gateway.idle().await;
 }
 

@@ -22,6 +22,7 @@ use redial_call::{Role, Turn, TurnId, Via};
 use redial_identity::{Caller, PhoneHash, UserId};
 use redial_memory::merge_copies::merge_copies;
 use redial_memory::model::{Episode, Message, Metadata, Profile, SCHEMA_VERSION, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_store::clock::Clock;
 use redial_store::directory::Memory;
 use redial_store::hang_up::{self, HangUp, Written};
@@ -34,6 +35,7 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 
 use crate::support::cluster::RedisCluster;
+use crate::support::indexed;
 use crate::support::redis::RedisServer;
 
 /// A store under test, and what it needs to live.
@@ -98,6 +100,11 @@ impl Bench {
         self.store.begin_call(caller).await.unwrap()
     }
 
+    /// The sessions in the index of whom a call start has found, newest first.
+    async fn indexed(&self, known: &Known) -> Vec<SessionId> {
+        indexed(self.store.as_ref(), &known.user_id).await
+    }
+
     /// A whole call: it begins, and its hang-up is written.
     async fn call(&self, caller: &Caller, sid: &str) -> Written {
         self.hang_up(caller, session(sid, caller, &["hello"], NOON)).await
@@ -131,7 +138,7 @@ fn file_in(directory: &TempDir) -> PathBuf {
 
 /// Settings under which an index that is trimmed wrongly shows it soon.
 fn settings() -> StoreSettings {
-    StoreSettings { keep_sessions: 3, recent_sessions: 20, ..StoreSettings::default() }
+    StoreSettings { keep_sessions: 3, ..StoreSettings::default() }
 }
 
 pub(crate) fn caller(name: &str) -> Caller {
@@ -194,7 +201,6 @@ fn unknown(caller: &Caller) -> Known {
         last_call_at: None,
         profile: Profile::default(),
         revision: 0,
-        sessions: Vec::new(),
     }
 }
 

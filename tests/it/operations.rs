@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use redial::operations::{Operations, Subject};
 use redial_identity::{Caller, Keys};
+use redial_memory::consent::ConsentMode;
 use redial_memory::fold;
-use redial_memory::model::SessionDoc;
+use redial_memory::model::{Profile, SessionDoc};
 use redial_store::clock;
 use redial_store::directory::Memory;
 use redial_store::hang_up::{self, HangUp};
@@ -99,9 +100,14 @@ impl Desk {
         let caller = Caller { user_id: known.user_id.clone(), ..derived };
         let session = crate::memory::session(sid, &caller, said, clock::system()());
         let hang_up = HangUp { caller, session: session.clone(), base: Some((known.revision, known.profile)) };
-        hang_up::write(self.store.as_ref(), hang_up, fold::apply_session).await.unwrap();
+        hang_up::write(self.store.as_ref(), hang_up, announced).await.unwrap();
         session
     }
+}
+
+/// The profile after a call whose caller is told that calls may be remembered.
+fn announced(profile: Profile, session: &SessionDoc) -> Profile {
+    fold::apply_session(ConsentMode::Announce, profile, session)
 }
 
 /// Runs a test over the embedded store, and over a real Redis.

@@ -12,3 +12,12 @@ pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod sentinel;
 pub(crate) mod toy_redis;
+
+use redial_identity::UserId;
+use redial_memory::session_id::SessionId;
+use redial_store::directory::Directory;
+
+/// The sessions in a user's index, newest first.
+pub(crate) async fn indexed(store: &(impl Directory + ?Sized), user: &UserId) -> Vec<SessionId> {
+    store.user(user).await.unwrap().map(|entry| entry.sessions).unwrap_or_default()
+}

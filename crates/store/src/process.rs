@@ -150,11 +150,6 @@ impl Records for View<'_> {
         Ok(())
     }
 
-    fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<SessionId>, MemoryError> {
-        let newest_first = self.tables.index.get(user).into_iter().flatten().rev();
-        Ok(newest_first.take(limit).map(|(_, session_id)| session_id.clone()).collect())
-    }
-
     fn put_index_entry(&mut self, user: &UserId, session_id: &SessionId, ended_at: u64) -> Result<(), MemoryError> {
         let index = self.tables.index.entry(user.clone()).or_default();
         index.retain(|(_, known)| known != session_id);

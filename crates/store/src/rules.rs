@@ -36,8 +36,6 @@ pub(super) trait Records {
     /// Starts the TTL of a user's record and index again, if there are any.
     fn keep_user(&mut self, user: &UserId, expires_at: u64) -> Result<(), MemoryError>;
 
-    /// The user's session ids, newest first.
-    fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<SessionId>, MemoryError>;
     /// Adds a session to the index. The same id twice is one entry, with the later time.
     fn put_index_entry(&mut self, user: &UserId, session_id: &SessionId, ended_at: u64) -> Result<(), MemoryError>;
     /// Forgets the oldest ids beyond the newest `keep`, except those whose documents still live.
@@ -149,10 +147,6 @@ pub(super) fn begin_call(
     let user_id = if records.is_gone(&candidate)? { UserId::random() } else { candidate };
     let created = mapped.as_ref() != Some(&user_id);
     let record = records.user(&user_id)?;
-    let sessions = match record {
-        Some(_) => records.recent_sessions(&user_id, settings.recent_sessions)?,
-        None => Vec::new(), // what an expired record has left in the index is not hers any more
-    };
 
     let until = expiry(now, settings.profile_ttl);
     if created || settings.refresh == TtlRefresh::Access {
@@ -169,7 +163,6 @@ pub(super) fn begin_call(
         last_call_at: record.last_call_at,
         profile: readable_profile(&user_id, &record).unwrap_or_default(),
         revision: record.revision,
-        sessions,
         user_id,
     })
 }

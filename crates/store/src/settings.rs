@@ -15,8 +15,6 @@ pub struct StoreSettings {
     pub refresh: TtlRefresh,
     /// How many session ids the index keeps at least; ids whose documents still live are kept beyond that.
     pub keep_sessions: usize,
-    /// How many recent session ids a call start answers.
-    pub recent_sessions: usize,
     /// How long a commit is remembered, so that a repeated one changes nothing, and another copy of the call is united
     /// with the stored one: longer than the document is kept.
     pub marker_ttl: Duration,
@@ -44,7 +42,6 @@ impl Default for StoreSettings {
             profile_ttl: Some(90 * 24 * HOUR),
             refresh: TtlRefresh::Access,
             keep_sessions: 50,
-            recent_sessions: 5,
             marker_ttl: 25 * HOUR,
             mirror_prefix: "conversation".to_owned(),
             mirror_messages: 50,

@@ -89,22 +89,12 @@ pub struct Known {
     pub profile: Profile,
     /// The profile's revision, to be named when it is changed. 0: there is none yet.
     pub revision: u64,
-    /// Ids of the most recent sessions, newest first.
-    pub sessions: Vec<SessionId>,
 }
 
 impl Known {
     /// Somebody of whom nothing is known, and nothing can be looked up: the number is withheld.
     pub(crate) fn stranger(user_id: UserId) -> Self {
-        Self {
-            user_id,
-            created: true,
-            calls: 0,
-            last_call_at: None,
-            profile: Profile::default(),
-            revision: 0,
-            sessions: Vec::new(),
-        }
+        Self { user_id, created: true, calls: 0, last_call_at: None, profile: Profile::default(), revision: 0 }
     }
 }
 

@@ -57,7 +57,7 @@ async fn a_session_is_read_back_as_it_was_put() {
         assert_eq!(reader.get(&"CA1".parse().unwrap()).await.unwrap().as_ref(), Some(&old));
         assert_eq!(reader.get(&"CA2".parse().unwrap()).await.unwrap().as_ref(), Some(&new));
         for nobody in ["CA", "CA3", "", "..", "../sessions-2026-01-05.ndjson", "u_ana"] {
-            assert_eq!(reader.get(&nobody.parse().unwrap()).await.unwrap(), None, "{nobody}");
+            assert_eq!(reader.get(&SessionId::named(nobody)).await.unwrap(), None, "{nobody}");
         }
     }
 }
@@ -218,7 +218,8 @@ async fn a_session_that_cannot_be_read_back_is_refused() {
     let directory = TempDir::new().unwrap();
     let archive = open(&directory);
     let huge = "x".repeat(MAX_RECORD_BYTES);
-    for bad in [ana("..", 0), ana("a/b", 0), session("CA1", &caller("ana"), &[&huge], NOON)] {
+    let foreign = SessionDoc { user_id: "a/b".to_owned(), ..ana("CA1", 0) };
+    for bad in [ana("..", 0), foreign, session("CA1", &caller("ana"), &[&huge], NOON)] {
         let error = archive.put(&bad).await.unwrap_err();
         assert!(matches!(error, ArchiveError::Refused(_)), "{error:?}");
     }

@@ -319,7 +319,7 @@ async fn an_erased_user_leaves_nothing(bench: Bench) {
     let anew = bench.known(&caller("ana")).await;
     assert!(anew.created);
     assert_ne!(anew.user_id, id("ana"));
-    assert_eq!((anew.calls, anew.revision, anew.sessions.len()), (0, 0, 0));
+    assert_eq!((anew.calls, anew.revision, bench.indexed(&anew).await.len()), (0, 0, 0));
     // Whose number it is now, an erasure of the former owner leaves alone.
     assert_eq!(bench.store.erase(&id("ana")).await.unwrap(), Erased::default());
     assert_eq!(bench.store.owner(&hash("ana")).await.unwrap(), Some(anew.user_id));

@@ -50,7 +50,7 @@ async fn run(steps: Vec<Step>) {
         for (name, called) in NAMES.iter().zip(&called) {
             let known = bench.known(&caller(name)).await;
             assert_eq!(known.calls, u64::try_from(called.len()).unwrap());
-            assert_eq!(&known.sessions.iter().map(SessionId::to_string).collect::<BTreeSet<_>>(), called);
+            assert_eq!(&bench.indexed(&known).await.iter().map(SessionId::to_string).collect::<BTreeSet<_>>(), called);
             assert_eq!(&episodes(&known.profile).into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), called);
         }
     }

@@ -31,6 +31,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::indexed;
 use crate::support::redis::RedisServer;
 
 /// The first two may be linked by an operator, and are one from then on. The last one withholds the number.
@@ -450,8 +451,8 @@ impl<'a> World<'a> {
         let older = if who == WITHHELD { Vec::new() } else { vec![hash("old", who)] };
         if let Ok(known) = rekey::begin_call_migrating(self.store.as_ref(), caller.clone(), &older).await {
             self.check(&format!("{known:?}"), who, "a call start");
-            for sid in &known.sessions {
-                let session = self.store.inner.load_session(sid).await.unwrap();
+            for sid in indexed(self.store.as_ref(), &known.user_id).await {
+                let session = self.store.inner.load_session(&sid).await.unwrap();
                 self.check(&format!("{session:?}"), who, "the list of recent sessions");
             }
             caller.user_id = known.user_id;

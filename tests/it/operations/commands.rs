@@ -39,7 +39,7 @@ async fn two_callers(dir: &Path) {
         let caller = keys.caller(&redial_identity::CallerAddress::parse(number, "US"));
         let session = crate::memory::session(sid, &caller, &[said], clock::system()());
         let hang_up = redial_store::hang_up::HangUp { caller, session, base: None };
-        redial_store::hang_up::write(&store, hang_up, redial_memory::fold::apply_session).await.unwrap();
+        redial_store::hang_up::write(&store, hang_up, super::announced).await.unwrap();
     }
 }
 

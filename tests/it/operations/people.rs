@@ -192,7 +192,7 @@ async fn who_became_one_is_erased_as_one_also_where_something_waits(desk: Desk) 
     let erased: Vec<&str> = receipt.erased.iter().map(|erasure| erasure.user_id.as_str()).collect();
     assert_eq!((receipt.complete, erased), (true, vec![into.as_str(), former.as_str()]), "{receipt:?}");
     let hang_up = HangUp { caller: bob.clone(), session: waits, base: None };
-    let (written, _) = hang_up::write(desk.store.as_ref(), hang_up, redial_memory::fold::apply_session).await.unwrap();
+    let (written, _) = hang_up::write(desk.store.as_ref(), hang_up, super::announced).await.unwrap();
     assert_eq!(written, Written::Erased);
     assert_eq!(desk.store.owner(bob.hash.as_ref().unwrap()).await.unwrap(), None);
     assert_eq!(desk.store.user(&bob.user_id).await.unwrap(), None);
@@ -391,7 +391,7 @@ async fn a_cleared_session_stays_cleared(desk: Desk) {
     assert_eq!(desk.operations().show(&desk.subject(ANA)).await.unwrap().sessions, [""; 0]);
     // The same hang-up once more, as after an answer that was lost.
     let hang_up = HangUp { caller: caller.clone(), session, base: None };
-    hang_up::write(desk.store.as_ref(), hang_up, redial_memory::fold::apply_session).await.unwrap();
+    hang_up::write(desk.store.as_ref(), hang_up, super::announced).await.unwrap();
     assert!(matches!(desk.operations().session("CA1").await, Err(OperationError::NotFound(_))));
     // A call that goes on.
     let (sid, parameters, turns, summary) = ("CA2".to_owned(), vec![], vec![], String::new());

@@ -1,5 +1,6 @@
 //! Live calls in Redis: what is written under which key, and what comes back of it.
 
+use redial_memory::session_id::SessionId;
 use redial_store::mirror::{LiveCall, Mirror, Mirrored, Shown};
 
 use super::*;
@@ -234,11 +235,14 @@ async fn a_server_that_is_away_costs_a_live_call_nothing() {
 async fn an_id_that_is_none_never_becomes_part_of_a_mirrors_key() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
-    for sid in ["", "a:b", "*", "a\nb"] {
-        store.begin(&LiveCall { session_id: sid.parse().unwrap(), ..live() }, &[], 0).await;
-        store.turn(&sid.parse().unwrap(), "gateway-1", &message(1, "hello"), 1).await;
-        store.end(&sid.parse().unwrap(), "gateway-1").await;
-        assert!(matches!(store.load(&sid.parse().unwrap()).await, Err(MemoryError::Refused(_))), "{sid:?}");
+    for name in ["", "a:b", "*", "a\nb"] {
+        let session_id = SessionId::named(name);
+        store.begin(&LiveCall { session_id: session_id.clone(), ..live() }, &[], 0).await;
+        store.turn(&session_id, "gateway-1", &message(1, "hello"), 1).await;
+        assert_eq!(store.load(&session_id).await.unwrap().unwrap().messages.len(), 1, "{name:?}");
+        let keys = everything(&mut raw).await;
+        assert!(keys.keys().all(|key| key.ends_with(&format!(":{session_id}"))), "{name:?}: {keys:?}");
+        store.end(&session_id, "gateway-1").await;
     }
     assert!(everything(&mut raw).await.is_empty());
 }

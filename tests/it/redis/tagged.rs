@@ -8,6 +8,7 @@ use redial_store::redis::{Layout, RedisOptions};
 
 use super::directory::{call_of, commit_of, cut_off, keys, set};
 use super::*;
+use crate::support::indexed;
 
 async fn tagged(server: &RedisServer) -> RedisStore {
     tagged_with(server, StoreSettings::default()).await
@@ -88,7 +89,11 @@ async fn a_hang_up_that_was_interrupted_anywhere_counts_once_when_it_is_repeated
             assert!(matches!(again, Outcome::Applied { revision: 1 } | Outcome::Duplicate), "{polls}: {again:?}");
         }
         let known = store.begin_call(&caller()).await.unwrap();
-        assert_eq!((known.calls, known.revision, known.sessions), (1, 1, vec!["CA1".parse().unwrap()]), "{polls}");
+        assert_eq!(
+            (known.calls, known.revision, indexed(&store, &known.user_id).await),
+            (1, 1, vec!["CA1".parse().unwrap()]),
+            "{polls}"
+        );
         assert!(store.load_session(&"CA1".parse().unwrap()).await.unwrap().is_some(), "{polls}");
         if cut.is_some() {
             break;

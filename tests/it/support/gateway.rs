@@ -11,6 +11,7 @@ use redial::gateway::Gateway;
 use redial::simulate::Simulator;
 use redial_agent::builtin::BuiltIn;
 use redial_memory::model::{Profile, SessionDoc};
+use redial_memory::session_id::SessionId;
 use redial_provider::scripted::{Heard, ScriptedStt, ScriptedTts};
 use redial_provider::tools::NoTools;
 use redial_speech::local::LocalSpeech;
@@ -119,7 +120,7 @@ impl TestGateway {
     pub(crate) async fn session(&self, sid: &str) -> SessionDoc {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
-            if let Some(session) = self.gateway.session(&sid.parse().unwrap()).await.unwrap() {
+            if let Some(session) = self.gateway.session(&SessionId::named(sid)).await.unwrap() {
                 return session;
             }
             assert!(Instant::now() < deadline, "session {sid} was not written");
@@ -149,7 +150,7 @@ impl TestGateway {
     pub(crate) async fn session_when_up(&self, sid: &str) -> SessionDoc {
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
-            if let Ok(Some(session)) = self.gateway.session(&sid.parse().unwrap()).await {
+            if let Ok(Some(session)) = self.gateway.session(&SessionId::named(sid)).await {
                 return session;
             }
             assert!(Instant::now() < deadline, "session {sid} was not written");

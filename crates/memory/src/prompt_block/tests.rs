@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::consent::ConsentMode;
 use crate::fold::apply_session;
 use crate::model::{Message, Metadata, Name, SessionDoc};
 
@@ -159,7 +160,9 @@ fn one_hostile_call_leaves_no_order_behind() {
         ended_at: NOW + 1,
         end_reason: "caller_hung_up".to_owned(),
     };
-    let block = prompt_block(&apply_session(Profile::default(), &session), GreetingLevel::Hint, NOW + 2).unwrap();
+    let block =
+        prompt_block(&apply_session(ConsentMode::Announce, Profile::default(), &session), GreetingLevel::Hint, NOW + 2)
+            .unwrap();
     for bad in ["administrator", "transfer", "gnore", "evil"] {
         assert!(!block.contains(bad), "{bad} in {block}");
     }

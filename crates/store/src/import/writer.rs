@@ -222,7 +222,7 @@ impl<'a> Writer<'a> {
         }
         let fold = |profile: Profile, session: &SessionDoc| {
             // In this order: folding takes away what an earlier copy of the same session has left.
-            let profile = fold::apply_session_under(self.import.consent, profile, session);
+            let profile = fold::apply_session(self.import.consent, profile, session);
             match brings {
                 Some(remembered) if !remembered.is_empty() => remembered.adopt_into(profile, &session.session_id),
                 Some(_) | None => profile,
@@ -288,7 +288,6 @@ impl<'a> Writer<'a> {
                 last_call_at: entry.last_call_at,
                 profile: entry.profile.unwrap_or_default(),
                 revision: entry.revision,
-                sessions: entry.sessions,
                 ..stranger
             },
         })

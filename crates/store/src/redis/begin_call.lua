@@ -2,12 +2,12 @@
 --
 -- KEYS  1 phone  2 profile  3 sessions  4 gone
 -- ARGV  1 candidate user id   2 profile TTL in s, 0 = keep for ever   3 '1': the TTLs start again
---       4 how many recent sessions   5 largest document in bytes   6 an erased user id, or ''
+--       4 largest document in bytes   5 an erased user id, or ''
 --
--- Answers {status, text, number, {v, rev, calls, last, doc}, {session ids, newest first}}:
+-- Answers {status, text, number, {v, rev, calls, last, doc}}:
 --   'ok'         number = 1 when this call made the mapping
 --   'mapped'     text = the user id that the number belongs to; ask again with it
---   'erased'     this user id was erased; ask again with a random one, naming this one as ARGV[6]
+--   'erased'     this user id was erased; ask again with a random one, naming this one as ARGV[5]
 --   'wrongtype'  number = which key, text = the type found there; nothing was written
 --   'large'      as 'ok', but the document was left where it is
 
@@ -15,20 +15,20 @@ local expected = {'string', 'hash', 'zset', 'string'}
 for i, key in ipairs(KEYS) do
   local found = redis.call('TYPE', key).ok
   if found ~= 'none' and found ~= expected[i] then
-    return {'wrongtype', found, i, {}, {}}
+    return {'wrongtype', found, i, {}}
   end
 end
 
 local candidate, ttl = ARGV[1], tonumber(ARGV[2])
 local owner = redis.call('GET', KEYS[1])
-if owner == ARGV[6] then
+if owner == ARGV[5] then
   owner = false -- the number still points at somebody who was erased
 end
 if owner and owner ~= candidate then
-  return {'mapped', owner, 0, {}, {}}
+  return {'mapped', owner, 0, {}}
 end
 if redis.call('EXISTS', KEYS[4]) == 1 then
-  return {'erased', '', 0, {}, {}}
+  return {'erased', '', 0, {}}
 end
 
 -- The first write is the one that a full memory refuses, so that a refused script has written nothing.
@@ -52,13 +52,9 @@ end
 
 local status = 'ok'
 local profile = redis.call('HMGET', KEYS[2], 'v', 'rev', 'calls', 'last')
-if redis.call('HSTRLEN', KEYS[2], 'doc') <= tonumber(ARGV[5]) then
+if redis.call('HSTRLEN', KEYS[2], 'doc') <= tonumber(ARGV[4]) then
   profile[5] = redis.call('HGET', KEYS[2], 'doc')
 else
   status, profile[5] = 'large', false
 end
-local recent = {}
-if tonumber(ARGV[4]) > 0 then
-  recent = redis.call('ZREVRANGE', KEYS[3], 0, ARGV[4] - 1)
-end
-return {status, '', created, profile, recent}
+return {status, '', created, profile}

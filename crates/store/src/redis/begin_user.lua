@@ -2,9 +2,9 @@
 --
 -- KEYS  1 profile  2 sessions  3 gone
 -- ARGV  1 profile TTL in s, 0 = keep for ever  2 '1': the TTLs start again
---       3 how many recent sessions  4 largest document in bytes
+--       3 largest document in bytes
 --
--- Answers {status, text, number, {v, rev, calls, last, doc}, {session ids, newest first}}:
+-- Answers {status, text, number, {v, rev, calls, last, doc}}:
 --   'ok'         as above
 --   'large'      as 'ok', but the document was left where it is
 --   'erased'     this user was erased
@@ -14,11 +14,11 @@ local expected = {'hash', 'zset', 'string'}
 for i, key in ipairs(KEYS) do
   local found = redis.call('TYPE', key).ok
   if found ~= 'none' and found ~= expected[i] then
-    return {'wrongtype', found, i, {}, {}}
+    return {'wrongtype', found, i, {}}
   end
 end
 if redis.call('EXISTS', KEYS[3]) == 1 then
-  return {'erased', '', 0, {}, {}}
+  return {'erased', '', 0, {}}
 end
 
 if ARGV[2] == '1' then
@@ -32,13 +32,9 @@ if ARGV[2] == '1' then
 end
 local status = 'ok'
 local profile = redis.call('HMGET', KEYS[1], 'v', 'rev', 'calls', 'last')
-if redis.call('HSTRLEN', KEYS[1], 'doc') <= tonumber(ARGV[4]) then
+if redis.call('HSTRLEN', KEYS[1], 'doc') <= tonumber(ARGV[3]) then
   profile[5] = redis.call('HGET', KEYS[1], 'doc')
 else
   status, profile[5] = 'large', false
 end
-local recent = {}
-if tonumber(ARGV[3]) > 0 then
-  recent = redis.call('ZREVRANGE', KEYS[2], 0, ARGV[3] - 1)
-end
-return {status, '', 0, profile, recent}
+return {status, '', 0, profile}

@@ -72,7 +72,6 @@ impl RedisStore {
             .arg(user.as_str())
             .arg(profile_ttl_s(&self.settings))
             .arg(self.refreshes())
-            .arg(self.settings.recent_sessions)
             .arg(MAX_PROFILE_DOCUMENT)
             .arg(&candidate.erased);
         checked(Begun::read(self.begin(&script, until).await?, keys.len()), self, &keys)
@@ -85,11 +84,7 @@ impl RedisStore {
         number.arg(user.as_str()).arg(profile_ttl_s(&self.settings)).arg(self.refreshes()).arg(&candidate.erased);
         let user_keys = [self.keys.profile(user), self.keys.sessions(user), self.keys.gone(user)];
         let mut known = BEGIN_USER.with_keys(&user_keys);
-        known
-            .arg(profile_ttl_s(&self.settings))
-            .arg(self.refreshes())
-            .arg(self.settings.recent_sessions)
-            .arg(MAX_PROFILE_DOCUMENT);
+        known.arg(profile_ttl_s(&self.settings)).arg(self.refreshes()).arg(MAX_PROFILE_DOCUMENT);
         let (number, known) = tokio::try_join!(self.begin(&number, until), self.begin(&known, until))?;
         let number = checked(Begun::read_number(number), self, &number_keys)?;
         if number.status == "mapped" {
@@ -123,8 +118,6 @@ fn checked(begun: Result<Begun, Trouble>, store: &RedisStore, keys: &[String]) -
 
 fn known(user_id: UserId, begun: &Begun) -> Known {
     let stored = Stored::read(&begun.profile, begun.status == "large");
-    // An id that somebody else put into the index is not passed on: it could not be loaded anyway.
-    let sessions = begun.sessions.iter().filter_map(|id| str::from_utf8(id).ok()?.parse().ok());
     Known {
         user_id,
         created: begun.created,
@@ -132,6 +125,5 @@ fn known(user_id: UserId, begun: &Begun) -> Known {
         last_call_at: stored.last,
         profile: stored.profile,
         revision: stored.revision,
-        sessions: sessions.collect(),
     }
 }

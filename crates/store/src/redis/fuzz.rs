@@ -64,15 +64,11 @@ const SCRIPTS: &[(&str, Shape, Reader)] = &[
     ("absorb_end", YesOrNo, |answer| answer.yes().map(drop)),
     ("absorb_into", Revision, |answer| answer.revision().map(drop)),
     ("assign", Parts(&[Word(&["ok", "wrongtype", "wrongtext"]), Text]), |answer| reply::assigned(answer).map(drop)),
-    ("begin_call", Parts(&[Word(BEGUN), Text, Key(WRONG, 4, 1), Fields(5), Texts]), |answer| {
-        begun(Begun::read(answer, 4)?)
-    }),
+    ("begin_call", Parts(&[Word(BEGUN), Text, Key(WRONG, 4, 1), Fields(5)]), |answer| begun(Begun::read(answer, 4)?)),
     ("begin_number", Parts(&[Word(&["ok", "mapped", "wrongtype"]), Text, Key(WRONG, 1, 1)]), |answer| {
         begun(Begun::read_number(answer)?)
     }),
-    ("begin_user", Parts(&[Word(BEGUN), Text, Key(WRONG, 3, 1), Fields(5), Texts]), |answer| {
-        begun(Begun::read(answer, 3)?)
-    }),
+    ("begin_user", Parts(&[Word(BEGUN), Text, Key(WRONG, 3, 1), Fields(5)]), |answer| begun(Begun::read(answer, 3)?)),
     ("change_place", YesOrNo, |answer| answer.yes().map(drop)),
     ("change_profile", Revision, |answer| answer.revision().map(drop)),
     ("commit", Parts(&[Word(COMMITTED), Text, Text, Key(WRONG, 6, MAX_COUNTER)]), |answer| {

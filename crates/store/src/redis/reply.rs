@@ -54,20 +54,19 @@ pub(super) struct Begun {
     /// Of `ok` and `large`: this call made the mapping.
     pub(super) created: bool,
     pub(super) profile: Vec<Option<Vec<u8>>>,
-    pub(super) sessions: Vec<Vec<u8>>,
 }
 
 impl Begun {
     pub(super) fn read(mut answer: Answer, keys: usize) -> Result<Self, Trouble> {
-        let [status, text, number, profile, sessions] = answer.parts()?;
+        let [status, text, number, profile] = answer.parts()?;
         let status = answer.word(status, &["ok", "large", "mapped", "erased", "wrongtype"])?;
         let is_known = matches!(status, "ok" | "large");
         let begun = Self::of(&answer, status, text, &number, keys)?;
-        let (profile, sessions) = (answer.fields(profile, PROFILE_FIELDS)?, answer.texts(sessions)?);
-        if profile.is_empty() == is_known || (!is_known && !sessions.is_empty()) {
+        let profile = answer.fields(profile, PROFILE_FIELDS)?;
+        if profile.is_empty() == is_known {
             return Err(answer.nonsense());
         }
-        Ok(Self { profile, sessions, ..begun })
+        Ok(Self { profile, ..begun })
     }
 
     /// What begin_number.lua answers: nothing of the user.
@@ -81,8 +80,7 @@ impl Begun {
         let is_about_a_key = status == "wrongtype";
         let created = !is_about_a_key && answer.number(number, 1)? == 1;
         let key = answer.place(number, is_about_a_key, keys)?;
-        let (text, profile, sessions) = (answer.bytes(text)?, Vec::new(), Vec::new());
-        Ok(Self { status, text, key, created, profile, sessions })
+        Ok(Self { status, text: answer.bytes(text)?, key, created, profile: Vec::new() })
     }
 }
 

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use super::super::rules::{Marker, Records, SessionRecord, UserRecord};
 use super::super::store::MemoryError;
-use super::{cells, file};
+use super::file;
 
 /// The rows as of `now`, within the transaction that `connection` is in.
 pub(crate) struct Rows<'a> {
@@ -124,14 +124,6 @@ impl Records for Rows<'_> {
 
     fn keep_user(&mut self, user: &UserId, expires_at: u64) -> Result<(), MemoryError> {
         self.write("UPDATE user SET expires = ?2 WHERE uid = ?1", params![user.as_str(), expires_at])
-    }
-
-    fn recent_sessions(&self, user: &UserId, limit: usize) -> Result<Vec<SessionId>, MemoryError> {
-        let sql = "SELECT sid FROM seen WHERE uid = ?1 ORDER BY ended DESC, sid DESC LIMIT ?2";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let session_ids = self.all(sql, params![user.as_str(), limit], |row| cells::session_id(row, 0))?;
-        // One that is damaged could not be loaded anyway, and fails no call.
-        Ok(session_ids.into_iter().flatten().collect())
     }
 
     fn put_index_entry(&mut self, user: &UserId, session_id: &SessionId, ended_at: u64) -> Result<(), MemoryError> {

@@ -11,17 +11,16 @@ pub(super) fn run(keyspace: &mut Keyspace, keys: &[Vec<u8>], args: &[Vec<u8>]) -
 fn script(
     keyspace: &mut Keyspace,
     [phone, profile, sessions, gone]: &[Vec<u8>; 4],
-    [candidate, _ttl, _refresh, recent, largest, erased]: &[Vec<u8>; 6],
+    [candidate, _ttl, _refresh, largest, erased]: &[Vec<u8>; 5],
 ) -> Result<Reply, WrongType> {
-    let answer = |status: &str, text: &[u8], number: i64, profile, recent| {
-        let (profile, recent) = (Reply::Array(profile), Reply::Array(recent));
-        Reply::Array(vec![Reply::bulk(status), Reply::bulk(text), Reply::Int(number), profile, recent])
+    let answer = |status: &str, text: &[u8], number: i64, profile| {
+        Reply::Array(vec![Reply::bulk(status), Reply::bulk(text), Reply::Int(number), Reply::Array(profile)])
     };
     for (i, (key, expected)) in (1..).zip([(phone, "string"), (profile, "hash"), (sessions, "zset"), (gone, "string")])
     {
         let found = keyspace.kind(key);
         if found != "none" && found != expected {
-            return Ok(answer("wrongtype", found.as_bytes(), i, Vec::new(), Vec::new()));
+            return Ok(answer("wrongtype", found.as_bytes(), i, Vec::new()));
         }
     }
 
@@ -29,11 +28,11 @@ fn script(
     if let Some(owner) = owner
         && owner != candidate
     {
-        return Ok(answer("mapped", owner, 0, Vec::new(), Vec::new()));
+        return Ok(answer("mapped", owner, 0, Vec::new()));
     }
     let created = owner.is_none();
     if keyspace.exists(gone) {
-        return Ok(answer("erased", b"", 0, Vec::new(), Vec::new()));
+        return Ok(answer("erased", b"", 0, Vec::new()));
     }
     if created {
         keyspace.set(phone, candidate);
@@ -45,9 +44,7 @@ fn script(
         fields.push(Reply::or_nil(keyspace.hget(profile, field.as_bytes())?));
     }
     fields.push(if small { Reply::or_nil(keyspace.hget(profile, b"doc")?) } else { Reply::Nil });
-    let newest = keyspace.sorted(sessions)?.into_iter().rev().take(number(recent));
-    let newest = newest.map(|(_, sid)| Reply::Bulk(sid)).collect();
-    Ok(answer(if small { "ok" } else { "large" }, b"", i64::from(created), fields, newest))
+    Ok(answer(if small { "ok" } else { "large" }, b"", i64::from(created), fields))
 }
 
 fn number(arg: &[u8]) -> usize {

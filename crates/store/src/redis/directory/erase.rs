@@ -33,7 +33,7 @@ impl RedisStore {
         let mut session_ids: BTreeSet<SessionId> = sessions.iter().cloned().collect();
         if self.keys.is_tagged() {
             session_ids.extend(self.placed_at(user).await?);
-            session_ids.extend(self.sids_in_slot_of(user, Kind::Done).await?);
+            session_ids.extend(self.sessions_in_slot_of(user, Kind::Done).await?);
         }
         let indexed: Vec<SessionId> =
             indexed.into_iter().filter(|session_id| !session_ids.contains(session_id)).collect();
@@ -83,7 +83,7 @@ impl RedisStore {
     /// The ids of the sessions whose documents are a user's, in the index or not.
     pub(super) async fn sessions_of(&self, user: &UserId) -> Result<Vec<SessionId>, MemoryError> {
         if self.keys.is_tagged() {
-            return self.sids_in_slot_of(user, Kind::Session).await;
+            return self.sessions_in_slot_of(user, Kind::Session).await;
         }
         self.owned(Kind::Session, user).await
     }
@@ -106,7 +106,7 @@ impl RedisStore {
     }
 
     /// The ids of the sessions of which a user's slot has a key of this kind, in the tagged layout.
-    pub(super) async fn sids_in_slot_of(&self, user: &UserId, kind: Kind) -> Result<Vec<SessionId>, MemoryError> {
+    pub(super) async fn sessions_in_slot_of(&self, user: &UserId, kind: Kind) -> Result<Vec<SessionId>, MemoryError> {
         let mut session_ids = BTreeSet::new();
         let mut scan = Scan::of_user(self, user);
         while let Some(keys) = scan.next().await? {

@@ -37,7 +37,7 @@ impl RedisStore {
         }
         let mut session_ids: BTreeSet<SessionId> = self.sessions_of(from).await?.into_iter().collect();
         // The marker of a session that has expired still tells copies from new calls.
-        session_ids.extend(self.sids_in_slot_of(from, Kind::Done).await?);
+        session_ids.extend(self.sessions_in_slot_of(from, Kind::Done).await?);
         for session_id in session_ids {
             self.move_session(&session_id, from, to).await?;
         }

@@ -37,7 +37,7 @@ impl Deliverer {
             caller.user_id = new;
         }
         let session_id = session.session_id.clone();
-        let apply = |profile, session: &SessionDoc| fold::apply_session_under(self.sinks.consent, profile, session);
+        let apply = |profile, session: &SessionDoc| fold::apply_session(self.sinks.consent, profile, session);
         // Else who is known would always be a conflict first, and be folded twice.
         let known = match caller.hash {
             Some(_) => self.sinks.store.user(&caller.user_id).await?,
