@@ -520,6 +520,7 @@ impl CallTask {
                 self.handle(Event::ToolReturned { call, outcome: ToolOutcome::Failed { reason } });
             }
             Action::CancelTool { .. } => (), // none runs
+            Action::Truncate { .. } => (),   // no model speaks for itself
             Action::Say { text, .. } => self.send(LineCommand::Words { text: &text, last: true }),
             Action::CancelSpeech { turn } => self.drop_voice(turn),
             Action::Play { turn, offset_bytes, size_bytes } => self.play(turn, offset_bytes, size_bytes),
