@@ -5,10 +5,15 @@
 //! | [`stt`] | ears |
 //! | [`agent`] | mind |
 //! | [`tts`] | voice; the phrase cache and the voice behind a voice |
-//! | [`scripted`] | ears and a voice that do as they are told |
+//! | [`realtime`] | all three in one: a speech-to-speech model |
+//! | [`scripted`] | ears, a voice and such a model that do as they are told |
+//! | `conformance` | behind the feature of that name: what every guest keeps to, as checks |
 
 pub mod agent;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
+pub mod realtime;
 pub mod scripted;
 pub mod stt;
 pub mod tts;

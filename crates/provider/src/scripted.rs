@@ -1,5 +1,7 @@
 //! A recogniser and a voice that do as they are told, for tests and simulated calls.
 
+pub mod realtime;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
