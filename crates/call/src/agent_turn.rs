@@ -296,6 +296,7 @@ impl AgentTurn {
     pub(crate) fn on_reply_failed(&mut self, trouble: &str) {
         if self.takes_more() {
             self.tools.forget_waiting();
+            self.script.break_off();
             self.on_reply_done(trouble, false);
         }
     }

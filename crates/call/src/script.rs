@@ -64,6 +64,8 @@ struct Sentence {
     kind: Kind,
     text: String,
     bytes: u64,
+    /// It was broken off: there are more words than sound.
+    torn: bool,
     /// Where the voice says that words end: characters of the text and bytes of the audio, both rising.
     told: Vec<(u64, u64)>,
 }
@@ -119,6 +121,13 @@ impl Script {
         let bytes = answer.bytes;
         self.made.push(answer);
         Some(bytes)
+    }
+
+    /// What the model was saying has no end.
+    pub(crate) fn break_off(&mut self) {
+        if let Some(answer) = self.making.as_mut().filter(|sentence| sentence.kind == Kind::Answer) {
+            answer.torn = true;
+        }
     }
 
     /// How much of the model's own audio there is, if it speaks for itself, of a turn of which so many bytes were heard.
@@ -276,7 +285,8 @@ impl Script {
         let mut heard_whole = 0;
         let mut unbroken = true;
         for (place, sentence) in self.begun().enumerate() {
-            let total = if place < self.made.len() { sentence.bytes } else { sentence.guessed_bytes() };
+            let whole = place < self.made.len() && !sentence.torn;
+            let total = if whole { sentence.bytes } else { sentence.guessed_bytes() };
             // A word counts for a place in the audio when the audio has reached its end.
             let mut end_chars = 0;
             let chars = sentence.text.trim_end().chars().count() as u64;
@@ -284,7 +294,8 @@ impl Script {
                 end_chars += word.chars().count() as u64;
                 let end = offset + sentence.end_of(end_chars, chars, total);
                 end_chars += 1; // the space
-                let room = if sentence.bytes == 0 {
+                let soundless = sentence.bytes == 0 || (sentence.torn && end > offset + sentence.bytes);
+                let room = if soundless {
                     &mut split.never_sent
                 } else if end <= heard_bytes {
                     &mut split.heard
@@ -350,7 +361,7 @@ impl Kind {
 
 impl Sentence {
     fn new(kind: Kind, text: &str) -> Self {
-        Self { kind, text: text.to_owned(), bytes: 0, told: Vec::new() }
+        Self { kind, text: text.to_owned(), bytes: 0, torn: false, told: Vec::new() }
     }
 
     /// More words, with one space where there are several.

@@ -312,7 +312,7 @@ impl Driver {
             }
             Event::Synthesized { turn, size_bytes } if !self.cancelled.contains(turn) => {
                 let answers = self.answers(*turn);
-                if let Some(making) = self.last_said(*turn).filter(|last| !last.done) {
+                if let Some(making) = self.last_said(*turn).filter(|last| !last.done && (answers || !last.own)) {
                     making.bytes += u64::from(*size_bytes);
                 } else if answers {
                     self.own_voice(*turn).bytes += u64::from(*size_bytes);
@@ -323,7 +323,11 @@ impl Driver {
                     last.done = true;
                 }
             }
-            Event::ReplyDone { turn, .. } | Event::ReplyFailed { turn } => self.stop_answering(*turn),
+            Event::ReplyDone { turn, .. } => self.stop_answering(*turn),
+            // Where what it was saying would have ended, nobody knows.
+            Event::ReplyFailed { turn } => {
+                self.answering.remove(turn);
+            }
             _ => (),
         }
         self.eager = matches!(event, Event::EagerEnd { .. });
