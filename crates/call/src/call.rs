@@ -45,7 +45,7 @@ enum Phase {
     /// The call is over but for the transcript of the last words.
     Ending {
         reason: EndReason,
-        ears: Ears,
+        ears: Box<Ears>,
     },
     Ended,
 }
@@ -212,7 +212,7 @@ impl Call {
             if conversation.floor.ears.on_call_over(now, &mut self.cx) {
                 self.cx.set(Timer::LastWords, now + self.cx.settings.transcript_wait);
                 if let Phase::Live(conversation) = std::mem::replace(&mut self.phase, Phase::Ended) {
-                    self.phase = Phase::Ending { reason, ears: conversation.floor.ears };
+                    self.phase = Phase::Ending { reason, ears: Box::new(conversation.floor.ears) };
                 }
                 return;
             }
