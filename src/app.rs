@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redial_agent::builtin::BuiltIn;
 use redial_agent::fallback::WithBuiltIn;
 use redial_agent::prompts;
-use redial_call::{CallId, Settings};
+use redial_call::{CallId, Endpointing, Settings};
 use redial_carrier::Carrier;
 use redial_carrier::twilio::Twilio;
 use redial_carrier::twilio::rest::Rest;
@@ -17,6 +17,7 @@ use redial_memory::greeting::{self, GreetingLevel, Opening};
 use redial_memory::model::Profile;
 use redial_memory::summarizer::Summarizer;
 use redial_provider::agent::Agent;
+use redial_provider::realtime::Realtime;
 use redial_provider::stt::Stt;
 use redial_provider::tools::{NoTools, Toolbox};
 use redial_provider::tts::Tts;
@@ -71,6 +72,8 @@ pub struct Providers {
     pub tts: Arc<dyn Tts>,
     /// The agent; the built-in one takes over where it fails.
     pub agent: Arc<dyn Agent>,
+    /// A speech-to-speech model instead of agent, ears and voice. Fixed sentences are spoken by the voice all the same.
+    pub realtime: Option<Arc<dyn Realtime>>,
     /// What the agent may do beside talking.
     pub tools: Arc<dyn Toolbox>,
     /// Voice activity.
@@ -87,7 +90,15 @@ impl Providers {
     pub fn local(config: &Config) -> anyhow::Result<Self> {
         let LocalSpeech { stt, tts, vad } =
             LocalSpeech::load(&config.models_dir, config.voice).map_err(|error| anyhow::anyhow!(error))?;
-        Ok(Self { stt, tts, agent: Arc::new(BuiltIn), tools: Arc::new(NoTools), vad, carriers: Vec::new() })
+        Ok(Self {
+            stt,
+            tts,
+            agent: Arc::new(BuiltIn),
+            realtime: None,
+            tools: Arc::new(NoTools),
+            vad,
+            carriers: Vec::new(),
+        })
     }
 }
 
@@ -155,7 +166,7 @@ impl App {
         let calls = Arc::new(Calls::new(config.limits.clone()));
         let tasks = TaskTracker::new();
         let settings = Settings {
-            endpointing: providers.stt.endpointing(),
+            endpointing: if providers.realtime.is_some() { Endpointing::Model } else { providers.stt.endpointing() },
             verdict_wait: providers.stt.verdict_wait(),
             max_duration: config.limits.call_duration,
             dead_air: config.manner.dead_air,
@@ -174,6 +185,7 @@ impl App {
             stt: providers.stt,
             tts: Arc::clone(&phrases) as Arc<dyn Tts>,
             tools: providers.tools,
+            realtime: providers.realtime,
             calls: Arc::clone(&calls),
             tasks: tasks.clone(),
             settings,

@@ -5,6 +5,7 @@
 
 mod answering;
 mod budget;
+mod conversing;
 pub(crate) mod gap;
 mod hearing;
 mod intake;
@@ -13,6 +14,7 @@ mod listening;
 pub(crate) mod log;
 mod loopback;
 mod mind;
+mod model;
 mod pacing;
 pub(crate) mod record;
 pub(crate) mod recorder;
@@ -26,18 +28,21 @@ mod tools;
 mod turn_audio;
 mod voice;
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use redial_call::{
-    Action, Call, CallId, EndReason, EndSignal, Event, Load, Role, Settings, ToolCallId, ToolOutcome, Turn, UtteranceId,
+    Action, Call, CallId, EndReason, EndSignal, Endpointing, Event, Load, Role, Settings, ToolCallId, ToolOutcome,
+    Turn, UtteranceId,
 };
 use redial_carrier::line::{Codec, LineCommand};
 use redial_carrier::reframe::Reframer;
 use redial_memory::rolling::Rolling;
 use redial_provider::ProviderError;
 use redial_provider::agent::{Agent, AgentContext, Delta};
+use redial_provider::realtime::{Realtime, RealtimeContext, RealtimeInput};
 use redial_provider::stt::{Stt, SttContext, SttInput, SttOutput};
 use redial_provider::tools::{ToolRun, Toolbox};
 use redial_provider::tts::{Spoken, Tts, VoiceContext};
@@ -51,6 +56,7 @@ use self::hearing::Hearing;
 use self::line::{Clock, LinePace};
 use self::loopback::Loopback;
 use self::mind::Mind;
+use self::model::{Model, Told};
 pub(crate) use self::pacing::settings_for;
 use self::recorder::Recorder;
 use self::sequence::Sequence;
@@ -76,6 +82,8 @@ pub(crate) struct CallParts {
     pub(crate) stt: Arc<dyn Stt>,
     pub(crate) tts: Arc<dyn Tts>,
     pub(crate) tools: Arc<dyn Toolbox>,
+    /// Instead of agent, ears and voice.
+    pub(crate) realtime: Option<Arc<dyn Realtime>>,
     pub(crate) calls: Arc<Calls>,
     /// What goes on when its call is over, and is waited for at shutdown.
     pub(crate) tasks: TaskTracker,
@@ -109,6 +117,8 @@ pub(crate) struct CallTask {
     listening: Option<UtteranceId>,
     lookup: Option<JoinHandle<Lookup>>,
     mind: Mind,
+    /// What hears, thinks and speaks instead of ears, mind and voice.
+    model: Option<Model>,
     tools: RunningTools,
     voice: Voice,
     codec: Box<dyn Codec>,
@@ -153,6 +163,7 @@ enum Input {
     Delta(Option<Result<Delta, ProviderError>>),
     Voiced(Vec<Spoken>, After),
     Returned(ToolCallId, ToolOutcome),
+    Model(Told),
     Control(Option<Control>),
     Deadline,
 }
@@ -188,11 +199,20 @@ impl CallTask {
         let (before, turns, said_before) = resumed.unwrap_or_default();
         let tools = RunningTools::new(Arc::clone(&parts.tools), parts.tasks.clone());
         let context = AgentContext { tools: tools.specs().into(), ..AgentContext::default() };
+        let speech_to_speech = parts.settings.endpointing == Endpointing::Model;
+        let model = parts.realtime.clone().filter(|_| speech_to_speech).map(|provider| {
+            let language = VoiceContext::default().language;
+            Model::new(
+                provider,
+                RealtimeContext { language, before: said_before.clone(), ..RealtimeContext::default() },
+            )
+        });
         Self {
             call: Call::resumed(parts.settings.clone(), turns),
             hearing: Hearing::open(Arc::clone(&parts.stt), SttContext::default()),
             mind: Mind::new(Arc::clone(&parts.agent), context),
             voice: Voice::new(parts.tts.open(&VoiceContext::default())),
+            model,
             tools,
             parts,
             call_sid: opening.call_sid,
@@ -254,6 +274,8 @@ impl CallTask {
     /// Each branch loses nothing when another one wins.
     async fn next_input(&mut self) -> Input {
         let deadline = self.deadline();
+        // What our own voice says in a turn of the model's comes before what that says next.
+        let hold = self.voice.is_speaking();
         tokio::select! {
             message = self.socket.next(), if !self.is_closed => Input::Message(message),
             output = self.hearing.next() => Input::Recognized(output),
@@ -262,6 +284,7 @@ impl CallTask {
             delta = self.mind.next() => Input::Delta(delta),
             (pieces, after) = self.voice.next() => Input::Voiced(pieces, after),
             (call, outcome) = self.tools.next() => Input::Returned(call, outcome),
+            told = next_of(&mut self.model, hold) => Input::Model(told),
             control = self.control.recv() => Input::Control(control),
             () = sleep_until(deadline) => Input::Deadline,
         }
@@ -275,6 +298,7 @@ impl CallTask {
             Input::SummedUp(rolling) => self.on_summed_up(rolling),
             Input::Delta(delta) => self.on_delta(delta),
             Input::Voiced(pieces, after) => self.on_voiced(pieces, after),
+            Input::Model(told) => self.on_model(told),
             Input::Returned(call, outcome) => self.handle(Event::ToolReturned { call, outcome }),
             Input::Control(Some(Control::Completed)) => self.end(EndSignal::Status),
             Input::Control(Some(Control::Drain)) => self.handle(Event::Drain),
@@ -293,18 +317,21 @@ impl CallTask {
 
     fn on_found(&mut self, found: Option<Lookup>) {
         let Some(found) = found else {
+            self.open_model();
             return; // the look-up panicked, which was logged; the greeting's deadline covers it
         };
         self.handle(Event::Greeting { text: found.greeting.clone(), acts: found.greeting_acts.clone() });
         self.recorder.found(&found);
         self.parts.calls.found(&self.call_sid, &found.caller);
         self.mind.know(&found);
+        self.open_model();
     }
 
     /// The caller was erased while on the phone: the talk goes on, and nothing of it is kept.
     fn forget(&mut self) {
         self.recorder.forget();
         self.mind.forget();
+        self.open_model();
     }
 
     fn on_summed_up(&mut self, rolling: Option<Rolling>) {
@@ -330,11 +357,20 @@ impl CallTask {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Listen { utterance } => self.listen(utterance),
-            Action::Transcribe { utterance } => self.hearing.tell(SttInput::Transcribe(utterance)),
+            Action::Transcribe { utterance } => {
+                self.hearing.tell(SttInput::Transcribe(utterance));
+                self.tell_model(RealtimeInput::Commit); // asked for only when the call is over
+            }
             Action::Guess { utterance } => self.hearing.tell(SttInput::Guess(utterance)),
             Action::Discard { utterance } => self.discard(utterance),
             Action::Think { turn, cue } => self.think(turn, cue),
-            Action::CancelReply { turn } => self.mind.cancel(turn),
+            Action::CancelReply { turn } => {
+                self.mind.cancel(turn);
+                self.tell_model(RealtimeInput::Cancel { turn });
+            }
+            Action::Truncate { turn, heard_ms } => {
+                self.tell_model(RealtimeInput::Truncate { turn, heard_ms });
+            }
             Action::Speak { turn, text } => self.speak(turn, &text, false),
             Action::Fill { turn, text: Some(text) } => self.speak(turn, &text, true),
             Action::Fill { turn, text: None } => self.sound_tone(turn),
@@ -369,9 +405,12 @@ impl CallTask {
     }
 
     fn on_turn(&mut self, turn: &Turn) {
-        if turn.role == Role::Agent && self.call.agent_turn() != Some(turn.id) {
-            self.voice.finish(turn.id);
-            self.tell_context(&turn.text);
+        if self.call.agent_turn() != Some(turn.id) {
+            self.tell_model_of(turn);
+            if turn.role == Role::Agent {
+                self.voice.finish(turn.id);
+                self.tell_context(&turn.text);
+            }
         }
         self.summary.look_at(self.call.turns(), self.parts.max_messages);
     }
@@ -413,9 +452,17 @@ impl Input {
             Self::Delta(_) => "answer",
             Self::Voiced(..) => "speech",
             Self::Returned(..) => "tool",
+            Self::Model(_) => "model",
             Self::Control(_) => "control",
             Self::Deadline => "deadline",
         }
+    }
+}
+
+async fn next_of(model: &mut Option<Model>, hold: bool) -> Told {
+    match model {
+        Some(model) => model.next(hold).await,
+        None => pending().await,
     }
 }
 

@@ -9,6 +9,9 @@ use super::CallTask;
 impl CallTask {
     /// Asks for an answer to the history so far.
     pub(super) fn think(&mut self, turn: TurnId, cue: Cue) {
+        if self.model.is_some() {
+            return self.ask_model(turn, cue);
+        }
         let turns = self.call.history();
         let history = turns[turns.len().saturating_sub(self.parts.max_messages)..].to_vec();
         self.mind.ask(turn, Prompt { before: self.summary.text().to_owned(), history, cue });

@@ -2,6 +2,7 @@
 
 use redial_call::{Endpointing, Event, Frame, UtteranceId};
 use redial_memory::greeting::sayable_name;
+use redial_provider::realtime::RealtimeInput;
 use redial_provider::stt::{SttInput, SttOutput};
 use redial_speech::vad::VadEdge;
 
@@ -25,8 +26,12 @@ impl CallTask {
             }
             None => self.hear(frame),
         }
-        if self.parts.settings.endpointing == Endpointing::Recogniser {
-            self.hearing.tell(SttInput::Line(frame));
+        match self.parts.settings.endpointing {
+            Endpointing::Ours => (),
+            Endpointing::Recogniser => self.hearing.tell(SttInput::Line(frame)),
+            Endpointing::Model => {
+                self.tell_model(RealtimeInput::Audio(frame));
+            }
         }
         if let Some(ms) = self.loopback.heard(&frame, self.vad.is_speaking()) {
             self.handle(Event::Echo { ms });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redial_call::{Medium, Settings};
+use redial_call::{Endpointing, Medium, Settings};
 use redial_carrier::line::{self, Capabilities};
 
 /// Audio ahead of the caller's ear where nothing can be taken back: for so long an interrupted agent is heard on.
@@ -16,6 +16,9 @@ pub(crate) fn settings_for(line: Capabilities, mut settings: Settings) -> Settin
         line::Medium::Audio(_) => Medium::Audio,
         line::Medium::Words => Medium::Text,
     };
+    if settings.medium == Medium::Text {
+        settings.endpointing = Endpointing::Recogniser; // which the carrier is
+    }
     if !line.marks {
         settings.mark_grace = Duration::ZERO; // for marks that will never come
     }

@@ -305,7 +305,8 @@ mod tests {
         let record = record(Vec::new());
         let call = ToolCallId { turn: redial_call::TurnId(1), index: 0 };
         let outcome = ToolOutcome::Done { result: "x".repeat(8000) };
-        let answered = |id| Turn { acts: vec![Act::ToolReturned { call, outcome: outcome.clone() }; 4], ..turn(id, "") };
+        let answered =
+            |id| Turn { acts: vec![Act::ToolReturned { call, outcome: outcome.clone() }; 4], ..turn(id, "") };
         let kept = (1..=20).filter_map(|id| record.keep(answered(id))).filter(|kept| !kept.is_note).count();
         assert_eq!(kept, MAX_CALL_BYTES / 32_000);
     }

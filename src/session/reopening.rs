@@ -99,6 +99,16 @@ impl<I, O> Reopening<I, O> {
         }
     }
 
+    /// It can be told something.
+    pub(super) const fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// The next thing that it has said, if that is there.
+    pub(super) fn take(&mut self) -> Option<O> {
+        self.stream.as_mut().and_then(|(_, from)| from.try_recv().ok())
+    }
+
     /// The next thing that it says. `None`: it has died, and is opened again after a pause.
     ///
     /// # Cancel safety

@@ -4,7 +4,7 @@ use std::future::pending;
 
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt as _, StreamExt as _};
-use redial_call::TurnId;
+use redial_call::{Frame, TurnId};
 use redial_provider::ProviderError;
 use redial_provider::tts::{Spoken, VoiceSession};
 
@@ -64,6 +64,21 @@ impl Voice {
         if self.turn.take_if(|turn| turn.id == id).is_some() {
             self.session.finish(id);
         }
+    }
+
+    /// Adds what somebody else has said in this turn. Returns how many bytes.
+    pub(super) fn append(&mut self, id: TurnId, frames: &[Frame]) -> u32 {
+        let audio = &mut self.turn(id).audio;
+        let before = audio.size_bytes();
+        for frame in frames {
+            audio.push(frame.as_bytes());
+        }
+        u32::try_from(audio.size_bytes() - before).unwrap_or(u32::MAX)
+    }
+
+    /// A sentence is being spoken.
+    pub(super) fn is_speaking(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.speech.is_some())
     }
 
     /// Nothing follows what was sent, for now.

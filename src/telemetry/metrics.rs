@@ -98,7 +98,10 @@ const METRICS: &[Metric] = &[
     counter("redial_stt_dropped_total", "Frames that the recogniser did not take in time."),
     counter("redial_stt_deaths_total", "Recognisers that died in the middle of a call and were opened again."),
     counter("redial_realtime_dropped_total", "Frames and words that the speech-to-speech model did not take in time."),
-    counter("redial_realtime_deaths_total", "Speech-to-speech models that died in the middle of a call and were opened again."),
+    counter(
+        "redial_realtime_deaths_total",
+        "Speech-to-speech models that died in the middle of a call and were opened again.",
+    ),
     counter("redial_provider_errors_total", "Failures of what hears, speaks or answers.")
         .with("part", &["stt", "agent", "tts", "realtime"]),
     counter("redial_replies_total", "Answers of the agent that came to their end, by how.")

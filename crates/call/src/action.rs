@@ -15,7 +15,8 @@ pub enum Action {
         /// Which utterance.
         utterance: UtteranceId,
     },
-    /// Recognise the utterance so far.
+    /// Recognise the utterance so far. Who takes the turns is asked so at the end of a call: what they hear has ended, whatever they
+    /// call it.
     Transcribe {
         /// Which utterance.
         utterance: UtteranceId,
@@ -41,6 +42,14 @@ pub enum Action {
     CancelReply {
         /// The agent's turn.
         turn: TurnId,
+    },
+    /// Tell a model that speaks for itself how much of its turn was heard; the rest was not said. Comes when a turn ends before it was
+    /// heard to its end, after [`Action::CancelReply`] where the answer was still being made.
+    Truncate {
+        /// The agent's turn.
+        turn: TurnId,
+        /// Ms of the model's own audio in this turn, without what our voice said in it. Never more than was received; 0: none.
+        heard_ms: u64,
     },
     /// Run a tool. With the session's id, the call is the key under which it happens once.
     RunTool {

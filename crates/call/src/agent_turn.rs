@@ -9,7 +9,7 @@ use crate::acts::{Act, ToolCallId, ToolOutcome, ToolRequest};
 use crate::context::Context;
 use crate::ids::TurnId;
 use crate::playout::Playhead;
-use crate::script::Script;
+use crate::script::{Script, Voice};
 use crate::tools::Tools;
 
 /// What an agent turn is for.
@@ -88,13 +88,13 @@ pub(crate) enum Progress {
 
 impl AgentTurn {
     /// An answer that is awaited.
-    pub(crate) fn reply(id: TurnId) -> Self {
+    pub(crate) fn reply(id: TurnId, voice: Voice) -> Self {
         let purpose = Purpose::Reply(Then::Listen);
         Self {
             id,
             purpose,
             answer: Answer::Awaited,
-            script: Script::default(),
+            script: Script::answered_by(voice),
             tools: Tools::default(),
             stage: Stage::Thinking,
             effect_since: None,
@@ -103,7 +103,7 @@ impl AgentTurn {
 
     /// An answer to words that may not be all.
     pub(crate) fn guess(id: TurnId, unanswered: bool) -> Self {
-        Self { stage: Stage::Guessing { unanswered }, ..Self::reply(id) }
+        Self { stage: Stage::Guessing { unanswered }, ..Self::reply(id, Voice::Ours) }
     }
 
     /// Words that need no agent.
@@ -203,14 +203,25 @@ impl AgentTurn {
 
     // The answer
 
-    /// A sentence of the answer. False: there is nothing to be added.
+    /// More of the answer's words. False: there is nothing to be added.
     pub(crate) fn on_reply_text(&mut self, text: &str) -> bool {
         if !self.takes_more() {
             return false;
         }
         self.answer = Answer::Coming;
-        self.script.push(text);
+        self.script.push_answer(text);
         true
+    }
+
+    /// More of its audio. True: of an answer that speaks for itself.
+    pub(crate) fn on_audio(&mut self, size_bytes: u32) -> bool {
+        let answers = self.takes_more() && self.script.on_answer_audio(size_bytes.into());
+        if answers {
+            self.answer = Answer::Coming;
+        } else {
+            self.script.on_audio(size_bytes.into());
+        }
+        answers
     }
 
     /// An answer is being made: more of it may come.
@@ -266,9 +277,11 @@ impl AgentTurn {
         takes
     }
 
-    /// The answer has come to its end; of one that never began, `trouble` is said instead.
+    /// The answer has come to its end; of one that never began, or has words and no sound, `trouble` is said instead.
     pub(crate) fn on_reply_done(&mut self, trouble: &str, hang_up: bool) {
+        let mute = self.takes_more() && self.script.end_answer().is_some_and(|bytes| bytes == 0);
         match self.answer {
+            Answer::Coming if mute && !self.script.ends_call() => self.script.push(trouble),
             Answer::Awaited if !self.script.ends_call() => self.script.push(trouble),
             Answer::Awaited | Answer::Coming if hang_up || self.script.ends_call() => {
                 self.purpose = Purpose::Reply(Then::HangUp(EndReason::AgentHungUp))
@@ -283,6 +296,7 @@ impl AgentTurn {
     pub(crate) fn on_reply_failed(&mut self, trouble: &str) {
         if self.takes_more() {
             self.tools.forget_waiting();
+            self.script.break_off();
             self.on_reply_done(trouble, false);
         }
     }
@@ -291,6 +305,7 @@ impl AgentTurn {
     pub(crate) fn wait_for_tools(&mut self) -> bool {
         let waits = self.takes_more() && self.tools.has_news();
         if waits {
+            self.script.end_answer();
             self.answer = Answer::OnTools;
         }
         waits

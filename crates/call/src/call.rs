@@ -46,7 +46,7 @@ enum Phase {
     /// The call is over but for the transcript of the last words.
     Ending {
         reason: EndReason,
-        ears: Ears,
+        ears: Box<Ears>,
     },
     Ended,
 }
@@ -131,10 +131,23 @@ impl Call {
                 let reason = *reason;
                 let (utterance, words) = match event {
                     Event::TurnEnded { text } => {
-                        let heard = ears.recogniser().and_then(|ears| ears.on_turn_ended(now, text, &mut self.cx));
-                        if heard.is_some() {
-                            self.finish_with(reason, heard);
+                        let heard = ears.turns().and_then(|ears| ears.on_turn_ended(now, text, &mut self.cx));
+                        if let Some(heard) = heard {
+                            self.on_last_words(now, &heard);
                         }
+                        return;
+                    }
+                    Event::TurnCommitted { utterance } => {
+                        if let Some(ears) = ears.model() {
+                            ears.on_last_committed(now, utterance, &mut self.cx);
+                        }
+                        return;
+                    }
+                    Event::CallerWords { utterance, text } => {
+                        let Some(ears) = ears.model() else { return };
+                        let heard = ears.on_words(now, utterance, &text, &mut self.cx);
+                        let heard = heard.unwrap_or_else(|| CallerTurn::silent(String::new(), now, now));
+                        self.on_last_words(now, &heard);
                         return;
                     }
                     Event::Transcript { utterance, text } => (utterance, Words::Text(text)),
@@ -159,17 +172,35 @@ impl Call {
                 (Timer::HangUp, Some(reason)) => self.finish(now, reason), // the carrier does not end it
                 _ => conversation.fire(now, timer, &mut self.cx),
             },
-            Phase::Ending { reason, .. } => {
+            Phase::Ending { reason, .. } if timer == Timer::LastWords => {
                 let reason = *reason;
                 self.finish(now, reason);
             }
-            Phase::Waiting { .. } | Phase::Ended => (), // no deadline is set
+            Phase::Ending { .. } => self.finish_if_told(now), // some words are not waited for any longer
+            Phase::Waiting { .. } | Phase::Ended => (),       // no deadline is set
+        }
+    }
+
+    /// Words of a caller who has hung up have come; the call is over when those were the last.
+    fn on_last_words(&mut self, now: Duration, heard: &CallerTurn) {
+        if !heard.text.is_empty() {
+            self.cx.keep_caller(heard);
+        }
+        self.finish_if_told(now);
+    }
+
+    fn finish_if_told(&mut self, now: Duration) {
+        if let Phase::Ending { reason, ears } = &self.phase
+            && ears.is_quiet()
+            && !ears.awaits_words(now)
+        {
+            self.finish(now, *reason);
         }
     }
 
     fn hand_over_if_quiet(&mut self, now: Duration) {
         if let Phase::Live(conversation) = &self.phase
-            && conversation.may_hand_over()
+            && conversation.may_hand_over(now)
         {
             self.finish(now, EndReason::HandedOver);
         }
@@ -190,7 +221,7 @@ impl Call {
             if conversation.floor.ears.on_call_over(now, &mut self.cx) {
                 self.cx.set(Timer::LastWords, now + self.cx.settings.transcript_wait);
                 if let Phase::Live(conversation) = std::mem::replace(&mut self.phase, Phase::Ended) {
-                    self.phase = Phase::Ending { reason, ears: conversation.floor.ears };
+                    self.phase = Phase::Ending { reason, ears: Box::new(conversation.floor.ears) };
                 }
                 return;
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::action::Action;
 use crate::acts::{ToolCallId, ToolOutcome};
 use crate::caller_turn::CallerTurn;
+use crate::ids::TurnId;
 use crate::settings::Settings;
 use crate::timer::{Timer, Timers};
 use crate::transcript::Transcript;
@@ -44,6 +45,16 @@ impl Context {
 
     pub(crate) fn keep_caller(&mut self, heard: &CallerTurn) {
         self.transcript.keep_caller(heard, &mut self.actions);
+    }
+
+    /// Keeps a turn of the caller whose words are to come.
+    pub(crate) fn keep_wordless(&mut self, heard: &CallerTurn) -> TurnId {
+        self.transcript.keep_wordless(heard, &mut self.actions)
+    }
+
+    /// The words of such a turn have come.
+    pub(crate) fn tell_words(&mut self, turn: TurnId, text: &str) {
+        self.transcript.tell_words(turn, text, &mut self.actions);
     }
 
     /// Notes what a tool has answered whose turn is over.

@@ -4,6 +4,7 @@ mod caller;
 mod digits;
 mod guess;
 mod keys;
+mod model;
 mod text;
 mod tools;
 
@@ -78,8 +79,8 @@ impl Conversation {
     }
 
     /// The call may go to another process now: no word of either side is torn.
-    pub(crate) fn may_hand_over(&self) -> bool {
-        self.handing_over && self.floor.is_between_turns() && self.digits.is_none()
+    pub(crate) fn may_hand_over(&self, now: Duration) -> bool {
+        self.handing_over && self.floor.is_between_turns(now) && self.digits.is_none()
     }
 
     pub(crate) fn handle(&mut self, now: Duration, event: Event, cx: &mut Context) {
@@ -98,6 +99,8 @@ impl Conversation {
                 }
             }
             Event::TurnStarted => self.on_turn_started(now, cx),
+            Event::TurnCommitted { utterance } => self.on_turn_committed(now, utterance, cx),
+            Event::CallerWords { utterance, text } => self.on_caller_words(now, utterance, &text, cx),
             Event::EagerEnd { text } => self.on_eager_end(now, text, cx),
             Event::Prompted { .. } | Event::Interrupted { .. } | Event::WordsPlayed { .. }
                 if cx.settings.medium != Medium::Text => {} // the carrier does not carry words
@@ -122,7 +125,7 @@ impl Conversation {
             Event::ToolReturned { call, outcome } => self.on_tool_returned(now, call, outcome, cx),
             Event::ReplyFailed { turn } => self.on_reply_failed(now, turn, cx),
             Event::Synthesized { turn, size_bytes } => {
-                self.change_agent_turn(now, turn, cx, |agent| agent.on_audio(size_bytes));
+                self.on_audio(now, turn, size_bytes, cx);
             }
             Event::Words { turn, words } => {
                 if let Some(agent) = self.floor.agent_of(turn) {
@@ -197,6 +200,7 @@ impl Conversation {
                 }
             }
             Timer::Tool => self.on_tools_due(now, cx),
+            Timer::Words => self.on_words_overdue(now, cx),
             Timer::LastWords => (), // set when there is no conversation any more
         }
     }
@@ -224,7 +228,7 @@ impl Conversation {
     /// Asks the agent for an answer.
     fn think(&mut self, now: Duration, cue: Cue, cx: &mut Context) {
         let turn = cx.transcript.next_id();
-        self.give_to_agent(AgentTurn::reply(turn), cx);
+        self.give_to_agent(AgentTurn::reply(turn, self.floor.voice()), cx);
         cx.act(Action::Think { turn, cue });
         cx.set(Timer::Filler, now + cx.settings.filler_delay);
         cx.set(Timer::Reply, now + cx.settings.reply_wait);
@@ -242,6 +246,15 @@ impl Conversation {
             cx.set(Timer::Reply, now + cx.settings.reply_wait);
             self.advance_agent_turn(now, cx);
         }
+    }
+
+    fn on_audio(&mut self, now: Duration, turn: TurnId, size_bytes: u32, cx: &mut Context) {
+        let Some(agent) = self.floor.agent_of(turn) else { return };
+        if agent.on_audio(size_bytes) {
+            cx.cancel(&[Timer::Filler]);
+            cx.set(Timer::Reply, now + cx.settings.reply_wait);
+        }
+        self.advance_agent_turn(now, cx);
     }
 
     fn on_reply_done(&mut self, now: Duration, turn: TurnId, end: ReplyEnd, cx: &mut Context) {

@@ -1,4 +1,5 @@
-//! The listening half of a call, by either of two drivers: our own endpointing, or a recogniser that takes the turns.
+//! The listening half of a call, by one of three drivers: our own endpointing, or a recogniser or a speech-to-speech model that takes
+//! the turns.
 
 use std::time::Duration;
 
@@ -7,14 +8,16 @@ use crate::context::Context;
 use crate::endpointer::{Endpointer, Words};
 use crate::event::Load;
 use crate::ids::UtteranceId;
+use crate::model_listener::ModelListener;
 use crate::settings::Endpointing;
 use crate::turn_listener::TurnListener;
 
-/// Who decides that the caller has finished. What belongs to the other driver changes nothing.
+/// Who decides that the caller has finished. What belongs to another driver changes nothing.
 #[derive(Debug)]
 pub(crate) enum Ears {
     Ours(Endpointer),
     Recogniser(TurnListener),
+    Model(ModelListener),
 }
 
 impl Ears {
@@ -22,6 +25,7 @@ impl Ears {
         match endpointing {
             Endpointing::Ours => Self::Ours(Endpointer::new(load)),
             Endpointing::Recogniser => Self::Recogniser(TurnListener::default()),
+            Endpointing::Model => Self::Model(ModelListener::default()),
         }
     }
 
@@ -30,6 +34,7 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.is_voiced(),
             Self::Recogniser(ears) => ears.is_voiced(),
+            Self::Model(ears) => ears.turns.is_voiced(),
         }
     }
 
@@ -38,6 +43,15 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.is_quiet(),
             Self::Recogniser(ears) => ears.is_quiet(),
+            Self::Model(ears) => ears.is_quiet(),
+        }
+    }
+
+    /// Words of turns that have ended are to come, and worth waiting for.
+    pub(crate) fn awaits_words(&self, now: Duration) -> bool {
+        match self {
+            Self::Ours(_) | Self::Recogniser(_) => false, // a turn ends with its words
+            Self::Model(ears) => ears.awaits_words(now),
         }
     }
 
@@ -45,7 +59,7 @@ impl Ears {
     pub(crate) fn is_noise(&self) -> bool {
         match self {
             Self::Ours(ears) => ears.is_noise(),
-            Self::Recogniser(_) => false, // it says so by ending the turn
+            Self::Recogniser(_) | Self::Model(_) => false, // it says so by ending the turn
         }
     }
 
@@ -54,6 +68,7 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.is_echo(now),
             Self::Recogniser(ears) => ears.is_echo(now),
+            Self::Model(ears) => ears.turns.is_echo(now),
         }
     }
 
@@ -61,6 +76,7 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.on_echo(time),
             Self::Recogniser(ears) => ears.on_echo(time),
+            Self::Model(ears) => ears.turns.on_echo(time),
         }
     }
 
@@ -69,6 +85,7 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.set_continues(continues),
             Self::Recogniser(ears) => ears.set_continues(continues),
+            Self::Model(_) => (), // the words before may come after those that go on: each turn has its own
         }
     }
 
@@ -76,6 +93,7 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.on_speech_started(now, cx),
             Self::Recogniser(ears) => ears.on_speech_started(now, cx),
+            Self::Model(ears) => ears.turns.on_speech_started(now, cx),
         }
     }
 
@@ -83,6 +101,7 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.on_speech_stopped(now, quality, late, cx),
             Self::Recogniser(ears) => ears.on_speech_stopped(now, quality, late, cx),
+            Self::Model(ears) => ears.turns.on_speech_stopped(now, quality, late, cx),
         }
     }
 
@@ -90,6 +109,7 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.on_endpoint(now, cx),
             Self::Recogniser(ears) => ears.on_endpoint(cx),
+            Self::Model(ears) => ears.turns.on_endpoint(cx),
         }
     }
 
@@ -98,6 +118,7 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.on_call_over(now, cx),
             Self::Recogniser(ears) => ears.on_call_over(now, cx),
+            Self::Model(ears) => ears.turns.on_call_over(now, cx) | ears.awaits_words(now),
         }
     }
 
@@ -106,6 +127,7 @@ impl Ears {
         match self {
             Self::Ours(ears) => ears.finish(cx),
             Self::Recogniser(ears) => ears.finish(cx),
+            Self::Model(ears) => ears.turns.finish(cx),
         }
     }
 
@@ -113,15 +135,32 @@ impl Ears {
     pub(crate) const fn ours(&mut self) -> Option<&mut Endpointer> {
         match self {
             Self::Ours(ears) => Some(ears),
-            Self::Recogniser(_) => None,
+            Self::Recogniser(_) | Self::Model(_) => None,
         }
     }
 
     /// What the recogniser tells of turns, if that decides.
     pub(crate) const fn recogniser(&mut self) -> Option<&mut TurnListener> {
         match self {
+            Self::Ours(_) | Self::Model(_) => None,
+            Self::Recogniser(ears) => Some(ears),
+        }
+    }
+
+    /// The same of a model.
+    pub(crate) const fn model(&mut self) -> Option<&mut ModelListener> {
+        match self {
+            Self::Ours(_) | Self::Recogniser(_) => None,
+            Self::Model(ears) => Some(ears),
+        }
+    }
+
+    /// What either of the two tells of turns.
+    pub(crate) const fn turns(&mut self) -> Option<&mut TurnListener> {
+        match self {
             Self::Ours(_) => None,
             Self::Recogniser(ears) => Some(ears),
+            Self::Model(ears) => Some(&mut ears.turns),
         }
     }
 

@@ -57,8 +57,20 @@ pub enum Event {
         /// How likely the caller has finished, in percent.
         percent: u8,
     },
-    /// A recogniser that takes the turns: the caller's turn has begun.
+    /// A recogniser or a model that takes the turns: the caller's turn has begun.
     TurnStarted,
+    /// A model that takes the turns: the caller's turn has ended, and its words are to come.
+    TurnCommitted {
+        /// The model's number of the turn, by which its words are known.
+        utterance: UtteranceId,
+    },
+    /// The words of a turn that has ended by [`Event::TurnCommitted`]. Told once; those of an unknown turn change nothing.
+    CallerWords {
+        /// Which turn.
+        utterance: UtteranceId,
+        /// All its words; empty: there were none, or they could not be recognised.
+        text: String,
+    },
     /// It has probably ended: an answer may be made, and not be heard.
     EagerEnd {
         /// All words of the turn so far.
@@ -103,14 +115,14 @@ pub enum Event {
         /// Which utterance.
         utterance: UtteranceId,
     },
-    /// The answer, or its next piece: one sentence.
+    /// The answer, or its next piece: one sentence; of a model that speaks for itself, words in any cut, with their spaces.
     ReplyText {
         /// The agent's turn that asked for it.
         turn: TurnId,
         /// The sentence.
         text: String,
     },
-    /// The answer is complete.
+    /// The answer is complete. Of a model that speaks for itself, all its audio was told before.
     ReplyDone {
         /// The agent's turn that asked for it.
         turn: TurnId,
@@ -143,14 +155,17 @@ pub enum Event {
         /// The agent's turn that asked for it.
         turn: TurnId,
     },
-    /// More audio of the sentence that was asked for is there.
+    /// More audio of the sentence that was asked for is there, or, where none is being made, of what a model says for itself. The
+    /// audio of a turn is told in its order: what a model answers while our own voice speaks in its turn is told after
+    /// [`Event::SentenceDone`] or [`Event::SpeechFailed`].
     Synthesized {
         /// The agent's turn.
         turn: TurnId,
         /// Bytes of μ-law.
         size_bytes: u32,
     },
-    /// When words of the sentence that was asked for end in its audio, of a voice that tells. Further ones are added to these.
+    /// When words of the sentence that was asked for end in its audio, of a voice that tells. Further ones are added to these. What a
+    /// model says for itself from one `Think` to the end of that answer counts as one sentence.
     Words {
         /// The agent's turn.
         turn: TurnId,

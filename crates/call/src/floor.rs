@@ -9,6 +9,7 @@ use crate::ears::Ears;
 use crate::event::Load;
 use crate::ids::TurnId;
 use crate::playout::Marks;
+use crate::script::Voice;
 use crate::settings::{Endpointing, Medium, Settings};
 
 /// Whose turn it is, in a call that the carrier has started.
@@ -48,8 +49,16 @@ impl Floor {
     }
 
     /// Nobody says anything, and everything that was said is reported.
-    pub(crate) fn is_between_turns(&self) -> bool {
-        matches!(self.holder, Holder::Caller { .. }) && self.ears.is_quiet()
+    pub(crate) fn is_between_turns(&self, now: Duration) -> bool {
+        matches!(self.holder, Holder::Caller { .. }) && self.ears.is_quiet() && !self.ears.awaits_words(now)
+    }
+
+    /// Whose voice answers have.
+    pub(crate) const fn voice(&self) -> Voice {
+        match self.ears {
+            Ears::Ours(_) | Ears::Recogniser(_) => Voice::Ours,
+            Ears::Model(_) => Voice::Model,
+        }
     }
 
     /// The agent's turn in progress.

@@ -8,7 +8,7 @@
 //! | [`patience`] | how long a caller is waited for, in one word |
 //! | `conversation` | what is said next, interruptions, silence, the last words |
 //! | `floor` | whose turn it is |
-//! | `ears`, `endpointer`, `turn_listener`, [`caller_turn`] | from voice and transcripts, or what a recogniser tells of turns, to "the caller has finished, and said this" |
+//! | `ears`, `endpointer`, `turn_listener`, `model_listener`, [`caller_turn`] | from voice and transcripts, or what a recogniser or a speech-to-speech model tells of turns, to "the caller has finished, and said this" |
 //! | `agent_turn`, `script`, `playout` | the agent's turn in progress: its stages, its words, how much of it was heard |
 //! | [`acts`], `tools` | what an agent does beside what it says; the tools of a turn |
 //! | `context`, `transcript`, `timer` | what all of these work with: the turns so far; a named slot for each deadline |
@@ -37,6 +37,7 @@ mod conversation;
 mod ears;
 mod endpointer;
 mod floor;
+mod model_listener;
 mod playout;
 mod script;
 mod text;

@@ -10,14 +10,26 @@ use crate::event::SpokenWord;
 /// The most acts of one turn.
 const MAX_ACTS: usize = 32;
 
+/// Whose voice an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Voice {
+    /// Ours is asked for each sentence.
+    #[default]
+    Ours,
+    /// The model speaks for itself; only what is no answer is asked of ours.
+    Model,
+}
+
 /// The sentences of one turn, in the order in which they are spoken.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
+    voice: Voice,
     /// All audio that there will be of these is there.
     made: Vec<Sentence>,
     /// Being synthesised, one at a time.
     making: Option<Sentence>,
-    waiting: VecDeque<Sentence>,
+    /// To be asked of our voice.
+    waiting: VecDeque<Piece>,
     /// What the agent does, and behind how many sentences of its own.
     acts: Vec<(usize, Act)>,
 }
@@ -25,6 +37,8 @@ pub(crate) struct Script {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Words,
+    /// What a model says for itself, without a break, whatever it has of sentences.
+    Answer,
     Filler,
     /// Its text is empty.
     Tone,
@@ -38,11 +52,20 @@ pub(crate) enum Piece {
     Tone,
 }
 
+/// How much of a model's own audio there is in a turn, in bytes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) made: u64,
+    pub(crate) heard: u64,
+}
+
 #[derive(Debug)]
 struct Sentence {
     kind: Kind,
     text: String,
     bytes: u64,
+    /// It was broken off: there are more words than sound.
+    torn: bool,
     /// Where the voice says that words end: characters of the text and bytes of the audio, both rising.
     told: Vec<(u64, u64)>,
 }
@@ -58,31 +81,93 @@ pub(crate) struct Split {
 }
 
 impl Script {
+    /// An empty one, for an answer with this voice.
+    pub(crate) fn answered_by(voice: Voice) -> Self {
+        Self { voice, ..Self::default() }
+    }
+
+    /// More words of the answer: a sentence for our voice, or of what a model says by itself.
+    pub(crate) fn push_answer(&mut self, text: &str) {
+        match self.voice {
+            Voice::Ours => self.push(text),
+            Voice::Model => self.answer().push_str(text),
+        }
+    }
+
+    /// More audio of what a model says by itself. False: it is of another voice, whose sentence is being made.
+    pub(crate) fn on_answer_audio(&mut self, size_bytes: u64) -> bool {
+        let answers = match &self.making {
+            Some(sentence) => sentence.kind == Kind::Answer,
+            None => self.voice == Voice::Model,
+        };
+        if answers {
+            self.answer().bytes += size_bytes;
+        }
+        answers
+    }
+
+    /// What the model is saying; what it is said after is there by now, and a filler that nobody has made comes too late.
+    fn answer(&mut self) -> &mut Sentence {
+        if self.making.as_ref().is_none_or(|sentence| sentence.kind != Kind::Answer) {
+            self.made.extend(self.making.take());
+            self.waiting.clear();
+        }
+        self.making.get_or_insert_with(|| Sentence::new(Kind::Answer, ""))
+    }
+
+    /// The model has said all for now. Returns how many bytes that was; none: it was not saying anything.
+    pub(crate) fn end_answer(&mut self) -> Option<u64> {
+        let answer = self.making.take_if(|sentence| sentence.kind == Kind::Answer)?;
+        let bytes = answer.bytes;
+        self.made.push(answer);
+        Some(bytes)
+    }
+
+    /// What the model was saying has no end.
+    pub(crate) fn break_off(&mut self) {
+        if let Some(answer) = self.making.as_mut().filter(|sentence| sentence.kind == Kind::Answer) {
+            answer.torn = true;
+        }
+    }
+
+    /// How much of the model's own audio there is, if it speaks for itself, of a turn of which so many bytes were heard.
+    pub(crate) fn answered(&self, mut heard_bytes: u64) -> Option<Answered> {
+        if self.voice == Voice::Ours {
+            return None;
+        }
+        let mut answered = Answered::default();
+        for sentence in self.begun() {
+            let heard = heard_bytes.min(sentence.bytes);
+            heard_bytes -= heard;
+            if sentence.kind == Kind::Answer {
+                answered.made += sentence.bytes;
+                answered.heard += heard;
+            }
+        }
+        Some(answered)
+    }
+
     pub(crate) fn push(&mut self, text: &str) {
         if !text.trim().is_empty() {
-            self.push_as(Kind::Words, text.trim());
+            self.waiting.push_back(Piece::Words(text.trim().to_owned()));
         }
     }
 
     /// Words that are no answer.
     pub(crate) fn push_filler(&mut self, text: &str) {
         if !text.trim().is_empty() {
-            self.push_as(Kind::Filler, text.trim());
+            self.waiting.push_back(Piece::Filler(text.trim().to_owned()));
         }
     }
 
     pub(crate) fn push_tone(&mut self) {
-        self.push_as(Kind::Tone, "");
-    }
-
-    fn push_as(&mut self, kind: Kind, text: &str) {
-        self.waiting.push_back(Sentence { kind, text: text.to_owned(), bytes: 0, told: Vec::new() });
+        self.waiting.push_back(Piece::Tone);
     }
 
     /// What the agent does by the words so far. Of more than 32 in a turn the rest is ignored.
     pub(crate) fn push_act(&mut self, act: Act) {
         if self.acts.len() < MAX_ACTS {
-            let before = self.sentences().filter(|sentence| sentence.kind == Kind::Words).count();
+            let before = self.kinds().filter(|kind| kind.is_answer()).count();
             self.acts.push((before, act));
         }
     }
@@ -94,27 +179,35 @@ impl Script {
 
     /// The last of it is no answer.
     pub(crate) fn ends_with_filler(&self) -> bool {
-        self.sentences().last().is_some_and(|sentence| sentence.kind != Kind::Words)
+        self.kinds().last().is_some_and(|kind| !kind.is_answer())
     }
 
-    fn sentences(&self) -> impl Iterator<Item = &Sentence> {
-        self.made.iter().chain(&self.making).chain(&self.waiting)
+    /// Those that have begun to be made.
+    fn begun(&self) -> impl Iterator<Item = &Sentence> {
+        self.made.iter().chain(&self.making)
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.begun().map(|sentence| sentence.kind).chain(self.waiting.iter().map(Piece::kind))
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.begun().map(|sentence| sentence.text.as_str()).chain(self.waiting.iter().map(Piece::text))
     }
 
     /// All its words, heard or not.
     pub(crate) fn text(&self) -> String {
-        let texts: Vec<&str> = self.sentences().map(|sentence| sentence.text.as_str()).collect();
-        texts.join(" ")
+        self.texts().collect::<Vec<_>>().join(" ")
     }
 
     /// The words end in a question.
     pub(crate) fn asks(&self) -> bool {
-        self.sentences().last().is_some_and(|sentence| sentence.text.ends_with('?'))
+        self.texts().last().is_some_and(|text| text.trim_end().ends_with('?'))
     }
 
     /// Bytes of audio that exist.
     pub(crate) fn available(&self) -> u64 {
-        self.sentences().map(|sentence| sentence.bytes).sum()
+        self.begun().map(|sentence| sentence.bytes).sum()
     }
 
     /// Of all sentences so far, all audio there will be is there.
@@ -127,21 +220,19 @@ impl Script {
         if self.making.is_some() {
             return None;
         }
-        let sentence = self.making.insert(self.waiting.pop_front()?);
-        Some(match sentence.kind {
-            Kind::Words => Piece::Words(sentence.text.clone()),
-            Kind::Filler => Piece::Filler(sentence.text.clone()),
-            Kind::Tone => Piece::Tone,
-        })
+        let piece = self.waiting.pop_front()?;
+        self.making = Some(Sentence::new(piece.kind(), piece.text()));
+        Some(piece)
     }
 
     /// Takes the next words for a carrier that speaks them itself; how long that takes is guessed.
     pub(crate) fn say_next(&mut self) -> Option<String> {
         loop {
-            let mut sentence = self.waiting.pop_front()?;
-            if sentence.kind == Kind::Tone {
+            let piece = self.waiting.pop_front()?;
+            if piece == Piece::Tone {
                 continue; // it has no tones
             }
+            let mut sentence = Sentence::new(piece.kind(), piece.text());
             sentence.bytes = sentence.guessed_bytes();
             let text = sentence.text.clone();
             self.made.push(sentence);
@@ -152,7 +243,7 @@ impl Script {
     /// Where so many of its words end, in bytes.
     pub(crate) fn end_of_words(&self, mut words: usize) -> u64 {
         let mut offset = 0;
-        for sentence in self.sentences().filter(|sentence| sentence.bytes > 0) {
+        for sentence in self.begun().filter(|sentence| sentence.bytes > 0) {
             let count = sentence.text.split_whitespace().count();
             if words < count {
                 let chars = |words: usize| {
@@ -183,7 +274,7 @@ impl Script {
     }
 
     pub(crate) fn on_sentence_done(&mut self) {
-        self.made.extend(self.making.take());
+        self.made.extend(self.making.take_if(|sentence| sentence.kind != Kind::Answer));
     }
 
     /// Splits the words at two places in the audio, in bytes.
@@ -193,16 +284,18 @@ impl Script {
         // How many of the agent's own sentences were heard to their end, one after the other.
         let mut heard_whole = 0;
         let mut unbroken = true;
-        for (place, sentence) in self.sentences().enumerate() {
-            let total = if place < self.made.len() { sentence.bytes } else { sentence.guessed_bytes() };
+        for (place, sentence) in self.begun().enumerate() {
+            let whole = place < self.made.len() && !sentence.torn;
+            let total = if whole { sentence.bytes } else { sentence.guessed_bytes() };
             // A word counts for a place in the audio when the audio has reached its end.
             let mut end_chars = 0;
-            let chars = sentence.text.chars().count() as u64;
+            let chars = sentence.text.trim_end().chars().count() as u64;
             for word in sentence.text.split_whitespace() {
                 end_chars += word.chars().count() as u64;
                 let end = offset + sentence.end_of(end_chars, chars, total);
                 end_chars += 1; // the space
-                let room = if sentence.bytes == 0 {
+                let soundless = sentence.bytes == 0 || (sentence.torn && end > offset + sentence.bytes);
+                let room = if soundless {
                     &mut split.never_sent
                 } else if end <= heard_bytes {
                     &mut split.heard
@@ -211,13 +304,10 @@ impl Script {
                 } else {
                     &mut split.never_sent
                 };
-                if !room.is_empty() {
-                    room.push(' ');
-                }
-                room.push_str(word);
+                push_word(room, word);
             }
             offset += sentence.bytes;
-            if sentence.kind == Kind::Words {
+            if sentence.kind.is_answer() {
                 // Of one that is still being made, nobody knows where it ends.
                 unbroken &= place < self.made.len()
                     && sentence.bytes > 0
@@ -226,13 +316,65 @@ impl Script {
                 heard_whole += usize::from(unbroken);
             }
         }
+        for word in self.waiting.iter().flat_map(|piece| piece.text().split_whitespace()) {
+            push_word(&mut split.never_sent, word);
+        }
         let acts = self.acts.iter().filter(|(behind, _)| *behind <= heard_whole);
         split.acts = acts.map(|(_, act)| act.clone()).collect();
         split
     }
 }
 
+fn push_word(to: &mut String, word: &str) {
+    if !to.is_empty() {
+        to.push(' ');
+    }
+    to.push_str(word);
+}
+
+impl Piece {
+    const fn kind(&self) -> Kind {
+        match self {
+            Self::Words(_) => Kind::Words,
+            Self::Filler(_) => Kind::Filler,
+            Self::Tone => Kind::Tone,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Words(text) | Self::Filler(text) => text,
+            Self::Tone => "",
+        }
+    }
+}
+
+impl Kind {
+    /// It is of the answer, or of what is said instead.
+    const fn is_answer(self) -> bool {
+        match self {
+            Self::Words | Self::Answer => true,
+            Self::Filler | Self::Tone => false,
+        }
+    }
+}
+
 impl Sentence {
+    fn new(kind: Kind, text: &str) -> Self {
+        Self { kind, text: text.to_owned(), bytes: 0, torn: false, told: Vec::new() }
+    }
+
+    /// More words, with one space where there are several.
+    fn push_str(&mut self, text: &str) {
+        for char in text.chars() {
+            if !char.is_whitespace() {
+                self.text.push(char);
+            } else if !self.text.is_empty() && !self.text.ends_with(' ') {
+                self.text.push(' ');
+            }
+        }
+    }
+
     /// A word of it ends here. One that is not among the words after the last that was told is none of it.
     fn on_word(&mut self, word: &str, end: u64) {
         let (after, end_before) = self.told.last().copied().unwrap_or_default();

@@ -121,6 +121,10 @@ pub enum Endpointing {
     Ours,
     /// A recogniser that hears all of the line, by `TurnStarted`, `EagerEnd`, `TurnResumed` and `TurnEnded`.
     Recogniser,
+    /// A speech-to-speech model that hears all of the line, by `TurnStarted`, then `TurnCommitted` and later `CallerWords`, or
+    /// `TurnEnded` with the words. It is the agent as well, and its answers come with its own voice: as text and audio, of which
+    /// nothing is asked for by `Speak`.
+    Model,
 }
 
 /// What the caller hears while the answer is late.

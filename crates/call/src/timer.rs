@@ -35,9 +35,11 @@ pub(crate) enum Timer {
     LastWords,
     /// A tool has not answered in time.
     Tool,
+    /// The words of a turn that a model took are overdue.
+    Words,
 }
 
-const SLOTS: usize = Timer::Tool as usize + 1;
+const SLOTS: usize = Timer::Words as usize + 1;
 
 const ALL: [Timer; SLOTS] = [
     Timer::Greeting,
@@ -55,6 +57,7 @@ const ALL: [Timer; SLOTS] = [
     Timer::HangUp,
     Timer::LastWords,
     Timer::Tool,
+    Timer::Words,
 ];
 
 /// All slots of one call.

@@ -26,8 +26,6 @@ struct Tool {
     id: ToolCallId,
     request: ToolRequest,
     state: State,
-    /// It has begun; else it was answered without.
-    has_run: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +38,24 @@ enum State {
     },
     /// It counts as failed for the answer, and runs on.
     Overdue,
+    /// It ran, and it is known what came of it.
     Returned,
+    /// It never runs: it was answered without, or its turn called it too late.
+    NotRun,
+}
+
+impl State {
+    /// It has begun.
+    const fn has_run(self) -> bool {
+        match self {
+            Self::Running { .. } | Self::Overdue | Self::Returned => true,
+            Self::Waiting | Self::NotRun => false,
+        }
+    }
+
+    const fn is_running(self) -> bool {
+        matches!(self, Self::Running { .. } | Self::Overdue)
+    }
 }
 
 impl Tools {
@@ -60,11 +75,11 @@ impl Tools {
             // A model that calls without end leaves no more notes than it may have calls.
             Some(_) if self.calls.len() >= 2 * MAX_CALLS => (),
             Some(outcome) => {
-                self.calls.push(Tool { id, request, state: State::Waiting, has_run: false });
+                self.calls.push(Tool { id, request, state: State::NotRun });
                 self.note_call(self.calls.len() - 1);
-                self.on_returned(id, outcome);
+                self.acts.push(Act::ToolReturned { call: id, outcome });
             }
-            None => self.calls.push(Tool { id, request, state: State::Waiting, has_run: false }),
+            None => self.calls.push(Tool { id, request, state: State::Waiting }),
         }
     }
 
@@ -81,7 +96,7 @@ impl Tools {
     /// What has not begun never begins.
     pub(crate) fn forget_waiting(&mut self) {
         for tool in self.calls.iter_mut().filter(|tool| tool.state == State::Waiting) {
-            tool.state = State::Returned;
+            tool.state = State::NotRun;
         }
     }
 
@@ -92,7 +107,7 @@ impl Tools {
 
     /// Of every call it is known what to tell the agent.
     pub(crate) fn are_settled(&self) -> bool {
-        self.calls.iter().all(|tool| matches!(tool.state, State::Returned | State::Overdue))
+        self.calls.iter().all(|tool| !matches!(tool.state, State::Waiting | State::Running { .. }))
     }
 
     /// The agent is being told what came of its calls.
@@ -102,7 +117,7 @@ impl Tools {
 
     /// A side effect has begun: the turn must not be lost.
     pub(crate) fn has_begun_effect(&self) -> bool {
-        self.calls.iter().any(|tool| tool.has_run && tool.request.effect == Effect::SideEffect)
+        self.calls.iter().any(|tool| tool.state.has_run() && tool.request.effect == Effect::SideEffect)
     }
 
     /// Begins what may begin: what only looks always, side effects when the caller has surely finished. Returns the calls to run.
@@ -117,7 +132,6 @@ impl Tools {
             self.note_call(place);
             let tool = &mut self.calls[place];
             tool.state = State::Running { due };
-            tool.has_run = true;
             let (name, arguments) = (tool.request.name.clone(), tool.request.arguments.clone());
             run.push(Action::RunTool { call: tool.id, name, arguments });
         }
@@ -125,9 +139,9 @@ impl Tools {
         run
     }
 
-    /// A tool has answered. False: the call is not one of this turn, or has been answered.
+    /// A tool has answered. False: the call is not one of this turn, does not run, or has been answered.
     pub(crate) fn on_returned(&mut self, call: ToolCallId, outcome: ToolOutcome) -> bool {
-        let tool = self.calls.iter_mut().find(|tool| tool.id == call && tool.state != State::Returned);
+        let tool = self.calls.iter_mut().find(|tool| tool.id == call && tool.state.is_running());
         let Some(tool) = tool else { return false };
         tool.state = State::Returned;
         self.acts.push(Act::ToolReturned { call, outcome });
@@ -148,7 +162,7 @@ impl Tools {
     fn set_timer(&self, cx: &mut Context) {
         let due = self.calls.iter().filter_map(|tool| match tool.state {
             State::Running { due } => Some(due),
-            State::Waiting | State::Overdue | State::Returned => None,
+            State::Waiting | State::Overdue | State::Returned | State::NotRun => None,
         });
         match due.min() {
             Some(due) => cx.set(Timer::Tool, due),
@@ -160,8 +174,7 @@ impl Tools {
     pub(crate) fn stop(&mut self, cx: &mut Context) {
         cx.cancel(&[Timer::Tool]);
         for tool in &mut self.calls {
-            let runs = matches!(tool.state, State::Running { .. } | State::Overdue);
-            if runs && tool.request.effect == Effect::ReadOnly {
+            if tool.state.is_running() && tool.request.effect == Effect::ReadOnly {
                 tool.state = State::Returned;
                 self.acts.push(Act::ToolReturned { call: tool.id, outcome: ToolOutcome::Cancelled });
                 cx.act(Action::CancelTool { call: tool.id });

@@ -141,7 +141,7 @@ impl Transcript {
     /// Keeps what the caller said, with the turn that it continues if there is room.
     pub(crate) fn keep_caller(&mut self, heard: &CallerTurn, actions: &mut VecDeque<Action>) {
         let drafted = self.drafts.iter().position(|draft| draft.role == Role::Caller);
-        let mut drafted = drafted.map(|place| self.drafts.remove(place).id);
+        let drafted = drafted.map(|place| self.drafts.remove(place).id);
         let fits = |turn: &&mut Turn| turn.text.len() + 1 + heard.text.len() <= MAX_TURN_BYTES;
         let before =
             self.turns.last_mut().filter(|turn| heard.continues && turn.role == Role::Caller && turn.via == Via::Voice);
@@ -154,16 +154,38 @@ impl Transcript {
             actions.push_back(Action::TurnDone(turn.clone()));
             return;
         }
-        let mut rest = heard.text.as_str();
+        let id = drafted.unwrap_or_else(|| self.next_id());
+        self.keep_words(new_caller(id, "", Via::Voice, heard.start, heard.end), &heard.text, actions);
+    }
+
+    /// Keeps a turn with these words; what is longer than one goes on in further ones of the same time.
+    fn keep_words(&mut self, of: Turn, words: &str, actions: &mut VecDeque<Action>) {
+        let mut id = of.id;
+        let mut rest = words;
         loop {
             let (text, after) = text::split_within(rest, MAX_TURN_BYTES);
-            let id = drafted.take().unwrap_or_else(|| self.next_id());
-            let turn = new_caller(id, text, Via::Voice, heard.start, heard.end);
-            self.keep(turn, actions);
+            self.keep(Turn { id, text: text.to_owned(), ..of.clone() }, actions);
             rest = after;
             if rest.is_empty() {
                 return;
             }
+            id = self.next_id();
+        }
+    }
+
+    /// Keeps what the caller said, and nobody knows so far.
+    pub(crate) fn keep_wordless(&mut self, heard: &CallerTurn, actions: &mut VecDeque<Action>) -> TurnId {
+        let turn = new_caller(self.next_id(), "", Via::Voice, heard.start, heard.end);
+        let id = turn.id;
+        self.keep(turn, actions);
+        id
+    }
+
+    /// Now it is known. Without words it stays a turn that was not understood.
+    pub(crate) fn tell_words(&mut self, turn: TurnId, text: &str, actions: &mut VecDeque<Action>) {
+        let kept = self.turns.iter().rfind(|kept| kept.id == turn && !text.trim().is_empty()).cloned();
+        if let Some(kept) = kept {
+            self.keep_words(kept, text.trim(), actions);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Each check panics with what was wrong. They know nothing of a vendor: where one needs a server, the test brings a scripted one.
 
 pub mod agent;
+pub mod realtime;
 pub mod stt;
 pub mod tts;
 

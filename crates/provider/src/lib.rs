@@ -6,13 +6,15 @@
 //! | [`agent`] | mind |
 //! | [`tools`] | what a mind may do beside talking |
 //! | [`tts`] | voice; the phrase cache and the voice behind a voice |
+//! | [`realtime`] | all of these in one: a speech-to-speech model |
 //! | `conformance` | what every guest of a seam must do, for their tests |
-//! | [`scripted`] | ears, a mind, hands and a voice that do as they are told |
+//! | [`scripted`] | ears, a mind, hands, a voice and such a model that do as they are told |
 
 pub mod agent;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+pub mod realtime;
 pub mod scripted;
 pub mod stt;
 pub mod tools;

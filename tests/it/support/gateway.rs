@@ -59,6 +59,7 @@ impl Setup {
             stt: Arc::new(ScriptedStt::new(script)),
             tts: Arc::new(ScriptedTts::new().per_char_ms(20)),
             agent: Arc::new(BuiltIn),
+            realtime: None,
             tools: Arc::new(NoTools),
             vad: silero(),
             carriers: Vec::new(),
@@ -71,8 +72,15 @@ impl Setup {
     #[cfg_attr(not(feature = "tts-hibari"), expect(dead_code, reason = "its tests are timed by the natural voice"))]
     pub(crate) fn with_local_speech() -> Self {
         let LocalSpeech { stt, tts, vad } = LocalSpeech::load(Path::new("models"), VoiceConfig::default()).unwrap();
-        let providers =
-            Providers { stt, tts, agent: Arc::new(BuiltIn), tools: Arc::new(NoTools), vad, carriers: Vec::new() };
+        let providers = Providers {
+            stt,
+            tts,
+            agent: Arc::new(BuiltIn),
+            realtime: None,
+            tools: Arc::new(NoTools),
+            vad,
+            carriers: Vec::new(),
+        };
         Self { providers, ..Self::hearing([""]) }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::action::Action;
-use crate::audio::bytes_in;
+use crate::audio::{bytes_in, duration_of};
 use crate::context::Context;
 use crate::event::SpokenWord;
 use crate::playout::{Marks, Next, Playhead};
@@ -27,10 +27,6 @@ impl Reached {
 }
 
 impl AgentTurn {
-    pub(crate) fn on_audio(&mut self, size_bytes: u32) {
-        self.script.on_audio(size_bytes.into());
-    }
-
     pub(crate) fn on_words(&mut self, words: &[SpokenWord]) {
         self.script.on_words(words);
     }
@@ -207,9 +203,10 @@ impl AgentTurn {
         if self.is_thinking() {
             marks.clear();
         }
-        self.cancel(cx);
+        let reached = self.reached(now, marks);
+        self.cancel(reached.heard, cx);
         let is_turn = self.playback().is_some() || self.has_begun_effect();
-        is_turn.then(|| self.to_turn(now, self.reached(now, marks)))
+        is_turn.then(|| self.to_turn(now, reached))
     }
 
     /// It ends as if it had not been. Returns it all the same if it has changed the world.
@@ -218,7 +215,7 @@ impl AgentTurn {
             cx.act(Action::Clear);
         }
         self.stand_still(now, marks);
-        self.cancel(cx);
+        self.cancel(0, cx);
         self.has_begun_effect().then(|| self.to_turn(now, self.reached(now, marks)))
     }
 
@@ -233,11 +230,16 @@ impl AgentTurn {
         self.to_turn(now, self.reached(now, marks))
     }
 
-    fn cancel(&mut self, cx: &mut Context) {
+    /// Stops all that makes more of it; so many bytes of it count as heard.
+    fn cancel(&mut self, heard: u64, cx: &mut Context) {
         cancel_timers(cx);
         let turn = self.id;
         if self.takes_more() {
             cx.act(Action::CancelReply { turn });
+        }
+        // What a model is still making may hold more than was told.
+        if let Some(answered) = self.script.answered(heard).filter(|own| self.takes_more() || own.heard < own.made) {
+            cx.act(Action::Truncate { turn, heard_ms: whole_ms(duration_of(answered.heard)) });
         }
         cx.act(Action::CancelSpeech { turn });
         self.tools.stop(cx);

@@ -13,8 +13,9 @@ use crate::timer::Timer;
 impl Conversation {
     /// The recogniser hears a turn of the caller, which is reason enough to stop for it.
     pub(super) fn on_turn_started(&mut self, now: Duration, cx: &mut Context) {
-        let Some(ears) = self.floor.ears.recogniser() else { return };
+        let Some(ears) = self.floor.ears.turns() else { return };
         ears.on_turn_started(now, cx);
+        self.take_undecided(now, cx);
         self.finish_if_played(now, cx);
         cx.cancel(&[Timer::Silence, Timer::BargeIn]);
         self.barge_in(now, cx);
@@ -50,7 +51,7 @@ impl Conversation {
     }
 
     pub(super) fn on_turn_ended(&mut self, now: Duration, text: String, cx: &mut Context) {
-        let heard = self.floor.ears.recogniser().and_then(|ears| ears.on_turn_ended(now, text, cx));
+        let heard = self.floor.ears.turns().and_then(|ears| ears.on_turn_ended(now, text, cx));
         if let Some(heard) = heard {
             self.on_caller_turn(now, heard, cx);
         }

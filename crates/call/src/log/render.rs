@@ -47,6 +47,7 @@ fn describe(action: &Action) -> String {
         Action::Discard { utterance } => format!("discard u{}", utterance.0),
         Action::Think { turn, cue } => format!("think t{} {cue:?}", turn.0),
         Action::CancelReply { turn } => format!("cancel reply t{}", turn.0),
+        Action::Truncate { turn, heard_ms } => format!("truncate t{} at {heard_ms} ms", turn.0),
         Action::Speak { turn, text } => format!("speak t{} {text:?}", turn.0),
         Action::Say { turn, text } => format!("say t{} {text:?}", turn.0),
         Action::Fill { turn, text: Some(text) } => format!("fill t{} {text:?}", turn.0),

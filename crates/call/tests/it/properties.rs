@@ -27,6 +27,8 @@ enum Step {
     Noise { back: u32 },
     Partial { back: u32, text: &'static str },
     TurnEnd { back: u32, percent: u8 },
+    Committed,
+    CallerWords { back: u32, text: &'static str },
     Echo { back: usize },
 }
 
@@ -78,6 +80,8 @@ fn recogniser() -> impl Strategy<Value = Step> {
         3 => words().prop_map(|text| Step::Event(Event::EagerEnd { text: text.into() })),
         1 => Just(Step::Event(Event::TurnResumed)),
         3 => words().prop_map(|text| Step::Event(Event::TurnEnded { text: text.into() })),
+        3 => Just(Step::Committed),
+        3 => (back(), words()).prop_map(|(back, text)| Step::CallerWords { back, text }),
         3 => (words(), prop::bool::ANY)
             .prop_map(|(text, last)| Step::Event(Event::Prompted { text: text.into(), last })),
         2 => prop::sample::select(vec!["", "Here is", "Here is an answer of some length.", "a b c d e f g h i j k l m n"])
@@ -104,7 +108,7 @@ fn agent() -> impl Strategy<Value = Step> {
         ]
     };
     prop_oneof![
-        4 => back().prop_map(|back| Step::Reply { back, text: "Here is an answer of some length." }),
+        4 => back().prop_map(|back| Step::Reply { back, text: " Here is an answer of some length." }),
         3 => (back(), end()).prop_map(|(back, end)| Step::Done { back, end }),
         1 => back().prop_map(|back| Step::Failed { back }),
         2 => (back(), act()).prop_map(|(back, act)| Step::Act { back, act }),
@@ -133,7 +137,7 @@ struct History {
 fn history(longest: usize) -> impl Strategy<Value = History> {
     let step = prop_oneof![3 => line(), 3 => recogniser(), 4 => agent()];
     let wait = prop_oneof![3 => 0u64..200, 2 => 200u64..1500];
-    let endpointing = prop::sample::select(vec![Endpointing::Ours, Endpointing::Recogniser]);
+    let endpointing = prop::sample::select(vec![Endpointing::Ours, Endpointing::Recogniser, Endpointing::Model]);
     let resumed = prop_oneof![3 => Just(Vec::new()), 1 => Just(before())];
     let medium = prop_oneof![3 => Just(Medium::Audio), 1 => Just(Medium::Text)];
     (medium, endpointing, resumed, prop::collection::vec((wait, step), 0..longest))
@@ -196,6 +200,17 @@ impl Carrier {
     }
 }
 
+/// A sentence that was asked for, or what a model said by itself from one question to its end.
+#[derive(Debug)]
+struct Said {
+    text: String,
+    bytes: u64,
+    /// All of it is there.
+    done: bool,
+    /// The model's own voice.
+    own: bool,
+}
+
 /// Drives a call and checks the contract after every step.
 struct Driver {
     call: Call,
@@ -215,7 +230,13 @@ struct Driver {
     cancelled: HashSet<TurnId>,
     carrier: Carrier,
     /// The sentences of each agent turn with their bytes, and whether all of them are there.
-    sentences: HashMap<TurnId, Vec<(String, u64, bool)>>,
+    sentences: HashMap<TurnId, Vec<Said>>,
+    /// The turns whose answer a model is making.
+    answering: HashSet<TurnId>,
+    /// How much of its own audio a model was told to have been heard of a turn, in ms.
+    truncated: HashMap<TurnId, u64>,
+    /// Turns of the caller that a model has committed.
+    committed: u32,
     running: Vec<ToolCallId>,
     run: HashSet<ToolCallId>,
     told: HashMap<TurnId, Turn>,
@@ -242,6 +263,9 @@ impl Driver {
             cancelled: HashSet::new(),
             carrier: Carrier::default(),
             sentences: HashMap::new(),
+            answering: HashSet::new(),
+            truncated: HashMap::new(),
+            committed: 0,
             running: Vec::new(),
             run: HashSet::new(),
             told: HashMap::new(),
@@ -274,21 +298,35 @@ impl Driver {
             Event::SpeechStarted => self.voiced = true,
             Event::SpeechStopped { .. } => self.voiced = false,
             // Such a recogniser knows better than our voice activity.
-            Event::TurnEnded { .. } if self.settings.endpointing == Endpointing::Recogniser => self.voiced = false,
+            Event::TurnEnded { .. } if self.settings.endpointing != Endpointing::Ours => self.voiced = false,
+            Event::TurnCommitted { .. } if self.is_model() => self.voiced = false,
             Event::TurnEnded { .. } | Event::Prompted { last: true, .. } if self.settings.medium == Medium::Text => {
                 self.voiced = false;
             }
             Event::Stood { .. } => self.stood = true,
+            Event::ReplyText { turn, text } if self.answers(*turn) => {
+                if let Some(last) = self.last_said(*turn).filter(|last| !last.own) {
+                    last.done = true;
+                }
+                self.own_voice(*turn).text.push_str(text);
+            }
             Event::Synthesized { turn, size_bytes } if !self.cancelled.contains(turn) => {
-                let making = self.sentences.get_mut(turn).and_then(|list| list.last_mut()).filter(|last| !last.2);
-                if let Some((_, bytes, _)) = making {
-                    *bytes += u64::from(*size_bytes);
+                let answers = self.answers(*turn);
+                if let Some(making) = self.last_said(*turn).filter(|last| !last.done && (answers || !last.own)) {
+                    making.bytes += u64::from(*size_bytes);
+                } else if answers {
+                    self.own_voice(*turn).bytes += u64::from(*size_bytes);
                 }
             }
             Event::SentenceDone { turn } => {
-                if let Some(last) = self.sentences.get_mut(turn).and_then(|list| list.last_mut()) {
-                    last.2 = true;
+                if let Some(last) = self.last_said(*turn).filter(|last| !last.own) {
+                    last.done = true;
                 }
+            }
+            Event::ReplyDone { turn, .. } => self.stop_answering(*turn),
+            // Where what it was saying would have ended, nobody knows.
+            Event::ReplyFailed { turn } => {
+                self.answering.remove(turn);
             }
             _ => (),
         }
@@ -297,6 +335,35 @@ impl Driver {
         self.call.handle(self.now, event);
         self.check();
         self.eager = false;
+    }
+
+    fn is_model(&self) -> bool {
+        self.settings.endpointing == Endpointing::Model && self.settings.medium == Medium::Audio
+    }
+
+    /// A model is answering in its own voice.
+    fn answers(&self, turn: TurnId) -> bool {
+        self.is_model() && self.answering.contains(&turn) && !self.cancelled.contains(&turn)
+    }
+
+    fn stop_answering(&mut self, turn: TurnId) {
+        self.answering.remove(&turn);
+        if let Some(last) = self.last_said(turn).filter(|last| last.own) {
+            last.done = true;
+        }
+    }
+
+    fn last_said(&mut self, turn: TurnId) -> Option<&mut Said> {
+        self.sentences.get_mut(&turn).and_then(|list| list.last_mut())
+    }
+
+    /// What the model is saying.
+    fn own_voice(&mut self, turn: TurnId) -> &mut Said {
+        let said = self.sentences.entry(turn).or_default();
+        if said.last().is_none_or(|last| last.done) {
+            said.push(Said { text: String::new(), bytes: 0, done: false, own: true });
+        }
+        said.last_mut().unwrap()
     }
 
     fn take(&mut self, step: Step) {
@@ -323,6 +390,14 @@ impl Driver {
             Step::TurnEnd { back, percent } => Event::TurnEnd { utterance: utterance(back), percent },
             Step::Unheard { back } => Event::TranscriptionFailed { utterance: utterance(back) },
             Step::Noise { back } => Event::NoSpeech { utterance: utterance(back) },
+            Step::Committed => {
+                self.committed += 1;
+                Event::TurnCommitted { utterance: UtteranceId(self.committed) }
+            }
+            Step::CallerWords { back, text } => {
+                let utterance = UtteranceId(self.committed.saturating_sub(back));
+                Event::CallerWords { utterance, text: text.into() }
+            }
             Step::Echo { back } => match self.marks.iter().rev().nth(back) {
                 Some(name) => Event::Marked { name: name.clone() },
                 None => return,
@@ -353,14 +428,19 @@ impl Driver {
                 }
                 assert!(!self.cancelled.contains(turn), "a cancelled turn goes on");
                 self.agent_turn = turn.0;
+                self.answering.insert(*turn);
             }
+            Action::CancelReply { turn } => {
+                self.answering.remove(turn); // where what it was saying would have ended, nobody knows
+            }
+            Action::Truncate { turn, heard_ms } => self.on_truncate(*turn, *heard_ms),
             Action::Speak { turn, text } => self.on_speak(*turn, text),
             Action::Fill { turn, text } => self.on_speak(*turn, text.as_deref().unwrap_or_default()),
             Action::Listen { utterance } | Action::Transcribe { utterance } => self.utterance = utterance.0,
             Action::Say { turn, text } => {
                 self.on_speak(*turn, text);
                 if let Some(last) = self.sentences.get_mut(turn).and_then(|list| list.last_mut()) {
-                    (last.1, last.2) = (1, true);
+                    (last.bytes, last.done) = (1, true);
                 }
             }
             Action::CancelSpeech { turn } => {
@@ -396,9 +476,36 @@ impl Driver {
         self.agent_turn = turn.0;
         let sentences = self.sentences.entry(turn).or_default();
         if let Some(last) = sentences.last_mut() {
-            last.2 = true; // one at a time
+            last.done = true; // one at a time
         }
-        sentences.push((text.to_owned(), 0, false));
+        sentences.push(Said { text: text.to_owned(), bytes: 0, done: false, own: false });
+    }
+
+    fn on_truncate(&mut self, turn: TurnId, heard_ms: u64) {
+        assert!(self.is_model(), "nobody speaks for themselves");
+        let own = self.sentences.get(&turn).into_iter().flatten().filter(|said| said.own);
+        let received: u64 = own.map(|said| said.bytes).sum();
+        assert!(heard_ms * 8 <= received, "{heard_ms} ms of {received} bytes");
+        if !self.stood {
+            let played = self.carrier.heard(self.now, turn);
+            assert!(heard_ms * 8 <= played, "{heard_ms} ms, and {played} bytes were played");
+        }
+        assert!(self.truncated.insert(turn, heard_ms).is_none(), "{turn:?} is truncated twice");
+    }
+
+    /// The model is told of the same words as heard as the turn that is kept.
+    fn check_truncated(&self, turn: &Turn) {
+        let Some(heard_ms) = self.truncated.get(&turn.id) else { return };
+        let heard = turn.text.split_whitespace().count();
+        let (mut words, mut own) = (0, 0);
+        for said in self.sentences.get(&turn.id).into_iter().flatten().filter(|said| said.bytes > 0) {
+            words += said.text.split_whitespace().count();
+            own += if said.own { said.bytes } else { 0 };
+            if said.own && said.done && !said.text.is_empty() {
+                let whole = words <= heard;
+                assert_eq!(whole, own <= heard_ms * 8, "{heard_ms} ms, and {:?} of {:?}", turn.text, said);
+            }
+        }
     }
 
     fn on_run(&mut self, call: ToolCallId, effect: Effect) {
@@ -433,8 +540,9 @@ impl Driver {
     /// The words of an agent's turn are those that were asked for, from the first on, and none was heard whose audio was not played.
     fn check_heard(&self, turn: &Turn) {
         let Some(sentences) = self.sentences.get(&turn.id) else { return };
-        let sounded: Vec<&(String, u64, bool)> = sentences.iter().filter(|(_, bytes, _)| *bytes > 0).collect();
-        let spoken: Vec<&str> = sounded.iter().flat_map(|(text, ..)| text.split_whitespace()).collect();
+        self.check_truncated(turn);
+        let sounded: Vec<&Said> = sentences.iter().filter(|said| said.bytes > 0).collect();
+        let spoken: Vec<&str> = sounded.iter().flat_map(|said| said.text.split_whitespace()).collect();
         let heard: Vec<&str> = turn.text.split_whitespace().collect();
         assert!(spoken.starts_with(&heard), "{heard:?} of {spoken:?}");
         if self.stood {
@@ -442,7 +550,7 @@ impl Driver {
         }
         let played = self.carrier.heard(self.now, turn.id);
         let (mut words, mut bytes) = (0, 0);
-        for (text, size, done) in sounded {
+        for Said { text, bytes: size, done, .. } in sounded {
             words += text.split_whitespace().count();
             bytes += size;
             if *done && !text.is_empty() && words <= heard.len() {
@@ -472,6 +580,9 @@ impl Driver {
             Action::Transcribe { utterance } => self.handle(Event::NoSpeech { utterance }),
             Action::Think { turn, .. } => {
                 self.handle(Event::ReplyText { turn, text: "Yes.".into() });
+                if self.is_model() {
+                    self.handle(Event::Synthesized { turn, size_bytes: 1600 });
+                }
                 self.handle(Event::ReplyDone { turn, end: ReplyEnd::Listen });
             }
             Action::Speak { turn, .. } | Action::Fill { turn, .. } => {

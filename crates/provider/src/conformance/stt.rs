@@ -22,6 +22,7 @@ pub async fn check(ears: &dyn Stt, speech: &[Frame]) {
             turns_begin_and_end(ears, speech).await;
             a_turn_ends_when_it_is_told_to(ears, speech).await;
         }
+        Endpointing::Model => panic!("a speech-to-speech model is more than ears: realtime::check"),
     }
     who_hangs_up_leaves_nothing_behind(ears, speech).await;
 }
@@ -148,7 +149,7 @@ async fn who_hangs_up_leaves_nothing_behind(ears: &dyn Stt, speech: &[Frame]) {
     let utterance = UtteranceId(1);
     match ears.endpointing() {
         Endpointing::Ours => tell(&stream, audio(utterance, speech)).await,
-        Endpointing::Recogniser => tell(&stream, line(&speech[..speech.len().min(40)])).await,
+        Endpointing::Recogniser | Endpointing::Model => tell(&stream, line(&speech[..speech.len().min(40)])).await,
     }
     tell(&stream, [SttInput::Transcribe(utterance)]).await;
     let SttStream { input, mut output } = stream;

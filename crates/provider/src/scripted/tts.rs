@@ -123,7 +123,7 @@ impl VoiceSession for ScriptedTts {
 }
 
 /// 20 ms of 400 Hz at -30 dBFS: eight periods, so that frames join without a click.
-fn tone() -> Frame {
+pub(super) fn tone() -> Frame {
     const HZ: f32 = 400.0;
     const PEAK: f32 = 1036.0;
     Frame::new(std::array::from_fn(|n| {

@@ -36,6 +36,7 @@ pub(super) fn evenly(threads: &Arc<WorkerPool>) -> Providers {
         stt: Arc::new(EvenStt(ears)),
         tts: Arc::new(EvenTts(voice)),
         agent: Arc::new(BuiltIn),
+        realtime: None,
         tools: Arc::new(NoTools),
         vad: silero(),
         carriers: Vec::new(),
