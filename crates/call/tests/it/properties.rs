@@ -323,7 +323,7 @@ impl Driver {
                     last.done = true;
                 }
             }
-            Event::ReplyDone { turn, .. } => self.stop_answering(*turn),
+            Event::ReplyDone { turn, .. } if self.answers(*turn) => self.stop_answering(*turn),
             // Where what it was saying would have ended, nobody knows.
             Event::ReplyFailed { turn } => {
                 self.answering.remove(turn);
