@@ -126,7 +126,10 @@ impl Model {
     /// Dropped, it loses nothing.
     pub(super) async fn next(&mut self, hold: bool) -> Told {
         loop {
-            if !hold && let Some(held) = self.held.pop_front() {
+            let may_pass = |output: &RealtimeOutput| !hold || output.turn().is_none();
+            if self.held.front().is_some_and(may_pass)
+                && let Some(held) = self.held.pop_front()
+            {
                 return self.take(held);
             }
             if self.held.len() >= MOST_HELD {
@@ -138,7 +141,7 @@ impl Model {
                 self.on_new_stream();
                 return Told::Died(answering);
             };
-            if hold && output.turn().is_some() {
+            if !may_pass(&output) {
                 self.held.push_back(output);
             } else {
                 return self.take(output);

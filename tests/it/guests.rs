@@ -1,7 +1,9 @@
-//! Whole calls with a guest at each seam: a mind with acts and tools, ears that take the turns, a voice with word times, viewers.
+//! Whole calls with a guest at each seam: a mind with acts and tools, ears that take the turns, a voice with word times, a
+//! speech-to-speech model, a carrier's API, viewers.
 
 mod hands;
 mod listeners;
+mod models;
 mod orders;
 mod viewers;
 mod voices;
