@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::caller::number;
 use crate::lines::{Lines, Quiet};
 use crate::pace;
-use crate::process::{Build, Gateway};
+use crate::process::{Build, Gateway, Memory};
 
 /// Calls before the first that is measured: threads, caches and the greeting's audio are there then.
 const WARM_UP: usize = 100;
@@ -48,16 +48,23 @@ async fn one(build: &Build, calls: usize) {
     drop(lines);
     sleep(OVER).await;
     let after = gateway.memory();
-    let a_call = |kib: f64| kib / alive as f64;
+    // What stays is the allocator's, unless as many calls take as much once more.
+    let (_, lines) = begin(WARM_UP..WARM_UP + calls).await;
+    let second = gateway.memory();
+    drop(lines);
+    let a_call = |memory: Memory, less: Memory| {
+        let resident = (memory.resident_kib - less.resident_kib) / alive as f64;
+        format!("{resident:.1} KiB (anonymous {:.1})", (memory.anonymous_kib - less.anonymous_kib) / alive as f64)
+    };
     println!(
-        "{}: {calls} calls, {alive} on the line{}: {:.1} KiB a call (anonymous {:.1}); {:.1} KiB a call stay {} s after; \
+        "{}: {calls} calls, {alive} on the line{}: {} a call; {} stay {} s after; as many calls again take {} more; \
          before the first {:.1} MiB (anonymous {:.1})",
         build.name,
         begun.faults(),
-        a_call(during.resident_kib - before.resident_kib),
-        a_call(during.anonymous_kib - before.anonymous_kib),
-        a_call(after.resident_kib - before.resident_kib),
+        a_call(during, before),
+        a_call(after, before),
         OVER.as_secs(),
+        a_call(second, during),
         before.resident_kib / 1024.0,
         before.anonymous_kib / 1024.0,
     );

@@ -359,7 +359,7 @@ impl Place {
         self.asked.fetch_add(1, Ordering::Relaxed) + 1 >= REQUESTS_OF_STRANGER
     }
 
-    /// Fires when the connection is to end at once.
+    /// Fires when the connection is to end at once; never for a call.
     pub(super) fn cut(&self) -> &CancellationToken {
         &self.cut
     }
@@ -440,8 +440,13 @@ impl Place {
         self.places.lock().remove(self.id);
     }
 
+    /// True from [`Place::begin_call`] on, if there was a place then: nobody cuts it any more.
+    pub(super) fn is_call(&self) -> bool {
+        self.is_call.load(Ordering::Relaxed)
+    }
+
     fn update(&self, change: impl FnOnce(&mut Entry)) {
-        if self.is_call.load(Ordering::Relaxed) {
+        if self.is_call() {
             return;
         }
         if let Some(entry) = self.places.lock().entries.get_mut(&self.id) {
