@@ -28,8 +28,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::files::places_beside;
-pub(crate) use self::peer::{Believed, Peer};
-pub(crate) use self::places::{Place, Places, Rules, network};
+pub(crate) use self::peer::{Believed, Peer, network};
+pub(crate) use self::places::{Place, Places, Rules};
 use self::watched::{Watched, answered, asked};
 use crate::telemetry::limited::Limited;
 

@@ -46,8 +46,8 @@ impl Drop for Watched {
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // Also when it has been ready before: who is cut reads nothing any more.
-        if self.place.cut().is_cancelled() || self.cut.as_mut().poll(cx).is_ready() {
+        // A call is never cut, and its frames are many. Also when it has been ready before: who is cut reads nothing any more.
+        if !self.place.is_call() && (self.place.cut().is_cancelled() || self.cut.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buffer.filled().len();
