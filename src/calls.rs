@@ -17,6 +17,7 @@ use redial_store::store::Known;
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use utoipa::ToSchema;
 
 pub use self::control::{Control, ControlReceiver, ControlSender, channel};
 use crate::config::Limits;
@@ -163,16 +164,26 @@ enum State {
 }
 
 /// A call, for operators.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CallEntry {
     /// The carrier's id, which is the session's as well.
     pub call_sid: String,
-    /// Whose call it is, as far as is known by now.
+    /// Whose call it is, as far as is known by now: the user id, `u_…` or `anon_…`.
     pub user_id: String,
-    /// `ringing` until its stream has started, then `live`.
-    pub state: &'static str,
+    /// How far it has come.
+    pub state: CallState,
     /// 1, and one more for each time that its stream broke and it was taken up again.
     pub leg: u32,
+}
+
+/// How far a call has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CallState {
+    /// Its webhook was answered, and its stream has not started.
+    Ringing,
+    /// Its stream has started.
+    Live,
 }
 
 #[derive(Debug)]
@@ -325,8 +336,8 @@ impl Calls {
             call_sid: sid.as_str().to_owned(),
             user_id: open.caller.user_id.as_str().to_owned(),
             state: match open.state {
-                State::Ringing { .. } => "ringing",
-                State::Live { .. } => "live",
+                State::Ringing { .. } => CallState::Ringing,
+                State::Live { .. } => CallState::Live,
             },
             leg: open.leg,
         };

@@ -4,6 +4,7 @@ mod admin;
 mod archive;
 mod chat;
 mod dotenv;
+mod former;
 mod origin;
 mod preset;
 mod reader;
@@ -14,10 +15,10 @@ mod twilio;
 mod variables;
 mod voice;
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, iter};
 
 use redial_call::{DeadAir, Patience};
 use redial_identity::LegacyHash;
@@ -37,6 +38,7 @@ use url::Url;
 
 pub use self::admin::AdminConfig;
 pub(crate) use self::dotenv::DotEnv;
+pub use self::former::{ALIASES, Alias};
 use self::preset::Preset;
 use self::reader::Reader;
 pub use self::reader::{Fault, Vars};
@@ -248,18 +250,7 @@ impl Config {
                 _ => DeadAir::Words,
             },
         };
-        for (name, only, what) in [
-            ("STT_PROVIDER", "local", "speech-to-text vendors"),
-            ("TTS_PROVIDER", "local", "text-to-speech vendors"),
-            ("LLM_PROVIDER", "builtin", "language models"),
-        ] {
-            if let Some(value) = reader.text(name).filter(|value| value != only) {
-                reader.fault(name, format!("{value:?} is not in this build: {what} come later; use {only:?}"));
-            }
-        }
-        if reader.text("AGENT_FILE").is_some() {
-            reader.fault("AGENT_FILE", "agent files are not in this build; unset it".to_owned());
-        }
+        former::tell_of_gone(&mut reader);
         let models_dir = models_dir(&reader);
         let voice = voice::read(&mut reader);
         let call_log = reader.flag("CALL_LOG").unwrap_or(false);
@@ -271,7 +262,7 @@ impl Config {
                 _ => Language::En,
             },
         };
-        reader.warn_of_unknown(VARIABLES);
+        reader.warn_of_unknown(variables_and_aliases());
         let (faults, warnings) = reader.finish();
         if !faults.is_empty() {
             return Err(ConfigError { faults });
@@ -294,6 +285,11 @@ impl Config {
             warnings,
         })
     }
+}
+
+/// Every variable, and every other name of one.
+pub(crate) fn variables_and_aliases() -> impl Iterator<Item = Variable> {
+    VARIABLES.iter().copied().chain(ALIASES.iter().map(Alias::variable))
 }
 
 fn models_dir(reader: &Reader<'_>) -> PathBuf {
@@ -397,22 +393,23 @@ fn memory(reader: &mut Reader<'_>) -> MemoryConfig {
     }
 }
 
-/// In seconds by one of two names, or in hours; the first of these that is set, and else what the preset says.
+/// In seconds, by one name or another, or in hours; the first of these that is set, and else what the preset says.
 fn session_ttl(reader: &mut Reader<'_>, default: Duration) -> Duration {
-    const NAMES: [&str; 3] = ["MEMORY_SESSION_TTL", "REDIS_SESSION_TTL", "MEMORY_SESSION_TTL_HOURS"];
-    let hours = reader.in_range("MEMORY_SESSION_TTL_HOURS", 24, 1..=87_600);
-    let [first, second] = ["MEMORY_SESSION_TTL", "REDIS_SESSION_TTL"].map(|name| {
+    const SECONDS: &str = "MEMORY_SESSION_TTL";
+    const HOURS: &str = "MEMORY_SESSION_TTL_HOURS";
+    let mut set = Vec::new();
+    for name in iter::once(SECONDS).chain(former::aliases_of(SECONDS)) {
         let seconds: u64 = reader.in_range(name, 0, 60..=315_360_000);
-        reader.text(name).is_some().then_some(Duration::from_secs(seconds))
-    });
-    let set: Vec<&str> = NAMES.into_iter().filter(|name| reader.text(name).is_some()).collect();
-    if let [winner, losers @ ..] = &set[..]
-        && !losers.is_empty()
-    {
+        set.extend(reader.text(name).map(|_| (name, Duration::from_secs(seconds))));
+    }
+    let hours = reader.in_range(HOURS, 24, 1..=87_600);
+    set.extend(reader.text(HOURS).map(|_| (HOURS, Duration::from_secs(hours * 3600))));
+    let Some(((winner, ttl), losers)) = set.split_first() else { return default };
+    if !losers.is_empty() {
+        let losers: Vec<&str> = losers.iter().map(|(name, _)| *name).collect();
         reader.warn(format!("{winner} (seconds) wins over {}", losers.join(", ")));
     }
-    let hours = reader.text("MEMORY_SESSION_TTL_HOURS").map(|_| Duration::from_secs(hours * 3600));
-    first.or(second).or(hours).unwrap_or(default)
+    *ttl
 }
 
 fn spool(reader: &mut Reader<'_>) -> SpoolSettings {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::operators::Format;
-use crate::config::{self, Fault, VARIABLES, Variable, Vars};
+use crate::config::{self, ALIASES, Fault, VARIABLES, Variable, Vars};
 
 /// Print every variable with its value, unit and default; secrets are masked. Exit code 64 if something is wrong.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ struct Line {
     value: Option<String>,
     unit: &'static str,
     default: &'static str,
-    about: &'static str,
+    about: String,
     secret: bool,
 }
 
@@ -41,14 +41,18 @@ impl Line {
             None if secret && vars.var(&format!("{name}_FILE")).is_some() => Some("(from a file)".to_owned()),
             value => value,
         };
-        Self { name, value, unit, default, about, secret }
+        Self { name, value, unit, default, about: about.to_owned(), secret }
     }
 }
 
 impl Config {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let vars = Environment::read();
-        let variables = VARIABLES.iter().map(|variable| Line::of(variable, &vars)).collect();
+        let aliases = ALIASES.iter().map(|alias| Line {
+            about: format!("for older deployments: another name of {}", alias.of),
+            ..Line::of(&alias.variable(), &vars)
+        });
+        let variables = VARIABLES.iter().map(|variable| Line::of(variable, &vars)).chain(aliases).collect();
         let read = config::Config::from_vars(&vars, false);
         let (warnings, faults) = match &read {
             Ok(config) => (config.warnings.clone(), Vec::new()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-use crate::config::{DotEnv, Fault, VARIABLES, Vars};
+use crate::config::{DotEnv, Fault, Vars, variables_and_aliases};
 
 /// The file, in the working directory.
 const FILE: &str = ".env";
@@ -45,7 +45,7 @@ impl Environment {
 
 fn is_ours(name: &str) -> bool {
     let base = name.strip_suffix("_FILE").unwrap_or(name);
-    VARIABLES.iter().any(|variable| variable.name == name || (variable.secret && variable.name == base))
+    variables_and_aliases().any(|variable| variable.name == name || (variable.secret && variable.name == base))
 }
 
 impl Vars for Environment {

@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
 
     /// Warns of names that nobody reads and that look like ours: mostly slips of the pen. The environment is everybody's,
     /// so there only a near miss is one.
-    pub(super) fn warn_of_unknown(&mut self, variables: &[Variable]) {
+    pub(super) fn warn_of_unknown(&mut self, variables: impl Iterator<Item = Variable>) {
         let (known, own) = (Names::of(variables), self.vars.own_names());
         let mut unknown: Vec<String> =
             self.vars.names().into_iter().filter(|name| !known.contains(name) && !self.has_fault(name)).collect();

@@ -1,26 +1,20 @@
 //! How Redis is found: one URL, or host, port and password in variables of their own; and how its client behaves.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use redial_store::redis::address::{self, Address};
 use redial_store::redis::{Layout, RedisOptions};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::former::aliases_of;
 use super::reader::Reader;
 
 /// Requests in flight for each connection of the pools that other systems have: here all calls share two connections.
 const IN_FLIGHT_FOR_EACH: usize = 32;
 /// What a URL wins over.
-const PARTS: [&str; 7] = [
-    "REDIS_HOST",
-    "REDIS_PORT",
-    "REDIS_PASSWORD",
-    "REDIS_PASSWORD_FILE",
-    "REDIS_USERNAME",
-    "REDIS_DB",
-    "REDIS_SESSION_URL",
-];
+const PARTS: [&str; 6] =
+    ["REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_PASSWORD_FILE", "REDIS_USERNAME", "REDIS_DB"];
 
 /// Where Redis is.
 pub struct RedisConfig {
@@ -42,7 +36,7 @@ impl RedisConfig {
         &self.redacted
     }
 
-    /// The variable that says where Redis is: `REDIS_URL`, `REDIS_SESSION_URL`, or `REDIS_HOST` for the parts.
+    /// The variable that says where Redis is: `REDIS_URL`, another name of it, or `REDIS_HOST` for the parts.
     pub fn source(&self) -> &'static str {
         self.source
     }
@@ -59,17 +53,21 @@ impl RedisConfig {
 
     /// `None` when nothing asks for Redis.
     ///
-    /// Precedence: `REDIS_URL`, then `REDIS_SESSION_URL`, then the parts; `USE_REDIS` overrules whether at all.
+    /// Precedence: `REDIS_URL`, then its other names, then the parts; `USE_REDIS` overrules whether at all.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let wanted = reader.flag("USE_REDIS");
         let tls = reader.flag("REDIS_SSL");
         let options = options(reader);
-        let (source, url) = match (reader.secret("REDIS_URL"), reader.secret("REDIS_SESSION_URL")) {
-            (Some(url), _) => ("REDIS_URL", Some(url)),
-            (None, Some(url)) => ("REDIS_SESSION_URL", Some(url)),
-            (None, None) => ("REDIS_HOST", None),
+        let mut urls: Vec<(&str, SecretString)> = Vec::new();
+        for name in iter::once("REDIS_URL").chain(aliases_of("REDIS_URL")) {
+            urls.extend(reader.secret(name).map(|url| (name, url)));
+        }
+        let (source, url) = match urls.into_iter().next() {
+            Some((name, url)) => (name, Some(url)),
+            None => ("REDIS_HOST", None),
         };
-        let set: Vec<&str> = PARTS.into_iter().filter(|part| reader.text(part).is_some()).collect();
+        let beside = PARTS.into_iter().chain(aliases_of("REDIS_URL"));
+        let set: Vec<&str> = beside.filter(|part| reader.text(part).is_some()).collect();
         if wanted == Some(false) || (wanted.is_none() && url.is_none() && tls.is_none() && set.is_empty()) {
             return None;
         }

@@ -13,10 +13,10 @@ const LONG: usize = 10;
 pub(super) struct Names(BTreeSet<String>);
 
 impl Names {
-    pub(super) fn of(variables: &[Variable]) -> Self {
-        let files =
-            variables.iter().filter(|variable| variable.secret).map(|variable| format!("{}_FILE", variable.name));
-        Self(variables.iter().map(|variable| variable.name.to_owned()).chain(files).collect())
+    pub(super) fn of(variables: impl Iterator<Item = Variable>) -> Self {
+        let names = variables
+            .flat_map(|Variable { name, secret, .. }| [Some(name.to_owned()), secret.then(|| format!("{name}_FILE"))]);
+        Self(names.flatten().collect())
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
@@ -67,12 +67,12 @@ fn distance(one: &str, other: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::VARIABLES;
+    use super::super::variables_and_aliases;
     use super::*;
 
     #[test]
     fn a_slip_leads_to_the_name_that_was_meant_and_a_strange_name_to_none() {
-        let names = Names::of(VARIABLES);
+        let names = Names::of(variables_and_aliases());
         for (name, meant) in [
             ("TWILO_AUTH_TOKEN", Some("TWILIO_AUTH_TOKEN")),
             ("TWILIO_AUHT_TOKEN", Some("TWILIO_AUTH_TOKEN")),

@@ -1,6 +1,7 @@
 //! Tests of the configuration: a map of variables in, a configuration or all faults out.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redial_store::archive::ArchiveConfig;
 use redial_store::redis::Layout;
@@ -403,6 +404,66 @@ fn the_readme_has_every_variable_as_it_is() {
     for variable in VARIABLES {
         let row = format!("| `{}` | {} | {} | {} |", variable.name, variable.unit, variable.default, variable.about);
         assert!(readme.contains(&row), "the README lacks this row:\n{row}");
+    }
+    for alias in ALIASES {
+        let row = format!("| `{}` | `{}` |", alias.name, alias.of);
+        assert!(readme.contains(&row), "the README lacks this row:\n{row}");
+    }
+    let (_, section) = readme.split_once("\n## Configuration\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, VARIABLES.len() + ALIASES.len(), "the README has a variable that nothing reads");
+}
+
+/// Notes which variables are asked for.
+struct Asked(RefCell<BTreeSet<String>>);
+
+impl Vars for Asked {
+    fn var(&self, name: &str) -> Option<String> {
+        self.0.borrow_mut().insert(name.to_owned());
+        // Without it, nobody asks where Redis is.
+        (name == "USE_REDIS").then(|| "true".to_owned())
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn the_table_has_every_variable_that_is_read_and_no_other() {
+    let asked = Asked(RefCell::default());
+    Config::from_vars(&asked, false).unwrap();
+    let mut known: BTreeSet<String> = former::GONE.iter().map(|gone| gone.name.to_owned()).collect();
+    for Variable { name, secret, .. } in variables_and_aliases() {
+        known.insert(name.to_owned());
+        known.extend(secret.then(|| format!("{name}_FILE")));
+    }
+    assert_eq!(asked.0.into_inner(), known);
+}
+
+#[test]
+fn another_name_means_the_same_and_is_nobodys_own() {
+    for alias in ALIASES {
+        assert_eq!(alias.variable().unit, VARIABLES.iter().find(|variable| variable.name == alias.of).unwrap().unit);
+        assert!(!VARIABLES.iter().any(|variable| variable.name == alias.name), "{}", alias.name);
+    }
+}
+
+#[test]
+fn a_variable_that_is_gone_is_told_of_by_name() {
+    let one_choice = [("STT_PROVIDER", "local"), ("TTS_PROVIDER", "local"), ("LLM_PROVIDER", "builtin")];
+    let config = read(&one_choice).unwrap();
+    assert_eq!(config.warnings.len(), 3);
+    for ((name, _), warning) in one_choice.iter().zip(&config.warnings) {
+        assert!(warning.starts_with(&format!("{name} is set, but nothing reads it")), "{warning}");
+    }
+    for name in ["STT_PROVIDER", "TTS_PROVIDER", "LLM_PROVIDER", "AGENT_FILE"] {
+        let told = faults(&[(name, "another")]);
+        assert!(
+            told.len() == 1 && told[0].starts_with(&format!("{name}: \"another\" is not in this build")),
+            "{told:?}"
+        );
     }
 }
 

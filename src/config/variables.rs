@@ -23,7 +23,7 @@ const fn secret(name: &'static str, default: &'static str, about: &'static str) 
     Variable { name, unit: "secret", default, about, secret: true }
 }
 
-/// Every variable that is read.
+/// Every variable that is read, by the one name that is its own; the others are in [`super::ALIASES`].
 pub const VARIABLES: &[Variable] = &[
     plain("BIND_ADDR", "address:port", "127.0.0.1:8080", "where to listen"),
     plain("PORT", "port", "that of BIND_ADDR", "overrides the port"),
@@ -62,7 +62,6 @@ pub const VARIABLES: &[Variable] = &[
         "none",
         "redis[s]://host, redis[s]+sentinel://host,host/SERVICE or redis[s]+cluster://host,host; overrides the parts below",
     ),
-    secret("REDIS_SESSION_URL", "none", "another name of REDIS_URL"),
     plain("REDIS_HOST", "host", "localhost", "where Redis is"),
     plain("REDIS_PORT", "port", "6379", "its port"),
     secret("REDIS_PASSWORD", "none", "its password"),
@@ -105,7 +104,6 @@ pub const VARIABLES: &[Variable] = &[
     plain("MEMORY_KEY_PREFIX", "text", "sarah", "first part of every Redis key"),
     plain("MEMORY_SESSION_TTL_HOURS", "h", "24", "how long a session document is kept"),
     plain("MEMORY_SESSION_TTL", "s", "none", "the same in seconds; wins"),
-    plain("REDIS_SESSION_TTL", "s", "none", "the same in seconds; wins"),
     plain("MEMORY_PROFILE_TTL_DAYS", "days", "90", "how long a caller is remembered; 0: for ever"),
     plain("MEMORY_TTL_REFRESH", "access/write", "access", "when a TTL starts again"),
     plain("MEMORY_MAX_MESSAGES", "turns", "50", "how much of a call the agent is shown"),
@@ -123,6 +121,13 @@ pub const VARIABLES: &[Variable] = &[
         "generated in DATA_DIR",
         "key of the phone hash, 32 bytes or more; the same on all instances",
     ),
+    plain(
+        "MEMORY_ARCHIVE",
+        "file:DIR or URL",
+        "none",
+        "where finished calls go for good: a file a day, or signed requests",
+    ),
+    secret("MEMORY_ARCHIVE_SECRET", "none", "signs requests to the archive, 32 bytes or more"),
     secret(
         "OPENAI_API_KEY",
         "none",
@@ -151,11 +156,8 @@ pub const VARIABLES: &[Variable] = &[
     ),
     plain("GREETING_LEVEL", "0, 1, 2", "2", "how much memory may be said aloud"),
     plain("DEFAULT_REGION", "country", "US", "for numbers without +"),
-    plain("STT_PROVIDER", "name", "local", "speech to text"),
-    plain("TTS_PROVIDER", "name", "local", "text to speech"),
     plain("VOICE", "hibari/flite", "hibari", "the local voice: a natural one, or a small plain one"),
     plain("VOICE_SPEED", "0.7 to 1.3", "1.0", "how fast it speaks, times its own pace"),
-    plain("LLM_PROVIDER", "name", "builtin", "the agent"),
     plain("MAX_CALLS", "calls", "500", "calls at once"),
     plain("MAX_CALLS_PER_CALLER", "calls", "3", "calls of one number at once"),
     plain("MAX_CALL_SECONDS", "s", "1800", "longest call"),

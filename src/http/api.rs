@@ -7,84 +7,78 @@
 //! | `context` | what the handlers share, and who asks |
 //! | `problem` | errors as RFC 9457 has them |
 //! | `body` | reading bodies and pages, without repeating what was in them |
-//! | `callers`, `sessions`, `memory` | the handlers |
+//! | `names` | what requests name |
+//! | `callers`, `sessions`, `memory` | the handlers, each with what the document says of it |
+//! | `document` | what the document says beside that |
 
 pub(crate) mod admin_listener;
 mod body;
 mod callers;
 mod context;
+mod document;
 mod failures;
 mod guard;
 mod memory;
+mod names;
 mod problem;
 mod sessions;
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, post, put};
 use axum::{Router, middleware};
 use secrecy::SecretString;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use self::context::Api;
+use self::document::{DOCUMENT, ROOT};
 use self::failures::Failures;
+use self::guard::Guarded;
 use self::problem::Problem;
 use super::health;
 use crate::app::App;
 
-/// Before every path.
-const ROOT: &str = "/api/v1";
 /// A body holds a number or a profile.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The document that describes all of it, OpenAPI 3.1.
-const OPENAPI: &str = include_str!("api/openapi.json");
-
-/// A method, a path below [`ROOT`], and who answers it.
-type Route = (&'static str, &'static str, MethodRouter<Arc<Api>>);
-
-/// Every route.
-fn routes() -> Vec<Route> {
-    vec![
-        ("GET", "/openapi.json", get(openapi)),
+/// Every route below [`ROOT`], by its handler, and the document that says how it is asked. Path and method stand with the
+/// handler, once for both.
+fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(document::begun())
+        .routes(routes!(openapi))
         // who is remembered
-        ("GET", "/callers", get(callers::list)),
-        ("POST", "/callers/find", post(callers::find)),
-        ("POST", "/callers/forget", post(callers::forget)),
-        ("POST", "/callers/merge", post(callers::merge)),
-        ("POST", "/callers/split", post(callers::split)),
-        ("GET", "/callers/{id}", get(callers::show)),
-        ("GET", "/callers/{id}/why", get(callers::why)),
-        ("GET", "/callers/{id}/export", get(callers::export)),
-        ("GET", "/callers/{id}/profile", get(callers::load_profile)),
-        ("PUT", "/callers/{id}/profile", put(callers::store_profile)),
+        .routes(routes!(callers::list))
+        .routes(routes!(callers::find))
+        .routes(routes!(callers::forget))
+        .routes(routes!(callers::merge))
+        .routes(routes!(callers::split))
+        .routes(routes!(callers::show))
+        .routes(routes!(callers::why))
+        .routes(routes!(callers::export))
+        .routes(routes!(callers::load_profile, callers::store_profile))
         // calls
-        ("GET", "/calls", get(sessions::live)),
-        ("GET", "/sessions", get(sessions::list)),
-        ("GET", "/sessions/{id}", get(sessions::show)),
-        ("DELETE", "/sessions/{id}", delete(sessions::clear)),
+        .routes(routes!(sessions::live))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::show, sessions::clear))
         // memory itself
-        ("GET", "/memory", get(memory::check)),
-        ("POST", "/memory/selftest", post(memory::selftest)),
-        ("GET", "/outbox", get(memory::outbox)),
-        ("GET", "/dead", get(memory::dead)),
-        ("GET", "/dead/{seq}", get(memory::dead_entry)),
-        ("POST", "/dead/{seq}/retry", post(memory::retry)),
-        ("DELETE", "/dead/{seq}", delete(memory::drop_dead)),
-    ]
+        .routes(routes!(memory::check))
+        .routes(routes!(memory::selftest))
+        .routes(routes!(memory::outbox))
+        .routes(routes!(memory::dead))
+        .routes(routes!(memory::dead_entry, memory::drop_dead))
+        .routes(routes!(memory::retry))
 }
 
 /// The routes behind the guard, also what is none of them: a stranger does not learn which there are. And the probes'.
 pub(super) fn router(app: Arc<App>, token: SecretString) -> Router {
     let probes = health::probes(Arc::clone(&app));
-    let api = Arc::new(Api { app, token, failures: Failures::default() });
-    let mut router = Router::new();
-    for (_, path, method) in routes() {
-        router = router.route(&format!("{ROOT}{path}"), method);
-    }
-    router
+    let (routes, document) = described();
+    let api = Arc::new(Api { app, token, failures: Failures::default(), document });
+    Router::new()
+        .nest(ROOT, routes)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(async || Problem::no_route())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -94,25 +88,46 @@ pub(super) fn router(app: Arc<App>, token: SecretString) -> Router {
         .merge(probes)
 }
 
-/// `GET /openapi.json`.
-async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+/// The routes, and the document as it is sent, OpenAPI 3.1.
+fn described() -> (Router<Arc<Api>>, String) {
+    let (routes, document) = routes().split_for_parts();
+    let document = document.to_json().expect("names are texts, so it is JSON");
+    (routes, document)
+}
+
+/// This document.
+///
+/// What this server answers to, exactly.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi",
+    tag = DOCUMENT,
+    responses(
+        (status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/json"),
+        Guarded,
+    )
+)]
+async fn openapi(State(api): State<Arc<Api>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], api.document.clone()).into_response()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use serde_json::Value;
 
     use super::*;
 
+    fn document() -> Value {
+        serde_json::from_str(&described().1).unwrap()
+    }
+
     #[test]
-    fn the_document_has_every_route_and_no_other() {
-        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+    fn every_operation_says_what_it_is_and_under_which_heading() {
+        let document = document();
         assert_eq!(document["openapi"], "3.1.0");
         assert_eq!(document["servers"][0]["url"], ROOT);
-        let mut described = BTreeSet::new();
+        let mut operations = 0;
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
                 let says = |what: &str| operation[what].as_str().is_some_and(|text| !text.is_empty());
@@ -121,13 +136,17 @@ mod tests {
                 let known = document["tags"].as_array().unwrap();
                 assert!(tags.iter().all(|tag| known.iter().any(|known| known["name"] == *tag)), "{method} {path}");
                 assert_eq!(tags.len(), 1, "{method} {path}");
-                assert!(operation["responses"].as_object().is_some_and(|responses| !responses.is_empty()));
-                described.insert((method.to_ascii_uppercase(), path.clone()));
+                let responses = operation["responses"].as_object().unwrap();
+                for every in ["200", "401", "403", "429", "default"] {
+                    assert!(responses.contains_key(every), "{every} of {method} {path}");
+                }
+                let parameters = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let named = parameters.iter().filter(|parameter| parameter["in"] == "path").count();
+                assert_eq!(named, path.matches('{').count(), "what the path names: {method} {path}");
+                operations += 1;
             }
         }
-        let routed: BTreeSet<_> =
-            routes().into_iter().map(|(method, path, _)| (method.to_owned(), path.to_owned())).collect();
-        assert_eq!(described, routed);
+        assert!(operations > 20, "{operations}");
     }
 
     #[test]
@@ -142,7 +161,7 @@ mod tests {
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => (),
             }
         }
-        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let document = document();
         let mut found = Vec::new();
         references(&document, &mut found);
         assert!(!found.is_empty());

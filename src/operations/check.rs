@@ -3,30 +3,36 @@
 use redial_store::directory::ServerReport;
 use redial_store::redis::eviction;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Operations;
 
 /// How memory is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Check {
     /// True when there is nothing that an operator should do.
     pub healthy: bool,
-    /// Which store answers; absent when none does.
+    /// Which store answers, `redis`, `sqlite` or `process`; null when none does.
+    #[schema(required)]
     pub kind: Option<&'static str>,
     /// Round trip in ms, two decimals.
+    #[schema(required)]
     pub latency_ms: Option<f64>,
-    /// What is held; absent when the store does not answer.
+    /// What is held; null when the store does not answer.
+    #[schema(required)]
     pub figures: Option<HeldFigures>,
-    /// What the store's server says of itself; absent where there is none.
+    /// What the store's server says of itself; null where there is none.
+    #[schema(required)]
     pub server: Option<ServerReport>,
-    /// Journal and outbox of this data directory; absent when the file cannot be read.
+    /// Journal and outbox of this data directory; null when the file cannot be read.
+    #[schema(required)]
     pub spool: Option<SpoolState>,
     /// What should be done, the most urgent first.
     pub advice: Vec<String>,
 }
 
 /// How much a store holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HeldFigures {
     /// Users with a profile.
     pub users: u64,
@@ -36,12 +42,13 @@ pub struct HeldFigures {
     pub sessions: u64,
     /// Keys or rows without a TTL that should have one.
     pub without_ttl: u64,
-    /// Bytes in all.
+    /// Bytes in all; null when the store does not say.
+    #[schema(required)]
     pub bytes: Option<u64>,
 }
 
 /// Journal and outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SpoolState {
     /// Calls in the journal: live, or left by an instance that died.
     pub open_calls: u64,
@@ -53,12 +60,13 @@ pub struct SpoolState {
     pub dead: u64,
     /// The file's size in bytes.
     pub bytes: u64,
-    /// The size at which an alarm is raised, in bytes.
+    /// The greatest size in bytes: at 80 % of it an alarm is raised.
     pub max_bytes: u64,
     /// The most attempts that an entry among the first which wait has had.
     pub most_tries: u32,
     /// True while the disk does not take what is said; absent beside a gateway, which alone knows.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required, nullable = false)]
     pub degraded: Option<bool>,
 }
 

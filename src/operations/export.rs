@@ -10,25 +10,31 @@ use redial_store::erasure;
 use redial_store::spool::Held;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::{MAX_PAGE, OperationError, Operations, Subject};
 
 /// What is held of a person.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Export {
     /// When this was written, RFC 3339.
+    #[schema(format = DateTime)]
     pub exported_at: String,
-    /// Who.
+    /// Who: the user id, `u_…` or `anon_…`.
     pub user_id: String,
-    /// The profile.
+    /// The profile; null when there is none, or this version cannot read it.
+    #[schema(required)]
     pub profile: Option<Profile>,
     /// Its revision.
     pub revision: u64,
     /// Finished calls, also those whose words have expired.
     pub calls: u64,
-    /// End of the last one, Unix ms.
+    /// End of the last one, Unix time in ms.
+    #[schema(required)]
     pub last_call_at: Option<u64>,
-    /// When all of this expires if nobody calls, in s; absent: never.
+    /// When all of this expires if nobody calls, in s; null: never.
+    #[schema(required)]
     pub expires_in_s: Option<u64>,
     /// The keyed hashes of their numbers; the numbers themselves are not held.
     pub numbers: Vec<String>,
@@ -37,6 +43,7 @@ pub struct Export {
     /// Finished calls that the archive has.
     pub archived_sessions: Vec<SessionDoc>,
     /// Calls that are known to have been, and whose words are not held any more.
+    #[schema(value_type = Vec<String>)]
     pub expired_sessions: Vec<SessionId>,
     /// Turns of calls that go on, on this machine.
     pub live_turns: Vec<Value>,
@@ -49,25 +56,35 @@ pub struct Export {
 }
 
 /// A call in the outbox.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct QueuedSession {
-    /// Its id, as it stands on the disk.
+    /// Its id, which is the carrier's, as it stands on the disk.
     pub session_id: String,
     /// What is or was to be done with it.
     pub kind: String,
     /// `waiting`, `delivered` or `dead`.
+    #[schema(schema_with = states)]
     pub state: String,
     /// The session; text where it is damaged.
     pub document: Value,
 }
 
 /// A call log.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CallLogExport {
-    /// The call's id.
+    /// The call's id, which is the carrier's.
+    #[schema(value_type = String)]
     pub session_id: SessionId,
     /// Its lines.
     pub events: Vec<Value>,
+}
+
+fn states() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Where it is."))
+        .enum_values(Some(["waiting", "delivered", "dead"]))
+        .build()
 }
 
 impl Operations<'_> {

@@ -9,6 +9,7 @@ use redial_store::erasure;
 use redial_store::spool::Forgotten;
 use redial_store::store::MemoryError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{OperationError, Operations, Subject};
 
@@ -16,9 +17,10 @@ use super::{OperationError, Operations, Subject};
 const HOLD: Duration = Duration::from_secs(5);
 
 /// What an erasure covered, and what it did not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Receipt {
     /// When, RFC 3339.
+    #[schema(format = DateTime)]
     pub at: String,
     /// True when nothing waits any more and nothing is left undone; what copies outside may hold is not asked.
     pub complete: bool,
@@ -35,22 +37,24 @@ pub struct Receipt {
 }
 
 /// What was erased of one user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Erasure {
-    /// Whose.
+    /// Whose: the user id, `u_…` or `anon_…`.
     pub user_id: String,
     /// Calls of this process that go on; nothing of them is kept from now on.
     pub live_calls: usize,
     /// On this machine's disk.
     pub here: HereErased,
-    /// In the store; absent while it does not answer.
+    /// In the store; null while it does not answer.
+    #[schema(required)]
     pub store: Option<StoreErased>,
-    /// Calls in the archive; absent when there is none, or it does not answer.
+    /// Calls in the archive; null when there is none, or it does not answer.
+    #[schema(required)]
     pub archived_sessions: Option<u64>,
 }
 
 /// What was erased on this machine's disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct HereErased {
     /// Calls that went on.
     pub calls: u64,
@@ -63,7 +67,7 @@ pub struct HereErased {
 }
 
 /// What was erased in the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct StoreErased {
     /// Numbers that led to the user.
     pub numbers: u64,

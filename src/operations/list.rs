@@ -2,31 +2,36 @@
 
 use redial_store::directory::{Page, UserEntry};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{MAX_PAGE, OperationError, Operations};
 
 /// A page of callers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Callers {
     /// In no order.
     pub callers: Vec<CallerLine>,
     /// Names the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next: Option<String>,
 }
 
 /// A caller in a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CallerLine {
-    /// Who.
+    /// Who: the user id, `u_…` or `anon_…`.
     pub user_id: String,
-    /// What to call them.
+    /// What to call them; null: nobody knows.
+    #[schema(required)]
     pub name: Option<String>,
     /// Finished calls.
     pub calls: u64,
-    /// End of the last one, Unix ms.
+    /// End of the last one, Unix time in ms.
+    #[schema(required)]
     pub last_call_at: Option<u64>,
-    /// When they are forgotten if they do not call, in s; absent: never.
+    /// When they are forgotten if they do not call, in s; null: never.
+    #[schema(required)]
     pub expires_in_s: Option<u64>,
 }
 

@@ -4,6 +4,7 @@ use redial_memory::merge::{MAX_ABSORBED, merge};
 use redial_memory::model::Profile;
 use redial_store::directory::ProfileChange;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{OperationError, Operations, Subject};
 
@@ -11,9 +12,9 @@ use super::{OperationError, Operations, Subject};
 const MAX_TRIES: usize = 5;
 
 /// What a merge did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Merged {
-    /// Who is left.
+    /// Who is left: the user id, `u_…` or `anon_…`.
     pub user_id: String,
     /// Who is not there any more.
     pub absorbed: String,

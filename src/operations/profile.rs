@@ -7,6 +7,7 @@ use redial_memory::merge::{MAX_FACTS, MAX_PROFILE_BYTES, MAX_TAG_CHARS, bytes};
 use redial_memory::model::{Confidence, Profile};
 use redial_store::directory::ProfileChange;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{OperationError, Operations};
 
@@ -19,9 +20,9 @@ const MAX_OPEN_CHARS: usize = 160;
 const MAX_SOURCE_CHARS: usize = 200;
 
 /// A profile and its revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StoredProfile {
-    /// Whose.
+    /// Whose: the user id, `u_…` or `anon_…`.
     pub user_id: String,
     /// The revision, to be named when it is changed. 0: there is none yet.
     pub revision: u64,
@@ -129,4 +130,33 @@ fn check(profile: &Profile) -> Result<(), OperationError> {
         wrong.push(format!("there are more than {MAX_EPISODES} episodes"));
     }
     if wrong.is_empty() { Ok(()) } else { Err(OperationError::Invalid(wrong.join("; "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use redial_memory::model::{Consent, Episode, Fact};
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    /// What the API's document says at a place of a schema.
+    fn limit<T: PartialSchema>(place: &str) -> usize {
+        let schema = serde_json::to_value(T::schema()).unwrap();
+        let limit = schema.pointer(&format!("/properties/{place}")).and_then(serde_json::Value::as_u64);
+        usize::try_from(limit.unwrap_or_else(|| panic!("{place}: {schema}"))).unwrap()
+    }
+
+    #[test]
+    fn the_document_has_the_limits_that_are_checked() {
+        assert_eq!(limit::<Profile>("summary/maxLength"), MAX_SUMMARY_CHARS);
+        assert_eq!(limit::<Profile>("episodes/maxItems"), MAX_EPISODES);
+        assert_eq!(limit::<Profile>("facts/maxItems"), MAX_FACTS);
+        assert_eq!(limit::<Episode>("s/maxLength"), MAX_EPISODE_CHARS);
+        assert_eq!(limit::<Episode>("topic/maxLength"), MAX_OPEN_CHARS);
+        assert_eq!(limit::<Episode>("open/items/maxLength"), MAX_OPEN_CHARS);
+        assert_eq!(limit::<Fact>("t/maxLength"), MAX_TEXT_CHARS);
+        assert_eq!(limit::<Fact>("src/maxLength"), MAX_SOURCE_CHARS);
+        assert_eq!(limit::<Consent>("how/maxLength"), MAX_SOURCE_CHARS);
+        assert_eq!(limit::<Consent>("src/maxLength"), MAX_SOURCE_CHARS);
+    }
 }

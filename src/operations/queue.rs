@@ -1,54 +1,66 @@
 //! What waits to be delivered, and what cannot be.
 
-use redial_store::spool::Dead;
+use redial_store::spool::{Dead, Kind};
 use redial_store::store::MemoryError;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::{OperationError, Operations};
 
 /// An entry that waits, without its words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct QueueLine {
     /// Its number; later entries have higher ones.
     pub seq: i64,
-    /// What is to be done: `session`, `erase`, `summary`, `archive`, `erase_archived`.
+    /// What is to be done.
+    #[schema(schema_with = kinds)]
     pub kind: &'static str,
-    /// Whose it is.
+    /// Whose it is: the user id, `u_…` or `anon_…`.
     pub user_id: String,
     /// The call; empty for an erasure.
     pub session_id: String,
     /// Failed attempts so far.
     pub tries: u32,
-    /// Not before this, Unix ms; 0: at once.
+    /// Not before this, Unix time in ms; 0: at once.
     pub next_at: u64,
 }
 
 /// An entry that cannot be delivered, without its words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DeadLine {
     /// Its number.
     pub seq: i64,
     /// What was to be done; `turn` or `call` for what of a live call's journal was damaged.
     pub kind: String,
-    /// Whose it is.
+    /// Whose it is: the user id, `u_…` or `anon_…`.
     pub user_id: String,
-    /// The call.
+    /// The call's id, which is the carrier's.
     pub session_id: String,
     /// Why, and the way out.
     pub reason: String,
-    /// Since when, Unix ms.
+    /// Since when, Unix time in ms.
     pub parked_at: u64,
 }
 
 /// The same with its words.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DeadEntry {
     /// Without them.
     #[serde(flatten)]
     pub line: DeadLine,
     /// The document; text where it is damaged, and `hex:…` where it is not even that.
     pub document: Value,
+}
+
+fn kinds() -> Object {
+    let kinds = Kind::ALL.map(Kind::as_str);
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("What is to be done."))
+        .enum_values(Some(kinds))
+        .build()
 }
 
 impl From<Dead> for DeadLine {

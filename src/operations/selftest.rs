@@ -10,18 +10,21 @@ use redial_memory::session_id::SessionId;
 use redial_store::clock;
 use redial_store::store::{Commit, MemoryError};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Operations;
 
 /// What a self-test found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SelfTest {
     /// True when every step succeeded.
     pub passed: bool,
-    /// Which store.
+    /// Which store; null when none answers.
+    #[schema(required)]
     pub kind: Option<&'static str>,
     /// Round trip in ms, two decimals.
+    #[schema(required)]
     pub latency_ms: Option<f64>,
     /// The scratch caller.
     pub user_id: String,
@@ -30,7 +33,7 @@ pub struct SelfTest {
 }
 
 /// One step of a self-test.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Step {
     /// What was tried.
     pub name: &'static str,
@@ -38,6 +41,7 @@ pub struct Step {
     pub ms: f64,
     /// What went wrong, and the way out; absent when nothing did.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub error: Option<String>,
 }
 

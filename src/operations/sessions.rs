@@ -5,29 +5,35 @@ use redial_memory::session_id::SessionId;
 use redial_store::directory::{Page, SessionEntry};
 use redial_store::store::MemoryError;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{MAX_PAGE, OperationError, Operations};
 
 /// A page of finished calls.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Sessions {
     /// In no order.
     pub sessions: Vec<SessionLine>,
     /// Names the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub next: Option<String>,
 }
 
 /// A finished call in a line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SessionLine {
-    /// Its id.
+    /// Its id, which is the carrier's.
+    #[schema(value_type = String)]
     pub session_id: SessionId,
-    /// Whose it was; absent when something else is in its place.
+    /// Whose it was; null when something else is stored in its place.
+    #[schema(required)]
     pub user_id: Option<String>,
-    /// When it ended, Unix ms.
+    /// When it ended, Unix time in ms.
+    #[schema(required)]
     pub ended_at: Option<u64>,
-    /// When its words expire, in s; absent: never.
+    /// When its words expire, in s; null: never.
+    #[schema(required)]
     pub expires_in_s: Option<u64>,
 }
 
@@ -43,7 +49,7 @@ impl SessionLine {
 }
 
 /// What clearing a call took away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Cleared {
     /// True when its document was in the store.
     pub document: bool,
@@ -51,7 +57,7 @@ pub struct Cleared {
     pub entries: u64,
     /// True when there was a call log.
     pub call_log: bool,
-    /// What stays.
+    /// What is not cleared by this.
     pub stays: &'static str,
 }
 

@@ -5,23 +5,27 @@ use redial_memory::model::Profile;
 use redial_memory::session_id::SessionId;
 use redial_store::directory::UserEntry;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::list::CallerLine;
 use super::{OperationError, Operations, Subject};
 
 /// A caller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Caller)]
 pub struct CallerView {
     /// In a line.
     #[serde(flatten)]
     pub line: CallerLine,
-    /// The profile; absent when a newer version wrote it, or it is damaged.
+    /// The profile; null when a newer version wrote it, or it is damaged.
+    #[schema(required)]
     pub profile: Option<Profile>,
     /// Its revision, to be named when it is changed.
     pub revision: u64,
     /// How many numbers lead to them.
     pub numbers: usize,
     /// Ids of finished calls, newest first. Their documents may have expired.
+    #[schema(value_type = Vec<String>)]
     pub sessions: Vec<SessionId>,
 }
 

@@ -2,11 +2,12 @@
 
 use redial_identity::UserId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{OperationError, Operations, Subject};
 
 /// What a split did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Split {
     /// Whom the number leads to from now on: nobody yet.
     pub user_id: String,

@@ -6,48 +6,54 @@ use redial_call::Role;
 use redial_memory::model::{Confidence, Profile, SessionDoc};
 use redial_memory::why;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{OperationError, Operations, Subject};
 
 /// All that is remembered of a caller, with its receipts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Why {
-    /// Who.
+    /// Who: the user id, `u_…` or `anon_…`.
     pub user_id: String,
     /// One entry a thing.
     pub remembered: Vec<Remembered>,
 }
 
 /// One remembered thing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Remembered {
-    /// What kind of thing: `name`, `summary`, `call`, `fact`, `language`, `consent`, `setting`.
+    /// What kind of thing: `name`, `summary`, `call`, `fact`, `language`, `consent`, `setting`; more kinds may come.
     pub what: &'static str,
     /// What is remembered.
     pub value: String,
     /// How sure we are; absent of what is a record and not a claim.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub confidence: Option<Confidence>,
-    /// When it ceased to hold, Unix ms; absent while it holds.
+    /// When it ceased to hold, Unix time in ms; absent while it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub until: Option<u64>,
     /// Where it comes from, oldest first.
     pub sources: Vec<Source>,
 }
 
 /// A call, or a turn of one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Source {
-    /// The call's id.
+    /// The call's id, which is the carrier's.
     pub session_id: String,
     /// The turn's number in it; absent for the call as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub turn: Option<u32>,
-    /// When that call ended, Unix ms; absent when it is not known any more.
+    /// When that call ended, Unix time in ms; absent when it is not known any more.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub at: Option<u64>,
     /// What the caller said in that turn; absent when the call's words have expired.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub said: Option<String>,
 }
 

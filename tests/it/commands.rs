@@ -89,8 +89,9 @@ fn every_variable_is_shown_and_secrets_are_not() {
     let output = redial(&["config"], &vars).output().unwrap();
     let text = text(&output);
     assert!(output.status.success(), "{text}");
-    for variable in redial::config::VARIABLES {
-        assert!(text.contains(variable.name), "{}", variable.name);
+    let aliases = redial::config::ALIASES.iter().map(|alias| alias.name);
+    for name in redial::config::VARIABLES.iter().map(|variable| variable.name).chain(aliases) {
+        assert!(text.contains(name), "{name}");
     }
     assert!(!text.contains("hunter2"), "{text}");
 }

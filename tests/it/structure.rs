@@ -74,7 +74,7 @@ const CRATES: &[(&str, &[&str])] = &[
 const ROOMS: &[(&str, &[&str])] = &[
     ("cli", &["app", "config", "gateway", "operations", "simulate", "telemetry"]),
     ("gateway", &["app", "calls", "config", "http", "telemetry", "viewers"]),
-    ("http", &["app", "config", "media_stream", "operations", "reception", "routes", "telemetry"]),
+    ("http", &["app", "calls", "config", "media_stream", "operations", "reception", "routes", "telemetry"]),
     ("reception", &["app", "calls", "media_stream", "orders", "routes", "session", "telemetry", "token"]),
     ("app", &["calls", "config", "operations", "routes", "session", "telemetry", "token", "viewers"]),
     ("session", &["calls", "media_stream", "orders", "telemetry", "viewers"]),

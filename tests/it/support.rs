@@ -1,6 +1,7 @@
 //! What the tests start: a gateway in this process, a real Redis, a hand on the wire.
 
 pub(crate) mod cluster;
+pub(crate) mod described;
 pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod http;

@@ -1,6 +1,10 @@
 //! The documents that memory keeps: a caller's profile, and one session a call.
 //!
 //! Times are Unix times in ms. Readers accept unknown fields, so that an older instance can read a newer document.
+//!
+//! The comments on the fields, and the limits beside them, are also what the operators' API says of these documents.
+
+mod spelling;
 
 use std::collections::BTreeSet;
 
@@ -8,6 +12,7 @@ use redial_call::Turn;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::session_id::SessionId;
 
@@ -22,84 +27,106 @@ pub const LATEST_MS: u64 = 253_402_300_799_999;
 pub const MAX_SESSION_BYTES: usize = 40 << 20;
 
 /// What is known of one caller. The empty profile is a stranger's.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Profile {
-    /// Schema version, [`SCHEMA_VERSION`] when written by this build; 0 in the empty profile.
+    /// Schema version; 0 in the empty profile.
+    #[schema(format = Int64, maximum = 4294967295i64)]
     pub v: u32,
     /// What to call the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
     /// A rolling summary of all calls, at most 1000 characters.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(max_length = 1000, pattern = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$")]
     pub summary: String,
-    /// When a model wrote its part of the summary; without such a part, when the newest call ended.
+    /// When a model wrote its part of the summary, Unix time in ms; without such a part, when the newest call ended.
+    #[schema(maximum = 9007199254740991i64)]
     pub summary_at: u64,
     /// The calls that a model's part of the summary tells of; empty without such a part. At most 20.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 20, value_type = Vec<String>)]
     pub summary_of: Vec<SessionId>,
     /// One entry a call, oldest first, at most 20.
+    #[schema(max_items = 20)]
     pub episodes: Vec<Episode>,
     /// The language that the caller asked for, as a BCP 47 tag: `es`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9-]{2,35}$", examples("es"))]
     pub lang: Option<String>,
     /// What the caller said of themselves, by key, at most 30.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 30)]
     pub facts: Vec<Fact>,
     /// What the caller answered when asked whether calls may be remembered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
     /// The user ids that this caller had before they were joined to this one, at most 32: who erases the caller erases
-    /// what is still somewhere under those.
+    /// what is still somewhere under those. Kept as they are, whatever is sent.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[schema(value_type = Vec<String>)]
     pub absorbed: BTreeSet<String>,
     /// What operators and agents set for this caller. Kept, and not read here.
     #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
     pub prefs: Map<String, Value>,
 }
 
 /// A caller's name, with its receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Name {
     /// As it is said: `Ana`.
+    #[schema(min_length = 2, max_length = 40)]
     pub say: String,
-    /// Session and turn that it comes from: `CA…#4`.
+    /// Receipt: session and turn that it comes from, `CA…#4`.
+    #[schema(min_length = 1, max_length = 200)]
     pub src: String,
     /// How sure we are.
     pub conf: Confidence,
-    /// When it was said; 0 in documents of versions that did not note it.
+    /// When it was said, Unix time in ms; 0 in documents of versions that did not note it.
     #[serde(default)]
+    #[schema(maximum = 9007199254740991i64)]
     pub at: u64,
 }
 
 /// One thing that the caller said and that is likely to hold in the next call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fact {
     /// What it is about, `contact.pref_time`: a key has one value at a time. 1 to 64 of `a-z0-9_.`.
+    #[schema(pattern = "^[a-z0-9_.]{1,64}$")]
     pub k: String,
     /// What is known, in a few words: `prefers mornings`. At most 160 characters.
+    #[schema(
+        max_length = 160,
+        pattern = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*[^\u0000-\u0020\u007f-\u00a0\s][^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$"
+    )]
     pub t: String,
     /// Whether it may be known to everybody who holds this phone.
     pub cls: Class,
     /// How sure we are.
     pub conf: Confidence,
-    /// Session and turn that it comes from, of the last time that it was said: `CA…#4`.
+    /// Receipt: session and turn that it comes from, of the last time that it was said, `CA…#4`.
+    #[schema(max_length = 200, pattern = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$")]
     pub src: String,
-    /// When it was last said.
+    /// When it was last said, Unix time in ms.
+    #[schema(maximum = 9007199254740991i64)]
     pub at: u64,
-    /// When it ceased to hold; `None`: it holds. One closed value a key is kept, and never prompted.
+    /// When it ceased to hold, Unix time in ms; null: it holds. One closed value a key is kept, and never prompted.
     #[serde(default)]
+    #[schema(maximum = 9007199254740991i64)]
     pub until: Option<u64>,
     /// In how many calls it was said, as far as counted: at least one.
     #[serde(default)]
+    #[schema(format = Int64, maximum = 4294967295i64)]
     pub seen: u32,
     /// Checksums (CRC-32) of the ids of these calls, so that no call counts twice. At most 8.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[schema(value_type = Vec<u32>, format = Int64, maximum = 4294967295i64)]
     pub by: BTreeSet<u32>,
 }
 
 /// Who may know a fact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// May help in any call from this number.
@@ -109,22 +136,25 @@ pub enum Class {
 }
 
 /// The caller's answer to "May I remember this call for next time?"
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Consent {
     /// Yes or no.
     pub memory: Choice,
-    /// When it was given.
+    /// When it was given, Unix time in ms.
+    #[schema(maximum = 9007199254740991i64)]
     pub at: u64,
     /// By what: `voice`, `dtmf-1`, `dtmf-2`.
     #[serde(default)]
+    #[schema(max_length = 200, pattern = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$")]
     pub how: String,
-    /// Session and turn: `CA…#4`.
+    /// Receipt: session and turn, `CA…#4`.
     #[serde(default)]
+    #[schema(max_length = 200, pattern = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$")]
     pub src: String,
 }
 
 /// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// Calls may be remembered, sensitive matters as well.
@@ -134,7 +164,7 @@ pub enum Choice {
 }
 
 /// How sure we are of something remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// Worked out from what was said.
@@ -146,44 +176,53 @@ pub enum Confidence {
 }
 
 /// One call in a sentence.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct Episode {
-    /// The session.
+    /// The session: the call's id, which is the carrier's.
     #[serde(rename = "sid")]
+    #[schema(value_type = String)]
     pub session_id: SessionId,
-    /// When the call ended.
+    /// When the call ended, Unix time in ms.
+    #[schema(maximum = 9007199254740991i64)]
     pub at: u64,
     /// What it was about, at most 240 characters.
+    #[schema(max_length = 240, pattern = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$")]
     pub s: String,
     /// What is still to be done, each at most 160 characters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_length = 160, pattern = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$")]
     pub open: Vec<String>,
     /// A short, neutral noun phrase that may be said aloud in the next greeting ("your appointment",
-    /// "Friday's visit"); `None` when nothing safe was found.
+    /// "Friday's visit"); absent when nothing safe was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 160, pattern = r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f]*$")]
     pub topic: Option<String>,
 }
 
 /// One finished call, as it is stored. The first four fields carry the names that older deployments used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Session)]
 pub struct SessionDoc {
-    /// The session's id: the call's.
+    /// The session's id: the call's, which is the carrier's.
     #[serde(rename = "chat_id")]
+    #[schema(value_type = String)]
     pub session_id: SessionId,
     /// What was said, oldest first.
+    #[schema(value_type = Vec<message_turn::Stored>)]
     pub conversation_history: Vec<Message>,
     /// When the document was written, RFC 3339 in UTC with ms and `Z`.
+    #[schema(format = DateTime)]
     pub last_update: String,
     /// What ended it.
     pub metadata: Metadata,
     /// Schema version.
     pub v: u32,
-    /// Whose call it was.
+    /// Whose call it was: the user id, `u_…` or `anon_…`.
     pub user_id: String,
-    /// When the call began.
+    /// When the call began, Unix time in ms.
     #[serde(deserialize_with = "time_ms")]
     pub started_at: u64,
-    /// When it ended.
+    /// When it ended, Unix time in ms.
     #[serde(deserialize_with = "time_ms")]
     pub ended_at: u64,
     /// Why it ended, `caller_hung_up` and the like.
@@ -199,12 +238,14 @@ pub struct Message {
 }
 
 /// The seeds' metadata fields.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Metadata {
     /// The last event of the call.
+    #[schema(required)]
     pub last_event_type: String,
     /// Names of the start event's custom parameters; never their values.
+    #[schema(required)]
     pub payload_keys: Vec<String>,
     /// What the agent asked stands in the turns' acts, and its words decide nothing. Not so in documents of before.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -221,24 +262,42 @@ fn time_ms<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
 mod message_turn {
     use redial_call::{Act, Role, Turn, TurnId, Via};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use utoipa::ToSchema;
 
-    #[derive(Serialize, Deserialize)]
-    struct Stored {
+    /// One turn.
+    #[derive(Serialize, Deserialize, ToSchema)]
+    #[schema(as = Message)]
+    pub(super) struct Stored {
+        /// Who spoke.
+        #[schema(schema_with = super::spelling::role)]
         role: Role,
+        /// Words that were said, or heard.
         content: String,
+        /// The turn's number in the call.
         #[serde(default)]
+        #[schema(required)]
         id: u32,
+        /// Spoken, or by keys; the words are then the digits.
         #[serde(default)]
+        #[schema(schema_with = super::spelling::via, required)]
         via: Via,
+        /// The agent's words that were cut off.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         cut: String,
+        /// The agent's words that were never sent.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         never_sent: String,
+        /// What the agent did beside what it said, as far as it was heard; tools always.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schema(schema_with = super::spelling::acts)]
         acts: Vec<Act>,
+        /// When it began, in ms since the call began.
         #[serde(default, deserialize_with = "super::time_ms")]
+        #[schema(required)]
         start_ms: u64,
+        /// When it ended, in ms since the call began.
         #[serde(default, deserialize_with = "super::time_ms")]
+        #[schema(required)]
         end_ms: u64,
     }
 

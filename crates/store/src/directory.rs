@@ -11,6 +11,7 @@ use redial_identity::{PhoneHash, UserId};
 use redial_memory::model::Profile;
 use redial_memory::session_id::SessionId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::store::{MemoryError, Store};
 
@@ -196,7 +197,7 @@ pub struct Figures {
 }
 
 /// What a store's server says of itself, as far as it matters to what is remembered.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct ServerReport {
     /// What it is called: Redis, Valkey, KeyDB, Dragonfly.
     pub name: &'static str,
@@ -212,7 +213,7 @@ pub struct ServerReport {
     pub evicted_keys: u64,
     /// True when it writes an append-only file.
     pub append_only: bool,
-    /// When its last snapshot was written, Unix s.
+    /// When its last snapshot was written, Unix time in s.
     pub last_snapshot_at: u64,
     /// Writes since that snapshot.
     pub writes_since_snapshot: u64,

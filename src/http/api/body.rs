@@ -1,5 +1,6 @@
 //! Reading what a request says. What is wrong with it is told without repeating it: it may hold a number.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -10,6 +11,10 @@ use axum::response::IntoResponse as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Required, Response as Described};
+use utoipa::{IntoParams, IntoResponses, ToResponse as _};
 
 use super::context::Actor;
 use super::problem::Problem;
@@ -62,28 +67,84 @@ impl<T: DeserializeOwned + Shape> Body<T> {
     }
 }
 
+impl<T> IntoResponses for Body<T> {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        problems(["400", "408", "413"])
+    }
+}
+
+/// How much of a listing: `?limit=100`.
+pub(super) struct Limit(pub(super) usize);
+
+#[derive(Deserialize)]
+struct RawLimit {
+    limit: Option<usize>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Limit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let wrong = || Problem::invalid(format!("`limit` is expected as a number from 1 to {MAX_PAGE}"));
+        let Query(RawLimit { limit }) =
+            Query::<RawLimit>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
+        let limit = limit.unwrap_or(PAGE);
+        if (1..=MAX_PAGE).contains(&limit) { Ok(Self(limit)) } else { Err(wrong()) }
+    }
+}
+
+impl IntoParams for Limit {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let number = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(MAX_PAGE))
+            .default(Some(PAGE.into()));
+        vec![in_query("limit", "About how many entries", number)]
+    }
+}
+
+impl IntoResponses for Limit {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        problems(["400"])
+    }
+}
+
 /// Which part of a listing: `?limit=100&after=…`.
-#[derive(Debug)]
 pub(super) struct PageQuery {
     pub(super) after: Option<String>,
     pub(super) limit: usize,
 }
 
 #[derive(Deserialize)]
-struct RawPage {
+struct RawAfter {
     after: Option<String>,
-    limit: Option<usize>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let wrong = || Problem::invalid(format!("`limit` is expected as a number from 1 to {MAX_PAGE}"));
-        let Query(RawPage { after, limit }) =
-            Query::<RawPage>::from_request_parts(parts, state).await.map_err(|_| wrong())?;
-        let limit = limit.unwrap_or(PAGE);
-        if (1..=MAX_PAGE).contains(&limit) { Ok(Self { after, limit }) } else { Err(wrong()) }
+        let Limit(limit) = Limit::from_request_parts(parts, state).await?;
+        let wrong = |_| Problem::invalid("`after` is expected at most once");
+        let Query(RawAfter { after }) = Query::<RawAfter>::from_request_parts(parts, state).await.map_err(wrong)?;
+        Ok(Self { after, limit })
+    }
+}
+
+impl IntoParams for PageQuery {
+    fn into_params(parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let page = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(300));
+        let about = "`next` of the page before, as it was answered; anything else is no page";
+        let mut parameters = Limit::into_params(parameter_in);
+        parameters.push(in_query("after", about, page));
+        parameters
+    }
+}
+
+impl IntoResponses for PageQuery {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        Limit::responses()
     }
 }
 
@@ -97,4 +158,25 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T
         let named = Path::<T>::from_request_parts(parts, state).await;
         named.map(|Path(name)| Self(name)).map_err(|_| Problem::invalid("the path names something that cannot be"))
     }
+}
+
+impl<T> IntoResponses for Named<T> {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        problems(["400"])
+    }
+}
+
+fn in_query(name: &str, about: &str, value: ObjectBuilder) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(value))
+        .build()
+}
+
+fn problems<const N: usize>(statuses: [&str; N]) -> BTreeMap<String, RefOr<Described>> {
+    let problem = Ref::from_response_name(Problem::response().0);
+    statuses.map(|status| (status.to_owned(), problem.clone().into())).into()
 }

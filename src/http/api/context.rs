@@ -22,6 +22,8 @@ pub(super) struct Api {
     pub(super) app: Arc<App>,
     pub(super) token: SecretString,
     pub(super) failures: Failures,
+    /// What describes the API, OpenAPI 3.1.
+    pub(super) document: String,
 }
 
 /// Who asks, for the audit.

@@ -1,5 +1,6 @@
 //! Who may come in: programs with the token.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,10 +11,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
+use utoipa::openapi::{Ref, RefOr, Response as Described};
+use utoipa::{IntoResponses, ToResponse};
 
 use super::context::{Actor, Api};
 use super::failures::Failure;
-use super::problem::Problem;
+use super::problem::{FromABrowser, Problem, TooManyFailures, Unauthorized};
 use crate::http::listener::{Believed, Peer};
 use crate::operations::audit;
 
@@ -67,5 +70,20 @@ fn check(api: &Api, peer: Option<IpAddr>, headers: &HeaderMap) -> Result<(), Pro
                 Problem::unauthorized()
             })
         }
+    }
+}
+
+/// In the document: what every operation may be answered, whatever it does.
+pub(super) struct Guarded;
+
+impl IntoResponses for Guarded {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        let named = [
+            ("401", Unauthorized::response().0),
+            ("403", FromABrowser::response().0),
+            ("429", TooManyFailures::response().0),
+            ("default", Problem::response().0),
+        ];
+        named.map(|(status, name)| (status.to_owned(), Ref::from_response_name(name).into())).into()
     }
 }

@@ -1,12 +1,22 @@
 //! Errors as RFC 9457 has them: `application/problem+json`.
 
+use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use redial_store::archive::ArchiveError;
 use redial_store::store::MemoryError;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as Described};
+use utoipa::{ToResponse, ToSchema};
 
 use crate::operations::OperationError;
+
+/// What problems are sent as.
+const MEDIA_TYPE: &str = "application/problem+json";
 
 /// What went wrong, and the way out. Never holds what was sent.
 #[derive(Debug)]
@@ -115,17 +125,33 @@ impl From<OperationError> for Problem {
     }
 }
 
+/// RFC 9457.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Told {
+    /// Names the kind of problem.
+    #[schema(pattern = "^urn:redial:problem:[a-z-]+$")]
+    r#type: String,
+    /// The kind of problem in words.
+    title: &'static str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong, and the way out. Never repeats what was sent.
+    detail: String,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
-            "type": format!("urn:redial:problem:{}", self.name),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        let mut response = (self.status, body.to_string()).into_response();
+        let told = Told {
+            r#type: format!("urn:redial:problem:{}", self.name),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail,
+        };
+        let mut response = (self.status, Json(told)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"redial\""));
         }
@@ -134,4 +160,50 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// In the document: [`Problem::unauthorized`].
+pub(super) struct Unauthorized;
+/// In the document: [`Problem::from_a_browser`].
+pub(super) struct FromABrowser;
+/// In the document: [`Problem::too_many_failures`].
+pub(super) struct TooManyFailures;
+
+impl ToResponse<'static> for Problem {
+    fn response() -> (&'static str, RefOr<Described>) {
+        ("Problem", described("What is wrong, and the way out.").build().into())
+    }
+}
+
+impl ToResponse<'static> for Unauthorized {
+    fn response() -> (&'static str, RefOr<Described>) {
+        let challenge = always("Bearer", ObjectBuilder::new().schema_type(Type::String));
+        let response = described("The token is missing or wrong.").header("WWW-Authenticate", challenge);
+        ("Unauthorized", response.build().into())
+    }
+}
+
+impl ToResponse<'static> for FromABrowser {
+    fn response() -> (&'static str, RefOr<Described>) {
+        ("FromABrowser", described("The request has an Origin header, so a web page sent it.").build().into())
+    }
+}
+
+impl ToResponse<'static> for TooManyFailures {
+    fn response() -> (&'static str, RefOr<Described>) {
+        let about = "Wrong tokens came from this address again and again. The right one is let in all the same.";
+        let seconds = always("s", ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)));
+        ("TooManyFailures", described(about).header("Retry-After", seconds).build().into())
+    }
+}
+
+fn described(about: &str) -> ResponseBuilder {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(Told::name())));
+    ResponseBuilder::new().description(about).content(MEDIA_TYPE, content.build())
+}
+
+/// A header that every such answer has.
+fn always(about: &str, value: ObjectBuilder) -> utoipa::openapi::Header {
+    let required = Extensions::from_iter([("required", true)]);
+    HeaderBuilder::new().schema(Some(value)).description(Some(about)).extensions(Some(required)).build()
 }

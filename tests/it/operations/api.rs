@@ -7,6 +7,7 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
 use super::{ANA, BOB};
+use crate::support::described::{Answer, Document};
 use crate::support::gateway::{Setup, TestGateway};
 use crate::support::line::{call_sid, dtmf, stop};
 
@@ -15,25 +16,44 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 struct Desk {
     gateway: TestGateway,
     client: Client,
+    /// What every answer must be like.
+    document: Document,
 }
 
 impl Desk {
     async fn open() -> Self {
         let setup = Setup::hearing(["Hello."]).var("ADMIN_ADDR", "127.0.0.1:0").var("ADMIN_TOKEN", TOKEN);
-        Self { gateway: setup.start().await, client: Client::builder().no_proxy().build().unwrap() }
+        let (gateway, client) = (setup.start().await, Client::builder().no_proxy().build().unwrap());
+        let url = format!("http://{}/api/v1/openapi.json", gateway.gateway.admin_address().unwrap());
+        let document = client.get(url).bearer_auth(TOKEN).send().await.unwrap().json().await.unwrap();
+        Self { gateway, client, document: Document(document) }
     }
 
     fn url(&self, path: &str) -> String {
         format!("http://{}/api/v1{path}", self.gateway.gateway.admin_address().unwrap())
     }
 
+    /// Asks with the token. The answer is as the document says, unless that has no such operation.
     async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let request = self.client.request(method, self.url(path)).bearer_auth(TOKEN);
+        let request = self.client.request(method.clone(), self.url(path)).bearer_auth(TOKEN);
         let request = match body {
             Some(body) => request.json(&body),
             None => request,
         };
-        answer(request.send().await.unwrap()).await
+        self.answer(method.as_str(), path, request.send().await.unwrap()).await
+    }
+
+    async fn answer(&self, method: &str, path: &str, response: Response) -> (u16, Value) {
+        let headers = response.headers().clone();
+        let (status, body) = answer(response).await;
+        let names: Vec<&str> = headers.keys().map(|name| name.as_str()).collect();
+        let content_type = headers["content-type"].to_str().unwrap();
+        let answered = Answer { status, content_type, headers: &names, body: &body };
+        match self.document.faults(method, path, &answered) {
+            Some(faults) => assert!(faults.is_empty(), "{method} {path}, {status}: {faults:#?}\n{body}"),
+            None => assert!(matches!(status, 401 | 404 | 405), "{method} {path} is not described: {status}"),
+        }
+        (status, body)
     }
 
     async fn get(&self, path: &str) -> (u16, Value) {
@@ -135,7 +155,7 @@ async fn every_described_route_answers_with_the_token_and_none_without() {
         for path in paths.iter().map(|path| path.replace("{id}", "u_nobody").replace("{seq}", "7")) {
             let response = desk.client.get(desk.url(&path)).send().await.unwrap();
             assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"redial\"");
-            assert_eq!(answer(response).await.0, 401, "{path}");
+            assert_eq!(desk.answer("GET", &path, response).await.0, 401, "{path}");
         }
     }
 }
@@ -152,7 +172,7 @@ async fn only_the_whole_token_opens_and_no_web_page_gets_in() {
     let twice = desk.client.get(desk.url("/callers")).bearer_auth(TOKEN).bearer_auth("other");
     assert_eq!(answer(twice.send().await.unwrap()).await.0, 401);
     let page = desk.client.get(desk.url("/callers")).bearer_auth(TOKEN).header("Origin", "http://localhost");
-    assert_eq!(answer(page.send().await.unwrap()).await.0, 403);
+    assert_eq!(desk.answer("GET", "/callers", page.send().await.unwrap()).await.0, 403);
     let mut refused = 0;
     for _ in 0..20 {
         let (status, _) = answer(desk.client.get(desk.url("/x")).bearer_auth("guess").send().await.unwrap()).await;
@@ -165,9 +185,10 @@ async fn only_the_whole_token_opens_and_no_web_page_gets_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_sent_wrongly_is_said_and_not_repeated() {
     let desk = Desk::open().await;
-    let post = |path: &str, body: &str| {
+    let post = |path: &'static str, body: &str| {
         let request = desk.client.post(desk.url(path)).bearer_auth(TOKEN).body(body.to_owned());
-        async { answer(request.send().await.unwrap()).await }
+        let desk = &desk;
+        async move { desk.answer("POST", path, request.send().await.unwrap()).await }
     };
     for body in ["", "{", "[]", "{\"caller\": 14155550147}", "{\"number\": \"+14155550147\"}", "\"+14155550147\""] {
         let (status, problem) = post("/callers/forget", body).await;
@@ -210,7 +231,51 @@ async fn who_sends_no_token_is_told_so_each_time_and_who_guesses_is_slowed_down(
     }
     let guess = desk.client.get(desk.url("/calls")).bearer_auth("guess").send().await.unwrap();
     assert!(guess.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
-    assert_eq!(answer(guess).await.0, 429);
+    assert_eq!(desk.answer("GET", "/calls", guess).await.0, 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_delivered_is_shown_queued_again_and_dropped() {
+    let desk = Desk::open().await;
+    let file = rusqlite::Connection::open(desk.gateway.dir.path().join("redial.sqlite")).unwrap();
+    let put_aside = "INSERT INTO dead (seq, kind, uid, hash, sid, body, reason, parked)
+                     VALUES (?1, 'erase', 'u_nobody', NULL, '', ?2, 'was refused', 1750000000000)";
+    file.execute(put_aside, (7, "{}")).unwrap();
+    file.execute(put_aside, (-1, "no JSON")).unwrap();
+    let (_, listed) = desk.get("/dead").await;
+    assert_eq!(listed["dead"].as_array().unwrap().len(), 2, "{listed}");
+    assert_eq!(desk.get("/dead?limit=1").await.1["dead"].as_array().unwrap().len(), 1);
+    assert_eq!(desk.get("/dead/7").await.1["document"], json!({}));
+    assert_eq!(desk.get("/dead/-1").await.1["document"], "no JSON");
+    assert_eq!(desk.ask(Method::POST, "/dead/7/retry", None).await, (200, json!({ "queued": true })));
+    assert_eq!(desk.ask(Method::DELETE, "/dead/-1", None).await, (200, json!({ "dropped": true })));
+    for (method, path) in [(Method::POST, "/dead/7/retry"), (Method::DELETE, "/dead/-1"), (Method::GET, "/dead/7")] {
+        assert_eq!(desk.ask(method, path, None).await.0, 404, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_not_as_described_is_noticed() {
+    let desk = Desk::open().await;
+    let (status, check) = desk.get("/memory").await;
+    let faults = |path: &str, change: fn(&mut Value)| {
+        let mut body = check.clone();
+        change(&mut body);
+        let answer = Answer { status, content_type: "application/json", headers: &[], body: &body };
+        desk.document.faults("GET", path, &answer).expect("it is described")
+    };
+    assert_eq!(faults("/memory", |_| ()), Vec::<String>::new());
+    let changes: [fn(&mut Value); 5] = [
+        |body| body["more"] = json!(1),
+        |body| body["spool"]["more"] = json!(1),
+        |body| _ = body.as_object_mut().unwrap().remove("kind"),
+        |body| body["healthy"] = json!("yes"),
+        |body| body["spool"]["dead"] = json!(-1),
+    ];
+    for change in changes {
+        assert_eq!(faults("/memory", change).len(), 1);
+    }
+    assert!(!faults("/outbox", |_| ()).is_empty(), "the answer of another operation");
 }
 
 #[tokio::test(flavor = "multi_thread")]
