@@ -129,6 +129,28 @@ fn what_an_agent_calls_without_end_is_answered_without_running() {
 }
 
 #[test]
+fn arguments_without_end_are_not_kept_and_run_nothing() {
+    for (name, arguments, runs) in [
+        ("book", "x".repeat(8192), true),
+        ("book", "x".repeat(8193), false),
+        (&*"é".repeat(65), "{}".to_owned(), false),
+    ] {
+        let mut sim = Sim::asked();
+        let call = ToolRequest { name: name.to_owned(), arguments, effect: Effect::SideEffect };
+        sim.at(10, Event::ToolCall { turn: TurnId(3), call });
+        sim.at(10, Event::ReplyDone { turn: TurnId(3), end: ReplyEnd::Tools });
+        assert_eq!(sim.actions.iter().any(|action| matches!(action, Action::RunTool { .. })), runs, "{name}");
+        let history = sim.call.history();
+        let acts = &history.last().unwrap().acts;
+        let bytes = serde_json::to_vec(acts).unwrap().len();
+        assert!(bytes < 9000, "{bytes} bytes are kept");
+        let failed =
+            acts.iter().any(|act| matches!(act, Act::ToolReturned { outcome: ToolOutcome::Failed { .. }, .. }));
+        assert_eq!(failed, !runs, "{acts:?}");
+    }
+}
+
+#[test]
 fn a_turn_without_acts_is_written_as_it_was_before_there_were_any() {
     let json = r#"{"id":1,"role":"user","via":"voice","text":"Hello","start_ms":1,"end_ms":2}"#;
     let turn: Turn = serde_json::from_str(json).unwrap();
