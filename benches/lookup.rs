@@ -4,6 +4,8 @@
 //! one after the other and 64 at once. A caller waits for the first of the two.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints its findings")]
 
+#[path = "../tests/it/support/ports.rs"]
+mod ports;
 #[path = "../tests/it/support/programs.rs"]
 mod programs;
 #[allow(dead_code, reason = "shared with the tests, which need more of it")]

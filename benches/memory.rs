@@ -4,6 +4,8 @@
 //! `redis-server` of its own. Takes about two minutes. Needs Linux (/proc).
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints its findings")]
 
+#[path = "../tests/it/support/ports.rs"]
+mod ports;
 #[path = "../tests/it/support/programs.rs"]
 mod programs;
 #[allow(dead_code, reason = "shared with the tests, which need more of it")]

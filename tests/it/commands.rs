@@ -9,6 +9,7 @@ mod readme;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::ports::free_port;
 use crate::support::programs::program;
 
 fn redial(args: &[&str], vars: &[(&str, &str)]) -> Command {
@@ -51,7 +52,7 @@ fn the_demo_works_with_nothing_configured() {
 
 #[test]
 fn a_wrong_configuration_is_told_whole_and_exits_64_before_a_port_is_bound() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let address = format!("127.0.0.1:{port}");
     let vars =
         [("BIND_ADDR", address.as_str()), ("LOG_FORMAT", "xml"), ("REDIS_URL", "http://x"), ("MAX_CALLS", "many")];
@@ -99,7 +100,7 @@ fn every_variable_is_shown_and_secrets_are_not() {
 #[test]
 fn a_gateway_serves_reports_its_health_and_stops_on_sigterm() {
     let dir = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let address = format!("127.0.0.1:{port}");
     let vars = [
         ("BIND_ADDR", address.as_str()),

@@ -343,7 +343,7 @@ async fn a_source_with_more_keys_than_a_scans_page_is_read_whole() {
 #[tokio::test]
 async fn a_source_that_is_not_there_or_a_prefix_with_a_glob_is_an_error() {
     let bench = Bench::start().await;
-    let away = SecretString::from(format!("redis://127.0.0.1:{}", crate::support::redis::free_port()));
+    let away = SecretString::from(format!("redis://127.0.0.1:{}", crate::support::ports::free_port()));
     let import = Import { source: away, ..bench.import(Layout::Aegen) };
     let error = import::run(&import, bench.store.as_ref(), NOW).await.unwrap_err();
     assert!(matches!(error, ImportError::Source(_)), "{error}");

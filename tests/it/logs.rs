@@ -8,8 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::gateway::audio;
+use crate::support::ports::free_port;
 use crate::support::process::GatewayProcess;
-use crate::support::redis::free_port;
 
 /// Waits until the log holds this.
 async fn until_said(gateway: &GatewayProcess, words: &str) -> String {

@@ -26,7 +26,8 @@ use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::indexed;
-use crate::support::redis::{RedisServer, free_port};
+use crate::support::ports::free_port;
+use crate::support::redis::RedisServer;
 
 mod mirror;
 

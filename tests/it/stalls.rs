@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::gateway::{ACCOUNT_SID, Setup, TOKEN, TestGateway, audio};
 use crate::support::line::{call_sid, media};
+use crate::support::ports::free_port;
 use crate::support::process::{GatewayProcess, PROCESS_SCRIPT};
 use crate::support::proxy::{Mode, Proxy};
 
@@ -38,7 +39,7 @@ fn simulator(proxy: &Proxy) -> Simulator {
 
 /// A gateway in this process that is reached through a proxy only.
 async fn behind_proxy(setup: Setup) -> (TestGateway, Proxy) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let proxy = Proxy::before(port).await;
     let setup = setup.var("BIND_ADDR", &format!("127.0.0.1:{port}")).var("PUBLIC_URL", &origin(&proxy));
     (setup.var("MEMORY_CONSENT", "implicit").start().await, proxy)

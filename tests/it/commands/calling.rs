@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{redial, text};
 use crate::support::gateway::{ACCOUNT_SID, Setup, TOKEN};
+use crate::support::ports::free_port;
 
 async fn call(args: Vec<String>, vars: Vec<(&'static str, String)>) -> Output {
     let run = move || {
@@ -95,10 +96,7 @@ async fn a_gateway_is_rung_where_it_is_and_signed_for_as_it_is_known() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_comes_to_nothing_fails_and_says_why() {
     let twiml = |verbs: &str| format!("<?xml version=\"1.0\"?><Response>{verbs}</Response>");
-    let closed = {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        format!("http://{port}")
-    };
+    let closed = format!("http://127.0.0.1:{}", free_port());
     let no_stream = "<Connect><Stream url=\"ws://127.0.0.1:1/media\"/></Connect>";
     for (origin, told) in [
         (closed, "nothing listens there: start `redial serve`"),
@@ -122,7 +120,7 @@ async fn a_call_that_comes_to_nothing_fails_and_says_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_is_starting_is_waited_for() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = format!("127.0.0.1:{}", free_port());
     let mut args = url(&format!("http://{address}"));
     args.extend(["--wait", "60", "--token", TOKEN].map(str::to_owned));
     let calling = tokio::spawn(call(args, Vec::new()));

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::{make_memory, redial, text};
+use crate::support::ports::free_port;
 use crate::support::programs::program;
 
 /// A pipe that nobody reads any more.
@@ -123,7 +124,7 @@ fn a_wrong_log_filter_is_told_with_the_other_faults() {
 #[test]
 fn a_gateway_whose_log_nobody_reads_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = format!("127.0.0.1:{}", free_port());
     let vars =
         [("BIND_ADDR", address.as_str()), ("ADMIN_ADDR", "127.0.0.1:0"), ("DATA_DIR", dir.path().to_str().unwrap())];
     let mut gateway = redial(&["serve"], &vars).stdout(left()).stderr(left()).spawn().unwrap();

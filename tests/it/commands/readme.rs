@@ -4,6 +4,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{redial, text};
+use crate::support::ports::free_port;
 use crate::support::programs::program;
 
 /// The commands in the README's block that begins with this one.
@@ -40,7 +41,7 @@ impl Drop for Stopped {
 #[test]
 fn the_readmes_first_call_leaves_the_name_that_was_said() {
     let folder = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let address = format!("127.0.0.1:{port}");
     let models = std::env::current_dir().unwrap().join("models");
     // Not what the README says: a port of our own, and where the models are from here.

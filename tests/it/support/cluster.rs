@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 
-use super::redis::{RedisServer, free_port};
+use super::ports::free_port;
+use super::redis::RedisServer;
 
 /// A busy machine may take a while until all nodes have heard of each other.
 const JOIN_DEADLINE: Duration = Duration::from_secs(30);

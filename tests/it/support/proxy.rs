@@ -9,8 +9,10 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
+
+use super::ports::free_port;
 
 /// What the proxy does. A change takes effect in the middle of a message, with what is still on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +51,8 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Listens on a free loopback port and passes everything on to another.
     pub(crate) async fn before(server: u16) -> Self {
-        let listener = listen(0).await;
-        let port = listener.local_addr().expect("it is bound").port();
+        let port = free_port();
+        let listener = listen(port).await;
         let (mode, modes) = watch::channel(Mode::Pass);
         let (listening, listens) = watch::channel(true);
         let task = AbortOnDropHandle::new(tokio::spawn(run(listener, local(server), modes, listening)));
@@ -74,15 +76,8 @@ fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// Binds, once nobody else has the port.
 async fn listen(port: u16) -> TcpListener {
-    loop {
-        match TcpListener::bind(local(port)).await {
-            Ok(listener) => return listener,
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => sleep(Duration::from_millis(5)).await,
-            Err(error) => panic!("the proxy cannot listen: {error}"),
-        }
-    }
+    TcpListener::bind(local(port)).await.expect("the port is this process's own")
 }
 
 /// Accepts connections; closes the port while they are to be refused.

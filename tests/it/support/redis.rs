@@ -1,6 +1,5 @@
 //! A real `redis-server` of a test's own: on a free loopback port, in a directory that goes away with it.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::ports::free_port;
 use super::programs::program;
 
 /// A busy machine may take a while to start a process.
@@ -33,17 +33,11 @@ impl RedisServer {
     pub(crate) async fn start_with(args: &[&str]) -> Self {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         let deadline = Instant::now() + START_DEADLINE;
-        loop {
-            // Somebody else may take the port between our closing it and the server's opening it.
-            let port = free_port();
-            let dir = tempfile::tempdir().expect("a temporary directory");
-            let child = spawn(port, &args, dir.path());
-            let mut server = Self { port, args: args.clone(), dir, child };
-            if server.ready(deadline).await {
-                return server;
-            }
-            assert!(Instant::now() < deadline, "redis-server does not start");
-        }
+        let (port, dir) = (free_port(), tempfile::tempdir().expect("a temporary directory"));
+        let child = spawn(port, &args, dir.path());
+        let mut server = Self { port, args, dir, child };
+        assert!(server.ready(deadline).await, "redis-server does not start");
+        server
     }
 
     /// Where it listens, without user and password.
@@ -127,12 +121,6 @@ impl Drop for RedisServer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 fn spawn(port: u16, args: &[String], dir: &Path) -> Child {

@@ -3,8 +3,9 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use super::ports::free_port;
 use super::programs::program;
-use super::redis::{RedisServer, free_port};
+use super::redis::RedisServer;
 
 /// Sentinels find each other by messages that they send every two seconds.
 const START_DEADLINE: Duration = Duration::from_secs(30);
