@@ -72,7 +72,21 @@ pub struct ToolRequest {
     pub effect: Effect,
 }
 
+/// The longest arguments of a call, in bytes, and the longest name: they are kept with the turn, and compared with those before.
+const MAX_ARGUMENTS_BYTES: usize = 8192;
+const MAX_NAME_BYTES: usize = 128;
+
 impl ToolRequest {
+    /// As much of it as may be kept. False: it is too long to be carried out.
+    pub(crate) fn shorten(&mut self) -> bool {
+        let fits = self.arguments.len() <= MAX_ARGUMENTS_BYTES && self.name.len() <= MAX_NAME_BYTES;
+        if !fits {
+            self.arguments = "{}".to_owned();
+            self.name.truncate(self.name.floor_char_boundary(MAX_NAME_BYTES));
+        }
+        fits
+    }
+
     /// The same tool with the same arguments, however these are written.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.is_call_of(&other.name, &other.arguments)

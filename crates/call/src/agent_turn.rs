@@ -12,6 +12,9 @@ use crate::playout::Playhead;
 use crate::script::{Script, Voice};
 use crate::tools::Tools;
 
+/// The longest words of an answer, in bytes: a quarter of an hour of speech. What goes on beyond is stopped.
+const MAX_ANSWER_BYTES: usize = 16 * 1024;
+
 /// What an agent turn is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -202,6 +205,11 @@ impl AgentTurn {
     }
 
     // The answer
+
+    /// With these words an answer that is being made gets longer than any may be.
+    pub(crate) fn is_overlong_with(&self, text: &str) -> bool {
+        self.takes_more() && self.script.text_bytes() + text.len() > MAX_ANSWER_BYTES
+    }
 
     /// More of the answer's words. False: there is nothing to be added.
     pub(crate) fn on_reply_text(&mut self, text: &str) -> bool {

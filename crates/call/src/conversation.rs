@@ -241,7 +241,10 @@ impl Conversation {
 
     fn on_reply_text(&mut self, now: Duration, turn: TurnId, text: &str, cx: &mut Context) {
         let Some(agent) = self.floor.agent_of(turn) else { return };
-        if agent.on_reply_text(text) {
+        if agent.is_overlong_with(text) {
+            cx.act(Action::CancelReply { turn });
+            self.on_reply_failed(now, turn, cx);
+        } else if agent.on_reply_text(text) {
             cx.cancel(&[Timer::Filler]);
             cx.set(Timer::Reply, now + cx.settings.reply_wait);
             self.advance_agent_turn(now, cx);

@@ -200,6 +200,10 @@ impl Script {
         self.texts().collect::<Vec<_>>().join(" ")
     }
 
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.texts().map(str::len).sum()
+    }
+
     /// The words end in a question.
     pub(crate) fn asks(&self) -> bool {
         self.texts().last().is_some_and(|text| text.trim_end().ends_with('?'))

@@ -10,9 +10,6 @@ use crate::timer::Timer;
 
 /// The most tools that one turn may call; more are answered as failed.
 const MAX_CALLS: usize = 16;
-/// The longest arguments of a call, in bytes, and the longest name; with longer ones it is answered as failed. They are kept with the turn.
-const MAX_ARGUMENTS_BYTES: usize = 8192;
-const MAX_NAME_BYTES: usize = 128;
 
 /// The tools of one agent turn.
 #[derive(Debug, Default)]
@@ -66,24 +63,15 @@ impl Tools {
         &self.acts
     }
 
-    /// The agent wants a tool to run. `before`: what came of the same in answer to the same words.
-    pub(crate) fn call(&mut self, turn: TurnId, mut request: ToolRequest, before: Option<ToolOutcome>) {
+    /// The agent wants a tool to run. `before`: it does not run, and this came of it; of the same in answer to the same words, say.
+    pub(crate) fn call(&mut self, turn: TurnId, request: ToolRequest, before: Option<ToolOutcome>) {
         let index = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
         let id = ToolCallId { turn, index };
         let same = |tool: &&Tool| tool.request.effect == Effect::SideEffect && tool.request.is_same(&request);
         let before = before.or_else(|| self.calls.iter().find(same).map(|_| ToolOutcome::AlreadyDone));
-        let too_long = request.arguments.len() > MAX_ARGUMENTS_BYTES || request.name.len() > MAX_NAME_BYTES;
-        if too_long {
-            request.arguments = "{}".to_owned();
-            request.name.truncate(request.name.floor_char_boundary(MAX_NAME_BYTES));
-        }
-        let failed = |reason: &str| Some(ToolOutcome::Failed { reason: reason.to_owned() });
-        let refused = match self.calls.len() {
-            MAX_CALLS.. => failed("too many calls in one turn"),
-            _ if too_long => failed("the tool's name or arguments are too long"),
-            _ => None,
-        };
-        match before.or(refused) {
+        let full = self.calls.len() >= MAX_CALLS;
+        let too_many = || ToolOutcome::Failed { reason: "too many calls in one turn".to_owned() };
+        match before.or_else(|| full.then(too_many)) {
             // A model that calls without end leaves no more notes than it may have calls.
             Some(_) if self.calls.len() >= 2 * MAX_CALLS => (),
             Some(outcome) => {

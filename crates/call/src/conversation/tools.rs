@@ -18,10 +18,15 @@ impl Conversation {
         }
     }
 
-    pub(super) fn on_tool_call(&mut self, now: Duration, turn: TurnId, request: ToolRequest, cx: &mut Context) {
+    pub(super) fn on_tool_call(&mut self, now: Duration, turn: TurnId, mut request: ToolRequest, cx: &mut Context) {
         let Some(agent) = self.floor.agent_of(turn) else { return };
-        let repeats = request.effect == Effect::SideEffect;
-        let before = if repeats { cx.transcript.done_before(&request) } else { None };
+        let before = if !request.shorten() {
+            Some(ToolOutcome::Failed { reason: "the tool's name or arguments are too long".to_owned() })
+        } else if request.effect == Effect::SideEffect {
+            cx.transcript.done_before(&request)
+        } else {
+            None
+        };
         if agent.on_tool_call(request, before) {
             cx.set(Timer::Reply, now + cx.settings.reply_wait);
             self.advance_agent_turn(now, cx);

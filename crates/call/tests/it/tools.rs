@@ -151,6 +151,23 @@ fn arguments_without_end_are_not_kept_and_run_nothing() {
 }
 
 #[test]
+fn an_answer_without_end_is_stopped_and_what_was_said_of_it_counts() {
+    let mut sim = Sim::asked();
+    let turn = TurnId(3);
+    let sentence = "This goes on and on, as if nobody had anything else to do. ".repeat(10);
+    for _ in 0..200 {
+        sim.at(1, Event::ReplyText { turn, text: sentence.clone() });
+    }
+    let cancels = sim.actions.iter().filter(|action| **action == Action::CancelReply { turn }).count();
+    assert_eq!(cancels, 1);
+    sim.at(1, Event::Synthesized { turn, size_bytes: 8000 });
+    sim.at(2000, Event::SpeechStarted);
+    sim.at(900, Event::Partial { utterance: UtteranceId(2), text: "please stop talking now".into() });
+    let kept = sim.told(3).last().copied().expect("it was cut short").clone();
+    assert!(!kept.text.is_empty() && kept.text.len() + kept.cut.len() + kept.never_sent.len() <= 17_000, "{kept:?}");
+}
+
+#[test]
 fn a_turn_without_acts_is_written_as_it_was_before_there_were_any() {
     let json = r#"{"id":1,"role":"user","via":"voice","text":"Hello","start_ms":1,"end_ms":2}"#;
     let turn: Turn = serde_json::from_str(json).unwrap();
