@@ -52,6 +52,8 @@ pub enum What {
     Event(Event),
     /// The core wanted it done.
     Action(Action),
+    /// The caller was erased. Nothing more of the call is shown, and what was shown of it is not to be kept.
+    Forgotten,
 }
 
 /// All live calls, seen by one viewer.

@@ -82,8 +82,9 @@ impl Recorder {
     }
 
     /// The caller was erased while on the phone: nothing of the call is kept or shown from now on.
-    pub(super) fn forget(&mut self) {
+    pub(super) fn forget(&mut self, now: Duration) {
         tracing::info!("the caller was erased; nothing of this call is kept");
+        self.show(now, || What::Forgotten);
         self.record.forget();
         self.log = None;
         if let Some(mirror) = self.mirror.take() {
