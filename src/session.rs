@@ -34,8 +34,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use redial_call::{
-    Action, Call, CallId, EndReason, EndSignal, Endpointing, Event, Load, Role, Settings, ToolCallId, ToolOutcome,
-    Turn, UtteranceId,
+    Action, Call, CallId, EndReason, EndSignal, Endpointing, Event, Load, Medium, Role, Settings, ToolCallId,
+    ToolOutcome, Turn, UtteranceId,
 };
 use redial_carrier::line::{Codec, LineCommand};
 use redial_carrier::reframe::Reframer;
@@ -199,17 +199,20 @@ impl CallTask {
         let (before, turns, said_before) = resumed.unwrap_or_default();
         let tools = RunningTools::new(Arc::clone(&parts.tools), parts.tasks.clone());
         let context = AgentContext { tools: tools.specs().into(), ..AgentContext::default() };
-        let speech_to_speech = parts.settings.endpointing == Endpointing::Model;
-        let model = parts.realtime.clone().filter(|_| speech_to_speech).map(|provider| {
+        let Settings { medium, endpointing, .. } = parts.settings;
+        let model = parts.realtime.clone().filter(|_| endpointing == Endpointing::Model).map(|provider| {
             let language = VoiceContext::default().language;
-            Model::new(
-                provider,
-                RealtimeContext { language, before: said_before.clone(), ..RealtimeContext::default() },
-            )
+            Model::new(provider, RealtimeContext { language, ..RealtimeContext::default() })
         });
+        let stt = Arc::clone(&parts.stt);
+        let hearing = if model.is_some() || medium == Medium::Text {
+            Hearing::closed(stt)
+        } else {
+            Hearing::open(stt, SttContext::default())
+        };
         Self {
             call: Call::resumed(parts.settings.clone(), turns),
-            hearing: Hearing::open(Arc::clone(&parts.stt), SttContext::default()),
+            hearing,
             mind: Mind::new(Arc::clone(&parts.agent), context),
             voice: Voice::new(parts.tts.open(&VoiceContext::default())),
             model,
@@ -324,12 +327,15 @@ impl CallTask {
         self.recorder.found(&found);
         self.parts.calls.found(&self.call_sid, &found.caller);
         self.mind.know(&found);
+        if self.model.is_none() {
+            self.mind.warm();
+        }
         self.open_model();
     }
 
     /// The caller was erased while on the phone: the talk goes on, and nothing of it is kept.
     fn forget(&mut self) {
-        self.recorder.forget();
+        self.recorder.forget(self.now());
         self.mind.forget();
         self.open_model();
     }

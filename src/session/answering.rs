@@ -1,6 +1,6 @@
 //! An answer of the agent: asked for when the core wants one, and told to it sentence by sentence.
 
-use redial_call::{Act, Cue, Event, ReplyEnd, TurnId};
+use redial_call::{Act, Cue, Event, ReplyEnd, Turn, TurnId};
 use redial_provider::ProviderError;
 use redial_provider::agent::{Delta, Prompt, Usage};
 
@@ -12,9 +12,14 @@ impl CallTask {
         if self.model.is_some() {
             return self.ask_model(turn, cue);
         }
+        let (before, history) = (self.summary.text().to_owned(), self.recent_turns());
+        self.mind.ask(turn, Prompt { before, history, cue });
+    }
+
+    /// The turns that whoever answers is shown; those before are in the summary.
+    pub(super) fn recent_turns(&self) -> Vec<Turn> {
         let turns = self.call.history();
-        let history = turns[turns.len().saturating_sub(self.parts.max_messages)..].to_vec();
-        self.mind.ask(turn, Prompt { before: self.summary.text().to_owned(), history, cue });
+        turns[turns.len().saturating_sub(self.parts.max_messages)..].to_vec()
     }
 
     pub(super) fn on_delta(&mut self, delta: Option<Result<Delta, ProviderError>>) {

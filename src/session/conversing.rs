@@ -1,5 +1,7 @@
 //! A call with a speech-to-speech model: what it is told, and what it tells.
 
+use std::collections::BTreeMap;
+
 use redial_call::{Act, Cue, Event, Frame, Role, ToolCallId, ToolOutcome, Turn, TurnId, Via};
 use redial_provider::ProviderError;
 use redial_provider::realtime::{RealtimeInput, RealtimeOutput};
@@ -15,9 +17,17 @@ impl CallTask {
 
     /// Opens the model, now that it is known who calls, or that nobody knows it any more.
     pub(super) fn open_model(&mut self) {
-        let history = self.call.history();
-        if let Some(model) = &mut self.model {
-            model.open(self.mind.context().clone(), history);
+        self.remember_for_model();
+        let abandoned = self.model.as_mut().and_then(|model| model.open(self.mind.context().clone()));
+        if let Some(turn) = abandoned {
+            self.model_failed(turn, &ProviderError::Other("another model has taken over".into()));
+        }
+    }
+
+    /// Whoever is opened next knows the talk so far.
+    fn remember_for_model(&self) {
+        if let Some(model) = &self.model {
+            model.remember(self.summary.text(), self.recent_turns());
         }
     }
 
@@ -25,9 +35,9 @@ impl CallTask {
     pub(super) fn ask_model(&mut self, turn: TurnId, cue: Cue) {
         if cue == Cue::Tools {
             let own = self.call.history().into_iter().rfind(|known| known.id == turn);
-            for (call, outcome) in own.map(outcomes).unwrap_or_default() {
+            for (call, name, outcome) in own.map(outcomes).unwrap_or_default() {
                 if self.model.as_ref().is_some_and(|model| !model.knows_of(call)) {
-                    self.tell_model(RealtimeInput::ToolReturned { call, outcome });
+                    self.tell_model(RealtimeInput::ToolReturned { call, name, outcome });
                 }
             }
         }
@@ -39,6 +49,9 @@ impl CallTask {
     /// A turn is over. The model knows what it heard and said itself, and is told the rest.
     pub(super) fn tell_model_of(&mut self, turn: &Turn) {
         let Some(model) = &self.model else { return };
+        if !model.is_open() {
+            return self.remember_for_model();
+        }
         let unknown = match turn.role {
             Role::Agent => !model.speaks(turn.id),
             Role::Caller => turn.via == Via::Keypad,
@@ -53,9 +66,7 @@ impl CallTask {
             Told::Audio(turn, frames) => self.on_model_audio(turn, &frames),
             Told::Output(output) => self.on_model_output(output),
             Told::Died(answering) => {
-                if let Some(model) = &self.model {
-                    model.remember(self.call.history());
-                }
+                self.remember_for_model();
                 if let Some(turn) = answering {
                     self.model_failed(turn, &ProviderError::Other("the model is gone".into()));
                 }
@@ -70,6 +81,10 @@ impl CallTask {
         }
         let size_bytes = self.voice.append(turn, frames);
         self.handle(Event::Synthesized { turn, size_bytes });
+        if self.voice.is_full() {
+            self.tell_model(RealtimeInput::Cancel { turn });
+            self.model_failed(turn, &ProviderError::Other("it speaks without an end".into()));
+        }
     }
 
     fn on_model_output(&mut self, output: RealtimeOutput) {
@@ -95,13 +110,17 @@ impl CallTask {
     }
 }
 
-/// What came of a turn's tools; of several outcomes of one, the last.
-fn outcomes(turn: Turn) -> Vec<(ToolCallId, ToolOutcome)> {
-    let mut outcomes: Vec<(ToolCallId, ToolOutcome)> = Vec::new();
+/// What came of a turn's tools, each with its name; of several outcomes of one, the last.
+fn outcomes(turn: Turn) -> Vec<(ToolCallId, String, ToolOutcome)> {
+    let mut names = BTreeMap::new();
+    let mut outcomes = BTreeMap::new();
     for act in turn.acts {
-        let Act::ToolReturned { call, outcome } = act else { continue };
-        outcomes.retain(|(known, _)| *known != call);
-        outcomes.push((call, outcome));
+        match act {
+            Act::ToolCalled { call, name, .. } => drop(names.insert(call.index, name)),
+            Act::ToolReturned { call, outcome } => drop(outcomes.insert(call.index, (call, outcome))),
+            _ => (),
+        }
     }
-    outcomes
+    let named = |(index, (call, outcome))| (call, names.remove(&index).unwrap_or_default(), outcome);
+    outcomes.into_iter().map(named).collect()
 }

@@ -1,5 +1,6 @@
-//! One call's recogniser, as long as the call lives.
+//! One call's recogniser, as long as the call lives; none where somebody else hears for us.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use redial_call::Load;
@@ -10,7 +11,8 @@ use super::reopening::{Part, Reopening};
 /// What hears the caller.
 pub(super) struct Hearing {
     provider: Arc<dyn Stt>,
-    stream: Reopening<SttInput, SttOutput>,
+    /// `None`: it is not asked.
+    stream: Option<Reopening<SttInput, SttOutput>>,
 }
 
 impl Hearing {
@@ -21,7 +23,12 @@ impl Hearing {
             let stream = ears.open(context.clone());
             (stream.input, stream.output)
         };
-        Self { provider, stream: Reopening::new(Part::Ears, open) }
+        Self { provider, stream: Some(Reopening::new(Part::Ears, open)) }
+    }
+
+    /// Hears nothing: a speech-to-speech model does, or the carrier.
+    pub(super) const fn closed(provider: Arc<dyn Stt>) -> Self {
+        Self { provider, stream: None }
     }
 
     pub(super) fn load(&self) -> Load {
@@ -30,7 +37,9 @@ impl Hearing {
 
     /// Hands over, now or as soon as there is room.
     pub(super) fn tell(&mut self, input: SttInput) {
-        self.stream.tell(input);
+        if let Some(stream) = &mut self.stream {
+            stream.tell(input);
+        }
     }
 
     /// The next thing recognised.
@@ -39,7 +48,8 @@ impl Hearing {
     /// Dropped, it loses nothing in either direction.
     pub(super) async fn next(&mut self) -> SttOutput {
         loop {
-            if let Some(output) = self.stream.next().await {
+            let Some(stream) = &mut self.stream else { return pending().await };
+            if let Some(output) = stream.next().await {
                 return output;
             }
         }

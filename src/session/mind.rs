@@ -34,13 +34,18 @@ impl Mind {
         Self { agent, session: None, context, reply: None }
     }
 
-    /// It is known who calls. A mind that was opened before, for a stranger, is opened anew: the history is not its own.
+    /// It is known who calls. A mind that was opened before, for a stranger, is not theirs: the history is not its own either.
     pub(super) fn know(&mut self, found: &Lookup) {
         if let Some(known) = &found.known {
             self.context.profile = known.profile.clone();
         }
         self.context.level = found.level;
-        self.session = Some(self.agent.open(self.context.clone()));
+        self.session = None;
+    }
+
+    /// Opens it before it is needed.
+    pub(super) fn warm(&mut self) {
+        self.session.get_or_insert_with(|| self.agent.open(self.context.clone()));
     }
 
     /// What is remembered of the caller, as far as is known.

@@ -82,21 +82,30 @@ impl<I, O> Reopening<I, O> {
         Self { part, open, stream, waiting: VecDeque::new(), backoff: REOPENINGS, opens_at: None, told }
     }
 
-    /// Hands over, now or as soon as there is room. While it is closed nothing waits: what was said to it then is of the past.
-    pub(super) fn tell(&mut self, input: I) {
+    /// Hands over, now or as soon as there is room. False: it was dropped. While it is closed nothing waits: what was said to it then
+    /// is of the past.
+    pub(super) fn tell(&mut self, input: I) -> bool {
         let left = match &self.stream {
             Some((to, _)) if self.waiting.is_empty() => match to.try_send(input) {
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(TrySendError::Full(input)) => Some(input),
                 Err(TrySendError::Closed(_)) => None,
             },
             Some(_) => Some(input),
             None => None,
         };
-        match left.filter(|_| self.waiting.len() < MOST_WAITING) {
-            Some(input) => self.waiting.push_back(input),
-            None => self.part.count_dropped(),
+        let left = left.filter(|_| self.waiting.len() < MOST_WAITING);
+        let waits = left.is_some();
+        if !waits {
+            self.part.count_dropped();
         }
+        self.waiting.extend(left);
+        waits
+    }
+
+    /// It does not keep up: it counts as dead.
+    pub(super) fn give_up(&mut self) {
+        self.on_death();
     }
 
     /// It can be told something.
@@ -192,8 +201,26 @@ mod tests {
         }
         assert!(timeout(HOUR, stream.next()).await.is_err());
         assert_eq!(opened.load(Ordering::Relaxed), MOST_DEATHS);
-        stream.tell(1);
+        assert!(!stream.tell(1));
         assert!(timeout(HOUR, stream.next()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_read_is_told_so_much_and_can_be_given_up() {
+        let mut stream: Reopening<u32, u32> = Reopening::new(Part::Model, || {
+            let ((to, inputs), (answers, from)) = (mpsc::channel(4), mpsc::channel(1));
+            tokio::spawn(async move {
+                let _idle = inputs;
+                answers.closed().await;
+            });
+            (to, from)
+        });
+        let taken = (0..1000).take_while(|input| stream.tell(*input)).count();
+        assert_eq!(taken, 4 + MOST_WAITING);
+        stream.give_up();
+        assert!(!stream.is_open() && !stream.tell(1));
+        assert!(timeout(HOUR, stream.next()).await.is_err(), "the next one says nothing either");
+        assert!(stream.is_open() && stream.tell(1));
     }
 
     /// Takes little at once, and gives back what it got.
@@ -213,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn nine_seconds_at_once_are_heard_whole_and_in_order() {
         let mut stream = Reopening::new(Part::Ears, narrow);
-        (0..450).for_each(|input| stream.tell(input));
+        assert!((0..450).all(|input| stream.tell(input)));
         for expected in 0..450 {
             assert_eq!(timeout(Duration::from_secs(30), stream.next()).await, Ok(Some(expected)));
         }

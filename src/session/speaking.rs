@@ -45,7 +45,7 @@ impl CallTask {
         turn.fills = fills;
     }
 
-    pub(super) fn on_voiced(&mut self, pieces: Vec<Spoken>, after: After) {
+    pub(super) fn on_voiced(&mut self, pieces: Vec<Spoken>, mut after: After) {
         let Some(turn) = &mut self.voice.turn else { return };
         let id = turn.id;
         let before = turn.audio.size_bytes();
@@ -62,6 +62,10 @@ impl CallTask {
         }
         if !matches!(after, After::More) {
             turn.speech = None;
+        }
+        if matches!(after, After::More) && self.voice.is_full() {
+            self.voice.turn(id).speech = None;
+            after = After::Failed(ProviderError::Other("it speaks without an end".into()));
         }
         self.tell_words(id, words);
         if size_bytes > 0 {

@@ -12,6 +12,8 @@ use super::turn_audio::TurnAudio;
 
 /// Pieces of speech read in one turn of the loop, so that a burst does not delay the socket.
 const MAX_PIECES_A_TURN: usize = 100;
+/// The longest audio of a turn: ten minutes, 4.8 MB. Whoever speaks on is stopped.
+const MAX_TURN_BYTES: usize = 8000 * 600;
 
 /// One call's voice, and the turn that it is speaking.
 pub(super) struct Voice {
@@ -74,6 +76,11 @@ impl Voice {
             audio.push(frame.as_bytes());
         }
         u32::try_from(audio.size_bytes() - before).unwrap_or(u32::MAX)
+    }
+
+    /// The turn has more audio than any may have.
+    pub(super) fn is_full(&self) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.audio.size_bytes() > MAX_TURN_BYTES)
     }
 
     /// A sentence is being spoken.

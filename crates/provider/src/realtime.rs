@@ -70,10 +70,12 @@ pub enum RealtimeInput {
         /// The words, or the keys.
         text: String,
     },
-    /// What came of a tool.
+    /// What came of a tool. A call that was not made on this stream was made on the one before: then it belongs to the talk, in words.
     ToolReturned {
         /// The call: its index counts the [`RealtimeOutput::ToolCall`]s of the turn, from 0 on.
         call: ToolCallId,
+        /// The tool's name.
+        name: String,
         /// What came of it.
         outcome: ToolOutcome,
     },

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use redial_call::{Cue, Frame, TurnId, UtteranceId};
+use redial_call::{Cue, Frame, ToolCallId, ToolOutcome, TurnId, UtteranceId};
 use tokio::time::timeout;
 
 use crate::realtime::{OUTPUT, Realtime, RealtimeContext, RealtimeInput, RealtimeOutput, RealtimeStream};
@@ -22,6 +22,7 @@ pub async fn check(model: &dyn Realtime, speech: &[Frame]) {
     an_answer_comes_between_its_question_and_its_end(model).await;
     after_a_cancel_nothing_of_the_turn_comes(model).await;
     a_turn_starts_before_it_is_committed_and_its_words_come_once(model, speech).await;
+    what_came_of_an_earlier_streams_tool_is_taken(model).await;
     input_is_read_while_output_is_full(model).await;
     a_dropped_stream_ends_its_tasks(model).await;
 }
@@ -105,6 +106,14 @@ async fn a_turn_starts_before_it_is_committed_and_its_words_come_once(model: &dy
         assert_eq!(of, utterance);
         assert!(worded.insert(of), "words come once");
     }
+}
+
+async fn what_came_of_an_earlier_streams_tool_is_taken(model: &dyn Realtime) {
+    let mut stream = open(model);
+    let call = ToolCallId { turn: TurnId(2), index: 3 };
+    let outcome = ToolOutcome::Done { result: "booked".to_owned() };
+    tell(&stream, RealtimeInput::ToolReturned { call, name: "book".to_owned(), outcome }).await;
+    answered(&mut stream, TurnId(2)).await;
 }
 
 async fn input_is_read_while_output_is_full(model: &dyn Realtime) {
