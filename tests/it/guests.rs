@@ -8,8 +8,6 @@ mod orders;
 mod viewers;
 mod voices;
 
-use std::time::Duration;
-
 use redial::simulate::{HangUp, Script, Step};
 use redial_call::{Role, Turn};
 use redial_memory::model::SessionDoc;
@@ -23,9 +21,9 @@ fn setup(hears: &[&str]) -> Setup {
     Setup::hearing(hears.iter().copied()).var("MEMORY_CONSENT", "implicit").var("CALL_LOG", "true")
 }
 
-/// A call of these steps, which waits a while and hangs up.
+/// A call of these steps, which hears the last answer out and hangs up.
 async fn call(gateway: &TestGateway, steps: impl IntoIterator<Item = Step>) -> SessionDoc {
-    let end = [Step::Wait(Duration::from_millis(2000)), Step::HangUp(HangUp::Normal)];
+    let end = [Step::say("nothing more", Vec::new()), Step::HangUp(HangUp::Normal)];
     let script = Script::new(FROM, "+18005550199").with_steps(steps.into_iter().chain(end));
     let report = gateway.simulator().call(script).await.unwrap();
     assert!(report.warnings.is_empty(), "{:?}", report.warnings);

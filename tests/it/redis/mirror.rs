@@ -232,7 +232,7 @@ async fn a_server_that_is_away_costs_a_live_call_nothing() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_none_never_becomes_part_of_a_mirrors_key() {
+async fn a_name_that_is_no_id_never_becomes_part_of_a_mirrors_key() {
     let server = RedisServer::start().await;
     let (store, mut raw) = (store(&server).await, server.raw().await);
     for name in ["", "a:b", "*", "a\nb"] {
