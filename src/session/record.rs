@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redial_call::{Act, Role, ToolOutcome, Turn, Via};
+use redial_call::{Act, Part, Role, ToolOutcome, Turn, Via};
 use redial_identity::Caller;
 use redial_memory::model::{Message, Metadata, SCHEMA_VERSION, SessionDoc};
 use redial_memory::session_id::SessionId;
@@ -207,8 +207,9 @@ fn size(turn: &Turn) -> usize {
 
 fn act_size(act: &Act) -> usize {
     match act {
-        Act::AskedConsent | Act::AskedErase | Act::EndCall => 0,
-        Act::ReadBack { what } => what.len(),
+        Act::AskedConsent | Act::AskedErase | Act::EndCall | Act::Other => 0,
+        Act::Understood { parts, .. } => parts.iter().map(|part| part.kind.len() + size_of::<Part>()).sum(),
+        Act::Asked { what } | Act::ReadBack { what } => what.len(),
         Act::Transferring { to } => to.len(),
         Act::ToolCalled { name, arguments, .. } => name.len() + arguments.len(),
         Act::ToolReturned { outcome, .. } => match outcome {

@@ -11,6 +11,18 @@ use crate::ids::TurnId;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
+    /// What it took a turn of the caller's for. Stands before its words, so it counts whether they were heard or not.
+    Understood {
+        /// The caller's turn.
+        turn: TurnId,
+        /// What it is made of, in order; empty: nothing that says anything.
+        parts: Vec<Part>,
+    },
+    /// It asked for something.
+    Asked {
+        /// For what, as the agent calls it.
+        what: String,
+    },
     /// It asked whether the caller may be remembered.
     AskedConsent,
     /// It asked whether everything about the caller is to be deleted.
@@ -43,6 +55,27 @@ pub enum Act {
     },
     /// It said goodbye; we hang up once that was heard.
     EndCall,
+    /// What a later version than this one knows.
+    #[serde(other)]
+    Other,
+}
+
+/// A piece of a turn of the caller's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// What it is, as the agent calls it.
+    pub kind: String,
+    /// Where it begins in the turn's text, in bytes.
+    pub from: u32,
+    /// Where it ends, in bytes.
+    pub to: u32,
+}
+
+impl Part {
+    /// The piece of `text`, the turn's; nothing of a text that it is none of.
+    pub fn of<'a>(&self, text: &'a str) -> &'a str {
+        text.get(self.from as usize..self.to as usize).unwrap_or_default()
+    }
 }
 
 impl Act {

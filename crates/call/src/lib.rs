@@ -47,7 +47,7 @@ mod transcript;
 mod turn_listener;
 
 pub use action::{Action, Cue, EndReason};
-pub use acts::{Act, Effect, ToolCallId, ToolOutcome, ToolRequest};
+pub use acts::{Act, Effect, Part, ToolCallId, ToolOutcome, ToolRequest};
 pub use audio::Frame;
 pub use call::Call;
 pub use caller_turn::VoiceQuality;

@@ -186,7 +186,10 @@ impl Talk {
                 self.name.as_ref().map(|name| Question::NameCheck(name.say.clone()))
             }
             Act::ReadBack { what } if what == READ_BACK_NUMBER => Some(Question::NumberCheck),
-            Act::ReadBack { .. }
+            Act::Understood { .. }
+            | Act::Asked { .. }
+            | Act::Other
+            | Act::ReadBack { .. }
             | Act::ToolCalled { .. }
             | Act::ToolReturned { .. }
             | Act::Transferring { .. }

@@ -82,6 +82,11 @@ fn tool(call: ToolCallId) -> String {
 
 fn described(act: &Act) -> String {
     match act {
+        Act::Understood { turn, parts } => {
+            let kinds: Vec<&str> = parts.iter().map(|part| part.kind.as_str()).collect();
+            format!("turn {} understood as {kinds:?}", turn.0)
+        }
+        Act::Asked { what } => format!("asked {what:?}"),
         Act::AskedConsent => "asked consent".to_owned(),
         Act::AskedErase => "asked erase".to_owned(),
         Act::ReadBack { what } => format!("read back {what:?}"),
@@ -89,5 +94,6 @@ fn described(act: &Act) -> String {
         Act::ToolReturned { call, outcome } => format!("{} {outcome:?}", tool(*call)),
         Act::Transferring { to } => format!("transferring to {to:?}"),
         Act::EndCall => "end call".to_owned(),
+        Act::Other => "something unknown".to_owned(),
     }
 }

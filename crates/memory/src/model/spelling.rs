@@ -5,8 +5,18 @@ use serde::Serialize;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, Type};
 
 /// Acts, as a turn names them.
-const ACTS: [&str; 7] =
-    ["asked_consent", "asked_erase", "read_back", "tool_called", "tool_returned", "transferring", "end_call"];
+const ACTS: [&str; 10] = [
+    "understood",
+    "asked",
+    "asked_consent",
+    "asked_erase",
+    "read_back",
+    "tool_called",
+    "tool_returned",
+    "transferring",
+    "end_call",
+    "other",
+];
 
 pub(super) fn role() -> Object {
     one_of("Who spoke.", [Role::Caller, Role::Agent])
@@ -50,6 +60,8 @@ mod tests {
         let call = ToolCallId { turn: TurnId(1), index: 0 };
         let text = String::new;
         let acts = [
+            Act::Understood { turn: TurnId(1), parts: Vec::new() },
+            Act::Asked { what: text() },
             Act::AskedConsent,
             Act::AskedErase,
             Act::ReadBack { what: text() },
@@ -57,17 +69,21 @@ mod tests {
             Act::ToolReturned { call, outcome: ToolOutcome::TimedOut },
             Act::Transferring { to: text() },
             Act::EndCall,
+            Act::Other,
         ];
         let written = acts.each_ref().map(|act| {
             // A new one does not compile until it stands here, and then in the list above.
             match act {
-                Act::AskedConsent
+                Act::Understood { .. }
+                | Act::Asked { .. }
+                | Act::AskedConsent
                 | Act::AskedErase
                 | Act::ReadBack { .. }
                 | Act::ToolCalled { .. }
                 | Act::ToolReturned { .. }
                 | Act::Transferring { .. }
-                | Act::EndCall => serde_json::to_value(act).unwrap()["act"].as_str().unwrap().to_owned(),
+                | Act::EndCall
+                | Act::Other => serde_json::to_value(act).unwrap()["act"].as_str().unwrap().to_owned(),
             }
         });
         assert_eq!(values(&message["properties"]["acts"]["items"]["properties"]["act"]), written);
