@@ -13,6 +13,7 @@ pub(crate) mod attention;
 pub(crate) mod clean;
 pub(crate) mod completeness;
 pub(crate) mod days;
+pub(crate) mod decision;
 pub(crate) mod intent;
 pub(crate) mod languages;
 pub(crate) mod name;
@@ -53,6 +54,7 @@ pub struct Language {
     pub(crate) clean: clean::CleanWords,
     pub(crate) completeness: completeness::CompletenessWords,
     pub(crate) days: days::DayNames,
+    pub(crate) decision: decision::DecisionWords,
     pub(crate) intent: intent::IntentWords,
     pub(crate) languages: languages::LanguageTags,
     pub(crate) name: name::NameWords,
@@ -78,7 +80,7 @@ macro_rules! language {
 /// English, the only language so far.
 pub fn english() -> &'static Language {
     static ENGLISH: LazyLock<Language> = LazyLock::new(|| {
-        language!("en": agent, attention, call, clean, completeness, days, facts, greeting, intent, languages, memory,
+        language!("en": agent, attention, call, clean, completeness, days, decision, facts, greeting, intent, languages, memory,
             name, numbers, question, sentences, talk, topic, words)
     });
     &ENGLISH

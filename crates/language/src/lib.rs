@@ -18,6 +18,7 @@ pub mod clean;
 pub mod completeness;
 pub mod data;
 pub mod days;
+pub mod decision;
 pub mod intent;
 pub mod languages;
 pub mod name;

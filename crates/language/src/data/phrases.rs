@@ -6,7 +6,7 @@ use serde::Deserialize;
 ///
 /// Most are looked for in [`Words`](crate::words::Words) and stand as it writes them: lower case, no punctuation, "that is" for
 /// "that's".
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Phrases(Vec<String>);
 

@@ -7,13 +7,14 @@ use super::*;
 use crate::words::Words;
 
 /// Every file, as the program has it.
-const FILES: [(&str, &str); 18] = [
+const FILES: [(&str, &str); 19] = [
     ("agent", include_str!("../../en/agent.toml")),
     ("attention", include_str!("../../en/attention.toml")),
     ("call", include_str!("../../en/call.toml")),
     ("clean", include_str!("../../en/clean.toml")),
     ("completeness", include_str!("../../en/completeness.toml")),
     ("days", include_str!("../../en/days.toml")),
+    ("decision", include_str!("../../en/decision.toml")),
     ("facts", include_str!("../../en/facts.toml")),
     ("greeting", include_str!("../../en/greeting.toml")),
     ("intent", include_str!("../../en/intent.toml")),
