@@ -130,7 +130,13 @@ fn ana(level: GreetingLevel) -> (Profile, GreetingLevel) {
     };
     let profile = Profile {
         v: 1,
-        name: Some(Name { say: "Ana Silva".to_owned(), src: "CA1#4".to_owned(), conf: Confidence::Confirmed, at: 0 }),
+        name: Some(Name {
+            say: "Ana Silva".to_owned(),
+            src: "CA1#4".to_owned(),
+            conf: Confidence::Confirmed,
+            at: 0,
+            changed: false,
+        }),
         summary: "a visit on Friday; my knee hurts".to_owned(),
         episodes: vec![episode],
         ..Profile::default()

@@ -21,6 +21,7 @@ pub mod days;
 pub mod decision;
 pub mod intent;
 pub mod languages;
+pub mod meaning;
 pub mod name;
 pub mod numbers;
 pub mod printable;

@@ -2,6 +2,7 @@
 
 use crate::data::english;
 use crate::data::question::Asked;
+use crate::decision::Care;
 use crate::words::Words;
 use crate::{name, sentences};
 
@@ -28,6 +29,12 @@ pub enum Question {
     Consent,
     /// Whether all that is remembered is to be deleted.
     Erase,
+    /// Whether this number is to be kept apart from whoever is remembered under it.
+    Part,
+    /// Whether a call that is not to be remembered may be remembered after all.
+    KeepCall,
+    /// Whether to hang up.
+    End,
     /// Whether to end with what there is, after misunderstandings.
     LeaveIt,
     /// Another agent's question that this one does not know.
@@ -35,6 +42,56 @@ pub enum Question {
 }
 
 impl Question {
+    /// Its name, as acts and `en/decision.toml` have it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Reason => "reason",
+            Self::Topic => "topic",
+            Self::More => "more",
+            Self::Name => "name",
+            Self::NameCheck(_) => "name_check",
+            Self::Number => "number",
+            Self::NumberCheck => "number_check",
+            Self::Else => "else",
+            Self::Consent => "consent",
+            Self::Erase => "erase",
+            Self::Part => "part",
+            Self::KeepCall => "keep_call",
+            Self::End => "end",
+            Self::LeaveIt => "leave_it",
+            Self::Other => "other",
+        }
+    }
+
+    /// The question of that name, as far as its name tells all of it.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let all = [
+            Self::Reason,
+            Self::Topic,
+            Self::More,
+            Self::Name,
+            Self::Number,
+            Self::NumberCheck,
+            Self::Else,
+            Self::Consent,
+            Self::Erase,
+            Self::Part,
+            Self::KeepCall,
+            Self::End,
+            Self::LeaveIt,
+        ];
+        all.into_iter().find(|question| question.name() == name)
+    }
+
+    /// How clear a yes must be; `None`: it is not answered by yes or no.
+    pub const fn care(&self) -> Option<Care> {
+        match self {
+            Self::Consent | Self::Erase | Self::Part | Self::KeepCall | Self::End => Some(Care::Irreversible),
+            Self::Topic | Self::NameCheck(_) | Self::NumberCheck | Self::Else | Self::LeaveIt => Some(Care::Ordinary),
+            Self::Reason | Self::More | Self::Name | Self::Number | Self::Other => None,
+        }
+    }
+
     /// The last question in `heard`, the words of the agent that reached the caller. A question that broke off before
     /// it said what it asks is none.
     pub fn asked(heard: &str) -> Option<Self> {
@@ -113,6 +170,9 @@ impl Question {
             Self::Else => &asked.anything_else,
             Self::Consent => &asked.consent,
             Self::Erase => &asked.erase,
+            Self::Part => &asked.part,
+            Self::KeepCall => &asked.keep_call,
+            Self::End => &asked.end,
             Self::LeaveIt => &asked.leave_it,
         }
         .clone()

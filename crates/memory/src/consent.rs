@@ -61,7 +61,7 @@ pub fn kept(mode: ConsentMode, choice: Option<Choice>, unremembered: bool) -> Ke
 /// A "no" holds whenever it was given, also when it came later: nobody else is shown the words then. A "yes" holds for
 /// its own call and later ones.
 pub fn kept_later(mode: ConsentMode, known: Option<&Consent>, session: &SessionDoc) -> Keep {
-    let talk = Talk::of_session(session, None);
+    let talk = Talk::of_session(session);
     let own = given(&talk, session).map(|given| given.memory);
     let holds = |given: &&Consent| {
         given.memory == Choice::No

@@ -3,20 +3,22 @@
 //! Evidence is what the caller said, and nothing else: the agent's words, what was remembered before and keyed digits
 //! (they are PINs and codes) never become memory. A model may write a better summary later; this one is always there.
 
+use std::collections::BTreeMap;
+
 use redial_call::{Role, Turn};
 use redial_language::data::english;
-use redial_language::intent::Intent;
 use redial_language::words::Words;
 use redial_language::{clean, sentences, topic};
 
 use crate::consent::{self, ConsentMode, Keep};
 use crate::facts;
+use crate::greeting::is_doubted;
 use crate::kept::kept_words;
 use crate::merge::merge;
 use crate::model::{Class, Episode, Name, Profile, SCHEMA_VERSION, SessionDoc};
 use crate::source::{session_of, time_of};
 use crate::summary::{MAX_EPISODE_CHARS, MAX_OPEN, MAX_OPEN_CHARS, cut};
-use crate::talk::{Evidence, Talk};
+use crate::talk::{Evidence, StatedName, Talk, same_name};
 
 /// The request's share of an episode's sentence, in characters; the last words get the rest.
 const REQUEST_CHARS: usize = 150;
@@ -28,7 +30,7 @@ const REQUEST_CHARS: usize = 150;
 /// newest [`MAX_EPISODES`](crate::summary::MAX_EPISODES) by end of the call stay, the name with the better evidence (confirmed over stated over
 /// inferred, then the later), and the last stated value of every key.
 ///
-/// A caller who says "that's not me" takes the remembered name and facts away; where that call is folded before an older
+/// A caller who has this number kept apart from the one before takes the remembered name and facts away; where that call is folded before an older
 /// one, what the older one tells comes back until it is denied again. An answer about consent holds for its own call and
 /// later ones; a "no" that is folded late takes back what later calls left.
 ///
@@ -42,7 +44,7 @@ pub fn apply_session(mode: ConsentMode, profile: Profile, session: &SessionDoc) 
     if !turns.iter().any(|turn| turn.role == Role::Caller && !turn.text.trim().is_empty()) {
         return profile;
     }
-    let talk = Talk::of(&turns, profile.name.as_ref().map(|name| name.say.as_str()), Evidence::of(session));
+    let talk = Talk::of(&turns, Evidence::of(session), &BTreeMap::new());
     let answer = consent::given(&talk, session);
     let in_force = answer.clone().or_else(|| profile.consent.clone().filter(|given| given.at <= session.started_at));
     let keep = consent::kept(mode, in_force.as_ref().map(|given| given.memory), talk.unremembered);
@@ -52,16 +54,24 @@ pub fn apply_session(mode: ConsentMode, profile: Profile, session: &SessionDoc) 
         return profile;
     }
 
-    let known = without(profile, session, talk.disowned);
+    let known = without(profile, session, talk.parted);
     let mut left = Profile { v: SCHEMA_VERSION, consent: answer, ..Profile::default() };
     if keep > Keep::Nothing {
         left.episodes.push(episode(session, &turns, &talk));
-        left.name = talk.name.as_ref().map(|stated| Name {
+        let denied = talk.denied && !talk.parted;
+        let is_known = |stated: &&StatedName| known.name.as_ref().is_some_and(|name| same_name(&name.say, &stated.say));
+        // Where it is not sure who calls, no other name takes the place of the one that is known.
+        let sure = !denied && !is_doubted(&known);
+        left.name = talk.name.as_ref().filter(|stated| sure || is_known(stated)).map(|stated| Name {
             say: stated.say.clone(),
             src: format!("{session_id}#{}", stated.turn.0),
             conf: stated.conf,
             at: time_of(session, &turns, stated.turn),
+            changed: talk.name_changed,
         });
+        left.denied_at = if denied { session.ended_at } else { 0 };
+        let named_again = is_doubted(&known) && !denied && talk.name.as_ref().is_some_and(|stated| is_known(&stated));
+        left.named_at = if named_again { session.ended_at } else { 0 };
         left.facts = facts::of_session(session);
         left.facts.retain(|fact| keep == Keep::All || fact.cls == Class::Ordinary);
     }
@@ -70,7 +80,7 @@ pub fn apply_session(mode: ConsentMode, profile: Profile, session: &SessionDoc) 
 
 /// `profile` without what an earlier copy of `session` left in it; where the caller is not the person who is remembered,
 /// without what others said of that person, too.
-fn without(mut profile: Profile, session: &SessionDoc, disowned: bool) -> Profile {
+fn without(mut profile: Profile, session: &SessionDoc, parted: bool) -> Profile {
     let session_id = &session.session_id;
     // Documents of older versions do not say when a name was said.
     if let Some(name) = profile.name.as_mut().filter(|name| name.at == 0) {
@@ -78,8 +88,8 @@ fn without(mut profile: Profile, session: &SessionDoc, disowned: bool) -> Profil
         name.at =
             profile.episodes.iter().find(|episode| episode.session_id.as_str() == from).map_or(0, |episode| episode.at);
     }
-    profile.name = profile.name.filter(|name| !disowned && session_of(&name.src) != session_id.as_str());
-    profile.facts = if disowned { Vec::new() } else { facts::withdrawn(profile.facts, session_id) };
+    profile.name = profile.name.filter(|name| !parted && session_of(&name.src) != session_id.as_str());
+    profile.facts = if parted { Vec::new() } else { facts::withdrawn(profile.facts, session_id) };
     profile.consent = profile.consent.filter(|given| session_of(&given.src) != session_id.as_str());
     profile.episodes.retain(|known| known.session_id != *session_id);
     profile
@@ -87,19 +97,18 @@ fn without(mut profile: Profile, session: &SessionDoc, disowned: bool) -> Profil
 
 /// Whether the caller asked that this call be not remembered; other summarisers must leave it alone as well.
 pub fn is_unremembered(session: &SessionDoc) -> bool {
-    Talk::of_session(session, None).unremembered
+    Talk::of_session(session).unremembered
 }
 
 /// Whether the caller asked for everything to be deleted, and said yes when asked back: the erasure is to be run.
 pub fn is_erasure_confirmed(session: &SessionDoc) -> bool {
-    Talk::of_session(session, None).forget_confirmed
+    Talk::of_session(session).forget_confirmed
 }
 
-/// Whether the caller said that somebody else is remembered under this number: the number is to be given a new user.
-///
-/// `known_as` is the remembered name, for "I'm not Ana".
-pub fn is_disowned(session: &SessionDoc, known_as: Option<&str>) -> bool {
-    Talk::of_session(session, known_as).disowned
+/// Whether the caller, asked back, wants this number to be kept apart from whoever is remembered under it: it is to be given a
+/// new user.
+pub fn is_parted(session: &SessionDoc) -> bool {
+    Talk::of_session(session).parted
 }
 
 fn episode(session: &SessionDoc, turns: &[Turn], talk: &Talk) -> Episode {
@@ -125,17 +134,17 @@ fn episode(session: &SessionDoc, turns: &[Turn], talk: &Talk) -> Episode {
         session_id: session.session_id.clone(),
         at: session.ended_at,
         s,
-        open: open_items(&messages),
+        open: open_items(&messages, &talk.wishes),
         topic: first_topic(turns, talk),
     }
 }
 
 /// What the caller asked to be done later.
-fn open_items(messages: &[&String]) -> Vec<String> {
+fn open_items(messages: &[&String], wishes: &[String]) -> Vec<String> {
     let mut open: Vec<String> = Vec::new();
     for sentence in messages.iter().flat_map(|message| sentences::split(message)) {
         let words = Words::of(&sentence);
-        let wanted = Intent::of(&sentence, &words, None) == Intent::CallBack
+        let wanted = wishes.iter().any(|wish| wish.contains(&sentence) || sentence.contains(wish.as_str()))
             || words.starts_with_any(&english().memory.todo_begins)
             || words.says_any(&english().memory.todo);
         let item = cut(&sentence, MAX_OPEN_CHARS);
@@ -160,7 +169,7 @@ fn first_topic(turns: &[Turn], talk: &Talk) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use redial_call::{Act, TurnId, Via};
+    use redial_call::{Act, Part, TurnId, Via};
 
     use super::*;
     use crate::merge::MAX_PROFILE_BYTES;
@@ -304,14 +313,36 @@ mod tests {
         assert_eq!(say(&[&second, &confirmed]), "Jennifer Parker");
     }
 
+    /// The turn at `at` was taken for that.
+    fn understood(session: &mut SessionDoc, at: usize, kind: &str) {
+        let turn = session.conversation_history[at].turn.clone();
+        let part = Part { kind: kind.to_owned(), from: 0, to: u32::try_from(turn.text.len()).unwrap() };
+        let act = Act::Understood { turn: turn.id, parts: vec![part] };
+        session.conversation_history[at + 1].turn.acts.push(act);
+    }
+
     #[test]
-    fn whoever_denies_the_name_is_not_called_by_it_again() {
+    fn whoever_denies_the_name_is_greeted_as_a_stranger_until_it_is_said_again() {
         let known = announced(Profile::default(), &session("CA1", AT, APPOINTMENT));
-        let denied = announced(known.clone(), &session("CA2", AT + 1, &["That's not me.", "I need a repair"]));
-        assert_eq!(denied.name, None);
-        let renamed =
-            announced(known, &session("CA2", AT + 1, &["I'm not Jennifer", "I'm Tom calling about a repair"]));
-        assert_eq!(renamed.name.expect("a name was stated").say, "Tom");
+        assert!(!is_doubted(&known));
+        let mut denies = session("CA2", AT + 1, &["That's not me.", "a: I see.", "I need a repair"]);
+        understood(&mut denies, 0, "not_me");
+        let denied = announced(known, &denies);
+        assert!(is_doubted(&denied) && denied.name.is_some(), "nobody agreed that it is parted");
+        let again = session("CA3", AT + 100_000, &["My name is Jennifer Parker, and I need a repair"]);
+        assert!(!is_doubted(&announced(denied, &again)));
+    }
+
+    #[test]
+    fn a_confirmed_name_gives_way_to_its_owners_new_one_only() {
+        let known = announced(Profile::default(), &session("CA1", AT, APPOINTMENT));
+        let lines = ["My name is Jennifer Miller.", "a: Is it Jennifer Miller, did I get that right?", "Yes."];
+        let other = session("CA2", AT + 100_000, &lines);
+        assert_eq!(announced(known.clone(), &other).name.unwrap().say, "Jennifer Parker");
+        let mut owner = other;
+        understood(&mut owner, 0, "name_changed");
+        owner.conversation_history[1].turn.acts.push(Act::ReadBack { what: "name".to_owned() });
+        assert_eq!(announced(known, &owner).name.unwrap().say, "Jennifer Miller");
     }
 
     #[test]
@@ -407,10 +438,12 @@ mod tests {
     #[test]
     fn another_person_takes_over_no_facts() {
         let known = announced(Profile::default(), &session("CA1", AT, &["I have a dog."]));
-        let other = session("CA2", AT + 90_000, &["That's not me.", "I have a cat."]);
+        let mut other =
+            session("CA2", AT + 90_000, &["That's not me.", "a: Shall I?", "Yes, please.", "I have a cat."]);
+        other.conversation_history[1].turn.acts.push(Act::Asked { what: "part".to_owned() });
         let facts = announced(known, &other).facts;
         assert_eq!(facts.iter().map(|fact| fact.t.as_str()).collect::<Vec<_>>(), ["has a cat"]);
-        assert!(is_disowned(&other, None) && !is_erasure_confirmed(&other));
+        assert!(is_parted(&other) && !is_erasure_confirmed(&other));
     }
 
     #[test]

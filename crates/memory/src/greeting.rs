@@ -80,7 +80,7 @@ pub struct Opening {
 /// A topic with a day in it is not said once that day must be over.
 pub fn opening(profile: &Profile, opening: Opening) -> String {
     let Opening { level, days_since_last_call, consent: mode, withheld } = opening;
-    let recalls = consent::may_recall(mode, profile.consent.as_ref());
+    let recalls = consent::may_recall(mode, profile.consent.as_ref()) && !is_doubted(profile);
     let level = if recalls { level } else { GreetingLevel::Neutral };
     // What is stored under the number may be another's, but an answer about storing binds either.
     let asks = consent::is_asked(mode, withheld, profile.consent.as_ref());
@@ -112,6 +112,11 @@ pub fn opening(profile: &Profile, opening: Opening) -> String {
 /// [`opening`] where it is announced that calls may be remembered.
 pub fn greeting(profile: &Profile, level: GreetingLevel, days_since_last_call: Option<u32>) -> String {
     opening(profile, Opening { level, days_since_last_call, consent: ConsentMode::Announce, withheld: false })
+}
+
+/// Whether the last caller said that they are not the person who is remembered here.
+pub fn is_doubted(profile: &Profile) -> bool {
+    profile.denied_at > profile.named_at
 }
 
 /// The remembered name, if it is one.
@@ -150,7 +155,13 @@ mod tests {
     fn profile(name: &str, topic: &str) -> Profile {
         Profile {
             v: 1,
-            name: Some(Name { say: name.to_owned(), src: "CA1#2".to_owned(), conf: Confidence::Stated, at: 0 }),
+            name: Some(Name {
+                say: name.to_owned(),
+                src: "CA1#2".to_owned(),
+                conf: Confidence::Stated,
+                at: 0,
+                changed: false,
+            }),
             summary: "a secret summary".to_owned(),
             episodes: vec![Episode {
                 session_id: "CA1".parse().unwrap(),

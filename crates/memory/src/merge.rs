@@ -62,6 +62,8 @@ pub fn merge(a: Profile, b: Profile) -> Profile {
         lang,
         facts,
         consent: [a.consent, b.consent].into_iter().flatten().map(short).max_by_key(consent_rank),
+        denied_at: a.denied_at.max(b.denied_at),
+        named_at: a.named_at.max(b.named_at),
         absorbed: absorbed(a.absorbed, b.absorbed),
         prefs: prefs(a.prefs, b.prefs),
     };
@@ -100,9 +102,12 @@ fn is_usable_name(name: &Name) -> bool {
     name.say.chars().count() <= MAX_NAME_CHARS && name.src.chars().count() <= MAX_ID_CHARS
 }
 
-/// The better founded name, then the later.
-fn name_rank(name: &Name) -> (Confidence, u64, String, String) {
-    (name.conf, name.at, name.src.clone(), name.say.clone())
+/// The better founded name. Among confirmed ones the first stays, unless its owner said that it is another one now; among others
+/// the later.
+fn name_rank(name: &Name) -> (Confidence, bool, u64, String, String) {
+    let stays = name.conf == Confidence::Confirmed && !name.changed;
+    let rank = if stays { u64::MAX - name.at } else { name.at };
+    (name.conf, name.changed, rank, name.src.clone(), name.say.clone())
 }
 
 /// The later answer; of two at the same time, no.

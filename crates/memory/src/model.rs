@@ -61,6 +61,15 @@ pub struct Profile {
     /// What the caller answered when asked whether calls may be remembered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    /// When a caller last said that they are not the person who is remembered here, Unix time in ms; 0: nobody did. Until the
+    /// remembered name is said again, nothing that is remembered is said aloud.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(maximum = 9007199254740991i64)]
+    pub denied_at: u64,
+    /// When a caller last gave the name that is remembered here, Unix time in ms; 0: nobody did again.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(maximum = 9007199254740991i64)]
+    pub named_at: u64,
     /// The user ids that this caller had before they were joined to this one, at most 32: who erases the caller erases
     /// what is still somewhere under those. Kept as they are, whatever is sent.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -87,6 +96,9 @@ pub struct Name {
     #[serde(default)]
     #[schema(maximum = 9007199254740991i64)]
     pub at: u64,
+    /// The caller said that their name is another one now. A confirmed name gives way to no other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changed: bool,
 }
 
 /// One thing that the caller said and that is likely to hold in the next call.
@@ -250,6 +262,11 @@ pub struct Metadata {
     /// What the agent asked stands in the turns' acts, and its words decide nothing. Not so in documents of before.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub acts: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// A time, or how long something took: documents come from disks, other servers and other people's hands.

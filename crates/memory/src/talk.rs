@@ -2,8 +2,11 @@
 //!
 //! So it is right after any other agent's turns, after a resumed call, and when a question was cut off unheard.
 
-use redial_call::{Act, Role, Turn, TurnId, Via};
+use std::collections::BTreeMap;
+
+use redial_call::{Act, Part, Role, Turn, TurnId, Via};
 use redial_language::data::english;
+use redial_language::decision::{Answer, Care, decide};
 use redial_language::intent::{self, Intent};
 use redial_language::question::Question;
 use redial_language::words::Words;
@@ -28,26 +31,30 @@ pub struct Talk {
     pub name: Option<StatedName>,
     /// The caller does not want to give a name.
     pub name_refused: bool,
-    /// How often the caller heard the question for the name.
-    pub name_asked: u32,
-    /// The caller is not the person who is remembered.
-    pub disowned: bool,
+    /// The caller's own name is another one now: what was confirmed before gives way.
+    pub name_changed: bool,
+    /// The caller says that they are not the person who is remembered.
+    pub denied: bool,
+    /// The caller, asked back, wants this number to be kept apart from that person.
+    pub parted: bool,
     /// Where to call back.
     pub number: Option<StatedNumber>,
     /// Where in the history the caller brought something to pass on.
     pub messages: Vec<usize>,
+    /// What the caller wants to hear of: calls that they asked for, questions that are open. In their words.
+    pub wishes: Vec<String>,
     /// The caller asked to be called back.
     pub call_back: bool,
-    /// The caller asked for a human.
+    /// The caller asked for a human, or somebody is in danger.
     pub urgent: bool,
     /// The caller asked that this call is not remembered.
     pub unremembered: bool,
     /// What the caller answered when asked whether calls may be remembered.
     pub consent: Option<ConsentAnswer>,
-    /// How often the caller heard that question.
-    pub consent_asked: u32,
     /// The caller asked for everything to be deleted and, asked back, said yes.
     pub forget_confirmed: bool,
+    /// How often the caller heard each question, by its name.
+    heard: BTreeMap<&'static str, u32>,
     /// Turns in a row, up to the last one, that brought the talk no further.
     pub misses: u32,
     /// What the last turn of the caller brought.
@@ -55,12 +62,12 @@ pub struct Talk {
 }
 
 /// What the last turn of the caller brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LastTurn {
-    /// What it wants; `None` before the caller has said anything.
-    pub intent: Option<Intent>,
-    /// Yes or no.
-    pub polarity: Option<bool>,
+    /// What its clauses are, in order; empty before the caller has said anything.
+    pub intents: Vec<Intent>,
+    /// What it answers, if the open question is one of yes and no.
+    pub answer: Option<Answer>,
     /// Something to pass on.
     pub message: bool,
     /// The caller's name.
@@ -125,14 +132,21 @@ impl Evidence {
 }
 
 impl Talk {
-    /// Reads a stored call. `known_as` is the remembered name, if there is one.
-    pub fn of_session(session: &SessionDoc, known_as: Option<&str>) -> Self {
+    /// Reads a stored call.
+    pub fn of_session(session: &SessionDoc) -> Self {
         let turns: Vec<Turn> = session.conversation_history.iter().map(|message| message.turn.clone()).collect();
-        Self::of(&turns, known_as, Evidence::of(session))
+        Self::of(&turns, Evidence::of(session), &BTreeMap::new())
     }
 
-    /// Reads `history`. `known_as` is the remembered name, if there is one.
-    pub fn of(history: &[Turn], known_as: Option<&str>, evidence: Evidence) -> Self {
+    /// Reads `history`. What agents took turns for stands in its acts; `understood` has more, of turns that are not answered yet.
+    pub fn of(history: &[Turn], evidence: Evidence, understood: &BTreeMap<TurnId, Vec<Part>>) -> Self {
+        let acts = history.iter().flat_map(|turn| &turn.acts);
+        let mut parts: BTreeMap<TurnId, &[Part]> =
+            understood.iter().map(|(turn, parts)| (*turn, parts.as_slice())).collect();
+        parts.extend(acts.filter_map(|act| match act {
+            Act::Understood { turn, parts } => Some((*turn, parts.as_slice())),
+            _ => None,
+        }));
         let mut talk = Self::default();
         for (at, turn) in history.iter().enumerate() {
             match turn.role {
@@ -140,7 +154,15 @@ impl Talk {
                 Role::Agent if turn.text.trim().is_empty() => (),
                 Role::Agent => talk.hear_agent(turn, evidence),
                 Role::Caller => {
-                    talk.hear_caller(turn, known_as);
+                    let parts = parts.get(&turn.id).copied();
+                    talk.hear_caller(turn, parts);
+                    talk.wishes.extend(
+                        parts
+                            .into_iter()
+                            .flatten()
+                            .filter(|part| is_wish(part))
+                            .map(|part| part.of(&turn.text).to_owned()),
+                    );
                     if talk.last.message {
                         talk.messages.push(at);
                     }
@@ -148,6 +170,11 @@ impl Talk {
             }
         }
         talk
+    }
+
+    /// How often the caller heard the question.
+    pub fn times_heard(&self, question: &Question) -> u32 {
+        self.heard.get(question.name()).copied().unwrap_or_default()
     }
 
     fn hear_agent(&mut self, turn: &Turn, evidence: Evidence) {
@@ -160,15 +187,15 @@ impl Talk {
                 other => other,
             })),
         };
-        match &self.asked {
-            Some(Question::Name) => self.name_asked += 1,
-            Some(Question::Consent) => self.consent_asked += 1,
-            Some(Question::NameCheck(read)) => {
+        let Some(asked) = &self.asked else { return };
+        *self.heard.entry(asked.name()).or_default() += 1;
+        match asked {
+            Question::NameCheck(read) => {
                 if let Some(name) = self.name.as_mut().filter(|name| same_name(&name.say, read)) {
                     name.read_back += 1;
                 }
             }
-            Some(Question::NumberCheck) => {
+            Question::NumberCheck => {
                 if let Some(number) = &mut self.number {
                     number.read_back += 1;
                 }
@@ -186,8 +213,8 @@ impl Talk {
                 self.name.as_ref().map(|name| Question::NameCheck(name.say.clone()))
             }
             Act::ReadBack { what } if what == READ_BACK_NUMBER => Some(Question::NumberCheck),
+            Act::Asked { what } => Question::of_name(what),
             Act::Understood { .. }
-            | Act::Asked { .. }
             | Act::Other
             | Act::ReadBack { .. }
             | Act::ToolCalled { .. }
@@ -197,73 +224,70 @@ impl Talk {
         })
     }
 
-    fn hear_caller(&mut self, turn: &Turn, known_as: Option<&str>) {
+    fn hear_caller(&mut self, turn: &Turn, parts: Option<&[Part]>) {
         let words = Words::of(&turn.text);
         self.last = LastTurn::default();
-        let intent = match turn.via {
-            Via::Voice => self.in_context(Intent::of(&turn.text, &words, known_as)),
-            Via::Keypad => self.hear_keys(&turn.text),
+        self.last.intents = match (turn.via, parts) {
+            (Via::Keypad, _) => vec![self.hear_keys(&turn.text)],
+            (Via::Voice, Some(parts)) => {
+                parts.iter().map(|part| Intent::parse(&part.kind).unwrap_or(Intent::Message)).collect()
+            }
+            (Via::Voice, None) => not_understood(&turn.text),
         };
-        self.last.intent = Some(intent);
-        self.last.polarity = match (turn.via, intent) {
-            (Via::Voice, _) => intent::polarity(&words),
-            (Via::Keypad, Intent::Yes) => Some(true),
-            (Via::Keypad, Intent::No) => Some(false),
-            (Via::Keypad, _) => None,
-        };
-        self.hear_decision(turn, &words, intent);
+        if let Some(asked) = &self.asked
+            && let Some(care) = asked.care()
+        {
+            self.last.answer = Some(match (turn.via, self.last.intents.first()) {
+                (Via::Voice, _) => decide(&turn.text, asked.name(), care),
+                (Via::Keypad, Some(Intent::Yes)) => Answer::Yes,
+                (Via::Keypad, Some(Intent::No)) => Answer::No,
+                (Via::Keypad, _) => Answer::Unclear,
+            });
+        }
+        self.hear_decision(turn);
         if turn.via == Via::Voice {
-            self.hear_name(turn, &words, intent);
-            self.hear_number(&words, intent);
-            self.last.message = self.is_message(&words, intent);
+            self.hear_name(turn);
+            self.hear_number(&words);
+            self.last.message = self.is_message(&words);
         }
-        match intent {
-            Intent::Human | Intent::Emergency => self.urgent = true,
-            Intent::CallBack => self.call_back = true,
-            Intent::NotMe => self.disowned = true,
-            Intent::Forget => self.unremembered = true,
-            _ => (),
-        }
-        if self.went_on(intent) {
+        self.urgent |= self.last.is(Intent::Human) || self.last.is(Intent::Danger);
+        self.call_back |= self.last.is(Intent::CallBack);
+        if self.went_on() {
             self.misses = 0;
         } else {
             self.misses += 1;
         }
     }
 
-    /// Whether calls may be remembered, and whether all is to be deleted. Both need a clear answer.
-    fn hear_decision(&mut self, turn: &Turn, words: &Words, intent: Intent) {
-        let Some(yes) = self.last.polarity else { return };
-        // "Yeah, hi, I'd like to …" opens a sentence and agrees to nothing.
-        let clear = matches!(intent, Intent::Yes | Intent::No | Intent::Forget)
-            || !yes
-            || words.starts_with_any(&english().talk.clear_yes);
-        match &self.asked {
-            Some(Question::Consent) if clear => {
-                self.consent = Some(ConsentAnswer { yes, turn: turn.id, via: turn.via });
-                self.last.consent = Some(yes);
+    /// What cannot be taken back hangs on a clear yes to the question that names it. What keeps less of the caller does not.
+    fn hear_decision(&mut self, turn: &Turn) {
+        let answer = self.last.answer;
+        match (&self.asked, answer) {
+            (Some(Question::Consent), Some(answer)) => {
+                let no = answer == Answer::No || self.last.is(Intent::KeepNothing);
+                if no || answer == Answer::Yes {
+                    self.consent = Some(ConsentAnswer { yes: !no, turn: turn.id, via: turn.via });
+                    self.last.consent = Some(!no);
+                }
             }
-            Some(Question::Erase) if yes && clear => {
+            (Some(Question::Erase), Some(Answer::Yes)) => {
                 self.forget_confirmed = true;
                 self.unremembered = true;
             }
-            _ => (),
+            (Some(Question::Part), Some(Answer::Yes)) => self.parted = true,
+            (Some(Question::KeepCall), Some(Answer::Yes)) => self.unremembered = self.forget_confirmed,
+            (_, _) => self.unremembered |= self.last.is(Intent::KeepNothing),
         }
-    }
-
-    /// What an intent is after the open question: "that's not me" to "Is it Anna?" denies the name only.
-    fn in_context(&self, intent: Intent) -> Intent {
-        match (&self.asked, intent) {
-            (Some(Question::NameCheck(_)), Intent::NotMe) if self.name.is_some() => Intent::No,
-            _ => intent,
-        }
+        let denies_reading = matches!(self.asked, Some(Question::NameCheck(_))) && self.name.is_some();
+        self.denied |= self.last.is(Intent::NotMe) && !denies_reading;
+        self.name_changed |= self.last.is(Intent::NameChanged);
     }
 
     /// Keys: a number to call, the operator's zero, or a slip of the finger.
     fn hear_keys(&mut self, keys: &str) -> Intent {
         let digits: String = keys.chars().filter(char::is_ascii_digit).collect();
         match digits.as_str() {
-            number if intent::is_emergency_number(number) => return Intent::Emergency,
+            number if intent::is_emergency_number(number) => return Intent::Danger,
             "0" => return Intent::Human,
             "1" if self.decides() => return Intent::Yes,
             "2" if self.decides() => return Intent::No,
@@ -278,18 +302,18 @@ impl Talk {
 
     /// Whether the open question can be answered with the keys 1 and 2.
     fn decides(&self) -> bool {
-        matches!(self.asked, Some(Question::Consent | Question::Erase))
+        self.asked.as_ref().is_some_and(|asked| asked.care() == Some(Care::Irreversible))
     }
 
-    fn hear_name(&mut self, turn: &Turn, words: &Words, intent: Intent) {
-        let denied = intent::polarity(words) == Some(false);
+    fn hear_name(&mut self, turn: &Turn) {
+        let answer = self.last.answer;
         let stated = match &self.asked {
             Some(Question::Name) => {
-                self.name_refused |= words.says_any(&english().talk.name_refused) || intent == Intent::No;
+                self.name_refused |= self.last.is(Intent::Refuses) || self.last.intents == [Intent::No];
                 name::answered(&turn.text)
             }
             Some(Question::NameCheck(read)) => {
-                if intent::polarity(words) == Some(true) && !words.any(&english().talk.negation) {
+                if answer == Some(Answer::Yes) {
                     if let Some(name) = self.name.as_mut().filter(|name| same_name(&name.say, read)) {
                         name.conf = Confidence::Confirmed;
                         self.last.confirmed = true;
@@ -298,7 +322,7 @@ impl Talk {
                 }
                 let old = self.name.as_ref().map_or(read.as_str(), |name| name.say.as_str());
                 let corrected = name::corrected(old, &turn.text);
-                if corrected.is_none() && denied {
+                if corrected.is_none() && (answer == Some(Answer::No) || self.last.is(Intent::NotMe)) {
                     self.name = None;
                 }
                 corrected
@@ -315,19 +339,19 @@ impl Talk {
         }
     }
 
-    fn hear_number(&mut self, words: &Words, intent: Intent) {
+    fn hear_number(&mut self, words: &Words) {
         let asked = matches!(self.asked, Some(Question::Number | Question::NumberCheck));
         if self.asked == Some(Question::NumberCheck) {
-            match intent::polarity(words) {
-                Some(true) => {
+            match self.last.answer {
+                Some(Answer::Yes) => {
                     self.last.confirmed = true;
                     return;
                 }
-                Some(false) => self.number = None,
-                None => (),
+                Some(Answer::No) => self.number = None,
+                Some(Answer::Unclear) | None => (),
             }
         }
-        if !asked && intent != Intent::CallBack {
+        if !asked && !self.last.is(Intent::CallBack) {
             return;
         }
         let digits = numbers::digit_runs(words).concat();
@@ -338,10 +362,8 @@ impl Talk {
     }
 
     /// Whether the turn brings something to pass on.
-    fn is_message(&self, words: &Words, intent: Intent) -> bool {
+    fn is_message(&self, words: &Words) -> bool {
         let lists = &english().talk;
-        // "Tell him that I called about the order, that's all, bye": a message and a goodbye.
-        let with_goodbye = intent == Intent::Goodbye && intent::weight(words) >= 4;
         let only_name = self.last.name && {
             // What is said beside a name, without where somebody lives or comes from.
             let name_words = self.name.as_ref().map_or(0, |name| Words::of(&name.say).len());
@@ -351,54 +373,56 @@ impl Talk {
                 || words.says_any(&lists.beside_name) && beside < 5
         };
         let only_number = self.last.number && self.asked == Some(Question::Number);
-        let answers_check = matches!(self.asked, Some(Question::NameCheck(_) | Question::NumberCheck))
-            && self.last.polarity.is_some()
-            && intent::weight(words) < 3;
-        let names_refusal = self.asked == Some(Question::Name) && self.name_refused && intent == Intent::Statement;
-        let asks_why = self.asked == Some(Question::Name) && words.any(&lists.asks_why);
+        let answers = self.last.answer.is_some_and(|answer| answer != Answer::Unclear) && intent::weight(words) < 3;
         // Without what it is about, the wish to be called back still needs a message.
-        let only_call_back = intent == Intent::CallBack && !words.any(&lists.subject_follows);
-        (intent.is_message() || with_goodbye)
-            && !(only_name || only_number || only_call_back || answers_check || names_refusal || asks_why)
+        let brings = self.last.intents.iter().any(|intent| intent.is_message() && *intent != Intent::CallBack);
+        brings && !(only_name || only_number || answers)
     }
 
     /// Whether a turn brought the talk further, or at least could be answered.
-    fn went_on(&self, intent: Intent) -> bool {
-        if self.last.message || self.last.name || self.last.number || self.last.confirmed {
+    fn went_on(&self) -> bool {
+        let last = &self.last;
+        if last.message || last.name || last.number || last.confirmed {
             return true;
         }
-        match intent {
-            Intent::Nothing | Intent::Acknowledge | Intent::Hello | Intent::Thanks => false,
-            Intent::Yes => matches!(
-                self.asked,
-                Some(Question::Else | Question::Topic | Question::LeaveIt | Question::Consent | Question::Erase)
-            ),
-            Intent::No => !matches!(
-                self.asked,
-                None | Some(Question::Other | Question::Reason | Question::More | Question::Number)
-            ),
-            Intent::Emergency
-            | Intent::NotMe
-            | Intent::WrongNumber
-            | Intent::Goodbye
-            | Intent::Repeat
-            | Intent::Robot
-            | Intent::WhoIsThis
-            | Intent::Human
-            | Intent::Forget
-            | Intent::Erase
-            | Intent::Private
-            | Intent::Command
-            | Intent::CallBack
-            | Intent::Wait
-            | Intent::Question
-            | Intent::Statement => true,
+        match (&self.asked, last.answer) {
+            (Some(asked), Some(Answer::Yes | Answer::No)) if !matches!(asked, Question::Other) => return true,
+            _ => (),
         }
+        let small = |intent: &Intent| {
+            matches!(
+                intent,
+                Intent::Nothing | Intent::Acknowledge | Intent::Thanks | Intent::SmallTalk | Intent::Yes | Intent::No
+            )
+        };
+        let refused = self.asked == Some(Question::Name) && last.intents == [Intent::No];
+        refused || !last.intents.iter().all(small)
     }
 }
 
+impl LastTurn {
+    /// Whether one of its clauses is that.
+    pub fn is(&self, intent: Intent) -> bool {
+        self.intents.contains(&intent)
+    }
+}
+
+fn is_wish(part: &Part) -> bool {
+    matches!(Intent::parse(&part.kind), Some(Intent::CallBack | Intent::Question))
+}
+
+/// What a turn is that no desk has understood: small words, or the message; and the wish not to be remembered, where it is said
+/// in so many words.
+fn not_understood(text: &str) -> Vec<Intent> {
+    let mut intents = vec![Intent::plain(text).unwrap_or(Intent::Message)];
+    if intent::wants_nothing_kept(text) {
+        intents.push(Intent::KeepNothing);
+    }
+    intents
+}
+
 /// Whether a reading-back names the stated name, or its first part.
-fn same_name(stated: &str, read: &str) -> bool {
+pub(crate) fn same_name(stated: &str, read: &str) -> bool {
     let (stated, read) = (stated.to_lowercase(), read.to_lowercase());
     stated == read || stated.split(' ').next() == Some(read.as_str())
 }

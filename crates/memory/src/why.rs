@@ -84,7 +84,13 @@ mod tests {
             by: [1, 2].into(),
         };
         let profile = Profile {
-            name: Some(Name { say: "Ana".to_owned(), src: "CA1#4".to_owned(), conf: Confidence::Confirmed, at: 7 }),
+            name: Some(Name {
+                say: "Ana".to_owned(),
+                src: "CA1#4".to_owned(),
+                conf: Confidence::Confirmed,
+                at: 7,
+                changed: false,
+            }),
             summary: "[2026-01-05] Asked: a visit\nPrefers to be called.".to_owned(),
             summary_of: vec!["CA0".parse().unwrap(), "CA1".parse().unwrap()],
             episodes: vec![Episode {

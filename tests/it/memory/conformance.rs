@@ -375,8 +375,13 @@ async fn fault_08_facts_do_not_decay_over_ten_calls(bench: Bench) {
     let ana = caller("ana");
     let known = bench.known(&ana).await;
     let mut first = commit(&ana, session("CA0", &ana, &["this is Ana"], NOON), &known);
-    first.profile.name =
-        Some(Name { say: "Ana".to_owned(), src: "CA0#0".to_owned(), conf: Confidence::Confirmed, at: 0 });
+    first.profile.name = Some(Name {
+        say: "Ana".to_owned(),
+        src: "CA0#0".to_owned(),
+        conf: Confidence::Confirmed,
+        at: 0,
+        changed: false,
+    });
     first.profile.summary = "Ana asks for Fridays, \"after four\".".to_owned();
     first.profile.summary_at = NOON;
     first.profile.episodes[0].open = vec!["send the form".to_owned()];

@@ -67,6 +67,12 @@ pub(crate) struct Asked {
     pub(crate) consent: String,
     /// Whether all is to be deleted.
     pub(crate) erase: String,
+    /// Whether this number is to be kept apart from whoever is remembered under it.
+    pub(crate) part: String,
+    /// Whether a call that is not to be remembered may be remembered after all.
+    pub(crate) keep_call: String,
+    /// Whether to hang up.
+    pub(crate) end: String,
     /// Whether to end with what there is.
     pub(crate) leave_it: String,
 }

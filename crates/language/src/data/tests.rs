@@ -117,8 +117,10 @@ fn filled(text: &str) -> String {
 fn every_file_can_be_read_and_none_is_forgotten() {
     assert_eq!(english().days.weekdays.iter().count(), 7);
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("en");
-    let there: BTreeSet<String> =
+    let mut there: BTreeSet<String> =
         folder.read_dir().unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    // Examples and what was learned from them: see `meaning`.
+    there.retain(|name| !name.starts_with("meanings."));
     assert_eq!(there, FILES.iter().map(|(name, _)| format!("{name}.toml")).collect());
 }
 

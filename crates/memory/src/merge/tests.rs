@@ -42,6 +42,7 @@ fn profile(values: usize) -> impl Strategy<Value = Profile> {
         src: format!("CA{say}#4"),
         conf,
         at,
+        changed: (say + u32::from(at > 0)) % 2 == 1,
     });
     let consent = (any::<bool>(), 0..3_u64).prop_map(|(yes, at)| Consent {
         memory: if yes { Choice::Yes } else { Choice::No },
@@ -73,7 +74,21 @@ fn profile(values: usize) -> impl Strategy<Value = Profile> {
                 }));
                 let prefs = prefs.into_iter().map(|(key, value)| (key, json!(value))).collect();
                 let summary_of = vec![format!("CA{summary_at}").parse().unwrap()];
-                Profile { v: 1, name, summary, summary_at, summary_of, episodes, lang, facts, consent, absorbed, prefs }
+                Profile {
+                    v: 1,
+                    name,
+                    summary,
+                    summary_at,
+                    summary_of,
+                    episodes,
+                    lang,
+                    facts,
+                    consent,
+                    absorbed,
+                    prefs,
+                    denied_at: summary_at % 3,
+                    named_at: summary_at % 2,
+                }
             },
         )
 }

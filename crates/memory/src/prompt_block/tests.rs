@@ -25,7 +25,13 @@ fn fact(k: &str, t: &str) -> Fact {
 fn ana() -> Profile {
     Profile {
         v: 1,
-        name: Some(Name { say: "Ana Silva".to_owned(), src: "CA1#2".to_owned(), conf: Confidence::Stated, at: NOW }),
+        name: Some(Name {
+            say: "Ana Silva".to_owned(),
+            src: "CA1#2".to_owned(),
+            conf: Confidence::Stated,
+            at: NOW,
+            changed: false,
+        }),
         lang: Some("es".to_owned()),
         summary: "[2025-11-21] Asked: my order\nCalls often. Her knee is in pain.".to_owned(),
         episodes: vec![Episode {

@@ -104,7 +104,8 @@ async fn an_answer_after_tools_goes_on(agent: &dyn Agent) {
 }
 
 async fn nobody_hears_what_another_call_knows(agent: &dyn Agent) {
-    let name = Name { say: NAME.to_owned(), src: "CA1#2".to_owned(), conf: Confidence::Confirmed, at: 0 };
+    let name =
+        Name { say: NAME.to_owned(), src: "CA1#2".to_owned(), conf: Confidence::Confirmed, at: 0, changed: false };
     let profile = Profile { name: Some(name), ..Profile::default() };
     let known = AgentContext { profile, level: GreetingLevel::Hint, ..AgentContext::default() };
     let (mut theirs, mut other) = (agent.open(known), agent.open(AgentContext::default()));

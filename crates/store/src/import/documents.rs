@@ -188,6 +188,7 @@ impl Remembered {
                 src: format!("{session_id}#0"),
                 conf: Confidence::Inferred,
                 at: self.at.unwrap_or(1),
+                changed: false,
             });
         }
         let text: String = self.lines.join("; ").chars().take(MAX_SUMMARY_CHARS).collect();

@@ -45,10 +45,7 @@ impl Deliverer {
         called_as: &str,
         session: &SessionDoc,
     ) -> Result<Option<UserId>, MemoryError> {
-        // "That's not me", "I'm not Ana": only such calls are looked at more closely.
-        let said = session.conversation_history.iter().map(|message| &message.turn);
-        let denies = |turn: &Turn| turn.role == Role::Caller && turn.text.to_lowercase().contains("not");
-        if !fold::is_disowned(session, None) && !said.into_iter().any(denies) {
+        if !fold::is_parted(session) {
             return Ok(None);
         }
         let Some(hash) = &caller.hash else { return Ok(None) };
@@ -62,8 +59,7 @@ impl Deliverer {
             return Ok(None);
         }
         let Some(known) = store.user(&owner).await? else { return Ok(None) };
-        let name = known.profile.as_ref().and_then(|profile| profile.name.as_ref()).map(|name| name.say.as_str());
-        if known.calls == 0 || !fold::is_disowned(session, name) {
+        if known.calls == 0 {
             return Ok(None);
         }
         // The same new user again, where there was one.
