@@ -72,6 +72,8 @@ pub struct Providers {
     pub tts: Arc<dyn Tts>,
     /// The agent; the built-in one takes over where it fails.
     pub agent: Arc<dyn Agent>,
+    /// The built-in agent.
+    pub built_in: BuiltIn,
     /// A speech-to-speech model instead of agent, ears and voice. Fixed sentences are spoken by the voice all the same.
     pub realtime: Option<Arc<dyn Realtime>>,
     /// What the agent may do beside talking.
@@ -88,12 +90,14 @@ impl Providers {
     /// # Errors
     /// When a model file is missing or wrong; the error names it.
     pub fn local(config: &Config) -> anyhow::Result<Self> {
-        let LocalSpeech { stt, tts, vad } =
+        let LocalSpeech { stt, tts, vad, meaning } =
             LocalSpeech::load(&config.models_dir, config.voice).map_err(|error| anyhow::anyhow!(error))?;
+        let built_in = BuiltIn::new(meaning);
         Ok(Self {
             stt,
             tts,
-            agent: Arc::new(BuiltIn),
+            agent: Arc::new(built_in.clone()),
+            built_in,
             realtime: None,
             tools: Arc::new(NoTools),
             vad,
@@ -181,7 +185,7 @@ impl App {
         phrases.warm(first.iter().map(String::as_str));
         let phrases = Arc::new(phrases);
         let parts = CallParts {
-            agent: Arc::new(WithBuiltIn::new(providers.agent)),
+            agent: Arc::new(WithBuiltIn::new(providers.agent, providers.built_in)),
             stt: providers.stt,
             tts: Arc::clone(&phrases) as Arc<dyn Tts>,
             tools: providers.tools,

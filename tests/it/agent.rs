@@ -1,8 +1,8 @@
 //! Dialogues with the built-in agent, as data: the caller's lines in, both sides out.
 
-use futures_util::{FutureExt, StreamExt};
+use crate::support::meaning::built_in;
+use futures_util::StreamExt;
 use proptest::prelude::*;
-use redial_agent::builtin::BuiltIn;
 use redial_call::{Act, Role, Turn, TurnId, Via};
 use redial_memory::greeting::{GreetingLevel, greeting};
 use redial_memory::model::{Confidence, Episode, Name, Profile};
@@ -89,13 +89,8 @@ impl Line {
         self.push(Role::Caller, via, text, "");
         let context = AgentContext { profile: self.profile.clone(), level: self.level, ..AgentContext::default() };
         let prompt = Prompt { before: String::new(), history: self.history.clone(), cue };
-        let deltas: Vec<Delta> = BuiltIn
-            .open(context)
-            .reply(prompt)
-            .map(Result::unwrap)
-            .collect()
-            .now_or_never()
-            .expect("waits for nothing");
+        let answer = built_in().open(context).reply(prompt).map(Result::unwrap).collect();
+        let deltas: Vec<Delta> = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(answer);
         let (mut said, mut acts) = (String::new(), Vec::new());
         self.over = false;
         for delta in deltas {

@@ -6,6 +6,7 @@ pub(crate) mod disk;
 pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod line;
+pub(crate) mod meaning;
 pub(crate) mod metrics;
 pub(crate) mod ports;
 pub(crate) mod process;

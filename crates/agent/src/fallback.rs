@@ -7,23 +7,24 @@ use futures_util::stream::{self, BoxStream};
 use redial_provider::ProviderError;
 use redial_provider::agent::{Agent, AgentContext, AgentSession, Delta, Prompt};
 
-use super::builtin::Desk;
+use super::builtin::{BuiltIn, Desk};
 
 /// An agent that does not fail at the start of an answer.
 pub struct WithBuiltIn {
     first: Arc<dyn Agent>,
+    built_in: BuiltIn,
 }
 
 impl WithBuiltIn {
     /// Puts the built-in agent behind this one.
-    pub fn new(first: Arc<dyn Agent>) -> Self {
-        Self { first }
+    pub fn new(first: Arc<dyn Agent>, built_in: BuiltIn) -> Self {
+        Self { first, built_in }
     }
 }
 
 impl Agent for WithBuiltIn {
     fn open(&self, context: AgentContext) -> Box<dyn AgentSession> {
-        Box::new(Both { first: self.first.open(context.clone()), desk: Desk::new(context) })
+        Box::new(Both { first: self.first.open(context.clone()), desk: self.built_in.desk(context) })
     }
 }
 
@@ -72,18 +73,32 @@ async fn unless_it_speaks(
 
 #[cfg(test)]
 mod tests {
-    use futures_util::TryStreamExt as _;
+    use futures_util::future::BoxFuture;
+    use futures_util::{FutureExt as _, TryStreamExt as _};
     use redial_call::Cue;
     use redial_provider::agent::{Finish, Usage};
     use redial_provider::conformance;
+    use redial_provider::meaning::Embed;
     use redial_provider::scripted::ScriptedAgent;
 
     use super::*;
-    use crate::builtin::BuiltIn;
+
+    /// A net that never answers.
+    struct Broken;
+
+    impl Embed for Broken {
+        fn embed(&self, _: Vec<String>) -> BoxFuture<'static, Result<Vec<Vec<f32>>, ProviderError>> {
+            async { Err(ProviderError::Overloaded) }.boxed()
+        }
+    }
+
+    fn built_in() -> BuiltIn {
+        BuiltIn::new(Arc::new(Broken))
+    }
 
     async fn answer(first: ScriptedAgent) -> Vec<Delta> {
         let prompt = Prompt { before: String::new(), history: Vec::new(), cue: Cue::Answer };
-        let agent = WithBuiltIn::new(Arc::new(first));
+        let agent = WithBuiltIn::new(Arc::new(first), built_in());
         agent.open(AgentContext::default()).reply(prompt).try_collect().await.expect("no failure")
     }
 
@@ -94,9 +109,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_built_in_agent_alone_and_behind_another_does_what_every_agent_does() {
-        conformance::agent::check(&BuiltIn).await;
+        conformance::agent::check(&built_in()).await;
         for first in [ScriptedAgent::saying("Hello."), ScriptedAgent::new(|_, _| Vec::new()).breaking_off()] {
-            conformance::agent::check(&WithBuiltIn::new(Arc::new(first))).await;
+            conformance::agent::check(&WithBuiltIn::new(Arc::new(first), built_in())).await;
         }
     }
 
@@ -128,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_in_mid_answer_is_passed_on() {
-        let agent = WithBuiltIn::new(Arc::new(ScriptedAgent::saying("Hello.").breaking_off()));
+        let agent = WithBuiltIn::new(Arc::new(ScriptedAgent::saying("Hello.").breaking_off()), built_in());
         let prompt = Prompt { before: String::new(), history: Vec::new(), cue: Cue::Answer };
         let all: Vec<_> = agent.open(AgentContext::default()).reply(prompt).collect().await;
         assert!(matches!(&all[..], [Ok(Delta::Text(_)), Err(_)]), "{all:?}");

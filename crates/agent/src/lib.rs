@@ -3,9 +3,13 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`builtin`] | the agent itself; its state is derived from the history, never kept |
+//! | `understanding` | what the clauses of a turn are |
+//! | `responder` | what is answered |
 //! | [`fallback`] | an agent behind an agent |
 //! | [`prompts`] | the fixed sentences of a call, in the agent's voice |
 
 pub mod builtin;
 pub mod fallback;
 pub mod prompts;
+mod responder;
+mod understanding;

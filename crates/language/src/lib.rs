@@ -14,6 +14,7 @@
 //! | [`languages`] | names of languages and their tags |
 
 pub mod attention;
+pub mod clauses;
 pub mod clean;
 pub mod completeness;
 pub mod data;

@@ -35,6 +35,8 @@ pub struct AgentContext {
     pub level: GreetingLevel,
     /// What it may call.
     pub tools: Arc<[ToolSpec]>,
+    /// Which number to dial in an emergency, in words, where the caller is likely to be: "nine one one".
+    pub emergency: String,
 }
 
 /// What an agent is asked.

@@ -5,6 +5,7 @@
 //! | [`stt`] | ears |
 //! | [`agent`] | mind |
 //! | [`tools`] | what a mind may do beside talking |
+//! | [`meaning`] | what sentences mean, as vectors |
 //! | [`tts`] | voice; the phrase cache and the voice behind a voice |
 //! | [`realtime`] | all of these in one: a speech-to-speech model |
 //! | `conformance` | what every guest of a seam must do, for their tests |
@@ -14,6 +15,7 @@ pub mod agent;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+pub mod meaning;
 pub mod realtime;
 pub mod scripted;
 pub mod stt;

@@ -9,6 +9,7 @@
 //! | [`turn_end`] | whether a pause ends the caller's turn, by the sound of their voice |
 //! | [`flite`], `hibari` | text to speech |
 //! | [`echo`] | tells our own voice, when it comes back from a speakerphone |
+//! | [`meaning`] | what sentences mean, as vectors |
 //! | [`tone`] | what is heard while an answer is late |
 //! | [`models`] | where the model files are, and whether they are the right ones |
 //! | [`pool`] | the threads on which nets and voices run |
@@ -21,6 +22,7 @@ pub mod hibari;
 mod joined;
 mod level;
 pub mod local;
+pub mod meaning;
 pub mod models;
 pub mod moonshine;
 pub mod pool;

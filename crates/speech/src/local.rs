@@ -17,6 +17,7 @@ use crate::flite::Flite;
 #[cfg(feature = "hibari")]
 use crate::hibari::Hibari;
 use crate::joined::joined;
+use crate::meaning::Meaning;
 use crate::moonshine::Moonshine;
 use crate::voice::{VoiceConfig, VoiceName};
 
@@ -33,6 +34,8 @@ pub struct LocalSpeech {
     pub tts: Arc<dyn Tts>,
     /// Voice activity.
     pub vad: Arc<Silero>,
+    /// What callers mean.
+    pub meaning: Arc<Meaning>,
 }
 
 impl LocalSpeech {
@@ -42,17 +45,18 @@ impl LocalSpeech {
     /// Names the file that is missing or wrong. A voice whose files are is only warned of: the one in the binary speaks instead.
     pub fn load(models_dir: &Path, voice: VoiceConfig) -> Result<Self, BoxError> {
         let pool = Arc::new(WorkerPool::sized_to_cores()?);
-        let (ears, turn_end, voice, vad) = thread::scope(|scope| {
+        let (ears, turn_end, voice, vad, meaning) = thread::scope(|scope| {
+            let meaning = scope.spawn(|| Meaning::load(models_dir, Arc::clone(&pool)));
             let turn_end = scope.spawn(|| TurnEnd::load(models_dir));
             let voice = scope.spawn(|| load_voice(models_dir, voice));
             let vad = scope.spawn(|| Silero::load(models_dir));
-            let ears = Moonshine::load(models_dir, pool);
-            (ears, joined(turn_end), joined(voice), joined(vad))
+            let ears = Moonshine::load(models_dir, Arc::clone(&pool));
+            (ears, joined(turn_end), joined(voice), joined(vad), joined(meaning))
         });
         // Of several that are missing, the same one is named each time.
         let vad = Arc::new(vad?);
         let stt = Arc::new(ears?.with_turn_end(turn_end?));
-        Ok(Self { stt, tts: voice?, vad })
+        Ok(Self { stt, tts: voice?, vad, meaning: Arc::new(meaning?) })
     }
 }
 

@@ -10,13 +10,13 @@ mod pace;
 mod play;
 mod recordings;
 
-use redial_agent::builtin::BuiltIn;
 use redial_call::Role;
 use redial_provider::agent::Delta;
 use redial_provider::scripted::ScriptedAgent;
 
 use self::play::{Phone, with_phone};
 use self::recordings::recordings;
+use crate::support::meaning::built_in;
 
 /// Longest median wait from the caller's last sound to the agent's first frame.
 const GAP_MS: u64 = 700;
@@ -25,7 +25,7 @@ const STOP_MS: u64 = 300;
 
 #[test]
 fn a_caller_who_hesitates_is_not_cut_off() {
-    with_phone(BuiltIn, async |phone| {
+    with_phone(built_in(), async |phone| {
         let callers = recordings("hesitating");
         assert_eq!(callers.len(), 20);
         let mut cut_off = Vec::new();
@@ -52,7 +52,7 @@ fn a_caller_who_hesitates_is_not_cut_off() {
 
 #[test]
 fn a_complete_sentence_is_answered_soon() {
-    with_phone(BuiltIn, async |phone| {
+    with_phone(built_in(), async |phone| {
         let callers = recordings("complete");
         assert_eq!(callers.len(), 20);
         let (mut gaps, mut audible) = (Vec::new(), Vec::new());

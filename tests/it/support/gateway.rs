@@ -19,6 +19,8 @@ use redial_speech::vad::silero::Silero;
 use redial_speech::voice::VoiceConfig;
 use tempfile::TempDir;
 
+use crate::support::meaning::built_in;
+
 /// The auth token of every test gateway.
 pub(crate) const TOKEN: &str = "3f9a1c77b20e4d58a6c1e0d94b7f2a85";
 
@@ -58,7 +60,8 @@ impl Setup {
         let providers = Providers {
             stt: Arc::new(ScriptedStt::new(script)),
             tts: Arc::new(ScriptedTts::new().per_char_ms(20)),
-            agent: Arc::new(BuiltIn),
+            agent: Arc::new(built_in()),
+            built_in: built_in(),
             realtime: None,
             tools: Arc::new(NoTools),
             vad: silero(),
@@ -71,11 +74,13 @@ impl Setup {
     /// The same with the ears and the voice of this machine, and the built-in agent.
     #[cfg_attr(not(feature = "tts-hibari"), expect(dead_code, reason = "its tests are timed by the natural voice"))]
     pub(crate) fn with_local_speech() -> Self {
-        let LocalSpeech { stt, tts, vad } = LocalSpeech::load(Path::new("models"), VoiceConfig::default()).unwrap();
+        let LocalSpeech { stt, tts, vad, meaning } =
+            LocalSpeech::load(Path::new("models"), VoiceConfig::default()).unwrap();
         let providers = Providers {
             stt,
             tts,
-            agent: Arc::new(BuiltIn),
+            agent: Arc::new(BuiltIn::new(Arc::clone(&meaning) as _)),
+            built_in: BuiltIn::new(meaning),
             realtime: None,
             tools: Arc::new(NoTools),
             vad,

@@ -16,8 +16,8 @@ pub struct AgentPhrases {
     pub resumed_answer_follows: String,
     /// Said by the carrier's own voice when a call that was answered cannot go on.
     pub cannot_go_on: String,
-    /// Somebody may be in danger.
-    pub emergency: String,
+    /// Somebody may be in danger; the `{number}` to dial.
+    pub emergency: Template,
     /// The caller wanted another number.
     pub wrong_number: String,
     /// What is remembered is another's.
@@ -28,20 +28,24 @@ pub struct AgentPhrases {
     pub who_is_this: String,
     /// The caller wants to wait.
     pub take_your_time: String,
-    /// To a greeting.
-    pub here: String,
+    /// To a greeting, each time another one.
+    pub here: Phrases,
     /// A person is wanted.
     pub human: String,
-    /// The call is not to be remembered.
-    pub forget: String,
-    /// Before the question whether all is to be deleted.
-    pub can_do: String,
     /// The caller gives orders to the machine.
     pub command: String,
     /// What the name is for; before the question for it.
     pub why_name: String,
     /// A question that cannot be answered here.
     pub not_known: String,
+    /// Another language is spoken, or wanted.
+    pub other_language: String,
+    /// The number will be kept apart from whoever is remembered under it.
+    pub parts: String,
+    /// It will not be.
+    pub parts_nothing: String,
+    /// The call may be remembered after all.
+    pub remembers_after_all: String,
     /// All will be deleted.
     pub erases: String,
     /// Nothing will be.

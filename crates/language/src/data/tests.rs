@@ -33,11 +33,12 @@ const FILES: [(&str, &str); 19] = [
 const AS_SAID: [&str; 2] = ["attention.", "completeness."];
 
 /// Lists that are compared with what is written, or are written themselves.
-const AS_WRITTEN: [&str; 5] =
-    ["days.", "question.name_checks", "sentences.", "facts.sensitive_topics", "facts.date.halves_of_day"];
+const AS_WRITTEN: [&str; 6] =
+    ["days.", "question.name_checks", "sentences.", "facts.sensitive_topics", "facts.date.halves_of_day", "agent.here"];
 
 /// Which blanks a sentence may have.
-const BLANKS: [(&str, &[&str]); 31] = [
+const BLANKS: [(&str, &[&str]); 32] = [
+    ("agent.emergency", &["number"]),
     ("agent.noted_topic", &["topic"]),
     ("agent.reads_number", &["digits"]),
     ("agent.thanks_for_calling_name", &["name"]),

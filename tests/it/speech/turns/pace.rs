@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
 use redial::app::Providers;
-use redial_agent::builtin::BuiltIn;
 use redial_call::TurnId;
 use redial_provider::ProviderError;
 use redial_provider::stt::{Stt, SttContext, SttOutput, SttStream};
@@ -21,6 +20,7 @@ use tokio::time::sleep;
 
 use crate::speech::ears::models;
 use crate::support::gateway::silero;
+use crate::support::meaning::built_in;
 
 /// A third more than what one in twenty takes longer than on one thread (`benches/README.md`, `redial bench speech`).
 const WORDS: Duration = Duration::from_millis(180);
@@ -35,7 +35,8 @@ pub(super) fn evenly(threads: &Arc<WorkerPool>) -> Providers {
     Providers {
         stt: Arc::new(EvenStt(ears)),
         tts: Arc::new(EvenTts(voice)),
-        agent: Arc::new(BuiltIn),
+        agent: Arc::new(built_in()),
+        built_in: built_in(),
         realtime: None,
         tools: Arc::new(NoTools),
         vad: silero(),

@@ -1,6 +1,5 @@
 //! Whose a session is: its caller may ask to be forgotten, or not be the one who is remembered under the number.
 
-use redial_call::{Role, Turn};
 use redial_identity::{Caller, UserId};
 use redial_memory::fold;
 use redial_memory::model::SessionDoc;

@@ -1,0 +1,52 @@
+//! What the clauses of a turn are: small words by grammar, all else by meaning.
+
+use redial_call::Part;
+use redial_language::clauses::clauses;
+use redial_language::intent::{Intent, denies_name, wants_nothing_kept};
+use redial_language::meaning::Meanings;
+use redial_provider::meaning::Embed;
+
+/// The parts of a turn of the caller's, in order; none of a turn without words. `known_as` is the remembered name, for "I'm not Ana".
+///
+/// Where meaning cannot be had, what is more than small words is a message: it is passed on, and nothing else comes of it.
+pub(crate) async fn understand(text: &str, known_as: Option<&str>, embed: &dyn Embed) -> Vec<Part> {
+    let clauses = clauses(text);
+    let plain: Vec<Option<Intent>> = clauses.iter().map(|clause| told(&text[clause.clone()], known_as)).collect();
+    let unsure: Vec<String> = clauses
+        .iter()
+        .zip(&plain)
+        .filter(|(_, plain)| plain.is_none())
+        .map(|(clause, _)| text[clause.clone()].to_owned())
+        .collect();
+    let mut meant = meanings(unsure, embed).await.into_iter();
+    let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let parts = clauses.into_iter().zip(plain).map(|(clause, plain)| Part {
+        kind: plain.or_else(|| meant.next()).unwrap_or(Intent::Message).as_str().to_owned(),
+        from: offset(clause.start),
+        to: offset(clause.end),
+    });
+    parts.collect()
+}
+
+/// What needs no net.
+fn told(clause: &str, known_as: Option<&str>) -> Option<Intent> {
+    if known_as.is_some_and(|name| denies_name(clause, name)) {
+        return Some(Intent::NotMe);
+    }
+    if wants_nothing_kept(clause) {
+        return Some(Intent::KeepNothing);
+    }
+    Intent::plain(clause)
+}
+
+async fn meanings(texts: Vec<String>, embed: &dyn Embed) -> Vec<Intent> {
+    let Some(english) = Meanings::english().filter(|_| !texts.is_empty()) else { return Vec::new() };
+    match embed.embed(texts).await {
+        Ok(vectors) => vectors.iter().map(|vector| english.intent(vector)).collect(),
+        Err(error) => {
+            metrics::counter!("redial_desk_not_understood_total").increment(1);
+            tracing::warn!(%error, "what a caller means cannot be worked out; it is taken for a message");
+            Vec::new()
+        }
+    }
+}
