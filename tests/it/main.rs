@@ -1,7 +1,6 @@
 //! The integration tests: one binary, one module a theme.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may")]
 
-mod agent;
 mod ancestor;
 mod calls;
 mod carriers;

@@ -76,9 +76,12 @@ impl Desk {
             acts.any(|act| matches!(act, Act::Understood { turn, .. } if *turn == id))
         };
         let mut understood = BTreeMap::new();
-        for turn in history.iter().filter(|turn| turn.role == Role::Caller && turn.via == Via::Voice) {
-            if !turn.text.trim().is_empty() && !told(turn.id) {
-                understood.insert(turn.id, understand(&turn.text, known_as, self.embed.as_ref()).await);
+        for (at, turn) in history.iter().enumerate() {
+            let speaks = turn.role == Role::Caller && turn.via == Via::Voice && !turn.text.trim().is_empty();
+            if speaks && !told(turn.id) {
+                let before = Talk::of(&history[..at], Evidence::Acts, &understood);
+                let parts = understand(&turn.text, before.asked.as_ref(), known_as, self.embed.as_ref()).await;
+                understood.insert(turn.id, parts);
             }
         }
         understood

@@ -112,7 +112,9 @@ impl<'a> Responder<'a> {
             (Question::Else, Yes) if !talk.last.message => {
                 Answer::asking(format!("{} {}", say.of_course, Question::More.ask()), &Question::More)
             }
-            (Question::Topic, No) if !talk.last.message => Answer::asking(&say.other_topic, &Question::Reason),
+            (Question::Topic, No) if !talk.last.message && !talk.last.is(Intent::NotMe) => {
+                Answer::asking(&say.other_topic, &Question::Reason)
+            }
             (Question::Topic, Yes) if !talk.last.message => Answer::asking(&say.right_topic, &Question::More),
             _ => return None,
         })

@@ -2,16 +2,27 @@
 
 use redial_call::Part;
 use redial_language::clauses::clauses;
-use redial_language::intent::{Intent, denies_name, wants_nothing_kept};
+use redial_language::decision::{Answer, decide};
+use redial_language::intent::{Intent, denies_name, wants_nothing_kept, weight};
 use redial_language::meaning::Meanings;
+use redial_language::name;
+use redial_language::question::Question;
+use redial_language::words::Words;
 use redial_provider::meaning::Embed;
 
-/// The parts of a turn of the caller's, in order; none of a turn without words. `known_as` is the remembered name, for "I'm not Ana".
+/// The parts of a turn of the caller's, in order; none of a turn without words. `asked` is the open question: an answer is first
+/// an answer. `known_as` is the remembered name, for "I'm not Ana".
 ///
 /// Where meaning cannot be had, what is more than small words is a message: it is passed on, and nothing else comes of it.
-pub(crate) async fn understand(text: &str, known_as: Option<&str>, embed: &dyn Embed) -> Vec<Part> {
+pub(crate) async fn understand(
+    text: &str,
+    asked: Option<&Question>,
+    known_as: Option<&str>,
+    embed: &dyn Embed,
+) -> Vec<Part> {
     let clauses = clauses(text);
-    let plain: Vec<Option<Intent>> = clauses.iter().map(|clause| told(&text[clause.clone()], known_as)).collect();
+    let plain: Vec<Option<Intent>> =
+        clauses.iter().map(|clause| told(&text[clause.clone()], asked, known_as)).collect();
     let unsure: Vec<String> = clauses
         .iter()
         .zip(&plain)
@@ -29,7 +40,24 @@ pub(crate) async fn understand(text: &str, known_as: Option<&str>, embed: &dyn E
 }
 
 /// What needs no net.
-fn told(clause: &str, known_as: Option<&str>) -> Option<Intent> {
+fn told(clause: &str, asked: Option<&Question>, known_as: Option<&str>) -> Option<Intent> {
+    if let Some(question) = asked
+        && let Some(care) = question.care()
+    {
+        match decide(clause, question.name(), care) {
+            Answer::Yes if weight(&Words::of(clause)) == 0 => return Some(Intent::Yes),
+            Answer::No if weight(&Words::of(clause)) == 0 => return Some(Intent::No),
+            _ => (),
+        }
+    }
+    let name = match asked {
+        Some(Question::Name) => name::answered(clause),
+        Some(Question::NameCheck(read)) => name::corrected(read, clause).or_else(|| name::volunteered(clause)),
+        _ => name::volunteered(clause),
+    };
+    if name.is_some_and(|name| is_only(clause, &name)) {
+        return Some(Intent::Name);
+    }
     if known_as.is_some_and(|name| denies_name(clause, name)) {
         return Some(Intent::NotMe);
     }
@@ -37,6 +65,11 @@ fn told(clause: &str, known_as: Option<&str>) -> Option<Intent> {
         return Some(Intent::KeepNothing);
     }
     Intent::plain(clause)
+}
+
+/// Whether a clause says that name, and little else.
+fn is_only(clause: &str, name: &str) -> bool {
+    weight(&Words::of(clause)) <= Words::of(name).len() + 1
 }
 
 async fn meanings(texts: Vec<String>, embed: &dyn Embed) -> Vec<Intent> {

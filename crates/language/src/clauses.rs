@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::data::english;
+use crate::intent::Intent;
 use crate::sentences;
 use crate::words::Words;
 
@@ -27,7 +28,14 @@ pub fn clauses(text: &str) -> Vec<Range<usize>> {
 fn cut_at_joints(text: &str, sentence: Range<usize>, clauses: &mut Vec<Range<usize>>) {
     let joins = &english().sentences.joins;
     let mut start = sentence.start;
-    let mut at = sentence.start;
+    // "No, it's about my order": an answer, and what is said beside it.
+    if let Some(comma) = text[sentence.clone()].find(',').map(|at| sentence.start + at + 1)
+        && Intent::plain(&text[start..comma]).is_some_and(|intent| intent != Intent::Nothing)
+    {
+        push(text, start..comma, clauses);
+        start = comma;
+    }
+    let mut at = start;
     while let Some(space) = text[at..sentence.end].find(' ') {
         let next = at + space + 1;
         let word = text[next..sentence.end].split(' ').next().unwrap_or_default();

@@ -33,6 +33,10 @@ pub enum Intent {
     Private,
     /// An attempt to change what the service does.
     Command,
+    /// The caller's name, and nothing else.
+    Name,
+    /// A number to call, and nothing else.
+    Number,
     /// "Call me back."
     CallBack,
     /// "Hold on."
@@ -64,7 +68,7 @@ pub enum Intent {
 }
 
 /// Each intent by its name in a journal and in `en/meanings.toml`.
-const NAMES: [(Intent, &str); 27] = [
+const NAMES: [(Intent, &str); 29] = [
     (Intent::Nothing, "nothing"),
     (Intent::Danger, "danger"),
     (Intent::NotMe, "not_me"),
@@ -78,6 +82,8 @@ const NAMES: [(Intent, &str); 27] = [
     (Intent::KeepNothing, "keep_nothing"),
     (Intent::Private, "private"),
     (Intent::Command, "command"),
+    (Intent::Name, "name"),
+    (Intent::Number, "number"),
     (Intent::CallBack, "call_back"),
     (Intent::Wait, "wait"),
     (Intent::Hello, "hello"),
@@ -124,7 +130,8 @@ impl Intent {
             Answer::Yes => Self::Yes,
             Answer::No => Self::No,
             Answer::Unclear if words.any(&lists.thanks) => Self::Thanks,
-            Answer::Unclear => Self::Acknowledge,
+            Answer::Unclear if words.all_in(&lists.acknowledges) => Self::Acknowledge,
+            Answer::Unclear => return None,
         })
     }
 
@@ -133,11 +140,9 @@ impl Intent {
         matches!(
             self,
             Self::Danger
-                | Self::Human
                 | Self::Private
                 | Self::Command
                 | Self::CallBack
-                | Self::OtherLanguage
                 | Self::NameChanged
                 | Self::Question
                 | Self::Message

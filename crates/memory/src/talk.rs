@@ -373,10 +373,9 @@ impl Talk {
                 || words.says_any(&lists.beside_name) && beside < 5
         };
         let only_number = self.last.number && self.asked == Some(Question::Number);
-        let answers = self.last.answer.is_some_and(|answer| answer != Answer::Unclear) && intent::weight(words) < 3;
         // Without what it is about, the wish to be called back still needs a message.
         let brings = self.last.intents.iter().any(|intent| intent.is_message() && *intent != Intent::CallBack);
-        brings && !(only_name || only_number || answers)
+        brings && !(only_name || only_number)
     }
 
     /// Whether a turn brought the talk further, or at least could be answered.

@@ -20,6 +20,8 @@ pub(crate) struct IntentWords {
     pub greets: Phrases,
     /// They close a call.
     pub closings: Phrases,
+    /// They say that one listens.
+    pub acknowledges: Phrases,
     /// They close it beside one of those, and not alone.
     pub beside_closings: Phrases,
     /// Numbers of emergency services, as they are keyed.

@@ -1,13 +1,14 @@
 //! Dialogues with the built-in agent, as data: the caller's lines in, both sides out.
 
-use crate::support::meaning::built_in;
-use futures_util::StreamExt;
+use futures_util::{FutureExt as _, StreamExt as _};
 use proptest::prelude::*;
 use redial_call::{Act, Role, Turn, TurnId, Via};
 use redial_memory::greeting::{GreetingLevel, greeting};
 use redial_memory::model::{Confidence, Episode, Name, Profile};
 use redial_memory::talk::READ_BACK_NAME;
 use redial_provider::agent::{Agent as _, AgentContext, Cue, Delta, Finish, Prompt};
+
+use crate::net::built_in;
 
 /// A call in the making.
 struct Line {
@@ -87,10 +88,12 @@ impl Line {
         let cue = if line == "?" { Cue::Unclear } else { Cue::Answer };
         self.note("caller", line);
         self.push(Role::Caller, via, text, "");
-        let context = AgentContext { profile: self.profile.clone(), level: self.level, ..AgentContext::default() };
+        let emergency = "nine one one".to_owned();
+        let (profile, level) = (self.profile.clone(), self.level);
+        let context = AgentContext { profile, level, emergency, ..AgentContext::default() };
         let prompt = Prompt { before: String::new(), history: self.history.clone(), cue };
         let answer = built_in().open(context).reply(prompt).map(Result::unwrap).collect();
-        let deltas: Vec<Delta> = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(answer);
+        let deltas: Vec<Delta> = answer.now_or_never().expect("the net of this test works at once");
         let (mut said, mut acts) = (String::new(), Vec::new());
         self.over = false;
         for delta in deltas {
@@ -421,7 +424,7 @@ fn a_caller_who_only_says_goodbye_is_let_go_within_four_turns() {
 
 #[test]
 fn a_caller_who_is_never_understood_is_let_go() {
-    for noise in ["?", "You", "mhm", "yes", "okay", "hello?", "# 5"] {
+    for noise in ["?", "You", "mhm", "yes", "okay", "# 5"] {
         let (profile, level) = stranger();
         let mut line = Line::new(profile, level);
         for _ in 0..12 {
@@ -476,6 +479,8 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
+    // Each line is thought about: some ms.
+    #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn every_answer_is_short_and_says_goodbye_exactly_when_it_hangs_up(script in lines(), known in any::<bool>()) {
         let (profile, level) = if known { ana(GreetingLevel::Hint) } else { stranger() };

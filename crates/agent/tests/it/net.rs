@@ -1,0 +1,32 @@
+//! The net, loaded once.
+
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use redial_agent::builtin::BuiltIn;
+use redial_minilm::MiniLm;
+use redial_provider::ProviderError;
+use redial_provider::meaning::Embed;
+use rten::ThreadPool;
+
+/// The agent over it.
+pub(crate) fn built_in() -> BuiltIn {
+    BuiltIn::new(Arc::new(Net))
+}
+
+/// Works at once, on one thread of its own.
+pub(crate) struct Net;
+
+impl Embed for Net {
+    fn embed(&self, texts: Vec<String>) -> BoxFuture<'static, Result<Vec<Vec<f32>>, ProviderError>> {
+        static NET: LazyLock<(MiniLm, Arc<ThreadPool>)> = LazyLock::new(|| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/minilm");
+            let vocabulary = std::fs::read_to_string(folder.join("vocab.txt")).unwrap();
+            let net = MiniLm::load(std::fs::read(folder.join("model.onnx")).unwrap(), &vocabulary).unwrap();
+            (net, Arc::new(ThreadPool::with_num_threads(1)))
+        });
+        async move { Ok(texts.iter().map(|text| NET.0.embed(text, &NET.1).unwrap()).collect()) }.boxed()
+    }
+}
