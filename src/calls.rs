@@ -42,6 +42,8 @@ pub struct Lookup {
     pub greeting: String,
     /// What is done by saying them.
     pub greeting_acts: Vec<Act>,
+    /// Which number to dial in an emergency, in words.
+    pub emergency: String,
     /// Their speech, kept as long as this is.
     pub speech: Held,
 }

@@ -121,6 +121,10 @@ fn connect(
     let region = &app.config.memory.default_region;
     let address = CallerAddress::parse(&request.from, region);
     let former = CallerAddress::former(&request.from, region);
+    let country_code = match &address {
+        CallerAddress::Number(number) => number.e164.country_code(),
+        CallerAddress::Address(_) | CallerAddress::Withheld => None,
+    };
     let caller = app.keys.caller(&address);
     let heard = match known {
         Ok(Fate::Unheard | Fate::Begun { heard: false, .. }) if !app.calls.was_heard(sid) => Heard::Never,
@@ -144,7 +148,7 @@ fn connect(
         load: if goes_on { Load::Ample } else { app.parts.stt.load() },
         begun,
     };
-    match app.calls.admit(asked, || lookup::ring(app, &grant, heard)) {
+    match app.calls.admit(asked, || lookup::ring(app, &grant, heard, country_code)) {
         Ok(Admission::Place(Admitted { caller, leg, is_new })) => {
             if is_new {
                 tracing::info!(call.sid = %sid, caller = %app.keys.log_pseudonym(&caller), "a call comes in");

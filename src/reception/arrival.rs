@@ -50,16 +50,17 @@ pub(super) async fn arrive(
     let grant = redeemed.grant;
     let heard = if rings && app.mirror.is_none() { Heard::Maybe } else { heard_elsewhere(app, &grant, limit).await? };
     let place = (&grant.caller, grant.leg);
-    let ringing = app.calls.start(call, place, control, || lookup::ring(app, &grant, heard)).map_err(|no_call| {
-        if let Some(left_out) = NO_CALL.due() {
-            tracing::warn!(call.sid = %call, error = %no_call, left_out, "a stream gets no call");
-        }
-        match no_call {
-            NoCall::Live => "the call has a stream",
-            NoCall::Over => "the call is over",
-            NoCall::Refused(_) => "no room",
-        }
-    })?;
+    let ringing =
+        app.calls.start(call, place, control, || lookup::ring(app, &grant, heard, None)).map_err(|no_call| {
+            if let Some(left_out) = NO_CALL.due() {
+                tracing::warn!(call.sid = %call, error = %no_call, left_out, "a stream gets no call");
+            }
+            match no_call {
+                NoCall::Live => "the call has a stream",
+                NoCall::Over => "the call is over",
+                NoCall::Refused(_) => "no room",
+            }
+        })?;
     if !rings {
         metrics::counter!("redial_streams_of_other_instances_total").increment(1);
         if let Some(left_out) = ADOPTED.due() {

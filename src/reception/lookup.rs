@@ -5,6 +5,7 @@ use std::sync::Arc;
 use redial_agent::prompts;
 use redial_call::{Act, CallId, Role};
 use redial_identity::{Caller, PhoneHash};
+use redial_language::data::english;
 use redial_memory::consent::{is_asked, may_recall};
 use redial_memory::greeting::{self, CallerFacts};
 use redial_memory::model::Profile;
@@ -28,8 +29,8 @@ pub(super) enum Heard {
     Never,
 }
 
-/// Starts the look-up of a call that `grant` is about.
-pub(super) fn ring(app: &Arc<App>, grant: &Grant, heard: Heard) -> Ringing {
+/// Starts the look-up of a call that `grant` is about. `country_code`: the caller's, where their number is at hand.
+pub(super) fn ring(app: &Arc<App>, grant: &Grant, heard: Heard, country_code: Option<u16>) -> Ringing {
     let Grant { call: sid, caller, older, attestation, resumes, .. } = grant.clone();
     let span = tracing::info_span!("lookup", call.sid = %sid);
     let (found, resumed) = oneshot::channel();
@@ -43,7 +44,7 @@ pub(super) fn ring(app: &Arc<App>, grant: &Grant, heard: Heard) -> Ringing {
             if let Some(before) = before {
                 let _ = found.send(before);
             }
-            look_up(&app, caller, &older, attestation, opening).await
+            look_up(&app, caller, &older, attestation, country_code, opening).await
         }
         .instrument(span)
     });
@@ -98,6 +99,7 @@ async fn look_up(
     caller: Caller,
     older: &[PhoneHash],
     attestation: greeting::Attestation,
+    country_code: Option<u16>,
     opening: FirstWords,
 ) -> Lookup {
     let began = std::time::Instant::now();
@@ -147,5 +149,6 @@ async fn look_up(
         Some(known) => Caller { user_id: known.user_id.clone(), ..caller },
         None => caller,
     };
-    Lookup { caller, known, level, greeting, greeting_acts, speech }
+    let emergency = english().emergency.in_country(country_code).to_owned();
+    Lookup { caller, known, level, greeting, greeting_acts, emergency, speech }
 }

@@ -40,6 +40,7 @@ impl Mind {
             self.context.profile = known.profile.clone();
         }
         self.context.level = found.level;
+        self.context.emergency.clone_from(&found.emergency);
         self.session = None;
     }
 
@@ -55,7 +56,8 @@ impl Mind {
 
     /// The caller was erased: nothing of them is known any more.
     pub(super) fn forget(&mut self) {
-        self.context = AgentContext { tools: Arc::clone(&self.context.tools), ..AgentContext::default() };
+        let (tools, emergency) = (Arc::clone(&self.context.tools), self.context.emergency.clone());
+        self.context = AgentContext { tools, emergency, ..AgentContext::default() };
         self.session = None;
     }
 

@@ -112,6 +112,7 @@ const METRICS: &[Metric] = &[
         .with("outcome", &["done", "failed", "panicked"]),
     counter("redial_carrier_orders_total", "Calls that the carrier's API was told to end.")
         .with("outcome", &["done", "gone", "failed"]),
+    counter("redial_desk_not_understood_total", "Turns whose meaning could not be worked out: taken for a message."),
     counter("redial_agent_fallbacks_total", "Answers that the built-in agent gave for another one."),
     // memory
     counter("redial_memory_errors_total", "Callers who were greeted as strangers because memory did not answer.")

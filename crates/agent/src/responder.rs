@@ -82,7 +82,7 @@ impl<'a> Responder<'a> {
             return self.misunderstood();
         }
         if last.is(Intent::Danger) {
-            return Answer::go_on(self.say.emergency.fill(&[("number", self.emergency)]));
+            return Answer::asking(self.say.emergency.fill(&[("number", self.emergency)]), &Question::Reason);
         }
         self.decided().or_else(|| self.wanted()).unwrap_or_else(|| self.taken())
     }

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod call;
+pub mod emergency;
 pub mod facts;
 pub mod greeting;
 pub mod memory;
@@ -42,6 +43,8 @@ pub struct Language {
     pub agent: agent::AgentPhrases,
     /// What a call says by itself, without an agent.
     pub call: call::CallPrompts,
+    /// Which number is dialled in an emergency.
+    pub emergency: emergency::EmergencyNumbers,
     /// What callers say of themselves, and how it is remembered.
     pub facts: facts::FactWords,
     /// The first sentence of a call.
@@ -80,7 +83,7 @@ macro_rules! language {
 /// English, the only language so far.
 pub fn english() -> &'static Language {
     static ENGLISH: LazyLock<Language> = LazyLock::new(|| {
-        language!("en": agent, attention, call, clean, completeness, days, decision, facts, greeting, intent, languages, memory,
+        language!("en": agent, attention, call, clean, completeness, days, decision, emergency, facts, greeting, intent, languages, memory,
             name, numbers, question, sentences, talk, topic, words)
     });
     &ENGLISH

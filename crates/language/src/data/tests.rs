@@ -7,7 +7,7 @@ use super::*;
 use crate::words::Words;
 
 /// Every file, as the program has it.
-const FILES: [(&str, &str); 19] = [
+const FILES: [(&str, &str); 20] = [
     ("agent", include_str!("../../en/agent.toml")),
     ("attention", include_str!("../../en/attention.toml")),
     ("call", include_str!("../../en/call.toml")),
@@ -15,6 +15,7 @@ const FILES: [(&str, &str); 19] = [
     ("completeness", include_str!("../../en/completeness.toml")),
     ("days", include_str!("../../en/days.toml")),
     ("decision", include_str!("../../en/decision.toml")),
+    ("emergency", include_str!("../../en/emergency.toml")),
     ("facts", include_str!("../../en/facts.toml")),
     ("greeting", include_str!("../../en/greeting.toml")),
     ("intent", include_str!("../../en/intent.toml")),
