@@ -4,22 +4,17 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::sync::Arc;
 
 use redial_language::meaning::{examples, learn};
 use redial_minilm::MiniLm;
-use rten::ThreadPool;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let models = root.join("models/minilm");
-    let vocabulary = std::fs::read_to_string(models.join("vocab.txt"))?;
-    let net = MiniLm::load(std::fs::read(models.join("model.onnx"))?, &vocabulary)?;
-    let threads = Arc::new(ThreadPool::with_num_threads(1));
+    let net = MiniLm::load(&root.join("models/minilm"))?;
     let (all, digest) = examples();
     let mut vectors = Vec::new();
     for (intent, text) in &all {
-        vectors.push((*intent, net.embed(text, &threads)?));
+        vectors.push((*intent, net.embed(text)?.as_slice().to_vec()));
     }
     let learned = learn::learn(&vectors);
     let right = vectors.iter().filter(|(intent, vector)| learned.intent(vector) == *intent).count();

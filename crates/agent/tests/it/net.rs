@@ -9,7 +9,6 @@ use redial_agent::builtin::BuiltIn;
 use redial_minilm::MiniLm;
 use redial_provider::ProviderError;
 use redial_provider::meaning::Embed;
-use rten::ThreadPool;
 
 /// The agent over it.
 pub(crate) fn built_in() -> BuiltIn {
@@ -21,12 +20,8 @@ pub(crate) struct Net;
 
 impl Embed for Net {
     fn embed(&self, texts: Vec<String>) -> BoxFuture<'static, Result<Vec<Vec<f32>>, ProviderError>> {
-        static NET: LazyLock<(MiniLm, Arc<ThreadPool>)> = LazyLock::new(|| {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/minilm");
-            let vocabulary = std::fs::read_to_string(folder.join("vocab.txt")).unwrap();
-            let net = MiniLm::load(std::fs::read(folder.join("model.onnx")).unwrap(), &vocabulary).unwrap();
-            (net, Arc::new(ThreadPool::with_num_threads(1)))
-        });
-        async move { Ok(texts.iter().map(|text| NET.0.embed(text, &NET.1).unwrap()).collect()) }.boxed()
+        static NET: LazyLock<MiniLm> =
+            LazyLock::new(|| MiniLm::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/minilm")).unwrap());
+        async move { Ok(texts.iter().map(|text| NET.embed(text).unwrap().as_slice().to_vec()).collect()) }.boxed()
     }
 }

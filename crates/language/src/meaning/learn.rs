@@ -6,9 +6,9 @@ use super::{Meanings, score, softmax};
 use crate::intent::Intent;
 
 /// Passes over all examples.
-const PASSES: usize = 1500;
+const PASSES: usize = 600;
 /// How far a pass goes.
-const RATE: f32 = 4.0;
+const RATE: f32 = 8.0;
 /// How much of the last step the next one keeps.
 const MOMENTUM: f32 = 0.9;
 /// How much large weights cost: as scikit-learn's `C` of 30 with a thousand examples.
@@ -28,7 +28,8 @@ pub fn learn(examples: &[(Intent, Vec<f32>)]) -> Meanings {
             let likely = softmax(rows.iter().map(|(_, row)| score(row, vector)).collect());
             for (((of, _), slope), likely) in rows.iter().zip(&mut slope).zip(likely) {
                 let error = (likely - f32::from(of == intent)) * share;
-                slope.iter_mut().zip(vector.iter().chain([&1.0])).for_each(|(slope, value)| *slope += error * value);
+                slope.iter_mut().zip(vector).for_each(|(slope, value)| *slope += error * value);
+                slope[width - 1] += error;
             }
         }
         for (((_, row), speed), slope) in rows.iter_mut().zip(&mut speed).zip(&slope) {
