@@ -2,7 +2,7 @@
 
 use redial_call::Part;
 use redial_language::clauses::clauses;
-use redial_language::decision::{Answer, decide};
+use redial_language::decision::{Answer, Care, decide};
 use redial_language::intent::{Intent, denies_name, wants_nothing_kept, weight};
 use redial_language::meaning::Meanings;
 use redial_language::name;
@@ -44,9 +44,10 @@ fn told(clause: &str, asked: Option<&Question>, known_as: Option<&str>) -> Optio
     if let Some(question) = asked
         && let Some(care) = question.care()
     {
+        let brief = weight(&Words::of(clause)) < 3;
         match decide(clause, question.name(), care) {
-            Answer::Yes if weight(&Words::of(clause)) == 0 => return Some(Intent::Yes),
-            Answer::No if weight(&Words::of(clause)) == 0 => return Some(Intent::No),
+            Answer::Yes if care == Care::Irreversible || brief => return Some(Intent::Yes),
+            Answer::No if care == Care::Irreversible || brief => return Some(Intent::No),
             _ => (),
         }
     }

@@ -36,13 +36,19 @@ pub fn decide(text: &str, question: &str, care: Care) -> Answer {
     match (first(Kind::Yes), first(Kind::No), first(Kind::Doubt)) {
         (Some(_), Some(_), None) => agreed(&clauses, care),
         (None, Some(no), doubt) if doubt.is_none_or(|doubt| no < doubt) => Answer::No,
+        // "If it can't be undone, then no."
+        (None, Some(_), Some(_)) if clauses.last().is_some_and(|last| last.kind == Kind::No && !last.beside) => {
+            Answer::No
+        }
         (Some(yes), None, None) => {
             let clear = match care {
                 Care::Ordinary => clauses[..yes].iter().all(|clause| clause.kind == Kind::Filler),
                 // "Yeah, hi, I'd like to …" opens a sentence and agrees to nothing.
                 Care::Irreversible => {
-                    let beside = clauses.iter().any(|clause| clause.kind == Kind::Other);
-                    !clauses[yes].beside && (!beside || clauses[yes].firm)
+                    let others = || clauses.iter().filter(|clause| clause.kind == Kind::Other);
+                    // "Every last thing, yes."
+                    let closes = yes + 1 == clauses.len() && others().all(|clause| !clause.negated);
+                    !clauses[yes].beside && (others().next().is_none() || clauses[yes].firm || closes)
                 }
             };
             if clear { Answer::Yes } else { Answer::Unclear }
@@ -80,6 +86,8 @@ struct Clause {
     bare: bool,
     /// It has words that are no part of an answer.
     beside: bool,
+    /// Something in it is turned round.
+    negated: bool,
 }
 
 /// What a phrase is.
@@ -203,7 +211,13 @@ fn read(words: &[&str], question: &str, asks: bool, own_sentence: bool) -> Claus
         } else {
             Kind::Filler
         };
-    Clause { kind, firm: longest_yes > 1 || own_sentence, bare: words.len() == 1, beside }
+    Clause {
+        kind,
+        firm: longest_yes > 1 || own_sentence,
+        bare: words.len() == 1,
+        beside,
+        negated: has(Sign::Negation) || has(Sign::No),
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,4 @@ pub(crate) struct SentenceEnds {
     pub(crate) halves_of_day: Phrases,
     /// A full stop behind one of these ends no sentence if a digit follows: "No. 5".
     pub(crate) before_number: Phrases,
-    /// Words that join two clauses.
-    pub(crate) joins: Phrases,
 }
