@@ -41,6 +41,12 @@ pub(crate) async fn understand(
 
 /// What needs no net.
 fn told(clause: &str, asked: Option<&Question>, known_as: Option<&str>) -> Option<Intent> {
+    if known_as.is_some_and(|name| denies_name(clause, name)) {
+        return Some(Intent::NotMe);
+    }
+    if wants_nothing_kept(clause) {
+        return Some(Intent::KeepNothing);
+    }
     if let Some(question) = asked
         && let Some(care) = question.care()
     {
@@ -58,12 +64,6 @@ fn told(clause: &str, asked: Option<&Question>, known_as: Option<&str>) -> Optio
     };
     if name.is_some_and(|name| is_only(clause, &name)) {
         return Some(Intent::Name);
-    }
-    if known_as.is_some_and(|name| denies_name(clause, name)) {
-        return Some(Intent::NotMe);
-    }
-    if wants_nothing_kept(clause) {
-        return Some(Intent::KeepNothing);
     }
     Intent::plain(clause)
 }
