@@ -1,4 +1,4 @@
-//! The words of a language as data: `en/*.toml`, read once, one type a file.
+//! The words of a language as data: `en/*.toml`, read once, one type a file, and lists of names.
 //!
 //! Another language is a folder beside `en/` with the same files, and a function beside [`english`].
 
@@ -16,6 +16,7 @@ pub(crate) mod days;
 pub(crate) mod intent;
 pub(crate) mod languages;
 pub(crate) mod name;
+pub(crate) mod names;
 pub(crate) mod numbers;
 pub(crate) mod question;
 pub(crate) mod sentences;
@@ -56,6 +57,7 @@ pub struct Language {
     pub(crate) intent: intent::IntentWords,
     pub(crate) languages: languages::LanguageTags,
     pub(crate) name: name::NameWords,
+    pub(crate) names: names::Names,
     pub(crate) numbers: numbers::NumberWords,
     pub(crate) question: question::QuestionWords,
     pub(crate) sentences: sentences::SentenceEnds,
@@ -71,6 +73,11 @@ macro_rules! language {
                 concat!($folder, "/", stringify!($file), ".toml"),
                 include_str!(concat!("../", $folder, "/", stringify!($file), ".toml")),
             ),)+
+            names: names::Names {
+                given: names::Sorted::of(include_str!(concat!("../", $folder, "/names/given.txt"))),
+                family: names::Sorted::of(include_str!(concat!("../", $folder, "/names/family.txt"))),
+                words: names::Sorted::of(include_str!(concat!("../", $folder, "/names/words.txt"))),
+            },
         }
     };
 }
