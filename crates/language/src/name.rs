@@ -16,7 +16,7 @@ pub use self::change::has_changed;
 pub use self::correction::corrected;
 pub use self::shape::{address, checked};
 
-use self::phrase::{Expected, Phrase};
+use self::phrase::{Expected, Phrase, is_cased};
 use crate::data::english;
 use crate::words::Words;
 
@@ -261,7 +261,7 @@ fn is_sure(words: &Words, phrase: &Phrase, lead: usize) -> bool {
         .or_else(|| words.at(phrase.end.saturating_sub(1)))
         .is_some_and(|word| lists.streets.has(word));
     // "It's Walter I want": a name that is singled out.
-    let cleft = lists.it_is.has(words.at(lead).unwrap_or_default())
+    let cleft = is_cased(words) && lists.it_is.has(words.at(lead).unwrap_or_default())
         && !phrase.paused
         && words.at(phrase.end).is_some_and(|word| lists.clefts.has(word));
     if street || cleft || !goes_on(words, phrase) {
@@ -330,7 +330,7 @@ fn bare(words: &Words, from: usize) -> Option<Phrase> {
     if phrase.is_words() && phrase.len() > 1 && !phrase.is_given() {
         return None;
     }
-    let rest_is_filler = words.iter().skip(phrase.end).all(is_filler);
+    let rest_is_filler = words.iter().skip(phrase.end).all(is_filler) || spelling::starts(words, phrase.end);
     let named = lists.says_name.iter().any(|says| words.follows(phrase.end, says).is_some());
     let starts = lists.goes_on.iter().any(|word| words.follows(phrase.end, word).is_some());
     let new = !phrase.is_unknown()

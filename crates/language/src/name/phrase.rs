@@ -108,14 +108,18 @@ fn ordinary(lower: &str) -> Word {
     Word::No
 }
 
+/// Whether capitals mean anything: a transcript without any says nothing by its letters.
+pub(super) fn is_cased(words: &Words) -> bool {
+    words.tokens().iter().any(|token| token.raw.starts_with(char::is_uppercase))
+}
+
 impl Phrase {
     /// The longest name that starts at the word `start`, behind sounds of hesitation.
     pub(super) fn at(words: &Words, start: usize, expected: Expected) -> Option<Self> {
         let lists = &english().name;
         let start = start + words.iter().skip(start).take_while(|word| lists.hesitations.has(word)).count();
         let first = words.token_at(start)?;
-        // A transcript without any capital says nothing by its letters.
-        let cased = words.tokens().iter().any(|token| token.raw.starts_with(char::is_uppercase));
+        let cased = is_cased(words);
         let mut phrase = Self { parts: Vec::new(), start, end: start, paused: false, kinds: Vec::new() };
         for token in &words.tokens()[first..] {
             let kind = Kind::of(&token.raw);
@@ -158,7 +162,8 @@ impl Phrase {
             (Word::No, true) => true,
             // An unknown word goes on as a name does; it begins one where one is due.
             (Word::No, false) => {
-                written && (expected == Expected::Name || kind.capital || !opens) && !shape::is_initial(raw)
+                let letters = raw.chars().filter(|c| c.is_alphabetic()).count();
+                letters >= 2 && written && (expected == Expected::Name || kind.capital || !opens)
             }
             (Word::Small | Word::Capital, true) if cased => kind.capital,
             (Word::Small | Word::Capital, true) => opens || kind.family,
@@ -199,9 +204,12 @@ impl Phrase {
         self.kinds[0].title || (self.head().given && self.head().word == Word::No)
     }
 
-    /// A name by the lists, whatever else its words mean: a given name, or a family name behind one.
+    /// A given name and more by the lists, and one of them at least is nothing else.
     pub(super) fn is_full(&self) -> bool {
-        self.len() >= 2 && self.head().given && self.kinds[1..].iter().any(|kind| kind.is_plain())
+        self.len() >= 2
+            && self.head().given
+            && self.kinds[1..].iter().any(|kind| kind.is_listed())
+            && self.kinds.iter().any(|kind| kind.is_plain())
     }
 
     /// The first word is a given name.

@@ -13,15 +13,13 @@ pub(super) fn spelled(words: &Words) -> Vec<String> {
     let lists = &english().name;
     let mut all = vec![String::new()];
     let mut at = 0;
-    // "J-E-N": a piece of its own, as single letters are not.
-    let mut piece_before = false;
     while let Some(word) = words.at(at) {
         let piece = piece_at(words, at);
         let times = numbers::times(word).unwrap_or(1);
         let letter_at = if times > 1 { at + 1 } else { at };
         let run = all.last_mut().expect("starts with one and only grows");
         if let Some((letters, end)) = &piece {
-            if piece_before || run.chars().count() > 1 {
+            if !run.is_empty() {
                 all.push(String::new());
             }
             all.last_mut().expect("starts with one and only grows").push_str(letters);
@@ -35,10 +33,14 @@ pub(super) fn spelled(words: &Words) -> Vec<String> {
             }
             at += 1;
         }
-        piece_before = piece.is_some();
     }
     all.retain(|run| run.chars().count() >= LETTERS);
     all
+}
+
+/// Whether a spelling begins at the word `at`.
+pub(super) fn starts(words: &Words, at: usize) -> bool {
+    piece_at(words, at).is_some()
 }
 
 fn single_letter(word: &str) -> Option<char> {
