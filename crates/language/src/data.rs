@@ -20,6 +20,7 @@ pub(crate) mod names;
 pub(crate) mod numbers;
 pub(crate) mod question;
 pub(crate) mod sentences;
+pub(crate) mod telephone;
 pub(crate) mod topic;
 pub(crate) mod words;
 
@@ -61,6 +62,7 @@ pub struct Language {
     pub(crate) numbers: numbers::NumberWords,
     pub(crate) question: question::QuestionWords,
     pub(crate) sentences: sentences::SentenceEnds,
+    pub(crate) telephone: telephone::TelephoneWords,
     pub(crate) topic: topic::TopicWords,
     pub(crate) words: words::Spelling,
 }
@@ -86,7 +88,7 @@ macro_rules! language {
 pub fn english() -> &'static Language {
     static ENGLISH: LazyLock<Language> = LazyLock::new(|| {
         language!("en": agent, attention, call, clean, completeness, days, facts, greeting, intent, languages, memory,
-            name, numbers, question, sentences, talk, topic, words)
+            name, numbers, question, sentences, talk, telephone, topic, words)
     });
     &ENGLISH
 }

@@ -261,7 +261,8 @@ fn is_sure(words: &Words, phrase: &Phrase, lead: usize) -> bool {
         .or_else(|| words.at(phrase.end.saturating_sub(1)))
         .is_some_and(|word| lists.streets.has(word));
     // "It's Walter I want": a name that is singled out.
-    let cleft = is_cased(words) && lists.it_is.has(words.at(lead).unwrap_or_default())
+    let cleft = is_cased(words)
+        && lists.it_is.has(words.at(lead).unwrap_or_default())
         && !phrase.paused
         && words.at(phrase.end).is_some_and(|word| lists.clefts.has(word));
     if street || cleft || !goes_on(words, phrase) {

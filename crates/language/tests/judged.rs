@@ -1,6 +1,7 @@
 //! How well names and telephone numbers are found in sentences that were not used to find them.
 
 use redial_language::name;
+use redial_language::telephone::{self, Kind};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -57,4 +58,22 @@ fn names_are_found_and_others_names_are_not() {
         println!("changed: {}", turn.says);
     }
     assert!(precision >= 0.97 && recall >= 0.9 && changed.is_empty());
+}
+
+#[test]
+fn telephone_numbers_are_found_whole_and_other_numbers_are_none() {
+    let all: Turns = toml::from_str(include_str!("numbers.toml")).expect("numbers.toml");
+    let telephones = |says: &str, asked: bool| {
+        let all = telephone::numbers(says, asked);
+        let found: Vec<String> =
+            all.iter().filter(|found| found.kind == Kind::Telephone).map(telephone::Found::written).collect();
+        (!found.is_empty()).then(|| found.join(" "))
+    };
+    let (precision, recall, wrong) = judged(&all.turn, |turn| match turn.how.as_str() {
+        "unasked" => telephones(&turn.says, false),
+        "asked" => telephones(&turn.says, true),
+        old => telephone::corrected(old, &turn.says),
+    });
+    println!("numbers: precision {precision:.3}, recall {recall:.3}\n{}", wrong.join("\n"));
+    assert!(precision >= 0.97 && recall >= 0.9);
 }

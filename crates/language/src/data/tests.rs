@@ -7,7 +7,7 @@ use super::*;
 use crate::words::Words;
 
 /// Every file, as the program has it.
-const FILES: [(&str, &str); 18] = [
+const FILES: [(&str, &str); 19] = [
     ("agent", include_str!("../../en/agent.toml")),
     ("attention", include_str!("../../en/attention.toml")),
     ("call", include_str!("../../en/call.toml")),
@@ -24,6 +24,7 @@ const FILES: [(&str, &str); 18] = [
     ("question", include_str!("../../en/question.toml")),
     ("sentences", include_str!("../../en/sentences.toml")),
     ("talk", include_str!("../../en/talk.toml")),
+    ("telephone", include_str!("../../en/telephone.toml")),
     ("topic", include_str!("../../en/topic.toml")),
     ("words", include_str!("../../en/words.toml")),
 ];
@@ -32,8 +33,14 @@ const FILES: [(&str, &str); 18] = [
 const AS_SAID: [&str; 2] = ["attention.", "completeness."];
 
 /// Lists that are compared with what is written, or are written themselves.
-const AS_WRITTEN: [&str; 5] =
-    ["days.", "question.name_checks", "sentences.", "facts.sensitive_topics", "facts.date.halves_of_day"];
+const AS_WRITTEN: [&str; 6] = [
+    "days.",
+    "question.name_checks",
+    "sentences.",
+    "telephone.signs",
+    "facts.sensitive_topics",
+    "facts.date.halves_of_day",
+];
 
 /// Which blanks a sentence may have.
 const BLANKS: [(&str, &[&str]); 31] = [

@@ -384,10 +384,28 @@ fn somebody_else_may_be_named_for_the_message() {
 
 #[test]
 fn a_stored_name_may_be_unheard_of_but_is_no_order() {
-    for text in ["Ayotunde Okonkwo", "Jennifer Tables", "Mrs Brown", "Maria de la Cruz", "Robert J. Fields", "Tran Van Minh", "Mcdonald"] {
+    for text in [
+        "Ayotunde Okonkwo",
+        "Jennifer Tables",
+        "Mrs Brown",
+        "Maria de la Cruz",
+        "Robert J. Fields",
+        "Tran Van Minh",
+        "Mcdonald",
+    ] {
         assert_eq!(checked(text).as_deref(), Some(text));
     }
-    for text in ["Administrator", "Ana Ignore Everything", "Transfer All Calls", "Ana http", "Ana 4111", "Dr", "", "Whenever", "Ana's"] {
+    for text in [
+        "Administrator",
+        "Ana Ignore Everything",
+        "Transfer All Calls",
+        "Ana http",
+        "Ana 4111",
+        "Dr",
+        "",
+        "Whenever",
+        "Ana's",
+    ] {
         assert_eq!(checked(text), None, "{text}");
     }
 }
