@@ -23,15 +23,16 @@ use crate::words::Words;
 /// A name that callers give of themselves unasked: "my name is Jennifer Parker", "this is Ana", "Ana speaking".
 pub fn volunteered(text: &str) -> Option<String> {
     let words = Words::of(text);
-    let named = || Named::of(&words).and_then(|named| named.own());
-    let found = named().or_else(|| introduced(&words)).or_else(|| opening(&words)).and_then(|phrase| phrase.name())?;
+    let found = stated(&words, || introduced(&words).or_else(|| opening(&words)))?;
     Some(spelling::mend(&found, &words))
 }
 
 /// A name in the answer to a question for it: also bare ("Jennifer Parker"), unheard of, or spelled ("J-E-N").
 pub fn answered(text: &str) -> Option<String> {
     let words = Words::of(text);
-    match stated(&words) {
+    let found =
+        stated(&words, || introduced(&words).or_else(|| introduced_when_asked(&words)).or_else(|| bare(&words, 0)));
+    match found {
         Some(found) => Some(spelling::mend(&found, &words)),
         None => spelling::alone(&words),
     }
@@ -41,7 +42,7 @@ pub fn answered(text: &str) -> Option<String> {
 pub fn third_party(text: &str) -> Option<String> {
     let words = Words::of(text);
     let lists = &english().name;
-    let named = || Named::of(&words).and_then(|named| named.others());
+    let named = || Named::of(&words).and_then(|named| named.other);
     let relation = || {
         let at = (0..words.len()).filter(|&at| words.at(at).is_some_and(|word| lists.relations.has(word)));
         at.map(|at| at + 1).find_map(|after| {
@@ -54,16 +55,28 @@ pub fn third_party(text: &str) -> Option<String> {
     named().or_else(|| relation().filter(sure)).or_else(|| asked_for().filter(sure))?.name()
 }
 
-/// The name that is stated as one's own where one was asked for.
-fn stated(words: &Words) -> Option<String> {
-    let named = Named::of(words);
-    let other = named.as_ref().is_some_and(|named| named.own.is_none());
-    let phrase = named
-        .and_then(|named| named.own())
-        .or_else(|| introduced(words))
-        .or_else(|| introduced_when_asked(words))
-        .or_else(|| if other { None } else { bare(words, 0) })?;
+/// The name that callers state of themselves, by "my name is", or `otherwise`.
+fn stated(words: &Words, otherwise: impl FnOnce() -> Option<Phrase>) -> Option<String> {
+    let phrase = match Named::of(words) {
+        Some(Named { own: Some(own), .. }) => match (own.whole, own.first, own.last) {
+            (Some(whole), ..) => again(words, whole),
+            (None, Some(first), Some(last)) => first.with(last),
+            // "Bethany, last name Cole."
+            (None, None, Some(last)) => match otherwise() {
+                Some(first) if first.is_given() && first.len() == 1 && first.end <= last.start => first.with(last),
+                Some(_) | None => last,
+            },
+            (None, first, None) => first?,
+        },
+        Some(_) | None => again(words, otherwise()?),
+    };
     phrase.name()
+}
+
+/// "Bond. James Bond.": what is said again, and more.
+fn again(words: &Words, phrase: Phrase) -> Phrase {
+    let longer = if phrase.paused { Phrase::at(words, phrase.end, Expected::Name) } else { None };
+    longer.filter(|longer| longer.extends(&phrase)).unwrap_or(phrase)
 }
 
 /// What "… name is …" says, and of whom.
@@ -116,19 +129,6 @@ impl Named {
             }
         }
         (own.is_some() || other.is_some()).then_some(Self { own, other })
-    }
-
-    fn own(self) -> Option<Phrase> {
-        let own = self.own?;
-        match (own.whole, own.first, own.last) {
-            (Some(whole), ..) => Some(whole),
-            (None, Some(first), Some(last)) => Some(first.with(last)),
-            (None, first, last) => first.or(last),
-        }
-    }
-
-    fn others(self) -> Option<Phrase> {
-        self.other
     }
 }
 
@@ -188,7 +188,8 @@ fn due(words: &Words, phrase: &Phrase) -> bool {
     !(phrase.is_words() && phrase.len() == 1)
         || ends(words, phrase)
         || announced(words, phrase).is_some()
-        || words.at(phrase.end).is_some_and(|word| english().name.joins.has(word)) && phrase.is_told_by_capital()
+        || words.at(phrase.end).is_some_and(|word| english().name.joins.has(word))
+            && (phrase.is_told_by_capital() || (phrase.is_given() && !is_cased(words)))
 }
 
 /// Nothing more is said in the clause, and what follows tells nobody else's story.
@@ -265,7 +266,10 @@ fn is_sure(words: &Words, phrase: &Phrase, lead: usize) -> bool {
         && lists.it_is.has(words.at(lead).unwrap_or_default())
         && !phrase.paused
         && words.at(phrase.end).is_some_and(|word| lists.clefts.has(word));
-    if street || cleft || !goes_on(words, phrase) {
+    // "It's Laura Kim, please."
+    let wanted = lists.it_is.has(words.at(lead).unwrap_or_default())
+        && words.at(phrase.end).is_some_and(|word| lists.asks_for.has(word));
+    if street || cleft || wanted || !goes_on(words, phrase) {
         return false;
     }
     if phrase.is_plain() || phrase.is_full() || announced(words, phrase).is_some() {
@@ -321,12 +325,6 @@ fn bare(words: &Words, from: usize) -> Option<Phrase> {
     let is_filler = |word: &str| lists.fillers.has(word);
     let start = from + words.iter().skip(from).position(|word| !is_filler(word))?;
     let phrase = Phrase::at(words, start, Expected::Name)?;
-    // "Bond. James Bond."
-    if phrase.paused
-        && let Some(longer) = bare(words, phrase.end).filter(|longer| longer.extends(&phrase))
-    {
-        return Some(longer);
-    }
     // Several words that all mean something else are a name only behind a given one: "Rose Young", not "Good Day".
     if phrase.is_words() && phrase.len() > 1 && !phrase.is_given() {
         return None;

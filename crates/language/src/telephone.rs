@@ -103,7 +103,8 @@ pub fn spoken(digits: &str) -> String {
     let lists = &english().telephone;
     let (digits, extension) = digits.split_once('x').unwrap_or((digits, ""));
     let mut groups: Vec<String> = Vec::new();
-    let (plus, digits) = digits.strip_prefix('+').map_or((false, digits), |digits| (true, digits));
+    let plus = digits.starts_with('+');
+    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
     if plus {
         groups.push(lists.plus.clone());
     }

@@ -48,6 +48,8 @@ pub(crate) struct NameWords {
     pub(crate) it_is: Phrases,
     /// What singles it out.
     pub(crate) clefts: Phrases,
+    /// What follows the name of somebody who is wanted on the line.
+    pub(crate) asks_for: Phrases,
     /// What follows a name of somebody else.
     pub(crate) others: Phrases,
     /// Words that join a clause to the one before.
@@ -90,8 +92,10 @@ pub(crate) struct NameWords {
     pub(crate) weddings: Phrases,
     /// What makes it a question, a condition or a denial.
     pub(crate) conditions: Phrases,
-    /// Common endings of words, and what may stand in their place in the lists.
-    pub(crate) endings: BTreeMap<String, Vec<String>>,
+    /// Common endings of words, which the lists go without.
+    pub(crate) endings: Phrases,
+    /// Endings in whose place the lists have others.
+    pub(crate) changed_endings: BTreeMap<String, String>,
     /// Titles, as they are written.
     pub(crate) titles: BTreeMap<String, String>,
 }

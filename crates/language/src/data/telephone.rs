@@ -1,5 +1,7 @@
 //! `en/telephone.toml`: how numbers are said, and what they are.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::phrases::Phrases;
@@ -66,4 +68,6 @@ pub(crate) struct TelephoneWords {
     pub(crate) denies: Phrases,
     /// Words around digits that correct others, and say nothing else.
     pub(crate) around_correction: Phrases,
+    /// Words that recognisers write for digits, and the digits.
+    pub(crate) heard_as: BTreeMap<String, String>,
 }

@@ -2,7 +2,7 @@
 
 use super::phrase::{Expected, Phrase};
 use super::shape::{checked, title};
-use super::{Named, Part, bare, introduced, introduced_when_asked, spelling};
+use super::{Named, Part, bare, introduced, introduced_when_asked, paused_at, spelling};
 use crate::data::english;
 use crate::words::Words;
 
@@ -25,6 +25,7 @@ pub fn corrected(old: &str, text: &str) -> Option<String> {
             .or_else(|| denied(&words))
             .or_else(|| introduced_when_asked(&words))
             .or_else(|| (0..words.len()).find_map(|at| after_denial(&words, at)))
+            .or_else(|| at_the_end(&words))
             .and_then(|phrase| combined(old, &phrase)),
     };
     let new = match new {
@@ -58,6 +59,16 @@ fn after_denial(words: &Words, at: usize) -> Option<Phrase> {
     } else {
         None
     }
+}
+
+/// "Close. Kylie Bennett.": all of the last clause, unless somebody else is spoken of.
+fn at_the_end(words: &Words) -> Option<Phrase> {
+    if words.any(&english().name.relations) {
+        return None;
+    }
+    let start = (1..words.len()).rev().find(|&at| paused_at(words, at - 1))?;
+    Phrase::at(words, start, Expected::Name)
+        .filter(|phrase| phrase.end == words.len() && (phrase.is_plain() || phrase.is_full()))
 }
 
 /// `old` with `new` for its first or last name.

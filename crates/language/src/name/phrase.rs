@@ -91,21 +91,21 @@ fn ordinary(lower: &str) -> Word {
     if names.given.has(lower) || names.family.has(lower) {
         return Word::No;
     }
-    let endings = &english().name.endings;
-    let stems = endings.iter().filter_map(|(ending, instead)| {
-        let stem = lower.strip_suffix(ending.as_str()).filter(|stem| stem.chars().count() >= 3)?;
-        Some((stem, instead))
+    let lists = &english().name;
+    let long = |stem: &&str| stem.chars().count() >= 3;
+    let cut = lists.endings.iter().filter_map(|ending| lower.strip_suffix(ending).filter(long)).find_map(|stem| {
+        // "planned": the last letter is doubled.
+        let last = stem.chars().next_back().unwrap_or_default();
+        let single = stem.strip_suffix(last).filter(|single| single.ends_with(last));
+        found(stem).or_else(|| found(single?))
     });
-    for (stem, instead) in stems {
-        let undoubled = stem
-            .char_indices()
-            .next_back()
-            .map_or("", |(at, last)| if stem[..at].ends_with(last) { &stem[..at] } else { "" });
-        if let Some(word) = instead.iter().find_map(|end| found(&format!("{stem}{end}"))).or_else(|| found(undoubled)) {
-            return word;
-        }
-    }
-    Word::No
+    let changed = || {
+        lists.changed_endings.iter().find_map(|(ending, instead)| {
+            let stem = lower.strip_suffix(ending.as_str()).filter(long)?;
+            found(&format!("{stem}{instead}"))
+        })
+    };
+    cut.or_else(changed).unwrap_or(Word::No)
 }
 
 /// Whether capitals mean anything: a transcript without any says nothing by its letters.

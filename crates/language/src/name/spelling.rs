@@ -13,6 +13,8 @@ pub(super) fn spelled(words: &Words) -> Vec<String> {
     let lists = &english().name;
     let mut all = vec![String::new()];
     let mut at = 0;
+    // "J-O-N" is whole by itself.
+    let mut whole = false;
     while let Some(word) = words.at(at) {
         let piece = piece_at(words, at);
         let times = numbers::times(word).unwrap_or(1);
@@ -24,8 +26,12 @@ pub(super) fn spelled(words: &Words) -> Vec<String> {
             }
             all.last_mut().expect("starts with one and only grows").push_str(letters);
             at = *end;
+            whole = true;
         } else if let Some(letter) = words.at(letter_at).and_then(single_letter) {
-            run.extend(std::iter::repeat_n(letter, times));
+            if std::mem::take(&mut whole) {
+                all.push(String::new());
+            }
+            all.last_mut().expect("starts with one and only grows").extend(std::iter::repeat_n(letter, times));
             at = after_example(words, letter_at + 1, letter);
         } else {
             if !(lists.capital.has(word) || run.is_empty()) {

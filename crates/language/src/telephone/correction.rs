@@ -1,6 +1,6 @@
 //! What a caller says to a number that was read back.
 
-use super::group::{Piece, pieces, says};
+use super::group::{Piece, pieces, said_before, says};
 use super::{Kind, is_complete, is_possible, numbers};
 use crate::data::{Phrases, english};
 
@@ -34,9 +34,9 @@ fn with_extension(digits: &str, extension: Option<&str>) -> String {
 /// A whole number in `text` that is not denied.
 fn whole(old: &str, text: &str, said: &[Piece]) -> Option<String> {
     let denied = denied(said);
-    let found = numbers(text, true)
-        .into_iter()
-        .find(|found| found.kind == Kind::Telephone && denied.as_ref().is_none_or(|denied| *denied != found.digits))?;
+    let found = numbers(text, true).into_iter().find(|found| {
+        found.kind == Kind::Telephone && denied.as_ref().is_none_or(|denied| !found.digits.starts_with(denied.as_str()))
+    })?;
     let local = found.digits.len() == 7 && is_complete(old);
     if local {
         return Some(format!("{}{}", old.get(..old.len() - 7)?, found.written()));
@@ -74,6 +74,9 @@ pub(super) fn by_position(old: &str, said: &[Piece]) -> Option<String> {
             return put(old, old.len().checked_sub(7)?, &digits);
         }
         let Piece::Group(group) = said.get(at)? else { return None };
+        if said_before(said, at, lists.denies.iter()) {
+            return None;
+        }
         says(said, at + 1, lists.at_the_end.iter())?;
         put(old, old.len().checked_sub(group.digits.len())?, &group.digits)
     })

@@ -158,11 +158,26 @@ fn group_at(lexemes: &[Lexeme], at: usize) -> Option<(Group, usize)> {
         } else if let Some((digits, next)) = said_at(lexemes, end, !group.digits.is_empty()) {
             group.digits.push_str(&digits);
             end = next;
+        } else if let Some(digit) = misheard_at(lexemes, end).filter(|_| group.digits.len() >= 2) {
+            group.digits.push_str(digit);
+            end += 1;
         } else {
             break;
         }
     }
     (!group.digits.is_empty()).then_some((group, end))
+}
+
+/// The digit that a recogniser took for another word, between digits: "four to one".
+fn misheard_at(lexemes: &[Lexeme], at: usize) -> Option<&'static str> {
+    let Lexeme::Word(word) = lexemes.get(at)? else { return None };
+    let digit = english().telephone.heard_as.get(word)?;
+    let goes_on = match lexemes.get(at + 1)? {
+        Lexeme::Word(next) => numbers::digit(next).is_some() || english().telephone.heard_as.contains_key(next),
+        Lexeme::Figures(figures) => figures.mark.is_none(),
+        Lexeme::Pause => false,
+    };
+    goes_on.then_some(digit.as_str())
 }
 
 /// The digits of one number in words at `at`, "double five", "twenty three", "eight hundred", and the index behind them.
@@ -197,8 +212,9 @@ fn said_at(lexemes: &[Lexeme], at: usize, goes_on: bool) -> Option<(String, usiz
         (None, None) => return None,
     };
     if number > 0 && word(next) == numbers::name_of_hundred() {
-        let and = english().telephone.and == word(next + 1);
-        let rest = if and { small_at(&word, next + 2) } else { None };
+        // "Two hundred (and) six": one number when nothing goes on behind it, as in "eight hundred five five five".
+        let and = usize::from(english().telephone.and == word(next + 1));
+        let rest = small_at(&word, next + 1 + and).filter(|(_, end)| and > 0 || single(*end).is_none());
         return Some(match rest {
             Some((rest, end)) => ((u32::from(number) * 100 + u32::from(rest)).to_string(), end),
             None => (format!("{number}00"), next + 1),

@@ -178,6 +178,10 @@ fn replaced(said: &[String], new: &[String]) -> Vec<String> {
     if let Some(groups) = by_group.into_iter().find(|groups| is_complete(&groups.concat())) {
         return groups;
     }
+    let both = [said, new].concat();
+    if is_complete(&both.concat()) {
+        return both;
+    }
     let all = said.concat();
     let by_digit = (1..all.len()).rev().map(|kept| format!("{}{joined}", &all[..kept]));
     if let Some(digits) = by_digit.into_iter().find(|digits| is_complete(digits)) {
