@@ -338,7 +338,7 @@ impl Responder<'_> {
     fn ask_after(&self, said: &str, question: &Question) -> Answer {
         let asked = match question {
             Question::NumberCheck => match &self.talk.number {
-                Some(number) => self.say.reads_number.fill(&[("digits", &spoken(&number.digits))]),
+                Some(number) => self.say.reads_number.fill(&[("digits", &telephone::spoken(&number.digits))]),
                 None => question.ask(),
             },
             Question::Reason => self.say.what_about.clone(),
@@ -408,21 +408,6 @@ fn whole(turn: &Turn) -> String {
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// Digits for the voice, in groups of three with a pause between, the last group of three or four.
-fn spoken(digits: &str) -> String {
-    let names: Vec<&str> =
-        digits.chars().filter_map(|c| numbers::name_below_twenty(c.to_digit(10)? as usize)).collect();
-    let mut spoken = String::new();
-    for (at, name) in names.iter().enumerate() {
-        if at > 0 {
-            let pause = at.is_multiple_of(3) && names.len() - at >= 3;
-            spoken.push_str(if pause { ", " } else { " " });
-        }
-        spoken.push_str(name);
-    }
-    spoken
 }
 
 #[cfg(test)]
