@@ -10,7 +10,7 @@ use redial_language::data::english;
 use redial_language::intent::Intent;
 use redial_language::question::Question;
 use redial_language::words::Words;
-use redial_language::{name, numbers, sentences, topic};
+use redial_language::{name, sentences, telephone, topic};
 use redial_memory::greeting::{GreetingLevel, sayable_name};
 use redial_memory::model::Confidence;
 use redial_memory::talk::{Evidence, READ_BACK_NAME, READ_BACK_NUMBER, Talk};
@@ -408,16 +408,4 @@ fn whole(turn: &Turn) -> String {
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_are_spoken_in_groups() {
-        assert_eq!(spoken("5550142"), "five five five, zero one four two");
-        assert_eq!(spoken("4155550142"), "four one five, five five five, zero one four two");
-        assert_eq!(spoken("12"), "one two");
-    }
 }
