@@ -120,7 +120,8 @@ impl Report {
         let name = talk.name.as_ref().map(|name| name.say.clone()).filter(|_| !known);
         self.slot("name", judged, name, judged.name.clone());
         let known = judged.asked == "number_check" && !talk.last.number;
-        let number = talk.number.as_ref().map(|number| number.digits.clone()).filter(|_| !known);
+        let number =
+            talk.number.as_ref().map(|number| number.digits.trim_start_matches('+').to_owned()).filter(|_| !known);
         self.slot("number", judged, number, judged.number.clone());
     }
 

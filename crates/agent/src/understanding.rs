@@ -7,6 +7,7 @@ use redial_language::intent::{Intent, denies_name, wants_nothing_kept, weight};
 use redial_language::meaning::Meanings;
 use redial_language::name;
 use redial_language::question::Question;
+use redial_language::telephone;
 use redial_language::words::Words;
 use redial_provider::meaning::Embed;
 
@@ -56,6 +57,10 @@ fn told(clause: &str, asked: Option<&Question>, known_as: Option<&str>) -> Optio
             Answer::No if care == Care::Irreversible || brief => return Some(Intent::No),
             _ => (),
         }
+    }
+    let asks_number = matches!(asked, Some(Question::Number | Question::NumberCheck));
+    if asks_number && !telephone::numbers(clause, true).is_empty() {
+        return Some(Intent::Number);
     }
     let name = match asked {
         Some(Question::Name) => name::answered(clause),

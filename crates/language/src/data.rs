@@ -1,4 +1,4 @@
-//! The words of a language as data: `en/*.toml`, read once, one type a file.
+//! The words of a language as data: `en/*.toml`, read once, one type a file, and lists of names.
 //!
 //! Another language is a folder beside `en/` with the same files, and a function beside [`english`].
 
@@ -18,9 +18,11 @@ pub(crate) mod decision;
 pub(crate) mod intent;
 pub(crate) mod languages;
 pub(crate) mod name;
+pub(crate) mod names;
 pub(crate) mod numbers;
 pub(crate) mod question;
 pub(crate) mod sentences;
+pub(crate) mod telephone;
 pub(crate) mod topic;
 pub(crate) mod words;
 
@@ -61,9 +63,11 @@ pub struct Language {
     pub(crate) intent: intent::IntentWords,
     pub(crate) languages: languages::LanguageTags,
     pub(crate) name: name::NameWords,
+    pub(crate) names: names::Names,
     pub(crate) numbers: numbers::NumberWords,
     pub(crate) question: question::QuestionWords,
     pub(crate) sentences: sentences::SentenceEnds,
+    pub(crate) telephone: telephone::TelephoneWords,
     pub(crate) topic: topic::TopicWords,
     pub(crate) words: words::Spelling,
 }
@@ -76,6 +80,11 @@ macro_rules! language {
                 concat!($folder, "/", stringify!($file), ".toml"),
                 include_str!(concat!("../", $folder, "/", stringify!($file), ".toml")),
             ),)+
+            names: names::Names {
+                given: names::Sorted::of(include_str!(concat!("../", $folder, "/names/given.txt"))),
+                family: names::Sorted::of(include_str!(concat!("../", $folder, "/names/family.txt"))),
+                words: names::Sorted::of(include_str!(concat!("../", $folder, "/names/words.txt"))),
+            },
         }
     };
 }
@@ -83,8 +92,8 @@ macro_rules! language {
 /// English, the only language so far.
 pub fn english() -> &'static Language {
     static ENGLISH: LazyLock<Language> = LazyLock::new(|| {
-        language!("en": agent, attention, call, clean, completeness, days, decision, emergency, facts, greeting, intent, languages, memory,
-            name, numbers, question, sentences, talk, topic, words)
+        language!("en": agent, attention, call, clean, completeness, days, decision, emergency, facts, greeting, intent,
+            languages, memory, name, numbers, question, sentences, talk, telephone, topic, words)
     });
     &ENGLISH
 }

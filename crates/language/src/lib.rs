@@ -10,6 +10,7 @@
 //! | [`intent`], [`name`], [`question`] | what a caller wants, is called, and was asked |
 //! | [`attention`], [`completeness`] | whose turn it is: sounds of attention, whether a pause is an end |
 //! | [`numbers`], [`days`] | numbers, weekdays and months in words |
+//! | [`telephone`] | which digits are a telephone number |
 //! | [`topic`] | what a call is about, in words that may be said |
 //! | [`languages`] | names of languages and their tags |
 
@@ -28,5 +29,6 @@ pub mod numbers;
 pub mod printable;
 pub mod question;
 pub mod sentences;
+pub mod telephone;
 pub mod topic;
 pub mod words;

@@ -33,6 +33,11 @@ pub fn below_twenty(word: &str) -> Option<u8> {
     u8::try_from(english().numbers.below_twenty.position(word)?).ok()
 }
 
+/// The tens that `word` names: "forty" is 40.
+pub fn tens(word: &str) -> Option<u8> {
+    u8::try_from((english().numbers.tens.position(word)? + 2) * 10).ok()
+}
+
 /// Whether `word` stands for zero among digits, and for hardly a number alone: "oh".
 pub fn is_oh(word: &str) -> bool {
     english().numbers.ohs.has(word)

@@ -9,8 +9,9 @@ use redial_language::data::english;
 use redial_language::decision::{Answer, Care, decide};
 use redial_language::intent::{self, Intent};
 use redial_language::question::Question;
+use redial_language::telephone::{self, Kind};
 use redial_language::words::Words;
-use redial_language::{clean, name, numbers};
+use redial_language::{clean, name};
 
 use crate::model::{Confidence, Message, SessionDoc};
 
@@ -107,7 +108,7 @@ pub struct StatedName {
 /// A number that the caller said or keyed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatedNumber {
-    /// Only digits.
+    /// Only digits, and an extension behind an `x`.
     pub digits: String,
     /// How often it was read back, and the reading heard.
     pub read_back: u32,
@@ -247,7 +248,7 @@ impl Talk {
         self.hear_decision(turn);
         if turn.via == Via::Voice {
             self.hear_name(turn);
-            self.hear_number(&words);
+            self.hear_number(&turn.text);
             self.last.message = self.is_message(&words);
         }
         self.urgent |= self.last.is(Intent::Human) || self.last.is(Intent::Danger);
@@ -280,7 +281,7 @@ impl Talk {
         }
         let denies_reading = matches!(self.asked, Some(Question::NameCheck(_))) && self.name.is_some();
         self.denied |= self.last.is(Intent::NotMe) && !denies_reading;
-        self.name_changed |= self.last.is(Intent::NameChanged);
+        self.name_changed |= self.last.is(Intent::NameChanged) || name::has_changed(&turn.text);
     }
 
     /// Keys: a number to call, the operator's zero, or a slip of the finger.
@@ -339,23 +340,23 @@ impl Talk {
         }
     }
 
-    fn hear_number(&mut self, words: &Words) {
+    fn hear_number(&mut self, text: &str) {
         let asked = matches!(self.asked, Some(Question::Number | Question::NumberCheck));
-        if self.asked == Some(Question::NumberCheck) {
-            match self.last.answer {
-                Some(Answer::Yes) => {
+        let corrected = match (&self.asked, &self.number) {
+            (Some(Question::NumberCheck), Some(number)) => {
+                if self.last.answer == Some(Answer::Yes) {
                     self.last.confirmed = true;
                     return;
                 }
-                Some(Answer::No) => self.number = None,
-                Some(Answer::Unclear) | None => (),
+                telephone::corrected(&number.digits, text)
             }
+            _ => None,
+        };
+        if self.asked == Some(Question::NumberCheck) && self.last.answer == Some(Answer::No) {
+            self.number = None;
         }
-        if !asked && !self.last.is(Intent::CallBack) {
-            return;
-        }
-        let digits = numbers::digit_runs(words).concat();
-        if NUMBER_DIGITS.contains(&digits.len()) && !clean::holds_card_number(&digits) {
+        let said = telephone::numbers(text, asked).into_iter().rfind(|found| found.kind == Kind::Telephone);
+        if let Some(digits) = corrected.or_else(|| said.map(|found| found.written())) {
             self.number = Some(StatedNumber { digits, read_back: 0 });
             self.last.number = true;
         }

@@ -1,0 +1,125 @@
+//! What a name looks like, whoever gives it: letters, titles, capitals, length.
+
+use super::phrase::{MAX_WORDS, is_only_word};
+use crate::clean;
+use crate::data::english;
+use crate::words::{self, Words};
+
+/// A name has at most this many characters.
+const MAX_CHARS: usize = 40;
+
+/// `say` when it is a name as this module makes them, title-cased again; what a store or a model gives is checked so.
+///
+/// One word of it at most is a mere word of everyday language, and not the only one: "Bobby Tables", but no "Administrator" and
+/// no orders.
+pub fn checked(say: &str) -> Option<String> {
+    let parts: Vec<&str> = say.split_whitespace().collect();
+    let titled = parts.first().is_some_and(|part| title(part).is_some());
+    let named = parts.get(usize::from(titled)..).unwrap_or_default();
+    let words = named.iter().filter(|part| is_only_word(part) && !is_particle(part)).count();
+    let order = clean::is_instruction(&Words::of(say), say);
+    (words <= 1 && words < named.len() && !order).then(|| written(&parts)).flatten()
+}
+
+/// `parts` as a name is kept, when all are shaped like one.
+fn written(parts: &[&str]) -> Option<String> {
+    let titles = usize::from(parts.first().is_some_and(|part| title(part).is_some()));
+    let fits = (1..=MAX_WORDS).contains(&(parts.len() - titles))
+        && parts.iter().map(|part| part.chars().count() + 1).sum::<usize>() <= MAX_CHARS + 1
+        && parts[titles..].iter().any(|part| part.chars().filter(|c| c.is_alphabetic()).count() >= 2)
+        && parts[titles..].iter().all(|part| is_name_shaped(part));
+    let cased = parts.iter().enumerate().map(|(at, part)| title_case(part, at));
+    fits.then(|| cased.collect::<Vec<_>>().join(" "))
+}
+
+/// How to address somebody once: the first name, or the title with the last one.
+pub fn address(say: &str) -> &str {
+    match say.split_once(' ') {
+        Some((first, _)) if title(first).is_none() => first,
+        Some(_) | None => say,
+    }
+}
+
+/// Letters that make a word of a name: no digits, no spelling, nobody's ("Ana's"), no two words in one ("I'm").
+pub(super) fn is_name_shaped(raw: &str) -> bool {
+    let lower = raw.to_lowercase().replace('’', "'");
+    let letters_only = lower.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '-')) || is_initial(raw);
+    let ends = |c: char| c.is_alphabetic() || c == '.';
+    letters_only
+        && lower.starts_with(char::is_alphabetic)
+        && lower.ends_with(ends)
+        && !is_spelling(&lower)
+        && !words::is_contraction(&lower)
+}
+
+/// "J-E-N" and "J.E.N".
+pub(super) fn is_spelling(raw: &str) -> bool {
+    raw.contains(['-', '.'])
+        && raw.split(['-', '.']).all(|letter| letter.chars().count() <= 1)
+        && raw.chars().filter(|c| c.is_alphabetic()).count() >= 2
+}
+
+/// "J" and "J.", but nobody's "I".
+pub(super) fn is_initial(raw: &str) -> bool {
+    let mut letters = raw.trim_end_matches('.').chars();
+    letters.next().is_some_and(|c| c.is_uppercase()) && letters.next().is_none() && !raw.starts_with("I")
+}
+
+/// A small word inside names: "de", "van".
+pub(super) fn is_particle(raw: &str) -> bool {
+    english().name.particles.has(&raw.to_lowercase())
+}
+
+/// The title that `part` is, as it is written.
+pub(super) fn title(part: &str) -> Option<&'static str> {
+    let lower = part.trim_end_matches('.').to_lowercase();
+    english().name.titles.get(&lower).map(String::as_str)
+}
+
+/// `raw` in lower case and without accents, as the lists are written; apostrophes and hyphens stay.
+pub(super) fn folded(raw: &str) -> String {
+    raw.to_lowercase()
+        .chars()
+        .filter_map(|c| match c {
+            'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => Some('a'),
+            'ç' | 'ć' | 'č' => Some('c'),
+            'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ę' | 'ě' => Some('e'),
+            'ì' | 'í' | 'î' | 'ï' | 'ī' | 'ı' => Some('i'),
+            'ł' => Some('l'),
+            'ñ' | 'ń' | 'ň' => Some('n'),
+            'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ō' | 'ő' => Some('o'),
+            'ř' => Some('r'),
+            'ś' | 'š' | 'ş' | 'ș' => Some('s'),
+            'ť' | 'ț' => Some('t'),
+            'ù' | 'ú' | 'û' | 'ü' | 'ū' | 'ů' | 'ű' => Some('u'),
+            'ý' | 'ÿ' => Some('y'),
+            'ź' | 'ż' | 'ž' => Some('z'),
+            'đ' => Some('d'),
+            '’' => Some('\''),
+            '.' => None,
+            c => Some(c),
+        })
+        .collect()
+}
+
+/// "jennifer" and "JENNIFER" as Jennifer, "o'neil" as O'Neil, "de" inside as it was; McDonald stays.
+fn title_case(part: &str, at: usize) -> String {
+    if let Some(title) = title(part).filter(|_| at == 0) {
+        return title.to_owned();
+    }
+    let mixed = part.starts_with(char::is_uppercase) && part.chars().any(char::is_lowercase);
+    if mixed || (at > 0 && is_particle(part) && part.starts_with(char::is_lowercase)) {
+        return part.to_owned();
+    }
+    let mut start = true;
+    let mut cased = String::with_capacity(part.len());
+    for c in part.chars() {
+        if start {
+            cased.extend(c.to_uppercase());
+        } else {
+            cased.extend(c.to_lowercase());
+        }
+        start = matches!(c, '-' | '\'' | '’');
+    }
+    cased
+}
