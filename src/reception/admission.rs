@@ -6,7 +6,7 @@ use std::time::Duration;
 use redial_agent::prompts;
 use redial_call::{CallId, Load};
 use redial_carrier::webhook::IncomingCall;
-use redial_identity::CallerAddress;
+use redial_identity::{CallerAddress, country_code_of};
 use redial_store::fate::{self, Fate};
 use redial_store::store::MemoryError;
 
@@ -122,7 +122,7 @@ fn connect(
     let address = CallerAddress::parse(&request.from, region);
     let former = CallerAddress::former(&request.from, region);
     let country_code = match &address {
-        CallerAddress::Number(number) => number.e164.country_code(),
+        CallerAddress::Number(number) => country_code_of(&number.e164),
         CallerAddress::Address(_) | CallerAddress::Withheld => None,
     };
     let caller = app.keys.caller(&address);

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::plan;
-
 /// The shortest number that names one line: the ITU sets only a maximum, and numbers below seven digits are
 /// short codes and internal lines.
 pub(super) const MIN_DIGITS: usize = 7;
@@ -54,11 +52,6 @@ impl E164 {
     /// The same from the digits without `+`.
     pub(super) fn from_digits(digits: &str) -> Option<Self> {
         Self::parse(&format!("+{digits}"))
-    }
-
-    /// The country's code, or that of several that share one: 1 is North America's.
-    pub fn country_code(&self) -> Option<u16> {
-        plan::country_code(&self.0[1..])
     }
 
     /// The number with its `+`. It names the line, and is not always how one dials it from abroad. Not for logs.

@@ -18,6 +18,7 @@ pub use keys::Keys;
 pub use number::warm_up;
 pub use older::{LegacyHash, LegacyHashError};
 pub use pepper::{PepperError, load_or_create_pepper, load_pepper};
+pub use plan::country_code_of;
 use uuid::Uuid;
 
 /// Who is calling, without the number: what the rest of the gateway and the store may know.

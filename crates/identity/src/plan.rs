@@ -227,6 +227,11 @@ pub(super) fn is_valid(digits: &str) -> bool {
     Plan::of(digits).is_some_and(|(plan, national)| plan.is_valid(national))
 }
 
+/// The code of a number's country, or of several that share one: 1 is North America's.
+pub fn country_code_of(number: &E164) -> Option<u16> {
+    country_code(&number.as_str()[1..])
+}
+
 /// The country code of a complete number, without `+`.
 pub(super) fn country_code(digits: &str) -> Option<u16> {
     Plan::of(digits).map(|(plan, _)| plan.code)

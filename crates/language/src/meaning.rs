@@ -13,7 +13,7 @@ use crate::intent::Intent;
 /// How likely an intent must be to be believed; anything below is a message.
 const LIKELY: f32 = 0.5;
 /// The same of danger: a sentence too many about emergency calls is a smaller fault than one too few.
-const LIKELY_DANGER: f32 = 0.35;
+const LIKELY_DANGER: f32 = 0.45;
 
 /// The examples of English, as text.
 const EXAMPLES: &str = include_str!("../en/meanings.toml");

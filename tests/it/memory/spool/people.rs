@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use redial_call::{Act, Role};
 use redial_identity::{PhoneHash, UserId};
 use redial_store::spool::Spool;
 use redial_store::store::ServerId;
@@ -104,7 +105,9 @@ async fn a_number_that_was_parted_from_its_user_stays_so_when_the_store_forgets_
     store.owners.lock().unwrap().insert(number.clone(), ana.user_id.clone());
     store.calls.lock().unwrap().insert(ana.user_id.clone(), 3);
     let bed = Bed::timed(dir.path(), &store);
-    let said = vec![message(1, "That's not me."), message(2, "I have a cat.")];
+    let mut asks = message(2, "Shall I keep you apart from that caller for good?");
+    (asks.turn.role, asks.turn.acts) = (Role::Agent, vec![Act::Asked { what: "part".to_owned() }]);
+    let said = vec![message(1, "That's not me."), asks, message(3, "Yes, please."), message(4, "I have a cat.")];
     bed.spool.close(&ana, session("u_ana", "CA1", said)).await.unwrap();
     a_moment().await;
     let new = leads_to();
