@@ -10,7 +10,7 @@ use redial_language::data::english;
 use redial_language::intent::Intent;
 use redial_language::question::Question;
 use redial_language::words::Words;
-use redial_language::{name, numbers, sentences, topic};
+use redial_language::{name, sentences, telephone, topic};
 use redial_memory::greeting::{GreetingLevel, sayable_name};
 use redial_memory::model::Confidence;
 use redial_memory::talk::{Evidence, READ_BACK_NAME, READ_BACK_NUMBER, Talk};
@@ -338,7 +338,7 @@ impl Responder<'_> {
     fn ask_after(&self, said: &str, question: &Question) -> Answer {
         let asked = match question {
             Question::NumberCheck => match &self.talk.number {
-                Some(number) => self.say.reads_number.fill(&[("digits", &spoken(&number.digits))]),
+                Some(number) => self.say.reads_number.fill(&[("digits", &telephone::spoken(&number.digits))]),
                 None => question.ask(),
             },
             Question::Reason => self.say.what_about.clone(),
@@ -408,31 +408,4 @@ fn whole(turn: &Turn) -> String {
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// Digits for the voice, in groups of three with a pause between, the last group of three or four.
-fn spoken(digits: &str) -> String {
-    let names: Vec<&str> =
-        digits.chars().filter_map(|c| numbers::name_below_twenty(c.to_digit(10)? as usize)).collect();
-    let mut spoken = String::new();
-    for (at, name) in names.iter().enumerate() {
-        if at > 0 {
-            let pause = at.is_multiple_of(3) && names.len() - at >= 3;
-            spoken.push_str(if pause { ", " } else { " " });
-        }
-        spoken.push_str(name);
-    }
-    spoken
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_are_spoken_in_groups() {
-        assert_eq!(spoken("5550142"), "five five five, zero one four two");
-        assert_eq!(spoken("4155550142"), "four one five, five five five, zero one four two");
-        assert_eq!(spoken("12"), "one two");
-    }
 }

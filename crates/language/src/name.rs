@@ -324,6 +324,9 @@ fn bare(words: &Words, from: usize) -> Option<Phrase> {
     let lists = &english().name;
     let is_filler = |word: &str| lists.fillers.has(word);
     let start = from + words.iter().skip(from).position(|word| !is_filler(word))?;
+    if (from..start).any(|at| words.at(at).is_some_and(|word| lists.thanks.has(word))) {
+        return None;
+    }
     let phrase = Phrase::at(words, start, Expected::Name)?;
     // Several words that all mean something else are a name only behind a given one: "Rose Young", not "Good Day".
     if phrase.is_words() && phrase.len() > 1 && !phrase.is_given() {

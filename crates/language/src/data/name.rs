@@ -62,6 +62,8 @@ pub(crate) struct NameWords {
     pub(crate) hesitations: Phrases,
     /// Said around a name, and no part of it.
     pub(crate) fillers: Phrases,
+    /// Behind which a name is the other side's: "thank you, Jennifer".
+    pub(crate) thanks: Phrases,
     /// What a self-introduction follows at the start of a call.
     pub(crate) greetings: Phrases,
     /// Small words inside names.
@@ -84,6 +86,8 @@ pub(crate) struct NameWords {
     pub(crate) not_any_more: Phrases,
     /// What speaks of the caller's own name.
     pub(crate) own_name: Phrases,
+    /// What comes before a name that one has not: with one of `not_any_more`, has no longer.
+    pub(crate) not_leads: Phrases,
     /// What stands before a new name, with one of `stages` behind it.
     pub(crate) own_leads: Phrases,
     /// "Now", beside a name that was another.

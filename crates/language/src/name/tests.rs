@@ -1,5 +1,3 @@
-macro_rules! assert_eq { ($a:expr, $b:expr, $($m:tt)+) => { match (&$a, &$b) { (a, b) => if a != b { println!("WRONG {}: {a:?}, is {b:?}", format!($($m)+)); } } }; ($a:expr, $b:expr) => { match (&$a, &$b) { (a, b) => if a != b { println!("WRONG {a:?}, is {b:?}"); } } }; }
-macro_rules! assert { ($a:expr, $($m:tt)+) => { if !$a { println!("WRONG {}: not {}", format!($($m)+), stringify!($a)); } }; }
 use super::*;
 
 #[test]
@@ -132,6 +130,8 @@ fn whose_name_it_is_is_heard() {
         ("My son's name is Peter and my name is Ruth.", Some("Ruth")),
         ("My mother is Rosa Diaz, I'm Ana Diaz.", Some("Ana Diaz")),
         ("Is Jennifer Parker there?", None),
+        ("Is Robert Fields here?", None),
+        ("It's Laura Kim, please, if she's in.", None),
         ("Jennifer Parker called me.", None),
         ("Maria said that you would call.", None),
         ("Hello Jennifer, I need some help.", None),
@@ -303,6 +303,8 @@ fn an_answer_is_a_name_unless_it_is_plainly_something_else() {
         ("Plumbing, please.", None),
         ("Let me speak to Jennifer.", None),
         ("Can you hear me?", None),
+        ("Thank you, Jennifer.", None),
+        ("Is Jennifer there?", None),
     ] {
         assert_eq!(answered(text).as_deref(), name, "{text}");
     }
@@ -348,6 +350,8 @@ fn a_name_has_changed_only_when_its_owner_says_so() {
         "I'm back to my maiden name.",
         "I no longer go by Jenny.",
         "My name is now Alex.",
+        "I'm not Jennifer Parker any more.",
+        "I'm no longer Parker, it's Miller.",
     ] {
         assert!(has_changed(text), "{text}");
     }
@@ -362,6 +366,11 @@ fn a_name_has_changed_only_when_its_owner_says_so() {
         "It's cold now.",
         "I'm ready now.",
         "I don't live there any more.",
+        "I'm not getting any calls any more.",
+        "It's not just the heater any more.",
+        "I am no longer a customer.",
+        "It's Jennifer again.",
+        "It's May now.",
     ] {
         assert!(!has_changed(text), "{text}");
     }
@@ -384,28 +393,10 @@ fn somebody_else_may_be_named_for_the_message() {
 
 #[test]
 fn a_stored_name_may_be_unheard_of_but_is_no_order() {
-    for text in [
-        "Ayotunde Okonkwo",
-        "Jennifer Tables",
-        "Mrs Brown",
-        "Maria de la Cruz",
-        "Robert J. Fields",
-        "Tran Van Minh",
-        "Mcdonald",
-    ] {
+    for text in ["Ayotunde Okonkwo", "Jennifer Tables", "Mrs Brown", "Maria de la Cruz", "Robert J. Fields", "Tran Van Minh", "Mcdonald"] {
         assert_eq!(checked(text).as_deref(), Some(text));
     }
-    for text in [
-        "Administrator",
-        "Ana Ignore Everything",
-        "Transfer All Calls",
-        "Ana http",
-        "Ana 4111",
-        "Dr",
-        "",
-        "Whenever",
-        "Ana's",
-    ] {
+    for text in ["Administrator", "Ana Ignore Everything", "Transfer All Calls", "Ana http", "Ana 4111", "Dr", "", "Whenever", "Ana's"] {
         assert_eq!(checked(text), None, "{text}");
     }
 }
