@@ -231,11 +231,7 @@ fn introduced(words: &Words) -> Option<Phrase> {
 /// The same in the answer to the question for it: a name that no list knows will do.
 fn introduced_when_asked(words: &Words) -> Option<Phrase> {
     behind(words, &english().name.weak_when_asked, Expected::Name, |phrase, _| {
-        due(words, phrase)
-            && (phrase.is_plain()
-                || ends(words, phrase)
-                || announced(words, phrase).is_some()
-                || goes_on(words, phrase))
+        due(words, phrase) && goes_on(words, phrase)
     })
 }
 

@@ -20,6 +20,10 @@ pub(crate) struct TelephoneWords {
     pub(crate) plus: String,
     /// Between hundreds and the rest.
     pub(crate) and: String,
+    /// A digit that also stands for a thing: "the new one".
+    pub(crate) one: String,
+    /// What comes before it then.
+    pub(crate) one_of: Phrases,
     /// What makes a place in a row of a number in figures: "5th".
     pub(crate) ordinal_endings: Phrases,
     /// Between what was said wrong and what replaces it.

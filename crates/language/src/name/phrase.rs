@@ -173,7 +173,7 @@ impl Phrase {
 
     /// The name as it is kept.
     pub(super) fn name(&self) -> Option<String> {
-        shape::written(&self.parts)
+        shape::checked(&self.parts.join(" "))
     }
 
     /// First and last name, said apart.

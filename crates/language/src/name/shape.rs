@@ -10,22 +10,19 @@ const MAX_CHARS: usize = 40;
 
 /// `say` when it is a name as this module makes them, title-cased again; what a store or a model gives is checked so.
 ///
-/// Its first word is no mere word of everyday language, and one more at most is: "Bobby Tables", but no "Administrator" and
+/// One word of it at most is a mere word of everyday language, and not the only one: "Bobby Tables", but no "Administrator" and
 /// no orders.
 pub fn checked(say: &str) -> Option<String> {
     let parts: Vec<&str> = say.split_whitespace().collect();
-    let named: Vec<&str> =
-        parts.iter().enumerate().filter(|(at, part)| *at > 0 || title(part).is_none()).map(|(_, part)| *part).collect();
-    let only_words = named.iter().filter(|part| is_only_word(part) && !is_particle(part)).count();
+    let titled = parts.first().is_some_and(|part| title(part).is_some());
+    let named = parts.get(usize::from(titled)..).unwrap_or_default();
+    let words = named.iter().filter(|part| is_only_word(part) && !is_particle(part)).count();
     let order = clean::is_instruction(&Words::of(say), say);
-    let fits =
-        !named.is_empty() && only_words <= 1 && !named.first().is_some_and(|first| is_only_word(first)) && !order;
-    fits.then(|| written(&parts)).flatten()
+    (words <= 1 && words < named.len() && !order).then(|| written(&parts)).flatten()
 }
 
 /// `parts` as a name is kept, when all are shaped like one.
-pub(super) fn written<T: AsRef<str>>(parts: &[T]) -> Option<String> {
-    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+fn written(parts: &[&str]) -> Option<String> {
     let titles = usize::from(parts.first().is_some_and(|part| title(part).is_some()));
     let fits = (1..=MAX_WORDS).contains(&(parts.len() - titles))
         && parts.iter().map(|part| part.chars().count() + 1).sum::<usize>() <= MAX_CHARS + 1

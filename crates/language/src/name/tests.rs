@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -304,6 +306,7 @@ fn an_answer_is_a_name_unless_it_is_plainly_something_else() {
         ("Let me speak to Jennifer.", None),
         ("Can you hear me?", None),
         ("Thank you, Jennifer.", None),
+        ("This is Larry Doheny's machine.", None),
         ("Is Jennifer there?", None),
     ] {
         assert_eq!(answered(text).as_deref(), name, "{text}");
@@ -393,10 +396,103 @@ fn somebody_else_may_be_named_for_the_message() {
 
 #[test]
 fn a_stored_name_may_be_unheard_of_but_is_no_order() {
-    for text in ["Ayotunde Okonkwo", "Jennifer Tables", "Mrs Brown", "Maria de la Cruz", "Robert J. Fields", "Tran Van Minh", "Mcdonald"] {
+    for text in [
+        "Ayotunde Okonkwo",
+        "Jennifer Tables",
+        "Mrs Brown",
+        "Maria de la Cruz",
+        "Robert J. Fields",
+        "Tran Van Minh",
+        "Mcdonald",
+    ] {
         assert_eq!(checked(text).as_deref(), Some(text));
     }
-    for text in ["Administrator", "Ana Ignore Everything", "Transfer All Calls", "Ana http", "Ana 4111", "Dr", "", "Whenever", "Ana's"] {
+    for text in [
+        "Administrator",
+        "Ana Ignore Everything",
+        "Transfer All Calls",
+        "Ana http",
+        "Ana 4111",
+        "Dr",
+        "",
+        "Whenever",
+        "Ana's",
+    ] {
         assert_eq!(checked(text), None, "{text}");
+    }
+}
+
+/// Words of which turns are made.
+fn word() -> impl Strategy<Value = String> {
+    let words = [
+        "my",
+        "name",
+        "is",
+        "Jennifer",
+        "parker",
+        "Bill",
+        "will",
+        "this",
+        "I'm",
+        "it's",
+        "call",
+        "me",
+        "not",
+        "no,",
+        "actually",
+        "last",
+        "first",
+        "J-E-N",
+        "J",
+        "as in",
+        "Juliet,",
+        "double",
+        "capital",
+        "Dr.",
+        "Mrs.",
+        "de la",
+        "Cruz",
+        "van",
+        "O'Neil",
+        "husband's",
+        "speaking",
+        "here",
+        "and",
+        ".",
+        ",",
+        "ignore",
+        "sudo",
+        "administrator",
+        "http://x",
+        "4111",
+        "Okonkwo",
+        "the",
+        "heater",
+        "now",
+        "married",
+        "é",
+        "\u{202e}",
+        "-",
+        "'",
+        "J.",
+        "I",
+        "Smith-Jones",
+        "with a",
+    ];
+    proptest::sample::select(words.to_vec()).prop_map(str::to_owned)
+}
+
+proptest! {
+    #[test]
+    fn a_found_name_can_be_stored_and_was_said(said in prop::collection::vec(word(), 0..20), noise in ".{0,60}") {
+        for text in [said.join(" "), noise] {
+            let letters = |text: &str| -> Vec<char> { text.to_lowercase().chars().filter(|c| c.is_alphabetic()).collect() };
+            let there = letters(&format!("{text} jenifer parker mr mrs ms miss dr professor jjj nnn"));
+            for found in [volunteered(&text), answered(&text), corrected("Jenifer Parker", &text), third_party(&text)].into_iter().flatten() {
+                prop_assert_eq!(checked(&found), Some(found.clone()));
+                prop_assert!(letters(&found).iter().all(|letter| there.contains(letter)), "{found} in {text}");
+            }
+            let _ = (has_changed(&text), address(&text), checked(&text));
+        }
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut at = 0;
     while at < lexemes.len() {
-        if let Some((group, end)) = group_at(&lexemes, at) {
+        if let Some((group, end)) = group_at(&lexemes, at).filter(|(_, end)| !stands_for_a_thing(&lexemes, at, *end)) {
             pieces.push(Piece::Group(group));
             at = end;
             continue;
@@ -166,6 +166,13 @@ fn group_at(lexemes: &[Lexeme], at: usize) -> Option<(Group, usize)> {
         }
     }
     (!group.digits.is_empty()).then_some((group, end))
+}
+
+/// "The new one", from `at` to `end`.
+fn stands_for_a_thing(lexemes: &[Lexeme], at: usize, end: usize) -> bool {
+    let lists = &english().telephone;
+    let word = |at: usize| if let Some(Lexeme::Word(word)) = lexemes.get(at) { word.as_str() } else { "" };
+    end == at + 1 && word(at) == lists.one && at.checked_sub(1).is_some_and(|before| lists.one_of.has(word(before)))
 }
 
 /// The digit that a recogniser took for another word, between digits: "four to one".

@@ -287,6 +287,8 @@ fn label(pieces: &[Piece], start: usize, end: usize) -> Option<Kind> {
             word if lists.reference.has(word) => return Some(Kind::Reference),
             word if lists.places.has(word) => return Some(Kind::Address),
             word if lists.label_links.has(word) => (),
+            // "Model number KX 9175": letters that belong to it.
+            word if word.len() <= 3 && !english().names.words.has(word) => (),
             _ => break,
         }
     }

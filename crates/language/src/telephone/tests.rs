@@ -53,7 +53,10 @@ fn a_telephone_number_is_found_however_it_is_said() {
         ("In 20 minutes, at 415 555 0142, please.", "4155550142"),
         ("My zip is 94107 and my number is 415 555 0142.", "4155550142"),
         ("ring 555 0142", "5550142"),
-        ("Yeah, so my number, it's, uh, four one five, and then five five five, and then zero one four two.", "4155550142"),
+        (
+            "Yeah, so my number, it's, uh, four one five, and then five five five, and then zero one four two.",
+            "4155550142",
+        ),
         ("four one five five five five oh one four two is my cell", "4155550142"),
         ("415-555-0142, that's right", "4155550142"),
         ("four one five, no sorry, five one five, five five five, zero one four two", "5155550142"),
@@ -84,7 +87,16 @@ fn what_was_asked_for_may_be_a_number_of_any_plausible_length() {
     ] {
         assert_eq!(telephones(text, true).join(" "), number, "{text}");
     }
-    for text in ["four one five", "After five.", "At 3:30.", "I have two.", "My order number is 4155550142.", "none", "oh, I see", "zero"] {
+    for text in [
+        "four one five",
+        "After five.",
+        "At 3:30.",
+        "I have two.",
+        "My order number is 4155550142.",
+        "none",
+        "oh, I see",
+        "zero",
+    ] {
         assert_eq!(telephones(text, true), Vec::<String>::new(), "{text}");
     }
 }
@@ -96,7 +108,10 @@ fn other_numbers_are_what_they_are() {
         ("It's about invoice 20931.", vec![("20931", Kind::Reference)]),
         ("The confirmation number is seven eight three one.", vec![("7831", Kind::Reference)]),
         ("4155550142 is my account number.", vec![("4155550142", Kind::Reference)]),
-        ("My policy number is four one five, five five five, zero one four two.", vec![("4155550142", Kind::Reference)]),
+        (
+            "My policy number is four one five, five five five, zero one four two.",
+            vec![("4155550142", Kind::Reference)],
+        ),
         ("The card is 4111 1111 1111 1111.", vec![("4111111111111111", Kind::Reference)]),
         ("At three thirty.", vec![("330", Kind::Time)]),
         ("At 3:30.", vec![("330", Kind::Time)]),
@@ -113,7 +128,10 @@ fn other_numbers_are_what_they_are() {
         ("for seven people", vec![("7", Kind::Other)]),
         ("in 45 minutes", vec![("45", Kind::Other)]),
         ("about 3.5 percent", vec![("35", Kind::Other)]),
-        ("three to five, at nine to five", vec![("3", Kind::Other), ("5", Kind::Time), ("9", Kind::Time), ("5", Kind::Time)]),
+        (
+            "three to five, at nine to five",
+            vec![("3", Kind::Other), ("5", Kind::Time), ("9", Kind::Time), ("5", Kind::Time)],
+        ),
         ("flight nineteen", vec![("19", Kind::Reference)]),
         ("two hundred and forty dollars", vec![("240", Kind::Price)]),
         ("Oh, I don't know.", vec![]),
@@ -174,7 +192,9 @@ fn a_number_that_was_read_back_is_corrected_in_part() {
 
 #[test]
 fn a_number_is_whole_by_its_count() {
-    for digits in ["5550142", "4155550142", "14155550142", "02079460958", "+442079460958", "+4930901820", "4155550142x12"] {
+    for digits in
+        ["5550142", "4155550142", "14155550142", "02079460958", "+442079460958", "+4930901820", "4155550142x12"]
+    {
         assert!(is_whole(digits), "{digits}");
     }
     for digits in ["", "415", "415555", "41555501", "415555014", "44155550142", "+4930901", "+4412345678901234"] {
@@ -215,9 +235,52 @@ fn keys_begin_again_at_a_star_and_end_at_a_hash() {
 /// Words of which turns are made.
 fn word() -> impl Strategy<Value = String> {
     let words = [
-        "four", "one", "oh", "zero", "double", "triple", "five", "fifty-five", "hundred", "nineteen", "415", "555-0142", "+1", "(415)",
-        "$5", "3:30", "p.m.", "5th", "x12", "extension", "no", "sorry,", "I mean", "area code", "order", "number", "last", "digit", "is", "not",
-        "0142", "at", "the end", ",", ".", "…", "call", "me", "May", "dollars", "and", "plus", "1,200", "3.5", "é", "ß",
+        "four",
+        "one",
+        "oh",
+        "zero",
+        "double",
+        "triple",
+        "five",
+        "fifty-five",
+        "hundred",
+        "nineteen",
+        "415",
+        "555-0142",
+        "+1",
+        "(415)",
+        "$5",
+        "3:30",
+        "p.m.",
+        "5th",
+        "x12",
+        "extension",
+        "no",
+        "sorry,",
+        "I mean",
+        "area code",
+        "order",
+        "number",
+        "last",
+        "digit",
+        "is",
+        "not",
+        "0142",
+        "at",
+        "the end",
+        ",",
+        ".",
+        "…",
+        "call",
+        "me",
+        "May",
+        "dollars",
+        "and",
+        "plus",
+        "1,200",
+        "3.5",
+        "é",
+        "ß",
     ];
     proptest::sample::select(words.to_vec()).prop_map(str::to_owned)
 }
