@@ -271,8 +271,11 @@ fn is_sure(words: &Words, phrase: &Phrase, lead: usize) -> bool {
         return phrase.is_plain() || phrase.is_full() || phrase.parts.len() > 1 || !phrase.is_unknown();
     }
     let greeted = lead.checked_sub(1).and_then(|before| words.at(before)).is_some_and(|word| lists.greetings.has(word));
-    ends(words, phrase) && (phrase.is_told_by_capital() || phrase.is_plain_family() || (greeted && phrase.is_given()))
-        || (phrase.is_told_by_capital() && greeted)
+    // "this is mark and i need": small letters throughout.
+    let small = !is_cased(words) && phrase.is_given() && follows_any(words, phrase.end, &lists.opening);
+    phrase.is_told_by_capital()
+        || (small && lists.this_is.has(words.at(lead).unwrap_or_default()))
+        || (ends(words, phrase) && (phrase.is_plain_family() || (greeted && phrase.is_given())))
 }
 
 /// Whether what follows may follow a name: an end, or words that begin something new.
