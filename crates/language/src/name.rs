@@ -17,7 +17,7 @@ pub use self::correction::corrected;
 pub use self::shape::{address, checked};
 
 use self::phrase::{Expected, Phrase, is_cased};
-use crate::data::english;
+use crate::data::{Phrases, english};
 use crate::words::Words;
 
 /// A name that callers give of themselves unasked: "my name is Jennifer Parker", "this is Ana", "Ana speaking".
@@ -187,7 +187,7 @@ fn paused_at(words: &Words, at: usize) -> bool {
 fn due(words: &Words, phrase: &Phrase) -> bool {
     !(phrase.is_words() && phrase.len() == 1)
         || ends(words, phrase)
-        || announced(words, phrase).is_some()
+        || announced(words, phrase)
         || words.at(phrase.end).is_some_and(|word| english().name.joins.has(word))
             && (phrase.is_told_by_capital() || (phrase.is_given() && !is_cased(words)))
 }
@@ -205,9 +205,14 @@ fn tells_of_another(words: &Words, at: usize) -> bool {
         || (word(at) == lists.my && (lists.relations.has(word(at + 1)) || lists.relations.has(word(at + 2))))
 }
 
-/// The index behind "calling", "here", "speaking" right behind the name.
-fn announced(words: &Words, phrase: &Phrase) -> Option<usize> {
-    english().name.announced.iter().find_map(|word| words.follows(phrase.end, word))
+/// Whether "calling", "here", "from" stands right behind the name.
+fn announced(words: &Words, phrase: &Phrase) -> bool {
+    follows_any(words, phrase.end, &english().name.announced)
+}
+
+/// Whether one of `phrases` is said at `at`.
+fn follows_any(words: &Words, at: usize, phrases: &Phrases) -> bool {
+    phrases.iter().any(|phrase| words.follows(at, phrase).is_some())
 }
 
 /// A name behind words that introduce oneself.
@@ -238,7 +243,7 @@ fn introduced_when_asked(words: &Words) -> Option<Phrase> {
 /// The name behind one of `leads` where it begins a clause, if it `fits` (with the index of the lead's first word).
 fn behind(
     words: &Words,
-    leads: &'static crate::data::Phrases,
+    leads: &'static Phrases,
     expected: Expected,
     fits: impl Fn(&Phrase, usize) -> bool,
 ) -> Option<Phrase> {
@@ -253,27 +258,24 @@ fn behind(
 /// Whether what stands behind "this is" at `lead` is a name and nothing else.
 fn is_sure(words: &Words, phrase: &Phrase, lead: usize) -> bool {
     let lists = &english().name;
-    let street = words
-        .at(phrase.end)
-        .or_else(|| words.at(phrase.end.saturating_sub(1)))
-        .is_some_and(|word| lists.streets.has(word));
-    // "It's Walter I want": a name that is singled out.
-    let cleft = is_cased(words)
-        && lists.it_is.has(words.at(lead).unwrap_or_default())
-        && !phrase.paused
-        && words.at(phrase.end).is_some_and(|word| lists.clefts.has(word));
-    // "It's Laura Kim, please."
-    let wanted = lists.it_is.has(words.at(lead).unwrap_or_default())
-        && words.at(phrase.end).is_some_and(|word| lists.asks_for.has(word));
-    if street || cleft || wanted || !goes_on(words, phrase) {
+    let next = words.at(phrase.end);
+    let next_in = |list: &Phrases| next.is_some_and(|word| list.has(word));
+    let it_is = lists.it_is.has(words.at(lead).unwrap_or_default());
+    // "It's Walter I want", "it's Laura Kim, please": a name that is singled out.
+    let cleft = it_is && is_cased(words) && !phrase.paused && next_in(&lists.clefts);
+    let wanted = it_is && next_in(&lists.asks_for);
+    if next_in(&lists.streets) || cleft || wanted || !goes_on(words, phrase) {
         return false;
     }
-    if phrase.is_plain() || phrase.is_full() || announced(words, phrase).is_some() {
+    if phrase.is_plain() || phrase.is_full() || announced(words, phrase) {
         return phrase.is_plain() || phrase.is_full() || phrase.parts.len() > 1 || !phrase.is_unknown();
     }
     let greeted = lead.checked_sub(1).and_then(|before| words.at(before)).is_some_and(|word| lists.greetings.has(word));
-    ends(words, phrase) && (phrase.is_told_by_capital() || phrase.is_plain_family() || (greeted && phrase.is_given()))
-        || (phrase.is_told_by_capital() && greeted)
+    // "this is mark and i need": small letters throughout.
+    let small = !is_cased(words) && phrase.is_given() && follows_any(words, phrase.end, &lists.opening);
+    phrase.is_told_by_capital()
+        || (small && lists.this_is.has(words.at(lead).unwrap_or_default()))
+        || (ends(words, phrase) && (phrase.is_plain_family() || (greeted && phrase.is_given())))
 }
 
 /// Whether what follows may follow a name: an end, or words that begin something new.
@@ -282,12 +284,11 @@ fn goes_on(words: &Words, phrase: &Phrase) -> bool {
     if tells_of_another(words, phrase.end) {
         return false;
     }
-    let starts = |list: &crate::data::Phrases| list.iter().any(|word| words.follows(phrase.end, word).is_some());
     phrase.paused
         || phrase.end == words.len()
-        || starts(&lists.goes_on)
-        || starts(&lists.asks)
-        || announced(words, phrase).is_some()
+        || follows_any(words, phrase.end, &lists.goes_on)
+        || follows_any(words, phrase.end, &lists.asks)
+        || announced(words, phrase)
 }
 
 /// "Jennifer Parker speaking", "Hi, Ana here".
@@ -312,7 +313,7 @@ fn opening(words: &Words) -> Option<Phrase> {
     let lists = &english().name;
     let start = words.iter().position(|word| !lists.fillers.has(word))?;
     let phrase = Phrase::at(words, start, Expected::Perhaps).filter(Phrase::is_full)?;
-    lists.opening.iter().any(|word| words.follows(phrase.end, word).is_some()).then_some(phrase)
+    follows_any(words, phrase.end, &lists.opening).then_some(phrase)
 }
 
 /// A name that is all that is said from the word `from` on, or is followed by something new.
@@ -329,10 +330,10 @@ fn bare(words: &Words, from: usize) -> Option<Phrase> {
         return None;
     }
     let rest_is_filler = words.iter().skip(phrase.end).all(is_filler) || spelling::starts(words, phrase.end);
-    let named = lists.says_name.iter().any(|says| words.follows(phrase.end, says).is_some());
-    let starts = lists.goes_on.iter().any(|word| words.follows(phrase.end, word).is_some());
+    let named = follows_any(words, phrase.end, &lists.says_name);
+    let starts = follows_any(words, phrase.end, &lists.goes_on);
     let new = !phrase.is_unknown()
         && (phrase.paused || (starts && !(phrase.is_words() && phrase.len() == 1)))
         && !tells_of_another(words, phrase.end);
-    (rest_is_filler || named || new || announced(words, &phrase).is_some() && !phrase.is_unknown()).then_some(phrase)
+    (rest_is_filler || named || new || announced(words, &phrase) && !phrase.is_unknown()).then_some(phrase)
 }

@@ -13,7 +13,7 @@ pub use self::correction::corrected;
 
 use crate::clean;
 use crate::data::english;
-use crate::numbers as words_of_numbers;
+use crate::numbers::name_below_twenty;
 
 /// The digits of a telephone number: the shortest local one, and the longest of all (ITU-T E.164).
 pub(crate) const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
@@ -101,40 +101,28 @@ fn is_possible(digits: &str) -> bool {
 /// one.
 pub fn spoken(digits: &str) -> String {
     let lists = &english().telephone;
-    let (digits, extension) = digits.split_once('x').unwrap_or((digits, ""));
-    let mut groups: Vec<String> = Vec::new();
-    let plus = digits.starts_with('+');
-    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
-    if plus {
-        groups.push(lists.plus.clone());
-    }
-    // The code of the country, or of the long distance, stands by itself.
-    let (code, rest) = digits.split_at(usize::from(digits.len() == 11 && digits.starts_with('1')));
-    match groups.last_mut() {
-        Some(plus) if !code.is_empty() => *plus = format!("{plus} {}", names(code)),
-        Some(_) => (),
-        None => groups.extend((!code.is_empty()).then(|| names(code))),
-    }
-    let mut rest = rest;
+    let (number, extension) = digits.split_once('x').unwrap_or((digits, ""));
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    // The 1 of North America stands by itself.
+    let (code, mut rest) = digits.split_at(usize::from(digits.len() == 11 && digits.starts_with('1')));
+    let mut groups = if code.is_empty() { Vec::new() } else { vec![names(code)] };
     while !rest.is_empty() {
         let (group, after) = rest.split_at(if rest.len() <= 4 { rest.len() } else { 3 });
-        match groups.as_mut_slice() {
-            // Behind a bare plus the digits follow without a pause.
-            [plus] if *plus == lists.plus => *plus = format!("{plus} {}", names(group)),
-            _ => groups.push(names(group)),
-        }
+        groups.push(names(group));
         rest = after;
     }
+    if let Some(first) = groups.first_mut().filter(|_| number.starts_with('+')) {
+        *first = format!("{} {first}", lists.plus);
+    }
     if !extension.is_empty() {
-        let word = lists.extension.get(0).unwrap_or_default();
-        groups.push(format!("{word} {}", names(extension)));
+        groups.push(format!("{} {}", lists.extension.get(0).unwrap_or_default(), names(extension)));
     }
     groups.join(", ")
 }
 
 /// The names of digits, one by one.
 fn names(digits: &str) -> String {
-    let names = digits.chars().filter_map(|c| words_of_numbers::name_below_twenty(c.to_digit(10)? as usize));
+    let names = digits.chars().filter_map(|c| name_below_twenty(c.to_digit(10)? as usize));
     names.collect::<Vec<_>>().join(" ")
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct NameWords {
     pub(crate) opening: Phrases,
     /// First words of leads behind which a name can be singled out: "it's Walter I want".
     pub(crate) it_is: Phrases,
+    /// First words of leads behind which a name without a capital is believed, when the caller speaks on.
+    pub(crate) this_is: Phrases,
     /// What singles it out.
     pub(crate) clefts: Phrases,
     /// What follows the name of somebody who is wanted on the line.

@@ -10,36 +10,27 @@ const LETTERS: usize = 3;
 
 /// The names that are spelled, in lower case and in order.
 pub(super) fn spelled(words: &Words) -> Vec<String> {
-    let lists = &english().name;
-    let mut all = vec![String::new()];
+    let mut all = Vec::new();
+    let mut run = String::new();
     let mut at = 0;
-    // "J-O-N" is whole by itself.
-    let mut whole = false;
     while let Some(word) = words.at(at) {
-        let piece = piece_at(words, at);
         let times = numbers::times(word).unwrap_or(1);
-        let letter_at = if times > 1 { at + 1 } else { at };
-        let run = all.last_mut().expect("starts with one and only grows");
-        if let Some((letters, end)) = &piece {
-            if !run.is_empty() {
-                all.push(String::new());
-            }
-            all.last_mut().expect("starts with one and only grows").push_str(letters);
-            at = *end;
-            whole = true;
-        } else if let Some(letter) = words.at(letter_at).and_then(single_letter) {
-            if std::mem::take(&mut whole) {
-                all.push(String::new());
-            }
-            all.last_mut().expect("starts with one and only grows").extend(std::iter::repeat_n(letter, times));
-            at = after_example(words, letter_at + 1, letter);
+        let behind_times = at + usize::from(times > 1);
+        if let Some((letters, end)) = piece_at(words, at) {
+            // "J-O-N" is whole by itself.
+            all.extend([std::mem::take(&mut run), letters]);
+            at = end;
+        } else if let Some(letter) = words.at(behind_times).and_then(single_letter) {
+            run.extend(std::iter::repeat_n(letter, times));
+            at = after_example(words, behind_times + 1, letter);
         } else {
-            if !(lists.capital.has(word) || run.is_empty()) {
-                all.push(String::new());
+            if !english().name.capital.has(word) {
+                all.push(std::mem::take(&mut run));
             }
             at += 1;
         }
     }
+    all.push(run);
     all.retain(|run| run.chars().count() >= LETTERS);
     all
 }

@@ -17,26 +17,24 @@ const LINE_DIGITS: usize = 4;
 pub fn corrected(old: &str, text: &str) -> Option<String> {
     let (number, extension) = old.split_once('x').map_or((old, None), |(number, extension)| (number, Some(extension)));
     let said = pieces(text);
-    let whole = || whole(number, text, &said);
-    let new = whole()
+    let new = whole(number, text, &said)
         .or_else(|| by_position(number, &said))
-        .or_else(|| instead(number, &said).map(|new| with_extension(&new, extension)))
+        .or_else(|| instead(number, &said))
         .or_else(|| by_count(number, &said))?;
-    let new = if new.contains('x') { new } else { with_extension(&new, extension) };
+    let new = match extension {
+        Some(extension) if !new.contains('x') => format!("{new}x{extension}"),
+        Some(_) | None => new,
+    };
     let digits = new.split('x').next().unwrap_or_default();
     (new != old && is_possible(digits)).then_some(new)
-}
-
-fn with_extension(digits: &str, extension: Option<&str>) -> String {
-    extension.map_or_else(|| digits.to_owned(), |extension| format!("{digits}x{extension}"))
 }
 
 /// A whole number in `text` that is not denied.
 fn whole(old: &str, text: &str, said: &[Piece]) -> Option<String> {
     let denied = denied(said);
-    let found = numbers(text, true).into_iter().find(|found| {
-        found.kind == Kind::Telephone && denied.as_ref().is_none_or(|denied| !found.digits.starts_with(denied.as_str()))
-    })?;
+    let found = numbers(text, true)
+        .into_iter()
+        .find(|found| found.kind == Kind::Telephone && denied.is_none_or(|denied| !found.digits.starts_with(denied)))?;
     let local = found.digits.len() == 7 && is_complete(old);
     if local {
         return Some(format!("{}{}", old.get(..old.len() - 7)?, found.written()));
@@ -50,7 +48,7 @@ pub(super) fn by_position(old: &str, said: &[Piece]) -> Option<String> {
     (0..said.len()).find_map(|at| {
         let next = |phrases: &'static Phrases| says(said, at, phrases.iter());
         if let Some(after) = next(&lists.area) {
-            let digits = target(said, after)?.0;
+            let digits = target(said, after)?;
             return (digits.len() == AREA_DIGITS).then(|| with_area(old, &digits)).flatten();
         }
         if let Some(after) = next(&lists.last) {
@@ -101,54 +99,34 @@ fn counted(said: &[Piece], at: usize) -> Option<String> {
         count = count.or(Some(1));
     }
     at = noun(at).unwrap_or(at);
-    let (digits, _) = target(said, at)?;
+    let digits = target(said, at)?;
     count.is_none_or(|count| count == digits.len()).then_some(digits)
 }
 
-/// The digits that follow `at` behind words like "is", the groups joined, and the index behind them. What is denied is left out.
-fn target(said: &[Piece], at: usize) -> Option<(String, usize)> {
+/// The digits that follow `at` behind words like "is", the groups joined. What is denied is left out.
+fn target(said: &[Piece], at: usize) -> Option<String> {
     let lists = &english().telephone;
     let mut digits = String::new();
-    let mut at = at;
     let mut denied = false;
-    loop {
-        match said.get(at) {
-            Some(Piece::Pause) => at += 1,
-            Some(Piece::Group(group)) if denied => {
-                denied = false;
-                at += 1;
-                let _ = group;
-            }
-            Some(Piece::Group(group)) => {
-                digits.push_str(&group.digits);
-                at += 1;
-            }
-            Some(Piece::Word(word)) if lists.denies.has(word) => {
-                denied = true;
-                at += 1;
-            }
-            Some(Piece::Word(word)) if lists.links.has(word) => at += 1,
-            Some(Piece::Word(_)) | None => break,
+    for piece in said.get(at..)? {
+        match piece {
+            Piece::Group(_) if denied => denied = false,
+            Piece::Group(group) => digits.push_str(&group.digits),
+            Piece::Word(word) if lists.denies.has(word) => denied = true,
+            Piece::Word(word) if !lists.links.has(word) => break,
+            Piece::Word(_) | Piece::Pause => (),
         }
     }
-    (!digits.is_empty()).then_some((digits, at))
+    (!digits.is_empty()).then_some(digits)
 }
 
 /// The digits that are said to be wrong: "not 0142".
-fn denied(said: &[Piece]) -> Option<String> {
+fn denied(said: &[Piece]) -> Option<&str> {
     let denies = english().telephone.denies.iter();
-    (0..said.len()).find_map(|at| {
-        let after = says(said, at, denies.clone())?;
-        joined(said, after).map(|(digits, _)| digits)
-    })
-}
-
-/// The groups from `at` on that nothing but a pause parts, while they follow each other.
-fn joined(said: &[Piece], at: usize) -> Option<(String, usize)> {
-    match said.get(at)? {
-        Piece::Group(group) => Some((group.digits.clone(), at + 1)),
+    (0..said.len()).find_map(|at| match said.get(says(said, at, denies.clone())?)? {
+        Piece::Group(group) => Some(group.digits.as_str()),
         Piece::Pause | Piece::Word(_) => None,
-    }
+    })
 }
 
 /// "Not 0142, 0143", "0143 instead of 0142": those digits, where they stand but once.
@@ -162,12 +140,12 @@ fn instead(old: &str, said: &[Piece]) -> Option<String> {
     if others.next().is_some() {
         return None;
     }
-    let mut places = (0..old.len()).filter(|&at| old[at..].starts_with(&wrong));
+    let mut places = (0..old.len()).filter(|&at| old.get(at..).is_some_and(|rest| rest.starts_with(wrong)));
     let place = places.next()?;
     // The end is meant when it is one of several.
     match places.next() {
         None => put(old, place, right),
-        Some(_) if old.ends_with(&wrong) => put(old, old.len() - wrong.len(), right),
+        Some(_) if old.ends_with(wrong) => put(old, old.len() - wrong.len(), right),
         Some(_) => None,
     }
 }
@@ -199,7 +177,9 @@ fn nearest(old: &str, digits: &str) -> Option<String> {
     let line = old.len().checked_sub(LINE_DIGITS)?;
     let places = [line.checked_sub(AREA_DIGITS), line.checked_sub(2 * AREA_DIGITS)].into_iter().flatten();
     let mut by_distance: Vec<(usize, usize)> = places
-        .map(|place| (old[place..].chars().zip(digits.chars()).filter(|(old, new)| old != new).count(), place))
+        .filter_map(|place| {
+            Some((old.get(place..)?.chars().zip(digits.chars()).filter(|(old, new)| old != new).count(), place))
+        })
         .collect();
     by_distance.sort_unstable();
     match by_distance.as_slice() {
