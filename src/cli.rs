@@ -5,6 +5,7 @@ mod call;
 mod caller;
 mod config;
 mod demo;
+mod desk;
 mod environment;
 mod exit;
 mod health;
@@ -52,6 +53,7 @@ enum Command {
     Session(session::Session),
     Memory(memory::Memory),
     Bench(bench::Bench),
+    Desk(desk::Desk),
 }
 
 impl Cli {
@@ -83,6 +85,7 @@ impl Cli {
             Command::Session(command) => command.run(),
             Command::Memory(command) => command.run(),
             Command::Bench(command) => command.run(),
+            Command::Desk(command) => command.run(),
         };
         let exit = result.unwrap_or_else(|error| {
             tell!("redial: {error:#}");

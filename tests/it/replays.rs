@@ -9,6 +9,7 @@ use redial_memory::model::SessionDoc;
 use serde_json::Value;
 
 use crate::support::gateway::{Setup, audio};
+use crate::support::meaning;
 
 /// One test a recording, so that they run at the same time.
 macro_rules! recordings {
@@ -62,6 +63,7 @@ async fn live(name: &str) -> String {
     let header: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     let transcripts: Vec<&str> =
         header["transcripts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    meaning::load();
     let gateway = Setup::hearing(transcripts).start().await;
     let replayed = replay(&gateway.simulator(), &text, audio).await.unwrap();
     let session = gateway.session(&replayed.call_sid).await;

@@ -45,10 +45,8 @@ pub fn decide(text: &str, question: &str, care: Care) -> Answer {
                 Care::Ordinary => clauses[..yes].iter().all(|clause| clause.kind == Kind::Filler),
                 // "Yeah, hi, I'd like to …" opens a sentence and agrees to nothing.
                 Care::Irreversible => {
-                    let others = || clauses.iter().filter(|clause| clause.kind == Kind::Other);
-                    // "Every last thing, yes."
-                    let closes = yes + 1 == clauses.len() && others().all(|clause| !clause.negated);
-                    !clauses[yes].beside && (others().next().is_none() || clauses[yes].firm || closes)
+                    let beside = clauses.iter().any(|clause| clause.kind == Kind::Other);
+                    !clauses[yes].beside && (!beside || clauses[yes].firm)
                 }
             };
             if clear { Answer::Yes } else { Answer::Unclear }
@@ -86,8 +84,6 @@ struct Clause {
     bare: bool,
     /// It has words that are no part of an answer.
     beside: bool,
-    /// Something in it is turned round.
-    negated: bool,
 }
 
 /// What a phrase is.
@@ -211,13 +207,7 @@ fn read(words: &[&str], question: &str, asks: bool, own_sentence: bool) -> Claus
         } else {
             Kind::Filler
         };
-    Clause {
-        kind,
-        firm: longest_yes > 1 || own_sentence,
-        bare: words.len() == 1,
-        beside,
-        negated: has(Sign::Negation) || has(Sign::No),
-    }
+    Clause { kind, firm: longest_yes > 1 || own_sentence, bare: words.len() == 1, beside }
 }
 
 #[cfg(test)]

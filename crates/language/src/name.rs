@@ -5,16 +5,19 @@
 //! worse than a second question.
 
 mod change;
+mod checked;
 mod correction;
 mod phrase;
 mod shape;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod word;
 
 pub use self::change::has_changed;
+pub use self::checked::checked;
 pub use self::correction::corrected;
-pub use self::shape::{address, checked};
+pub use self::shape::address;
 
 use self::phrase::{Expected, Phrase, is_cased};
 use crate::data::{Phrases, english};

@@ -282,7 +282,7 @@ fn dialogues() {
                 "and it was a present",
                 "^ 4",
                 "hello?",
-                "Jo Brand",
+                "Jo Smith",
                 "^ 2",
                 "sorry go on",
                 "yes",

@@ -2,4 +2,5 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod dialogues;
+mod judged;
 mod net;

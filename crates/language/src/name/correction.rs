@@ -1,7 +1,8 @@
 //! What a caller says to a name that was read back.
 
+use super::checked::checked;
 use super::phrase::{Expected, Phrase};
-use super::shape::{checked, title};
+use super::shape::title;
 use super::{Named, Part, bare, introduced, introduced_when_asked, paused_at, spelling};
 use crate::data::english;
 use crate::words::Words;

@@ -1,11 +1,10 @@
 //! Words that stand together as a name, and how much speaks for it.
 
-use super::shape::{self, title};
+use super::checked::checked;
+use super::shape;
+use super::word::{Kind, MAX_WORDS, Word};
 use crate::data::english;
 use crate::words::Words;
-
-/// A name has at most this many words, a title not counted.
-pub(super) const MAX_WORDS: usize = 4;
 
 /// How sure it must be that a name stands here and no other word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,84 +27,6 @@ pub(super) struct Phrase {
     /// A pause follows.
     pub(super) paused: bool,
     kinds: Vec<Kind>,
-}
-
-/// What one word of a name is by the lists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kind {
-    title: bool,
-    given: bool,
-    family: bool,
-    word: Word,
-    capital: bool,
-}
-
-/// What else a name is in everyday language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
-    /// Nothing.
-    No,
-    /// A word that a capital turns into a name: "Bill".
-    Small,
-    /// A word that is always written with a capital: "April", "Christian".
-    Capital,
-}
-
-impl Kind {
-    fn of(raw: &str) -> Self {
-        let names = &english().names;
-        let lower = shape::folded(raw);
-        // "Smith-Jones": each half counts.
-        let halves: Vec<String> = lower.split('-').map(|half| half.replace('\'', "")).collect();
-        let all = |is: &dyn Fn(&str) -> bool| halves.iter().all(|half| is(half));
-        let word = halves.iter().map(|half| ordinary(half)).find(|word| *word != Word::No).unwrap_or(Word::No);
-        Self {
-            title: title(raw).is_some(),
-            given: all(&|half| names.given.has(half)),
-            family: all(&|half| names.family.has(half) || (halves.len() > 1 && names.given.has(half))),
-            word,
-            capital: raw.starts_with(char::is_uppercase),
-        }
-    }
-
-    fn is_listed(self) -> bool {
-        self.given || self.family
-    }
-
-    /// A name, and nothing else in everyday language.
-    fn is_plain(self) -> bool {
-        self.is_listed() && self.word == Word::No
-    }
-}
-
-/// Whether `lower` is a word of everyday language, also with one of the common endings.
-fn ordinary(lower: &str) -> Word {
-    let words = &english().names.words;
-    let found = |word: &str| {
-        words.get(word).map(|line| if line.starts_with(char::is_uppercase) { Word::Capital } else { Word::Small })
-    };
-    if let Some(word) = found(lower) {
-        return word;
-    }
-    let names = &english().names;
-    if names.given.has(lower) || names.family.has(lower) {
-        return Word::No;
-    }
-    let lists = &english().name;
-    let long = |stem: &&str| stem.chars().count() >= 3;
-    let cut = lists.endings.iter().filter_map(|ending| lower.strip_suffix(ending).filter(long)).find_map(|stem| {
-        // "planned": the last letter is doubled.
-        let last = stem.chars().next_back().unwrap_or_default();
-        let single = stem.strip_suffix(last).filter(|single| single.ends_with(last));
-        found(stem).or_else(|| found(single?))
-    });
-    let changed = || {
-        lists.changed_endings.iter().find_map(|(ending, instead)| {
-            let stem = lower.strip_suffix(ending.as_str()).filter(long)?;
-            found(&format!("{stem}{instead}"))
-        })
-    };
-    cut.or_else(changed).unwrap_or(Word::No)
 }
 
 /// Whether capitals mean anything: a transcript without any says nothing by its letters.
@@ -173,7 +94,7 @@ impl Phrase {
 
     /// The name as it is kept.
     pub(super) fn name(&self) -> Option<String> {
-        shape::checked(&self.parts.join(" "))
+        checked(&self.parts.join(" "))
     }
 
     /// First and last name, said apart.
@@ -241,10 +162,4 @@ impl Phrase {
     pub(super) fn is_words(&self) -> bool {
         self.kinds.iter().all(|kind| !kind.title && kind.word != Word::No)
     }
-}
-
-/// Whether `raw` is no name by any list, but a word: "tables", "administrator".
-pub(super) fn is_only_word(raw: &str) -> bool {
-    let kind = Kind::of(raw);
-    !kind.title && !kind.is_listed() && kind.word != Word::No
 }

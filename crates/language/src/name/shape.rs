@@ -1,36 +1,7 @@
 //! What a name looks like, whoever gives it: letters, titles, capitals, length.
 
-use super::phrase::{MAX_WORDS, is_only_word};
-use crate::clean;
 use crate::data::english;
-use crate::words::{self, Words};
-
-/// A name has at most this many characters.
-const MAX_CHARS: usize = 40;
-
-/// `say` when it is a name as this module makes them, title-cased again; what a store or a model gives is checked so.
-///
-/// One word of it at most is a mere word of everyday language, and not the only one: "Bobby Tables", but no "Administrator" and
-/// no orders.
-pub fn checked(say: &str) -> Option<String> {
-    let parts: Vec<&str> = say.split_whitespace().collect();
-    let titled = parts.first().is_some_and(|part| title(part).is_some());
-    let named = parts.get(usize::from(titled)..).unwrap_or_default();
-    let words = named.iter().filter(|part| is_only_word(part) && !is_particle(part)).count();
-    let order = clean::is_instruction(&Words::of(say), say);
-    (words <= 1 && words < named.len() && !order).then(|| written(&parts)).flatten()
-}
-
-/// `parts` as a name is kept, when all are shaped like one.
-fn written(parts: &[&str]) -> Option<String> {
-    let titles = usize::from(parts.first().is_some_and(|part| title(part).is_some()));
-    let fits = (1..=MAX_WORDS).contains(&(parts.len() - titles))
-        && parts.iter().map(|part| part.chars().count() + 1).sum::<usize>() <= MAX_CHARS + 1
-        && parts[titles..].iter().any(|part| part.chars().filter(|c| c.is_alphabetic()).count() >= 2)
-        && parts[titles..].iter().all(|part| is_name_shaped(part));
-    let cased = parts.iter().enumerate().map(|(at, part)| title_case(part, at));
-    fits.then(|| cased.collect::<Vec<_>>().join(" "))
-}
+use crate::words;
 
 /// How to address somebody once: the first name, or the title with the last one.
 pub fn address(say: &str) -> &str {
@@ -103,7 +74,7 @@ pub(super) fn folded(raw: &str) -> String {
 }
 
 /// "jennifer" and "JENNIFER" as Jennifer, "o'neil" as O'Neil, "de" inside as it was; McDonald stays.
-fn title_case(part: &str, at: usize) -> String {
+pub(super) fn title_case(part: &str, at: usize) -> String {
     if let Some(title) = title(part).filter(|_| at == 0) {
         return title.to_owned();
     }

@@ -1,5 +1,6 @@
 //! Names that are spelled: "J-E-N", "J as in Juliet, E, double N, Y".
 
+use super::checked::checked;
 use super::shape;
 use crate::data::english;
 use crate::numbers;
@@ -71,7 +72,7 @@ pub(super) fn mend(name: &str, words: &Words) -> String {
         if begun {
             return name;
         }
-        let behind = || if name.contains(' ') { None } else { shape::checked(&format!("{name} {letters}")) };
+        let behind = || if name.contains(' ') { None } else { checked(&format!("{name} {letters}")) };
         in_place(&name, letters).or_else(behind).unwrap_or(name)
     })
 }
@@ -80,17 +81,17 @@ pub(super) fn mend(name: &str, words: &Words) -> String {
 pub(super) fn mended(name: &str, words: &Words) -> Option<String> {
     let letters = spelled(words);
     let first = letters.first()?;
-    let mended = in_place(name, first).or_else(|| shape::checked(first));
+    let mended = in_place(name, first).or_else(|| checked(first));
     letters[1..].iter().fold(mended, |name, letters| {
         let name = name?;
-        in_place(&name, letters).or_else(|| shape::checked(&format!("{name} {letters}")))
+        in_place(&name, letters).or_else(|| checked(&format!("{name} {letters}")))
     })
 }
 
 /// The name that is spelled and not said.
 pub(super) fn alone(words: &Words) -> Option<String> {
     let letters = spelled(words);
-    (!letters.is_empty()).then(|| shape::checked(&letters.join(" "))).flatten()
+    (!letters.is_empty()).then(|| checked(&letters.join(" "))).flatten()
 }
 
 /// `name` with `new` for the part of it that a recogniser could have taken for `new`.
@@ -101,7 +102,7 @@ pub(super) fn in_place(name: &str, new: &str) -> Option<String> {
         .filter_map(|at| Some((likeness(parts[at], new)?, at)))
         .max_by_key(|(score, at)| (*score, usize::MAX - at))?;
     let joined: Vec<&str> = parts.iter().enumerate().map(|(at, part)| if at == best { new } else { part }).collect();
-    shape::checked(&joined.join(" "))
+    checked(&joined.join(" "))
 }
 
 /// How many letters both begin and end with; `None` unless it is the first letter or the last three.

@@ -1,7 +1,8 @@
 //! What a caller says to a number that was read back.
 
+use super::found::{Kind, is_complete, is_possible};
 use super::group::{Piece, pieces, said_before, says};
-use super::{Kind, is_complete, is_possible, numbers};
+use super::run;
 use crate::data::{Phrases, english};
 
 /// The digits of an area code, and of what follows it in a number of ten.
@@ -17,7 +18,7 @@ const LINE_DIGITS: usize = 4;
 pub fn corrected(old: &str, text: &str) -> Option<String> {
     let (number, extension) = old.split_once('x').map_or((old, None), |(number, extension)| (number, Some(extension)));
     let said = pieces(text);
-    let new = whole(number, text, &said)
+    let new = whole(number, &said)
         .or_else(|| by_position(number, &said))
         .or_else(|| instead(number, &said))
         .or_else(|| by_count(number, &said))?;
@@ -30,10 +31,11 @@ pub fn corrected(old: &str, text: &str) -> Option<String> {
 }
 
 /// A whole number in `text` that is not denied.
-fn whole(old: &str, text: &str, said: &[Piece]) -> Option<String> {
+fn whole(old: &str, said: &[Piece]) -> Option<String> {
     let denied = denied(said);
-    let found = numbers(text, true)
+    let found = run::all(said, true)
         .into_iter()
+        .map(|(found, _)| found)
         .find(|found| found.kind == Kind::Telephone && denied.is_none_or(|denied| !found.digits.starts_with(denied)))?;
     let local = found.digits.len() == 7 && is_complete(old);
     if local {

@@ -1,7 +1,7 @@
 //! Groups of digits that belong together, and what they are by the words around them.
 
+use super::found::{Found, Kind, is_complete, is_possible, is_whole};
 use super::group::{Group, Mark, Piece, is_month, said_before, says};
-use super::{Found, Kind, is_complete, is_possible, is_whole};
 use crate::clean;
 use crate::data::english;
 

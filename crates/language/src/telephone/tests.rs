@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::found::is_possible;
 use super::*;
 
 /// The telephone numbers of `text`.
