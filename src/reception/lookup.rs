@@ -129,6 +129,7 @@ async fn look_up(
     let level = greeting::level(CallerFacts {
         withheld: caller.hash.is_none(),
         first_call: known.as_ref().is_none_or(|known| known.calls == 0),
+        doubted: known.as_ref().is_some_and(|known| greeting::is_doubted(&known.profile)),
         attestation,
         days_since_last_call,
         maximum: app.config.memory.greeting_level,

@@ -31,6 +31,8 @@ pub struct CallerFacts {
     pub withheld: bool,
     /// Nobody has called from this number before.
     pub first_call: bool,
+    /// The last caller said that they are not the person who is remembered: see [`is_doubted`].
+    pub doubted: bool,
     /// What the carrier says about the number.
     pub attestation: Attestation,
     /// Whole days since the last call ended; `None` when that is not known.
@@ -41,7 +43,7 @@ pub struct CallerFacts {
 
 /// How much of the memory may be said aloud at the start of a call.
 pub fn level(facts: CallerFacts) -> GreetingLevel {
-    if facts.withheld || facts.first_call {
+    if facts.withheld || facts.first_call || facts.doubted {
         return GreetingLevel::Neutral;
     }
     let vouched = match facts.attestation {
@@ -80,7 +82,7 @@ pub struct Opening {
 /// A topic with a day in it is not said once that day must be over.
 pub fn opening(profile: &Profile, opening: Opening) -> String {
     let Opening { level, days_since_last_call, consent: mode, withheld } = opening;
-    let recalls = consent::may_recall(mode, profile.consent.as_ref()) && !is_doubted(profile);
+    let recalls = consent::may_recall(mode, profile.consent.as_ref());
     let level = if recalls { level } else { GreetingLevel::Neutral };
     // What is stored under the number may be another's, but an answer about storing binds either.
     let asks = consent::is_asked(mode, withheld, profile.consent.as_ref());
@@ -240,6 +242,7 @@ mod tests {
     const BASE: CallerFacts = CallerFacts {
         withheld: false,
         first_call: false,
+        doubted: false,
         attestation: Attestation::Absent,
         days_since_last_call: Some(3),
         maximum: GreetingLevel::Hint,
@@ -251,6 +254,7 @@ mod tests {
         assert_eq!(level(BASE), Hint);
         assert_eq!(level(CallerFacts { withheld: true, ..BASE }), Neutral);
         assert_eq!(level(CallerFacts { first_call: true, ..BASE }), Neutral);
+        assert_eq!(level(CallerFacts { doubted: true, ..BASE }), Neutral);
         assert_eq!(level(CallerFacts { attestation: Attestation::Failed, ..BASE }), Known);
         assert_eq!(level(CallerFacts { attestation: Attestation::Partial, ..BASE }), Hint);
         assert_eq!(level(CallerFacts { days_since_last_call: Some(180), ..BASE }), Hint);
