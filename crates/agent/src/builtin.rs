@@ -15,6 +15,10 @@ use redial_provider::meaning::Embed;
 use crate::responder::{Answer, Responder};
 use crate::understanding::understand;
 
+/// So many turns of the caller's are understood at once, the latest: more only wait where this agent takes over from one that does
+/// not say what it understood. A turn of ours has room for 32 acts, and each is one of them.
+const UNDERSTOOD_AT_ONCE: usize = 8;
+
 /// The agent that needs no model of language, only a small net that knows what sentences mean. The same context and prompt always
 /// give the same answer.
 #[derive(Clone)]
@@ -75,14 +79,14 @@ impl Desk {
             let mut acts = history.iter().flat_map(|turn| &turn.acts);
             acts.any(|act| matches!(act, Act::Understood { turn, .. } if *turn == id))
         };
+        let speaks = |turn: &Turn| turn.role == Role::Caller && turn.via == Via::Voice && !turn.text.trim().is_empty();
+        let new = history.iter().enumerate().filter(|(_, turn)| speaks(turn) && !told(turn.id));
+        let latest: Vec<(usize, &Turn)> = new.rev().take(UNDERSTOOD_AT_ONCE).collect();
         let mut understood = BTreeMap::new();
-        for (at, turn) in history.iter().enumerate() {
-            let speaks = turn.role == Role::Caller && turn.via == Via::Voice && !turn.text.trim().is_empty();
-            if speaks && !told(turn.id) {
-                let before = Talk::of(&history[..at], Evidence::Acts, &understood);
-                let parts = understand(&turn.text, before.asked.as_ref(), known_as, self.embed.as_ref()).await;
-                understood.insert(turn.id, parts);
-            }
+        for (at, turn) in latest.into_iter().rev() {
+            let before = Talk::of(&history[..at], Evidence::Acts, &understood);
+            let parts = understand(&turn.text, before.asked.as_ref(), known_as, self.embed.as_ref()).await;
+            understood.insert(turn.id, parts);
         }
         understood
     }

@@ -5,12 +5,18 @@ use std::ops::Range;
 use crate::intent::Intent;
 use crate::sentences;
 
+/// The most clauses of a turn that are told apart: a long story has some twenty, and a text that a peer sends may have thousands.
+const MAX_CLAUSES: usize = 40;
+
 /// The clauses of `text`, in order, as byte ranges without white space around them: its sentences, and before them what is an
-/// answer by itself. "No, it's about my order" is two.
+/// answer by itself. "No, it's about my order" is two. Of a text with more than 40 the last one is all the rest.
 pub fn clauses(text: &str) -> Vec<Range<usize>> {
     let mut clauses = Vec::new();
     let mut start = 0;
     for sentence in sentences::split(text) {
+        if clauses.len() + 2 >= MAX_CLAUSES {
+            break;
+        }
         let Some(at) = text[start..].find(&sentence) else { continue };
         let end = start + at + sentence.len();
         cut_off_answer(text, start..end, &mut clauses);
@@ -52,5 +58,9 @@ mod tests {
         );
         assert_eq!(cut("bread, and butter"), ["bread, and butter"]);
         assert_eq!(cut(""), Vec::<&str>::new());
+        let endless = "My heater is broken. ".repeat(5000);
+        let all = clauses(&endless);
+        assert!(all.len() <= MAX_CLAUSES);
+        assert_eq!(all.last().map(|last| last.end), Some(endless.trim_end().len()), "nothing is left out");
     }
 }

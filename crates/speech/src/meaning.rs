@@ -39,7 +39,9 @@ impl Embed for Meaning {
         let net = Arc::clone(&self.net);
         let job = self.threads.submit(move |worker| {
             let vector = |text: &String| net.embed_on(text, worker.rten()).map(|found| found.as_slice().to_vec());
-            texts.iter().map(vector).collect::<Result<Vec<_>, _>>().map_err(|error| ProviderError::Other(error.into()))
+            // Once nobody waits for it any more, nobody sees that it is not whole.
+            let wanted = texts.iter().take_while(|_| !worker.is_cancelled());
+            wanted.map(vector).collect::<Result<Vec<_>, _>>().map_err(|error| ProviderError::Other(error.into()))
         });
         async move { job?.await? }.boxed()
     }

@@ -436,6 +436,20 @@ fn a_caller_who_is_never_understood_is_let_go() {
     }
 }
 
+#[test]
+fn whoever_takes_over_late_has_room_for_what_it_does() {
+    let (profile, level) = stranger();
+    let mut line = Line::new(profile, level);
+    for _ in 0..40 {
+        line.push(Role::Caller, Via::Voice, "My heater is broken.", "");
+        line.push(Role::Agent, Via::Voice, "I see.", "");
+    }
+    line.play("Please delete my data.");
+    let acts = &line.history.last().unwrap().acts;
+    assert!(acts.len() < 32, "the core keeps no more of a turn: {}", acts.len());
+    assert_eq!(acts.last(), Some(&Act::AskedErase));
+}
+
 /// What callers say, from plain to hostile.
 fn lines() -> impl Strategy<Value = Vec<String>> {
     let known = [
