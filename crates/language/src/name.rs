@@ -41,23 +41,6 @@ pub fn answered(text: &str) -> Option<String> {
     }
 }
 
-/// The name of somebody else: "my husband's name is Carlos", "I'm calling for Mrs Brown".
-pub fn third_party(text: &str) -> Option<String> {
-    let words = Words::of(text);
-    let lists = &english().name;
-    let named = || Named::of(&words).and_then(|named| named.other);
-    let relation = || {
-        let at = (0..words.len()).filter(|&at| words.at(at).is_some_and(|word| lists.relations.has(word)));
-        at.map(|at| at + 1).find_map(|after| {
-            let called = lists.called.iter().find_map(|lead| words.follows(after, lead)).unwrap_or(after);
-            Phrase::at(&words, called, Expected::Perhaps)
-        })
-    };
-    let asked_for = || lists.third.iter().find_map(|lead| Phrase::at(&words, words.after(lead)?, Expected::Perhaps));
-    let sure = |phrase: &Phrase| phrase.is_plain() || phrase.is_full() || phrase.is_told_by_capital();
-    named().or_else(|| relation().filter(sure)).or_else(|| asked_for().filter(sure))?.name()
-}
-
 /// The name that callers state of themselves, by "my name is", or `otherwise`.
 fn stated(words: &Words, otherwise: impl FnOnce() -> Option<Phrase>) -> Option<String> {
     let phrase = match Named::of(words) {
@@ -84,8 +67,8 @@ fn again(words: &Words, phrase: Phrase) -> Phrase {
 
 /// What "… name is …" says, and of whom.
 struct Named {
+    /// `None`: of somebody else.
     own: Option<Own>,
-    other: Option<Phrase>,
 }
 
 /// The caller's own name, in the pieces that were given.
@@ -108,7 +91,7 @@ impl Named {
     fn of(words: &Words) -> Option<Self> {
         let lists = &english().name;
         let mut own: Option<Own> = None;
-        let mut other = None;
+        let mut of_another = false;
         for at in 0..words.len() {
             let Some(after) = lists.named.iter().filter_map(|lead| words.follows(at, lead)).max() else { continue };
             let (part, owner) = part_and_owner(words, at);
@@ -128,10 +111,10 @@ impl Named {
                 };
                 slot.get_or_insert(phrase);
             } else {
-                other.get_or_insert(phrase);
+                of_another = true;
             }
         }
-        (own.is_some() || other.is_some()).then_some(Self { own, other })
+        (own.is_some() || of_another).then_some(Self { own })
     }
 }
 

@@ -11,7 +11,7 @@ mod run;
 mod tests;
 
 pub use self::correction::corrected;
-pub use self::found::{Found, Kind, is_whole};
+pub use self::found::{Found, Kind, is_possible, is_whole};
 
 use crate::data::english;
 use crate::numbers::name_below_twenty;
@@ -60,18 +60,8 @@ fn names(digits: &str) -> String {
     names.collect::<Vec<_>>().join(" ")
 }
 
-/// A number as it is keyed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keyed {
-    /// The digits since the last `*`.
-    pub digits: String,
-    /// `#` was pressed: nothing more comes.
-    pub finished: bool,
-}
-
-/// What `keys` say so far: `*` begins again, `#` ends.
-pub fn keyed(keys: &str) -> Keyed {
-    let (keys, finished) = keys.split_once('#').map_or((keys, false), |(keys, _)| (keys, true));
-    let last = keys.rsplit('*').next().unwrap_or_default();
-    Keyed { digits: last.chars().filter(char::is_ascii_digit).collect(), finished }
+/// The digits of a number as it is keyed: `*` begins again, `#` ends.
+pub fn keyed(keys: &str) -> String {
+    let row = keys.rsplit('*').next().unwrap_or_default().split('#').find(|row| !row.is_empty());
+    row.unwrap_or_default().chars().filter(char::is_ascii_digit).collect()
 }

@@ -8,15 +8,12 @@ use redial_call::{Act, Part, Role, Turn, TurnId, Via};
 use redial_language::data::english;
 use redial_language::decision::{Answer, Care, decide};
 use redial_language::intent::{self, Intent};
+use redial_language::name;
 use redial_language::question::Question;
 use redial_language::telephone::{self, Kind};
 use redial_language::words::Words;
-use redial_language::{clean, name};
 
 use crate::model::{Confidence, Message, SessionDoc};
-
-/// The digits of a telephone number: the shortest local one, and E.164's longest.
-const NUMBER_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// What [`Act::ReadBack`] calls the caller's name.
 pub const READ_BACK_NAME: &str = "name";
@@ -286,7 +283,7 @@ impl Talk {
 
     /// Keys: a number to call, the operator's zero, or a slip of the finger.
     fn hear_keys(&mut self, keys: &str) -> Intent {
-        let digits: String = keys.chars().filter(char::is_ascii_digit).collect();
+        let digits = telephone::keyed(keys);
         match digits.as_str() {
             number if intent::is_emergency_number(number) => return Intent::Danger,
             "0" => return Intent::Human,
@@ -294,7 +291,7 @@ impl Talk {
             "2" if self.decides() => return Intent::No,
             _ => (),
         }
-        if NUMBER_DIGITS.contains(&digits.len()) && !clean::holds_card_number(&digits) {
+        if telephone::is_possible(&digits) {
             self.number = Some(StatedNumber { digits, read_back: 0 });
             self.last.number = true;
         }

@@ -72,10 +72,6 @@ pub(crate) struct NameWords {
     pub(crate) particles: Phrases,
     /// People and animals that a caller speaks of.
     pub(crate) relations: Phrases,
-    /// Between one of them and the name: "my dog is called Rex".
-    pub(crate) called: Phrases,
-    /// What comes before the name of somebody else.
-    pub(crate) third: Phrases,
     /// What follows the name of a street.
     pub(crate) streets: Phrases,
     /// Between a spelled letter and a word for it: "J as in Juliet".

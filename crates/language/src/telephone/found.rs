@@ -64,7 +64,7 @@ pub(super) fn is_complete(digits: &str) -> bool {
 }
 
 /// Whether `digits` can be a telephone number at all, and are no payment card.
-pub(super) fn is_possible(digits: &str) -> bool {
+pub fn is_possible(digits: &str) -> bool {
     let digits = digits.trim_start_matches('+');
     DIGITS.contains(&digits.len()) && !clean::holds_card_number(digits)
 }
